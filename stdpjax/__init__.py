@@ -1,0 +1,23 @@
+"""Bengio et al. 2015, "An objective function for STDP", as an executable, checked JAX research library."""
+
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+
+from stdpjax import drives, random, rates, rules, spikes
+
+__version__ = version("stdpjax")
+__all__ = ["drives", "random", "rates", "rules", "spikes"]
+
+# These bring in matplotlib and xarray, which the numerical core does without; they load on first use.
+_LAZY = ("plotting", "report", "stats", "studies")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LAZY:
+        return import_module(f"stdpjax.{name}")
+    raise AttributeError(f"module 'stdpjax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,132 @@
+"""Checks at the public boundary: `ValueError` with the argument, what was expected and what came.
+
+Values are checked only when they are known: inside `jit`, `vmap` or `grad` an argument is a tracer and only its
+shape can be checked.
+"""
+
+from collections.abc import Collection
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+
+def _is_concrete(value: object) -> bool:
+    return not isinstance(value, jax.core.Tracer)
+
+
+def _as_float_array(name: str, value: ArrayLike) -> Array:
+    if not _is_concrete(value):
+        return jnp.asarray(value)
+    try:
+        array = np.asarray(value) if not isinstance(value, jax.Array) else value
+    except ValueError as error:
+        raise ValueError(f"{name}: expected a rectangular array of numbers, got {value!r}") from error
+    if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(float)
+    return jnp.asarray(array)
+
+
+def finite(name: str, value: ArrayLike) -> Array:
+    """Return `value` as a float array, refusing NaN and infinity."""
+    array = _as_float_array(name, value)
+    if _is_concrete(array) and not bool(jnp.all(jnp.isfinite(array))):
+        n_bad = int(jnp.sum(~jnp.isfinite(array)))
+        raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {array.size} that are NaN or infinite")
+    return array
+
+
+def probability(name: str, value: ArrayLike) -> Array:
+    """Return `value` as a float array of spike probabilities per bin, refusing anything outside [0, 1]."""
+    array = finite(name, value)
+    if not _is_concrete(array) or array.size == 0:
+        return array
+    low, high = float(jnp.min(array)), float(jnp.max(array))
+    if low < 0 or high > 1:
+        looks_like_hz = low >= 0 and high >= 2
+        hint = "; these look like rates in Hz: multiply by the bin width in seconds" if looks_like_hz else ""
+        raise ValueError(
+            f"{name}: expected spike probabilities per bin in [0, 1], got values from {low:g} to {high:g}{hint}"
+        )
+    return array
+
+
+def spikes(name: str, value: ArrayLike) -> Array:
+    """Return `value` as a bool array of spike indicators, refusing anything but booleans, 0 and 1."""
+    array = value if isinstance(value, jax.Array) else np.asarray(value)
+    if array.dtype == bool:
+        return jnp.asarray(array)
+    if _is_concrete(array) and not bool(np.all((np.asarray(array) == 0) | (np.asarray(array) == 1))):
+        raise ValueError(
+            f"{name}: expected spike indicators (bool, or 0 and 1), got other values of dtype {array.dtype}"
+        )
+    return jnp.asarray(array).astype(bool)
+
+
+def same_shape(first_name: str, first: Array, second_name: str, second: Array) -> None:
+    """Refuse two arrays of different shapes, or without a time axis."""
+    if first.ndim < 1:
+        raise ValueError(f"{first_name}: expected an array with a time axis, got a scalar")
+    if first.shape != second.shape:
+        raise ValueError(f"{second_name}: expected the shape of {first_name}, {first.shape}, got {second.shape}")
+
+
+def count(name: str, value: int, minimum: int = 1) -> int:
+    """Return `value` as an int, refusing anything below `minimum` or not a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"{name}: expected a whole number of at least {minimum}, got {value!r}")
+    return int(value)
+
+
+def number(
+    name: str,
+    value: float,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """Return `value`, refusing a concrete number outside the stated open or closed bounds."""
+    if not _is_concrete(value):
+        return value
+    wanted = [
+        f"{words} {bound:g}"
+        for words, bound in (("above", above), ("at least", at_least), ("below", below), ("at most", at_most))
+        if bound is not None
+    ]
+    try:
+        as_float = float(value)
+    except (TypeError, ValueError):
+        as_float = np.nan
+    inside = (
+        np.isfinite(as_float)
+        and (above is None or as_float > above)
+        and (at_least is None or as_float >= at_least)
+        and (below is None or as_float < below)
+        and (at_most is None or as_float <= at_most)
+    )
+    if not inside or isinstance(value, bool):
+        raise ValueError(
+            f"{name}: expected {' '.join(['a finite number', ' and '.join(wanted)]).strip()}, got {value!r}"
+        )
+    return value
+
+
+def choice(name: str, value: str, known: Collection[str]) -> str:
+    """Return `value`, refusing a name that is not among the `known` ones."""
+    if value not in known:
+        raise ValueError(f"{name}: expected one of {', '.join(repr(k) for k in known)}, got {value!r}")
+    return value
+
+
+def window(value: int, n_steps: int | None = None) -> int:
+    """Return the half-width of the plasticity window in bins, refusing less than 1 or more than the record."""
+    value = count("window", value)
+    if n_steps is not None and value > n_steps:
+        raise ValueError(f"window: expected at most the record's {n_steps} bins, got {value}")
+    return value

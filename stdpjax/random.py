@@ -1,0 +1,81 @@
+"""Random keys: one seed, named sub-keys, one key per member of an axis.
+
+Every key above a kernel comes from here, in the order seed, study, purpose, sequence, trial, time. Each step is a
+`fold_in`, so a new consumer does not shift the streams of the others, more trials leave the first ones as they
+were, and any single trial can be replayed alone.
+"""
+
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from stdpjax import _checks
+
+
+def key(seed: int) -> Key[Array, ""]:
+    """Return the typed key of a seed.
+
+    Args:
+        seed: a whole number, 0 or more.
+
+    Returns:
+        A scalar key; every draw from it equals the draw from `jax.random.key(seed)` bit for bit.
+
+    Raises:
+        ValueError: the seed is negative or not a whole number.
+
+    Example:
+        >>> import jax, stdpjax
+        >>> bool(jax.random.uniform(stdpjax.random.key(3)) == jax.random.uniform(jax.random.key(3)))
+        True
+    """
+    return jax.random.key(_checks.count("seed", seed, minimum=0))
+
+
+def named_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
+    """Return the sub-key of a purpose, independent of how many other purposes there are.
+
+    Args:
+        key: a scalar key.
+        name: the purpose, such as "drive" or "spikes". Its CRC-32 is folded into the key.
+
+    Returns:
+        A scalar key.
+
+    Example:
+        >>> import jax, stdpjax
+        >>> drive_key = stdpjax.random.named_key(stdpjax.random.key(0), "drive")
+        >>> jax.random.normal(drive_key).shape
+        ()
+    """
+    return jax.random.fold_in(key, np.uint32(zlib.crc32(name.encode())))
+
+
+def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Array, "n_members"]:
+    """Return one key for each member of an axis (sequence, trial): member `i` has `fold_in(key, i)`.
+
+    Args:
+        key: a scalar key.
+        n_members: how many keys, 0 or more.
+        first: index of the first member, so that a block of a long axis gets the keys it has in the whole.
+
+    Returns:
+        Keys, shape `[n_members]`.
+
+    Raises:
+        ValueError: a count is negative or not a whole number.
+
+    Example:
+        >>> import jax, stdpjax
+        >>> keys = stdpjax.random.member_keys(stdpjax.random.key(0), 3)
+        >>> block = stdpjax.random.member_keys(stdpjax.random.key(0), 1, first=2)
+        >>> bool(jax.random.bits(keys[2]) == jax.random.bits(block[0]))
+        True
+    """
+    n_members = _checks.count("n_members", n_members, minimum=0)
+    first = _checks.count("first", first, minimum=0)
+    indices = jnp.arange(first, first + n_members, dtype=jnp.uint32)
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, indices)

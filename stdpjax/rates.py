@@ -1,0 +1,140 @@
+"""Firing-rate functions rho: from integrated activity to rate, with the slope written out (Eq 18).
+
+A `RateFunction` is any pair of elementwise functions, so a rate function of your own is
+`RateFunction(value=..., slope=...)`.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.stats import norm
+from jaxtyping import Array, Float
+
+from stdpjax import _checks
+
+
+class RateFunction(NamedTuple):
+    """A firing-rate function and its slope, both elementwise.
+
+    The slope is written out and not differentiated: the automatic derivative of a clip is 1/2 at its kinks, where
+    the paper's text needs 1.
+    """
+
+    value: Callable[[Float[Array, "..."]], Float[Array, "..."]]
+    slope: Callable[[Float[Array, "..."]], Float[Array, "..."]]
+
+
+# Cached: the same arguments give the same object, so a rate function used as a static argument never recompiles.
+@cache
+def hard_sigmoid(threshold: float = -0.5) -> RateFunction:
+    """Return the paper's piecewise-linear rate: 0 below the threshold, 1 above `threshold + 1`, slope 1 between.
+
+    Args:
+        threshold: beta_1 of Eq 18, in (-1, 0), so that rest (activity 0) lies inside the active region.
+
+    Returns:
+        The rate function. At both kinks the slope is 1, the convention that the paper's text implies; automatic
+        differentiation of `value` follows `slope` there too.
+
+    Raises:
+        ValueError: the threshold is not in (-1, 0).
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> rho = stdpjax.rates.hard_sigmoid()
+        >>> rho.value(jnp.array([-1.0, 0.0, 0.25, 2.0])).tolist()
+        [0.0, 0.5, 0.75, 1.0]
+        >>> rho.slope(jnp.array([-0.5, 0.0, 0.5, 2.0])).tolist()
+        [1.0, 1.0, 1.0, 0.0]
+    """
+    _check_threshold(threshold)
+
+    @jax.custom_jvp
+    def value(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.clip(activity - threshold, 0, 1)
+
+    def slope(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+        is_active = (activity >= threshold) & (activity <= threshold + 1)
+        return is_active.astype(jnp.result_type(activity))
+
+    @value.defjvp
+    def _(primals, tangents):
+        (activity,), (tangent,) = primals, tangents
+        return value(activity), slope(activity) * tangent
+
+    return RateFunction(value, slope)
+
+
+@cache
+def smoothed_hard_sigmoid(noise_std: float, threshold: float = -0.5) -> RateFunction:
+    """Return the mean of the hard sigmoid under Gaussian noise on the activity: E[rho(v + eta)].
+
+    Args:
+        noise_std: standard deviation of the noise, above 0, in units of activity.
+        threshold: beta_1 of the hard sigmoid, in (-1, 0).
+
+    Returns:
+        The rate function in closed form (normal distribution functions).
+
+    Raises:
+        ValueError: the noise is not above 0 or the threshold is not in (-1, 0).
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> smooth = stdpjax.rates.smoothed_hard_sigmoid(0.1)
+        >>> round(float(smooth.value(jnp.array(-0.5))), 4)
+        0.0399
+    """
+    _checks.number("noise_std", noise_std, above=0)
+    _check_threshold(threshold)
+
+    def bounds(activity: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        return (threshold - activity) / noise_std, (threshold + 1 - activity) / noise_std
+
+    def value(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+        low, high = bounds(activity)
+        linear = (activity - threshold) * (norm.cdf(high) - norm.cdf(low))
+        return linear + noise_std * (norm.pdf(low) - norm.pdf(high)) + norm.cdf(-high)
+
+    def slope(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+        low, high = bounds(activity)
+        return norm.cdf(high) - norm.cdf(low)
+
+    return RateFunction(value, slope)
+
+
+@cache
+def sigmoid(gain: float = 4.0) -> RateFunction:
+    """Return the logistic rate 1 / (1 + exp(-gain v)).
+
+    Args:
+        gain: steepness, above 0; 4 gives slope 1 at rest, as the hard sigmoid has.
+
+    Returns:
+        The rate function.
+
+    Raises:
+        ValueError: the gain is not above 0.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> float(stdpjax.rates.sigmoid().slope(jnp.array(0.0)))
+        1.0
+    """
+    _checks.number("gain", gain, above=0)
+
+    def value(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jax.nn.sigmoid(gain * activity)
+
+    def slope(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+        rate = value(activity)
+        return gain * rate * (1 - rate)
+
+    return RateFunction(value, slope)
+
+
+def _check_threshold(threshold: float) -> None:
+    _checks.number("threshold", threshold, above=-1, below=0)

@@ -1,0 +1,21 @@
+"""Plasticity rules: Eq 1 and Eq 2, and nearest-neighbour STDP with any lag kernel."""
+
+from stdpjax.rules.base import Rule, Sample
+from stdpjax.rules.differential import PAIRINGS, differential_rule, rate_update, spike_update, state_slope
+from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
+from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
+
+__all__ = [
+    "LAG_KERNELS",
+    "PAIRINGS",
+    "Rule",
+    "Sample",
+    "differential_rule",
+    "lag_kernel",
+    "lag_update",
+    "mean_update",
+    "nearest_neighbour_rule",
+    "rate_update",
+    "spike_update",
+    "state_slope",
+]

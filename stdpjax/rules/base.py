@@ -1,0 +1,37 @@
+"""What a plasticity rule is: a pair of pure functions that turn samples of activity into weight updates."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, Bool, Float
+
+RuleState = Any
+
+
+class Sample(NamedTuple):
+    """What a rule sees of one time step.
+
+    In a recurrent network the two populations are the same units and so are the arrays.
+    """
+
+    post_state: Float[Array, "post"]
+    """Integrated activity s before the step."""
+    next_post_state: Float[Array, "post"]
+    """Integrated activity after the step."""
+    pre_rate: Float[Array, "pre"]
+    """Presynaptic rate rho(s) before the step."""
+    pre_spikes: Bool[Array, "pre"]
+    """Presynaptic spikes drawn in this step."""
+    post_spikes: Bool[Array, "post"]
+    """Postsynaptic spikes drawn in this step."""
+
+
+class Rule(NamedTuple):
+    """A plasticity rule for a scan over time.
+
+    `init(n_post, n_pre)` gives the state before the first step; `update(sample, rule_state, weights)` gives
+    `(delta_w, rule_state)` with `delta_w` of shape `[post, pre]`, to be added to the weights.
+    """
+
+    init: Callable[[int, int], RuleState]
+    update: Callable[[Sample, RuleState, Float[Array, "post pre"]], tuple[Float[Array, "post pre"], RuleState]]

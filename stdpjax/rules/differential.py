@@ -1,0 +1,202 @@
+"""The paper's rule: presynaptic activity times temporal change of postsynaptic activity (Eq 1 and Eq 2).
+
+The time at which the presynaptic factor is read is not innocent. Summed over time, the four pairings differ by a
+drift proportional to the product of the two changes, with a secular coefficient of -3, -1, 0 and +1 (for weights
+tied in pairs) for "previous", "current", "midpoint" and "next". Eq 5 read literally is "previous"; "midpoint" is
+the only one whose symmetric part is an exact total derivative.
+"""
+
+from typing import Literal, NamedTuple, get_args
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from stdpjax import _checks
+from stdpjax.rules.base import Rule, Sample
+
+Pairing = Literal["previous", "current", "midpoint", "next"]
+PAIRINGS: tuple[str, ...] = get_args(Pairing)
+Difference = Literal["forward", "centred"]
+
+
+def rate_update(
+    state: ArrayLike,
+    next_state: ArrayLike,
+    pre_rate: ArrayLike,
+    *,
+    pairing: Pairing = "current",
+    previous_pre_rate: ArrayLike | None = None,
+    next_pre_rate: ArrayLike | None = None,
+) -> Float[Array, "*batch post pre"]:
+    """Return the weight update of Eq 1 for one time step: change of s_i times presynaptic rate rho(s_j).
+
+    Args:
+        state: postsynaptic activity s before the step, shape `[..., post]`.
+        next_state: the same after the step, same shape.
+        pre_rate: presynaptic rate before the step, in [0, 1], shape `[..., pre]`.
+        pairing: which presynaptic rate multiplies the change: "previous" (one step earlier, Eq 5 as printed),
+            "current", "midpoint" (mean of current and next) or "next".
+        previous_pre_rate: rate one step earlier, needed by "previous"; shape `[..., pre]`.
+        next_pre_rate: rate after the step, needed by "midpoint" and "next"; shape `[..., pre]`.
+
+    Returns:
+        `delta_w`, to be added, shape `[..., post, pre]`, per unit of learning rate and per step (not per tau).
+
+    Raises:
+        ValueError: unknown pairing, a missing rate, different shapes, or values that are not finite.
+
+    Source: Bengio et al. 2015, Eq 1.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.rules.rate_update([0.0, 1.0], [0.5, 1.0], [0.5, 0.25]).tolist()
+        [[0.25, 0.125], [0.0, 0.0]]
+    """
+    _checks.choice("pairing", pairing, PAIRINGS)
+    needed = {
+        "previous": ("previous_pre_rate",),
+        "current": (),
+        "midpoint": ("next_pre_rate",),
+        "next": ("next_pre_rate",),
+    }
+    others = {"previous_pre_rate": previous_pre_rate, "next_pre_rate": next_pre_rate}
+    for name in needed[pairing]:
+        if others[name] is None:
+            raise ValueError(f"{name}: expected the presynaptic rates that pairing {pairing!r} needs, got None")
+    change = _change(state, next_state)
+    rate = _checks.finite("pre_rate", pre_rate)
+    if pairing == "previous":
+        rate = _rate_like(rate, "previous_pre_rate", previous_pre_rate)
+    elif pairing == "midpoint":
+        rate = 0.5 * (rate + _rate_like(rate, "next_pre_rate", next_pre_rate))
+    elif pairing == "next":
+        rate = _rate_like(rate, "next_pre_rate", next_pre_rate)
+    return change[..., :, None] * rate[..., None, :]
+
+
+def spike_update(state: ArrayLike, next_state: ArrayLike, pre_spikes: ArrayLike) -> Float[Array, "*batch post pre"]:
+    """Return the weight update of Eq 2 for one time step: change of s_i where neuron j spikes.
+
+    Its mean equals Eq 1 with the spike probability as rate only if the spike does not itself move s_i in that
+    step; otherwise the mean is larger by the covariance of the two.
+
+    Args:
+        state: postsynaptic activity s before the step, shape `[..., post]`.
+        next_state: the same after the step, same shape.
+        pre_spikes: presynaptic spike indicators, shape `[..., pre]`.
+
+    Returns:
+        `delta_w`, to be added, shape `[..., post, pre]`.
+
+    Raises:
+        ValueError: different shapes, values that are not finite, or spikes other than 0 and 1.
+
+    Source: Bengio et al. 2015, Eq 2.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.rules.spike_update([0.0], [0.5], [True, False]).tolist()
+        [[0.5, 0.0]]
+    """
+    change = _change(state, next_state)
+    pre_spikes = _checks.spikes("pre_spikes", pre_spikes).astype(change.dtype)
+    return change[..., :, None] * pre_spikes[..., None, :]
+
+
+def state_slope(state: ArrayLike, difference: Difference = "centred") -> Float[Array, "*batch time-2"]:
+    """Return the temporal change of s at each inner bin of a record.
+
+    Args:
+        state: activity, shape `[..., time]` with at least 3 bins.
+        difference: "centred", (s[t+1] - s[t-1]) / 2, the counterpart of a window with two sides, or "forward",
+            s[t+1] - s[t], as in Eq 5.
+
+    Returns:
+        Change per bin at bins 1 ... time-2, shape `[..., time - 2]`.
+
+    Raises:
+        ValueError: fewer than 3 bins, values that are not finite, or an unknown difference.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.rules.state_slope([0.0, 1.0, 4.0, 9.0]).tolist()
+        [2.0, 4.0]
+        >>> stdpjax.rules.state_slope([0.0, 1.0, 4.0, 9.0], "forward").tolist()
+        [3.0, 5.0]
+    """
+    _checks.choice("difference", difference, get_args(Difference))
+    state = _checks.finite("state", state)
+    if state.ndim < 1 or state.shape[-1] < 3:
+        raise ValueError(f"state: expected at least 3 bins of time on the last axis, got shape {state.shape}")
+    if difference == "centred":
+        return 0.5 * (state[..., 2:] - state[..., :-2])
+    return state[..., 2:] - state[..., 1:-1]
+
+
+class _Memory(NamedTuple):
+    """What the pairings other than "current" remember of the last steps."""
+
+    change: Float[Array, "post"]
+    pre_rate: Float[Array, "pre"]
+
+
+def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate", "spikes"] = "rate") -> Rule:
+    """Return Eq 1 (rates) or Eq 2 (spikes) as a rule for a scan over time.
+
+    The pairings "midpoint" and "next" need the presynaptic activity after the step, which is known one step later:
+    their update is emitted then, and the last step's never. "previous" has no update in the first step.
+
+    Args:
+        pairing: as in `rate_update`.
+        presynaptic: "rate" for Eq 1, "spikes" for Eq 2.
+
+    Returns:
+        The rule; its `delta_w` is per unit of learning rate.
+
+    Raises:
+        ValueError: unknown pairing or presynaptic factor.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> rule = stdpjax.rules.differential_rule()
+        >>> sample = stdpjax.rules.Sample(
+        ...     post_state=jnp.zeros(1), next_post_state=jnp.ones(1), pre_rate=jnp.array([0.25]),
+        ...     pre_spikes=jnp.array([False]), post_spikes=jnp.array([False]))
+        >>> delta_w, _ = rule.update(sample, rule.init(1, 1), jnp.zeros((1, 1)))
+        >>> delta_w.tolist()
+        [[0.25]]
+    """
+    _checks.choice("pairing", pairing, PAIRINGS)
+    _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
+
+    def init(n_post: int, n_pre: int) -> _Memory:
+        return _Memory(jnp.zeros(n_post, float), jnp.zeros(n_pre, float))
+
+    def update(
+        sample: Sample, memory: _Memory, weights: Float[Array, "post pre"]
+    ) -> tuple[Float[Array, "post pre"], _Memory]:
+        del weights
+        change = sample.next_post_state - sample.post_state
+        factor = sample.pre_rate if presynaptic == "rate" else sample.pre_spikes.astype(change.dtype)
+        pairs = {
+            "previous": (change, memory.pre_rate),
+            "current": (change, factor),
+            "midpoint": (memory.change, 0.5 * (memory.pre_rate + factor)),
+            "next": (memory.change, factor),
+        }
+        post_factor, pre_factor = pairs[pairing]
+        return post_factor[:, None] * pre_factor[None, :], _Memory(change, factor)
+
+    return Rule(init, update)
+
+
+def _change(state: ArrayLike, next_state: ArrayLike) -> Float[Array, "*batch post"]:
+    state, next_state = _checks.finite("state", state), _checks.finite("next_state", next_state)
+    _checks.same_shape("state", state, "next_state", next_state)
+    return next_state - state
+
+
+def _rate_like(rate: Float[Array, "*batch pre"], name: str, other: ArrayLike | None) -> Float[Array, "*batch pre"]:
+    other = _checks.finite(name, other)  # pyright: ignore[reportArgumentType] -- None was refused before
+    _checks.same_shape("pre_rate", rate, name, other)
+    return other

@@ -1,0 +1,100 @@
+"""Lag kernels: the weight change of a pair as a function of its lag (the paper leaves the amplitude open)."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from stdpjax import _checks
+
+Lags = Float[Array, "lag"]
+
+
+def lag_kernel(name: str, window: int = 20, **parameters: float) -> Float[Array, "2*window+1"]:
+    """Return the weight change for each lag from -window to +window; lag 0 gives no change.
+
+    | name | change at lag d > 0 | at lag -d | parameters (default) |
+    |---|---|---|---|
+    | exponential | exp(-d / tau) | minus that | `tau` (10 bins) |
+    | sign | 1 | -1 | |
+    | inverse | 1 / d | minus that | |
+    | linear | 1 - (d - 1) / window | minus that | |
+    | bi_poo | A_plus exp(-d / tau_plus) | -A_minus exp(-d / tau_minus) | `A_plus` (0.777), `tau_plus` (16.8 ms), \
+`A_minus` (0.273), `tau_minus` (33.7 ms), `bin_ms` (1) |
+
+    Args:
+        name: one of the names above.
+        window: half-width in bins, at least 1.
+        **parameters: as in the table; times above 0, amplitudes any finite number. `bin_ms` is the width of a bin.
+
+    Returns:
+        The kernel, shape `[2 * window + 1]`. All but "bi_poo" are antisymmetric, so their mean update vanishes at
+        constant rates.
+
+    Raises:
+        ValueError: unknown name (the known ones are listed), unknown parameter, or a value out of range.
+
+    Source: exponential fit of Bi & Poo (2001, Annu Rev Neurosci 24:139) for "bi_poo"; section 5.1 for the rest.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.rules.lag_kernel("linear", window=2).tolist()
+        [-0.5, -1.0, 0.0, 1.0, 0.5]
+    """
+    _checks.choice("name", name, LAG_KERNELS)
+    window = _checks.window(window)
+    shape, defaults = LAG_KERNELS[name]
+    unknown = sorted(set(parameters) - set(defaults))
+    if unknown:
+        known = ", ".join(defaults) or "none"
+        raise ValueError(f"{unknown[0]}: expected a parameter of the {name!r} kernel ({known}), got {unknown[0]!r}")
+    values = {**defaults, **parameters}
+    for parameter, value in values.items():
+        is_amplitude = parameter.startswith("A_")
+        _checks.number(parameter, value, above=None if is_amplitude else 0)
+    distance = jnp.arange(1, window + 1, dtype=float)
+    depression, potentiation = shape(distance, **values)
+    return jnp.concatenate([depression[::-1], jnp.zeros(1, distance.dtype), potentiation])
+
+
+def _exponential(distance: Lags, tau: float) -> tuple[Lags, Lags]:
+    return _antisymmetric(jnp.exp(-distance / tau))
+
+
+def _sign(distance: Lags) -> tuple[Lags, Lags]:
+    return _antisymmetric(jnp.ones_like(distance))
+
+
+def _inverse(distance: Lags) -> tuple[Lags, Lags]:
+    return _antisymmetric(1 / distance)
+
+
+def _linear(distance: Lags) -> tuple[Lags, Lags]:
+    return _antisymmetric(1 - (distance - 1) / distance.size)
+
+
+def _bi_poo(
+    distance: Lags, A_plus: float, tau_plus: float, A_minus: float, tau_minus: float, bin_ms: float
+) -> tuple[Lags, Lags]:
+    lag_ms = distance * bin_ms
+    return -A_minus * jnp.exp(-lag_ms / tau_minus), A_plus * jnp.exp(-lag_ms / tau_plus)
+
+
+def _antisymmetric(potentiation: Lags) -> tuple[Lags, Lags]:
+    return -potentiation, potentiation
+
+
+# Name -> (function of the distance giving depression and potentiation, default parameters).
+LAG_KERNELS: Mapping[str, tuple[Callable[..., tuple[Lags, Lags]], Mapping[str, float]]] = MappingProxyType(
+    {
+        "exponential": (_exponential, {"tau": 10.0}),
+        "sign": (_sign, {}),
+        "inverse": (_inverse, {}),
+        "linear": (_linear, {}),
+        "bi_poo": (
+            _bi_poo,
+            {"A_plus": 0.777, "tau_plus": 16.8, "A_minus": 0.273, "tau_minus": 33.7, "bin_ms": 1.0},
+        ),
+    }
+)

@@ -1,0 +1,18 @@
+"""Spikes: sampling trains, nearest-spike lags, sampled and exact tables of lag counts."""
+
+from stdpjax.spikes.counting import sample_lag_counts, sample_pair
+from stdpjax.spikes.expected import expected_lag_counts, lag_probability
+from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES, nearest_lag
+from stdpjax.spikes.sampling import sample_spikes
+
+__all__ = [
+    "BOUNDARIES",
+    "COINCIDENCES",
+    "SIDES",
+    "expected_lag_counts",
+    "lag_probability",
+    "nearest_lag",
+    "sample_lag_counts",
+    "sample_pair",
+    "sample_spikes",
+]
