@@ -2,6 +2,7 @@
 
 from stdpjax.spikes.counting import sample_lag_counts, sample_pair
 from stdpjax.spikes.expected import expected_lag_counts, lag_probability
+from stdpjax.spikes.packed import round_to_grid
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES, nearest_lag
 from stdpjax.spikes.sampling import sample_spikes
 
@@ -12,6 +13,7 @@ __all__ = [
     "expected_lag_counts",
     "lag_probability",
     "nearest_lag",
+    "round_to_grid",
     "sample_lag_counts",
     "sample_pair",
     "sample_spikes",

@@ -1,20 +1,26 @@
 """Sampled tables of lag counts: how often each lag occurs in each bin, summed over trials.
 
-This is the readable path: one key a trial, one train a key. Sequences and blocks of trials stream, so memory does
-not grow with their number.
+Trials are drawn and counted 32 at a time (`stdpjax.spikes.packed`); `stdpjax.spikes.reference` does the same one
+train at a time, readably. Blocks of sequences and of trials stream, so memory does not grow with their number beyond
+the table itself.
 """
 
+import math
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, UInt32
 
 from stdpjax import _checks
 from stdpjax.random import member_keys
-from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, _nearest_lag, check_options
+from stdpjax.spikes.packed import TRIALS_PER_WORD, count_packed_lags, sample_packed_pair
+from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 
-_TRIALS_AT_ONCE = 1024
+# Words of one train that are worked on at once: the arrays of a block stay in the second-level cache, and XLA leaves
+# operations of this size on one thread (it splits larger ones over threads, which costs more than it gains here).
+_WORDS_AT_ONCE = 2**15
 
 
 def sample_lag_counts(
@@ -28,18 +34,19 @@ def sample_lag_counts(
     sides: Sides = "one",
     boundary: Boundary = "silent",
     first_sequence: int = 0,
-) -> Int[Array, "*batch time lag"]:
+) -> Int32[Array, "*batch time lag"]:
     """Sample pairs of spike trains and count, for each bin, the lags that presynaptic spikes are given.
 
-    Trial `k` of sequence `i` has the key `fold_in(fold_in(key, i), k)`: the counts do not depend on how sequences
-    or trials are grouped, more trials keep the first ones, and `sample_pair` replays any single one.
+    Trials 32 w ... 32 w + 31 of sequence `i` have the key `fold_in(fold_in(key, i), w)`: the counts do not depend on
+    how sequences or trials are grouped, more trials keep the first ones, and `sample_pair` replays any single one.
+    Probabilities are rounded to multiples of 2^-16 (`stdpjax.spikes.round_to_grid`).
 
     Args:
-        key: a scalar key.
+        key: a scalar threefry2x32 key, as `stdpjax.random.key` makes.
         pre_probability: presynaptic spike probability per bin, shape `[..., time]`. Leading axes are sequences,
             numbered in C order.
         post_probability: postsynaptic spike probability per bin, same shape.
-        n_trials: pairs of trains for each sequence, 0 or more.
+        n_trials: pairs of trains for each sequence, from 0 to 2^31 - 1.
         window: half-width of the window in bins, from 1 to the length of the record.
         coincidence: "skip" or "ignore", see `stdpjax.spikes.pairing`.
         sides: "one" or "both", likewise.
@@ -52,7 +59,7 @@ def sample_lag_counts(
 
     Raises:
         ValueError: probabilities outside [0, 1] or not finite, different shapes, a window or a count out of
-            range, or an unknown option.
+            range, an unknown option, or a key of another generator.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -66,15 +73,21 @@ def sample_lag_counts(
     post_probability = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
+    if n_trials >= 2**31:
+        raise ValueError(f"n_trials: expected at most 2^31 - 1, what a count can hold, got {n_trials}")
     *batch, n_steps = pre_probability.shape
     _checks.window(window, n_steps)
     check_options(window, coincidence, sides, boundary, n_steps)
-    sequence_keys = member_keys(key, int(jnp.prod(jnp.array(batch, int))) if batch else 1, first_sequence)
-    counts = _count_lags(
-        sequence_keys,
-        pre_probability.reshape(-1, n_steps),
-        post_probability.reshape(-1, n_steps),
-        n_trials,
+    n_sequences = math.prod(batch)
+    n_words = -(-n_trials // TRIALS_PER_WORD)
+    words_at_once, sequences_at_once = _block_sizes(n_words, n_sequences, n_steps)
+    counts = _sample_lag_counts(
+        member_keys(key, n_sequences, first_sequence),
+        pre_probability.reshape(n_sequences, n_steps),
+        post_probability.reshape(n_sequences, n_steps),
+        np.int32(n_trials),
+        words_at_once=words_at_once,
+        sequences_at_once=sequences_at_once,
         window=window,
         coincidence=coincidence,
         sides=sides,
@@ -84,69 +97,103 @@ def sample_lag_counts(
 
 
 def sample_pair(
-    trial_key: Key[Array, ""],
+    key: Key[Array, ""],
     pre_probability: Float[Array, "time"],
     post_probability: Float[Array, "time"],
+    *,
+    sequence: int = 0,
+    trial: int = 0,
 ) -> tuple[Bool[Array, "time"], Bool[Array, "time"]]:
-    """Draw the presynaptic and the postsynaptic train of one trial.
+    """Draw the presynaptic and the postsynaptic train of one trial, as `sample_lag_counts` does.
 
     Args:
-        trial_key: the trial's key; `fold_in(fold_in(key, sequence), trial)` replays a trial of
-            `sample_lag_counts`.
+        key: the scalar key that `sample_lag_counts` was given.
         pre_probability: presynaptic spike probability per bin, in [0, 1], shape `[time]`.
         post_probability: postsynaptic spike probability per bin, same shape.
+        sequence: number of the sequence.
+        trial: number of the trial.
 
     Returns:
         Presynaptic and postsynaptic spike indicators, each `[time]`.
 
+    Raises:
+        ValueError: the key is of another generator.
+
     Example:
-        >>> import jax, jax.numpy as jnp, stdpjax
-        >>> trial_key = jax.random.fold_in(jax.random.fold_in(stdpjax.random.key(0), 2), 7)
-        >>> pre, post = stdpjax.spikes.sample_pair(trial_key, jnp.full(60, 0.1), jnp.full(60, 0.2))
+        >>> import jax.numpy as jnp, stdpjax
+        >>> pre, post = stdpjax.spikes.sample_pair(
+        ...     stdpjax.random.key(0), jnp.full(60, 0.1), jnp.full(60, 0.2), sequence=2, trial=7)
         >>> pre.shape, post.shape
         ((60,), (60,))
     """
-    both = jnp.stack([pre_probability, post_probability])
-    pre, post = jax.random.bernoulli(trial_key, both)
+    word, bit = jnp.divmod(jnp.asarray(trial, jnp.uint32), np.uint32(TRIALS_PER_WORD))
+    word_key = jax.random.fold_in(jax.random.fold_in(key, sequence), word)
+    pre, post = ((sample_packed_pair(word_key, pre_probability, post_probability) >> bit) & np.uint32(1)).astype(bool)
     return pre, post
 
 
-@partial(jax.jit, static_argnames=("n_trials", "window", "coincidence", "sides", "boundary"))
-def _count_lags(
+def _block_sizes(n_words: int, n_sequences: int, n_steps: int) -> tuple[int, int]:
+    """Words and sequences worked on at once; blocks of words are of one size, within one word."""
+    most_words = max(1, _WORDS_AT_ONCE // n_steps)
+    n_blocks = max(1, -(-n_words // most_words))
+    words_at_once = max(1, -(-n_words // n_blocks))
+    return words_at_once, min(max(1, n_sequences), max(1, most_words // words_at_once))
+
+
+@partial(
+    jax.jit, static_argnames=("words_at_once", "sequences_at_once", "window", "coincidence", "sides", "boundary")
+)
+def _sample_lag_counts(
     sequence_keys: Key[Array, "sequence"],
     pre_probability: Float[Array, "sequence time"],
     post_probability: Float[Array, "sequence time"],
-    n_trials: int,
+    n_trials: Int32[Array, ""],
     *,
+    words_at_once: int,
+    sequences_at_once: int,
     window: int,
     coincidence: Coincidence,
     sides: Sides,
     boundary: Boundary,
-) -> Int[Array, "sequence counted lag"]:
-    block = min(n_trials, _TRIALS_AT_ONCE)
-    n_blocks = -(-n_trials // block) if block else 0
-    n_counted = pre_probability.shape[-1] - (2 * window if boundary == "valid" else 0)
+) -> Int32[Array, "sequence counted lag"]:
+    n_sequences, n_steps = pre_probability.shape
+    n_counted = n_steps - (2 * window if boundary == "valid" else 0)
+    n_words = n_trials // TRIALS_PER_WORD + (n_trials % TRIALS_PER_WORD > 0)
+    n_word_blocks = (n_words + (words_at_once - 1)) // words_at_once
 
-    def count_sequence(
-        sequence: tuple[Key[Array, ""], Float[Array, "time"], Float[Array, "time"]],
-    ) -> Int[Array, "counted lag"]:
-        sequence_key, pre_rate, post_rate = sequence
+    def count_sequences(index: Int32[Array, ""], table: Int32[Array, "sequence counted lag"]) -> Array:
+        # The last block starts early enough to be whole; what it repeats comes out the same.
+        first = jnp.minimum(index * sequences_at_once, n_sequences - sequences_at_once)
+        keys, pre_rate, post_rate = (
+            jax.lax.dynamic_slice_in_dim(array, first, sequences_at_once)
+            for array in (sequence_keys, pre_probability, post_probability)
+        )
 
-        def add_block(index: Int[Array, ""], counts: Int[Array, "counted lag"]) -> Int[Array, "counted lag"]:
-            trials = index * block + jnp.arange(block)
-            trial_keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(sequence_key, trials)
-            pre, post = jax.vmap(sample_pair, in_axes=(0, None, None))(trial_keys, pre_rate, post_rate)
-            # The last block may reach past the last trial.
-            pre &= (trials < n_trials)[:, None]
-            lags = _nearest_lag(pre, post, window=window, coincidence=coincidence, sides=sides, boundary=boundary)
-            return counts + jax.vmap(partial(_histogram, window=window), in_axes=1)(lags)
+        def add_words(index: Int32[Array, ""], counts: Int32[Array, "block counted lag"]) -> Array:
+            words = (index * words_at_once + jnp.arange(words_at_once, dtype=jnp.int32)).astype(jnp.uint32)
+            word_keys = _outer_fold_in(keys, words)
+            pre, post = sample_packed_pair(word_keys, pre_rate[:, None], post_rate[:, None])
+            pre = pre & _existing_trials(words, n_trials)[:, None]
+            return counts + count_packed_lags(pre, post, window, coincidence, sides=sides, boundary=boundary)
 
-        empty = jnp.zeros((n_counted, 2 * window + 1), jnp.int32)
-        return jax.lax.fori_loop(0, n_blocks, add_block, empty)
+        empty = jnp.zeros((sequences_at_once, n_counted, 2 * window + 1), jnp.int32)
+        counts = jax.lax.fori_loop(jnp.int32(0), n_word_blocks, add_words, empty)
+        return jax.lax.dynamic_update_slice_in_dim(table, counts, first, axis=0)
 
-    return jax.lax.map(count_sequence, (sequence_keys, pre_probability, post_probability))
+    table = jnp.zeros((n_sequences, n_counted, 2 * window + 1), jnp.int32)
+    if n_sequences == 0:
+        return table
+    n_blocks = -(-n_sequences // sequences_at_once)
+    return jax.lax.fori_loop(np.int32(0), np.int32(n_blocks), count_sequences, table)
 
 
-def _histogram(lags: Int[Array, "trial"], window: int) -> Int[Array, "lag"]:
-    counts = jnp.zeros(2 * window + 1, jnp.int32).at[lags + window].add(1)
-    return counts.at[window].set(0)  # lag 0 stands for "no update"
+def _outer_fold_in(keys: Key[Array, "sequence"], words: UInt32[Array, "word"]) -> Key[Array, "sequence word"]:
+    return jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))(keys, words)
+
+
+def _existing_trials(words: UInt32[Array, "word"], n_trials: Int32[Array, ""]) -> UInt32[Array, "word"]:
+    """Ones for the trials that exist: all of a full word, the low bits of the last, none of a word past it."""
+    n_trials = n_trials.astype(jnp.uint32)
+    n_full, n_rest = n_trials // np.uint32(TRIALS_PER_WORD), n_trials % np.uint32(TRIALS_PER_WORD)
+    last = (np.uint32(1) << n_rest) - np.uint32(1)
+    return jnp.where(words < n_full, np.uint32(2**32 - 1), jnp.where(words == n_full, last, np.uint32(0)))
