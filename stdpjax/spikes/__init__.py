@@ -4,6 +4,7 @@ from stdpjax.spikes.counting import sample_lag_counts, sample_pair
 from stdpjax.spikes.expected import expected_lag_counts, lag_probability
 from stdpjax.spikes.packed import round_to_grid
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES, nearest_lag
+from stdpjax.spikes.reference import sample_lag_counts_by_train
 from stdpjax.spikes.sampling import sample_spikes
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "nearest_lag",
     "round_to_grid",
     "sample_lag_counts",
+    "sample_lag_counts_by_train",
     "sample_pair",
     "sample_spikes",
 ]

@@ -11,7 +11,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, UInt32
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Key, UInt32
 
 from stdpjax import _checks
 from stdpjax.random import member_keys
@@ -85,7 +85,7 @@ def sample_lag_counts(
         member_keys(key, n_sequences, first_sequence),
         pre_probability.reshape(n_sequences, n_steps),
         post_probability.reshape(n_sequences, n_steps),
-        np.int32(n_trials),
+        np.uint32(n_trials),
         words_at_once=words_at_once,
         sequences_at_once=sequences_at_once,
         window=window,
@@ -101,8 +101,8 @@ def sample_pair(
     pre_probability: Float[Array, "time"],
     post_probability: Float[Array, "time"],
     *,
-    sequence: int = 0,
-    trial: int = 0,
+    sequence: int | Int[Array, ""] = 0,
+    trial: int | Int[Array, ""] = 0,
 ) -> tuple[Bool[Array, "time"], Bool[Array, "time"]]:
     """Draw the presynaptic and the postsynaptic train of one trial, as `sample_lag_counts` does.
 
@@ -140,14 +140,12 @@ def _block_sizes(n_words: int, n_sequences: int, n_steps: int) -> tuple[int, int
     return words_at_once, min(max(1, n_sequences), max(1, most_words // words_at_once))
 
 
-@partial(
-    jax.jit, static_argnames=("words_at_once", "sequences_at_once", "window", "coincidence", "sides", "boundary")
-)
+@partial(jax.jit, static_argnames=("words_at_once", "sequences_at_once", "window", "coincidence", "sides", "boundary"))
 def _sample_lag_counts(
     sequence_keys: Key[Array, "sequence"],
     pre_probability: Float[Array, "sequence time"],
     post_probability: Float[Array, "sequence time"],
-    n_trials: Int32[Array, ""],
+    n_trials: UInt32[Array, ""],
     *,
     words_at_once: int,
     sequences_at_once: int,
@@ -158,8 +156,8 @@ def _sample_lag_counts(
 ) -> Int32[Array, "sequence counted lag"]:
     n_sequences, n_steps = pre_probability.shape
     n_counted = n_steps - (2 * window if boundary == "valid" else 0)
-    n_words = n_trials // TRIALS_PER_WORD + (n_trials % TRIALS_PER_WORD > 0)
-    n_word_blocks = (n_words + (words_at_once - 1)) // words_at_once
+    n_words = (n_trials + np.uint32(TRIALS_PER_WORD - 1)) // np.uint32(TRIALS_PER_WORD)
+    n_word_blocks = (n_words + np.uint32(words_at_once - 1)) // np.uint32(words_at_once)
 
     def count_sequences(index: Int32[Array, ""], table: Int32[Array, "sequence counted lag"]) -> Array:
         # The last block starts early enough to be whole; what it repeats comes out the same.
@@ -169,15 +167,15 @@ def _sample_lag_counts(
             for array in (sequence_keys, pre_probability, post_probability)
         )
 
-        def add_words(index: Int32[Array, ""], counts: Int32[Array, "block counted lag"]) -> Array:
-            words = (index * words_at_once + jnp.arange(words_at_once, dtype=jnp.int32)).astype(jnp.uint32)
+        def add_words(index: UInt32[Array, ""], counts: Int32[Array, "block counted lag"]) -> Array:
+            words = index * np.uint32(words_at_once) + jnp.arange(words_at_once, dtype=jnp.uint32)
             word_keys = _outer_fold_in(keys, words)
             pre, post = sample_packed_pair(word_keys, pre_rate[:, None], post_rate[:, None])
-            pre = pre & _existing_trials(words, n_trials)[:, None]
+            pre = pre & _existing_trials(words, n_trials)[None, :, None]
             return counts + count_packed_lags(pre, post, window, coincidence, sides=sides, boundary=boundary)
 
         empty = jnp.zeros((sequences_at_once, n_counted, 2 * window + 1), jnp.int32)
-        counts = jax.lax.fori_loop(jnp.int32(0), n_word_blocks, add_words, empty)
+        counts = jax.lax.fori_loop(np.uint32(0), n_word_blocks, add_words, empty)
         return jax.lax.dynamic_update_slice_in_dim(table, counts, first, axis=0)
 
     table = jnp.zeros((n_sequences, n_counted, 2 * window + 1), jnp.int32)
@@ -191,9 +189,8 @@ def _outer_fold_in(keys: Key[Array, "sequence"], words: UInt32[Array, "word"]) -
     return jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))(keys, words)
 
 
-def _existing_trials(words: UInt32[Array, "word"], n_trials: Int32[Array, ""]) -> UInt32[Array, "word"]:
+def _existing_trials(words: UInt32[Array, "word"], n_trials: UInt32[Array, ""]) -> UInt32[Array, "word"]:
     """Ones for the trials that exist: all of a full word, the low bits of the last, none of a word past it."""
-    n_trials = n_trials.astype(jnp.uint32)
     n_full, n_rest = n_trials // np.uint32(TRIALS_PER_WORD), n_trials % np.uint32(TRIALS_PER_WORD)
     last = (np.uint32(1) << n_rest) - np.uint32(1)
     return jnp.where(words < n_full, np.uint32(2**32 - 1), jnp.where(words == n_full, last, np.uint32(0)))

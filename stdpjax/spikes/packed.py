@@ -141,9 +141,7 @@ def sample_packed_pair(
     def compare(draw: Int32[Array, ""], below: UInt32[Array, "2 *batch time"]) -> UInt32[Array, "2 *batch time"]:
         """Compare two more binary digits of uniform numbers and thresholds, from the lowest digit up."""
         draw = draw.astype(jnp.uint32)
-        random_words = threefry_hash(
-            (key_words[..., 0], key_words[..., 1]), (train, time * np.uint32(_DRAWS) + draw)
-        )
+        random_words = threefry_hash((key_words[..., 0], key_words[..., 1]), (train, time * np.uint32(_DRAWS) + draw))
         for offset, digit in enumerate(random_words):
             wanted = _spread_bit(thresholds, draw * np.uint32(2) + np.uint32(offset))
             # The digit is the complement of the random bit. A higher digit overrules the lower ones unless it

@@ -1,0 +1,341 @@
+"""Packed trains against unpacked ones, event for event, and their statistics against the exact laws."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stdpjax
+from stdpjax import spikes
+from stdpjax.spikes import counting, packed
+from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES
+
+OPTIONS = [(c, s, b) for c in COINCIDENCES for s in SIDES for b in BOUNDARIES]
+
+
+def random_trains(seed, shape, probability):
+    return np.random.default_rng(seed).random(shape) < probability
+
+
+def counts_by_event(pre, post, window, coincidence, sides, boundary):
+    """Unpacked trains [trial, time] -> table, by `nearest_lag`."""
+    lags = np.asarray(spikes.nearest_lag(pre, post, window, coincidence=coincidence, sides=sides, boundary=boundary))
+    table = np.stack([(lags == lag).sum(0) for lag in range(-window, window + 1)], axis=-1)
+    table[:, window] = 0
+    return table
+
+
+def packed_counts(pre, post, window, coincidence, sides, boundary):
+    words = packed.pack(pre), packed.pack(post)
+    return packed.count_packed_lags(*words, window, coincidence, sides=sides, boundary=boundary)
+
+
+@settings(max_examples=10, deadline=None)
+@given(n_trials=st.integers(0, 70), rest=st.lists(st.integers(0, 3), max_size=2).map(tuple), seed=st.integers(0, 99))
+def test_unpacking_undoes_packing(n_trials, rest, seed):
+    trials = random_trains(seed, (n_trials, *rest), 0.5)
+    words = packed.pack(trials)
+    assert words.shape == (-(-n_trials // 32), *rest)
+    assert words.dtype == jnp.uint32
+    np.testing.assert_array_equal(packed.unpack(words, n_trials), trials)
+    assert not packed.unpack(words)[n_trials:].any()
+
+
+def test_packing_puts_trial_k_into_bit_k():
+    trials = np.zeros((70, 1), bool)
+    trials[[0, 5, 33, 69]] = True
+    np.testing.assert_array_equal(packed.pack(trials)[:, 0], [2**0 + 2**5, 2**1, 2**5])
+
+
+def test_packing_refuses_what_it_cannot_pack():
+    with pytest.raises(ValueError, match="trials: expected spike indicators"):
+        packed.pack(np.array([0, 2]))
+    with pytest.raises(ValueError, match="time axis"):
+        packed.pack(np.array(True))
+    with pytest.raises(ValueError, match="n_trials: expected at most the 32 bits"):
+        packed.unpack(jnp.zeros(1, jnp.uint32), 33)
+
+
+@pytest.mark.parametrize(("coincidence", "sides", "boundary"), OPTIONS)
+@pytest.mark.parametrize("n_trials", [1, 31, 32, 75])
+def test_counts_equal_those_of_unpacked_trains(n_trials, coincidence, sides, boundary):
+    for seed, density in enumerate((0.03, 0.2, 0.7)):
+        pre, post = random_trains(seed, (2, n_trials, 40), density)
+        options = (7, coincidence, sides, boundary)
+        np.testing.assert_array_equal(packed_counts(pre, post, *options), counts_by_event(pre, post, *options))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    options=st.sampled_from(OPTIONS),
+    n_trials=st.sampled_from([1, 2, 33]),
+    n_steps=st.sampled_from([1, 3, 12]),
+    window=st.sampled_from([1, 2, 5, 15]),
+    densities=st.tuples(*[st.sampled_from([0.0, 0.1, 0.5, 1.0])] * 2),
+    seed=st.integers(0, 2**20),
+)
+def test_counts_at_the_edges(options, n_trials, n_steps, window, densities, seed):
+    """Empty and full trains, windows longer than the record, records of one bin."""
+    coincidence, sides, boundary = options
+    if boundary == "valid":
+        n_steps += 2 * window
+    pre, post = (random_trains(seed + k, (n_trials, n_steps), density) for k, density in enumerate(densities))
+    options = (window, coincidence, sides, boundary)
+    np.testing.assert_array_equal(packed_counts(pre, post, *options), counts_by_event(pre, post, *options))
+
+
+def test_counts_keep_leading_axes():
+    pre, post = random_trains(0, (2, 3, 2, 40, 15), 0.3).reshape(2, 3, 2, 40, 15)
+    pre_words, post_words = (jnp.moveaxis(packed.pack(np.moveaxis(trials, 2, 0)), 0, 2) for trials in (pre, post))
+    table = packed.count_packed_lags(pre_words, post_words, 4)
+    assert table.shape == (3, 2, 15, 9)
+    for place in np.ndindex(3, 2):
+        np.testing.assert_array_equal(
+            table[place], counts_by_event(pre[place], post[place], 4, "skip", "one", "silent")
+        )
+
+
+def test_counting_refuses_bad_options():
+    words = jnp.zeros((1, 10), jnp.uint32)
+    with pytest.raises(ValueError, match="window: expected at most 4 bins"):
+        packed.count_packed_lags(words, words, 5, boundary="valid")
+    with pytest.raises(ValueError, match="post: expected the shape of pre"):
+        packed.count_packed_lags(words, words[:, 1:], 2)
+
+
+def unrounded_comparison(key, probability, train):
+    """What the drawing states, in NumPy and one bit at a time: a uniform number of 16 bits below the threshold."""
+    key_words = jax.random.key_data(key)
+    threshold = np.round(np.asarray(probability, float) * 2**16).astype(int)
+    trains = np.zeros((32, threshold.size), bool)
+    for time in range(threshold.size):
+        number = np.zeros(32, int)
+        for draw in range(8):
+            counters = (jnp.uint32(train), jnp.uint32(8 * time + draw))
+            for offset, word in enumerate(stdpjax._threefry.threefry_hash((key_words[0], key_words[1]), counters)):
+                bits = (int(word) >> np.arange(32)) & 1
+                number += (1 - bits) << (2 * draw + offset)
+        trains[:, time] = number < threshold[time]
+    return trains
+
+
+def test_a_spike_is_a_uniform_number_below_the_threshold():
+    key = stdpjax.random.key(4)
+    pre = np.array([0, 1, 0.5, 2**-16, 1 - 2**-16, 0.3, 0.71])
+    pre, post = jnp.asarray(pre), jnp.asarray(pre[::-1].copy())
+    words = packed.sample_packed_pair(key, pre, post)
+    for train, probability in enumerate((pre, post)):
+        np.testing.assert_array_equal(
+            packed.unpack(words[train][None])[:, :], unrounded_comparison(key, probability, train)
+        )
+
+
+def test_probabilities_zero_and_one_are_exact():
+    keys = stdpjax.random.member_keys(stdpjax.random.key(0), 50)
+    never, always = packed.sample_packed_pair(keys, jnp.zeros((1, 40)), jnp.ones((1, 40)))
+    assert not never.any()
+    assert (np.asarray(always) == 2**32 - 1).all()
+
+
+def test_raising_a_probability_only_adds_spikes():
+    key = stdpjax.random.key(9)
+    before = packed.sample_packed_pair(key, jnp.full(300, 0.2), jnp.full(300, 0.2))
+    after = packed.sample_packed_pair(key, jnp.full(300, 0.21), jnp.full(300, 0.35))
+    assert not (before & ~after).any()
+    assert (before != after).any()
+
+
+def test_a_longer_record_keeps_its_beginning():
+    key, rate = stdpjax.random.key(9), jnp.linspace(0.0, 1.0, 50)
+    np.testing.assert_array_equal(
+        packed.sample_packed_pair(key, rate[:20], rate[:20]), packed.sample_packed_pair(key, rate, rate)[..., :20]
+    )
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32])
+def test_rounding_is_to_the_nearest_multiple(dtype):
+    probability = jnp.linspace(0.0, 1.0, 1001).astype(dtype)
+    rounded = np.asarray(packed.round_to_grid(probability), float)
+    assert np.abs(rounded - np.asarray(probability, float)).max() <= 2.0**-17
+    np.testing.assert_array_equal(rounded * 2**16 % 1, 0)
+    assert (rounded[0], rounded[-1]) == (0.0, 1.0)
+
+
+def bernoulli_chi_square(claimed, drawn_from):
+    """Sum over probabilities of squared deviations in standard errors, from 2^21 trials each; mean: their number."""
+    keys = stdpjax.random.member_keys(stdpjax.random.key(17), 2**13)
+    total = jnp.zeros((2, len(claimed)))
+    for part in range(8):
+        words = packed.sample_packed_pair(
+            keys[part * 2**10 : (part + 1) * 2**10], jnp.asarray(drawn_from)[None], jnp.asarray(drawn_from)[None]
+        )
+        total = total + jnp.sum(jax.lax.population_count(words).astype(jnp.int32), axis=1).astype(total.dtype)
+    n = 32 * 2**13
+    return float((((np.asarray(total, float) - n * claimed) ** 2) / (n * claimed * (1 - claimed))).sum())
+
+
+def test_frequencies_of_grid_probabilities():
+    # Every single digit of the threshold, all digits, and some others; 2 trains of 24 probabilities.
+    steps = np.array([*(2**k for k in range(16)), 2**16 - 1, 6554, 12345, 43691, 21845, 40000, 3277, 60000])
+    claimed = steps / 2**16
+    freedom = 2 * len(claimed)
+    limit = freedom + 4 * np.sqrt(2 * freedom)
+    assert bernoulli_chi_square(claimed, claimed.astype(np.float32)) < limit
+    # The same check sees an error of 2 % of each probability.
+    assert bernoulli_chi_square(claimed, np.minimum(claimed * 1.02, 1).astype(np.float32)) > limit
+
+
+def test_trials_words_and_trains_are_uncorrelated():
+    keys = stdpjax.random.member_keys(stdpjax.random.key(3), 400)
+    rate = jnp.full((1, 200), 0.3)
+    words = packed.sample_packed_pair(keys, rate, rate)
+    bits = np.asarray(packed.unpack(words.reshape(1, -1))).reshape(32, 2, 400, 200) - 0.3
+    for shifted in (
+        bits * np.roll(bits, 1, axis=0),
+        bits[:, 0] * bits[:, 1],
+        bits[:, :, 1:] * bits[:, :, :-1],
+        bits[..., 1:] * bits[..., :-1],
+    ):
+        z = shifted.mean() / (0.21 / np.sqrt(shifted.size))
+        assert abs(z) < 4
+
+
+@pytest.mark.parametrize(("coincidence", "sides", "boundary"), OPTIONS)
+def test_sampled_table_equals_the_train_by_train_one(coincidence, sides, boundary):
+    rng = np.random.default_rng(5)
+    pre, post = jnp.asarray(rng.uniform(0, 0.5, (2, 3, 24)).astype(np.float32))
+    arguments = (stdpjax.random.key(8), pre, post, 45, 4, coincidence)
+    options = {"sides": sides, "boundary": boundary, "first_sequence": 11}
+    np.testing.assert_array_equal(
+        spikes.sample_lag_counts(*arguments, **options), spikes.sample_lag_counts_by_train(*arguments, **options)
+    )
+
+
+@pytest.mark.parametrize("n_trials", [0, 1, 32, 33, 100])
+def test_counts_do_not_depend_on_blocks(monkeypatch, n_trials):
+    rng = np.random.default_rng(6)
+    pre, post = jnp.asarray(rng.uniform(0, 0.4, (2, 7, 30)).astype(np.float32))
+    key = stdpjax.random.key(1)
+    whole = spikes.sample_lag_counts(key, pre, post, n_trials, 5)
+    for words_at_once in (1, 60, 100, 250):
+        monkeypatch.setattr(counting, "_WORDS_AT_ONCE", words_at_once)
+        np.testing.assert_array_equal(spikes.sample_lag_counts(key, pre, post, n_trials, 5), whole)
+    parts = [
+        spikes.sample_lag_counts(key, pre[part], post[part], n_trials, 5, first_sequence=part.start)
+        for part in (slice(0, 3), slice(3, 7))
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_more_trials_keep_the_first_ones():
+    pre, post = jnp.full((2, 30), 0.2)
+    key = stdpjax.random.key(1)
+    tables = [np.asarray(spikes.sample_lag_counts(key, pre, post, n, 5)) for n in (40, 41, 100)]
+    one_more = spikes.nearest_lag(*spikes.sample_pair(key, pre, post, trial=40), window=5)
+    expected = tables[0].copy()
+    expected[np.arange(30), np.asarray(one_more) + 5] += 1
+    expected[:, 5] = 0
+    np.testing.assert_array_equal(tables[1], expected)
+    assert (tables[2] >= tables[1]).all()
+
+
+def test_stock_and_packaged_keys_give_the_same_table():
+    pre, post = jnp.full((2, 30), 0.2)
+    tables = [
+        spikes.sample_lag_counts(key, pre, post, 50, 5)
+        for key in (stdpjax.random.key(1), jax.random.key(1, impl="threefry2x32"))
+    ]
+    np.testing.assert_array_equal(tables[0], tables[1])
+    with pytest.raises(ValueError, match="key: expected threefry2x32 keys"):
+        spikes.sample_lag_counts(jax.random.key(1, impl="rbg"), pre, post, 50, 5)
+
+
+def test_shapes_empty_axes_and_vmap():
+    key = stdpjax.random.key(1)
+    rates = jnp.full((2, 3, 20), 0.3)
+    table = spikes.sample_lag_counts(key, rates, rates, 64, 5)
+    assert table.shape == (2, 3, 20, 11)
+    assert table.dtype == jnp.int32
+    assert spikes.sample_lag_counts(key, rates[:0], rates[:0], 64, 5).shape == (0, 3, 20, 11)
+    assert not spikes.sample_lag_counts(key, rates, rates, 0, 5).any()
+    flat = rates.reshape(6, 20)
+    by_vmap = jax.vmap(lambda rate: spikes.sample_lag_counts(key, rate, rate, 64, 5))(flat)
+    np.testing.assert_array_equal(by_vmap[0], table[0, 0])  # each is sequence 0 of its own call
+
+
+def test_counts_that_int32_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="n_trials: expected at most"):
+        spikes.sample_lag_counts(stdpjax.random.key(0), jnp.zeros(5), jnp.zeros(5), 2**31, 2)
+
+
+def test_new_seeds_and_probabilities_do_not_recompile():
+    rng = np.random.default_rng(7)
+    sizes = []
+    for seed in range(3):
+        rate = jnp.asarray(rng.uniform(0, 0.4, (4, 30)).astype(np.float32))
+        spikes.sample_lag_counts(stdpjax.random.key(seed), rate, rate, 60 + seed, 5)
+        sizes.append(counting._sample_lag_counts._cache_size())  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(set(sizes)) == 1
+
+
+def test_memory_does_not_grow_with_trials_or_sequences():
+    def scratch(n_sequences, n_trials):
+        words_at_once, sequences_at_once = counting._block_sizes(-(-n_trials // 32), n_sequences, 160)
+        rates = jnp.zeros((n_sequences, 160), jnp.float32)
+        keys = stdpjax.random.member_keys(stdpjax.random.key(0), n_sequences)
+        compiled = counting._sample_lag_counts.lower(
+            keys, rates, rates, np.uint32(n_trials), words_at_once=words_at_once, sequences_at_once=sequences_at_once,
+            window=20, coincidence="skip", sides="one", boundary="silent",
+        ).compile()  # fmt: skip
+        analysis = compiled.memory_analysis()
+        assert analysis is not None
+        return analysis.temp_size_in_bytes
+
+    few = scratch(4, 1000)
+    assert scratch(4, 1_000_000) < few + 20 * 2**20
+    # The table is built in place: the one output, and no second copy of it.
+    assert scratch(2000, 1000) < few + 4 * 2000 * 160 * 41 + 20 * 2**20
+
+
+def standardised(counts, expected, n_trials):
+    """Deviations of the table from its law, in standard errors: each cell is a binomial number of trials."""
+    probability = np.clip(expected, 0, 1)
+    error = np.sqrt(n_trials * probability * (1 - probability))
+    is_possible = error > 0
+    assert not counts[~is_possible].any()
+    common = is_possible & (n_trials * probability > 20)
+    return (counts - n_trials * expected)[common] / error[common]
+
+
+@pytest.mark.parametrize(("coincidence", "sides", "boundary"), OPTIONS)
+def test_sampled_table_follows_the_exact_law(coincidence, sides, boundary):
+    n_trials, window = 40_000, 6
+    time = np.linspace(0, 3, 60)
+    pre = packed.round_to_grid(jnp.asarray(0.1 + 0.05 * np.sin(2 * time), jnp.float32))
+    post = packed.round_to_grid(jnp.asarray(0.12 + 0.08 * np.cos(3 * time), jnp.float32))
+    options = {"sides": sides, "boundary": boundary}
+    counts = np.asarray(
+        spikes.sample_lag_counts(stdpjax.random.key(21), pre, post, n_trials, window, coincidence, **options)
+    )
+
+    def largest_and_mean_square(post):
+        law = np.asarray(spikes.expected_lag_counts(pre, post, window, coincidence, **options), float)
+        z = standardised(counts, law, n_trials)
+        return np.abs(z).max(), (z**2).mean() - 1, np.sqrt(2 / z.size)
+
+    largest, excess, excess_error = largest_and_mean_square(post)
+    assert largest < 5
+    # Cells of one bin exclude each other and cells of neighbouring bins share spikes: nearly independent, not quite.
+    assert abs(excess) < 6 * excess_error
+    # The same check refuses a rate that is 3 % higher.
+    _, excess, excess_error = largest_and_mean_square(jnp.minimum(post * 1.03, 1.0))
+    assert excess > 6 * excess_error
+
+
+def test_the_check_of_the_law_refuses_another_reading():
+    rate = packed.round_to_grid(jnp.full(60, 0.1, jnp.float32))
+    counts = np.asarray(spikes.sample_lag_counts(stdpjax.random.key(22), rate, rate, 40_000, 6, "skip"))
+    law = np.asarray(spikes.expected_lag_counts(rate, rate, 6, "ignore"), float)
+    assert (standardised(counts, law, 40_000) ** 2).mean() > 1.5
