@@ -311,7 +311,7 @@ def standardised(counts, expected, n_trials):
 
 @pytest.mark.parametrize(("coincidence", "sides", "boundary"), OPTIONS)
 def test_sampled_table_follows_the_exact_law(coincidence, sides, boundary):
-    n_trials, window = 40_000, 6
+    n_trials, window = 400_000, 6
     time = np.linspace(0, 3, 60)
     pre = packed.round_to_grid(jnp.asarray(0.1 + 0.05 * np.sin(2 * time), jnp.float32))
     post = packed.round_to_grid(jnp.asarray(0.12 + 0.08 * np.cos(3 * time), jnp.float32))
