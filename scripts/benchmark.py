@@ -12,6 +12,9 @@ import jax
 import jax.numpy as jnp
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
 import stdpjax
 from stdpjax.spikes.packed import sample_packed_pair
@@ -37,39 +40,71 @@ def seeded_state(seed: int) -> tuple[np.uint64, np.uint64]:
     return words[0], words[1]
 
 
-@numba.njit(parallel=True, boundscheck=False)
+@intrinsic
+def trailing_zeros(typing_context, word):
+    """Count the zeros below the lowest set bit."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def leading_zeros(typing_context, word):
+    """Count the zeros above the highest set bit."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+@numba.njit(parallel=True, boundscheck=False, error_model="numpy")
 def numba_lag_counts(seed, pre_threshold, post_threshold, n_trials, window):
     """Count lags with one xoroshiro128+ a sequence; thresholds of 32 bits, one 64-bit number for pre and post.
 
-    The distance to the last postsynaptic spike runs along while drawing, that to the next one on the way back. Neither
-    pass branches on a spike; the table is touched only where a presynaptic spike has a spike on one side alone.
+    Time is the bit axis here, 64 bins to a word: drawing does not branch, and both windows of a presynaptic spike
+    are two shifts away. Windows of up to 63 bins.
     """
+    one = np.uint64(1)
     n_sequences, n_steps = pre_threshold.shape
+    n_words = (n_steps + 63) // 64
     counts = np.zeros((n_sequences, n_steps, 2 * window + 1), np.int32)
+    window_bits = (one << np.uint64(window)) - one
     for sequence in numba.prange(n_sequences):
         first, second = seeded_state(seed * n_sequences + sequence)
         table = counts[sequence]
         pre_rate, post_rate = pre_threshold[sequence], post_threshold[sequence]
-        before = np.empty(n_steps, np.int32)
-        is_pre = np.empty(n_steps, np.bool_)
-        is_post = np.empty(n_steps, np.bool_)
+        pre = np.zeros(n_words, np.uint64)
+        post = np.zeros(n_words + 2, np.uint64)  # silence on either side
         for _ in range(n_trials):
-            distance = np.int32(window + 1)
-            for step in range(n_steps):
-                number = first + second
-                second ^= first
-                first = rotate_left(first, 24) ^ second ^ (second << np.uint64(16))
-                second = rotate_left(second, 37)
-                post = (number & np.uint64(0xFFFFFFFF)) < post_rate[step]
-                is_pre[step] = ((number >> np.uint64(32)) < pre_rate[step]) & (not post)
-                is_post[step] = post
-                before[step] = distance
-                distance = np.int32(1) if post else distance + np.int32(1)
-            distance = np.int32(window + 1)
-            for step in range(n_steps - 1, -1, -1):
-                if is_pre[step] & ((before[step] <= window) != (distance <= window)):
-                    table[step, window + (distance if distance <= window else -before[step])] += 1
-                distance = np.int32(1) if is_post[step] else distance + np.int32(1)
+            for word in range(n_words):
+                pre_bits, post_bits = np.uint64(0), np.uint64(0)
+                start = 64 * word
+                for k in range(min(64, n_steps - start)):
+                    number = first + second
+                    second ^= first
+                    first = rotate_left(first, 24) ^ second ^ (second << np.uint64(16))
+                    second = rotate_left(second, 37)
+                    pre_bits |= np.uint64((number >> np.uint64(32)) < pre_rate[start + k]) << np.uint64(k)
+                    post_bits |= np.uint64((number & np.uint64(0xFFFFFFFF)) < post_rate[start + k]) << np.uint64(k)
+                pre[word], post[word + 1] = pre_bits, post_bits
+            for word in range(n_words):
+                here = post[word + 1]
+                unpaired = pre[word] & ~here
+                while unpaired:
+                    k = trailing_zeros(unpaired)  # pyright: ignore[reportCallIssue]
+                    unpaired &= unpaired - one
+                    above = np.uint64(63) - k
+                    after = (((here >> k) >> one) | (post[word + 2] << above)) & window_bits
+                    before = (((here << above) << one) | (post[word] >> k)) >> np.uint64(64 - window)
+                    if (after != 0) != (before != 0):
+                        if after:
+                            lag = 1 + np.int64(trailing_zeros(after))
+                        else:
+                            lag = np.int64(64 - window) - 1 - np.int64(leading_zeros(before))
+                        table[64 * word + np.int64(k), window + lag] += 1
     return counts
 
 
@@ -101,7 +136,6 @@ def numpy_lag_counts(generator, pre_probability, post_probability, n_trials, win
 @jax.jit
 def packed_draws(sequence_keys, pre_probability, post_probability):
     """Draw the words of the protocol, 1024 trials a sequence and 10 sequences at once, and keep next to nothing."""
-
     fold_in_words = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))
 
     def draw(carry, block):
@@ -158,26 +192,27 @@ def time_lag_table(n_repeats: int, n_sequences: int, n_steps: int, n_trials: int
     generator = np.random.default_rng(0)
     rates = generator.uniform(0, 0.2, (2, n_sequences, n_steps)).astype(np.float32)
     pre, post = jnp.asarray(rates)
-    thresholds = np.round(rates.astype(np.float64) * 2**32).astype(np.uint64)
+    pre_rates, post_rates = rates
+    pre_threshold, post_threshold = np.round(rates.astype(np.float64) * 2**32).astype(np.uint64)
     key = stdpjax.random.key(0)
     sequence_keys = stdpjax.random.member_keys(key, n_sequences)
     start = time.perf_counter()
     table = np.asarray(stdpjax.spikes.sample_lag_counts(key, pre, post, n_trials, window))
     print(f"first call, with compilation: {time.perf_counter() - start:.2f} s")
-    other = numba_lag_counts(0, *thresholds, n_trials, window)
-    third = numpy_lag_counts(generator, *rates, min(n_trials, 100), window)
+    other = numba_lag_counts(0, pre_threshold, post_threshold, n_trials, window)
+    third = numpy_lag_counts(generator, pre_rates, post_rates, min(n_trials, 100), window)
     per_trial = [float(counts.sum()) / n for counts, n in ((table, n_trials), (other, n_trials), (third, 100))]
     print(f"lags counted per trial, all sequences: {per_trial}")
     ways = {
         "sample_lag_counts": lambda: stdpjax.spikes.sample_lag_counts(key, pre, post, n_trials, window),
-        "numba": lambda: numba_lag_counts(1, *thresholds, n_trials, window),
+        "numba": lambda: numba_lag_counts(1, pre_threshold, post_threshold, n_trials, window),
         "its draws alone": lambda: packed_draws(sequence_keys, pre, post),
     }
     title = f"lag table, {n_sequences} sequences x {n_steps} steps x {n_trials} trials, window {window}"
     report(title, interleaved(ways, n_repeats), "sample_lag_counts")
     ways = {
         "sample_lag_counts": ways["sample_lag_counts"],
-        "numpy": lambda: numpy_lag_counts(generator, *rates, n_trials, window),
+        "numpy": lambda: numpy_lag_counts(generator, pre_rates, post_rates, n_trials, window),
     }
     report(title, interleaved(ways, min(n_repeats, 2)), "sample_lag_counts")
 
