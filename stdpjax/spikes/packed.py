@@ -146,7 +146,7 @@ def sample_packed_pair(
             wanted = _spread_bit(thresholds, draw * np.uint32(2) + np.uint32(offset))
             # The digit is the complement of the random bit. A higher digit overrules the lower ones unless it
             # equals the threshold's; "digit 0 under 1: below, 1 over 0: not, else as before" is a majority vote.
-            below = ((below ^ digit) & (wanted ^ digit)) ^ digit
+            below = (below & digit) | (wanted & (below | digit))
         return below
 
     # A loop, since XLA would draw again for every later sum if it could see the draws as plain arithmetic.

@@ -1,5 +1,10 @@
 """Packed trains against unpacked ones, event for event, and their statistics against the exact laws."""
 
+import os
+import subprocess
+import sys
+import textwrap
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -260,6 +265,8 @@ def test_shapes_empty_axes_and_vmap():
     assert table.dtype == jnp.int32
     assert spikes.sample_lag_counts(key, rates[:0], rates[:0], 64, 5).shape == (0, 3, 20, 11)
     assert not spikes.sample_lag_counts(key, rates, rates, 0, 5).any()
+    jitted = jax.jit(lambda key, rates: spikes.sample_lag_counts(key, rates, rates, 64, 5))
+    np.testing.assert_array_equal(jitted(key, rates), table)
     flat = rates.reshape(6, 20)
     by_vmap = jax.vmap(lambda rate: spikes.sample_lag_counts(key, rate, rate, 64, 5))(flat)
     np.testing.assert_array_equal(by_vmap[0], table[0, 0])  # each is sequence 0 of its own call
@@ -339,3 +346,36 @@ def test_the_check_of_the_law_refuses_another_reading():
     counts = np.asarray(spikes.sample_lag_counts(stdpjax.random.key(22), rate, rate, 40_000, 6, "skip"))
     law = np.asarray(spikes.expected_lag_counts(rate, rate, 6, "ignore"), float)
     assert (standardised(counts, law, 40_000) ** 2).mean() > 1.5
+
+
+SHARDED = """
+    import jax, jax.numpy as jnp, numpy as np
+    from jax.sharding import NamedSharding, PartitionSpec
+    import stdpjax
+
+    assert jax.device_count() == 8
+    rates = np.random.default_rng(2).uniform(0, 0.4, (2, 16, 30)).astype(np.float32)
+    key = stdpjax.random.key(3)
+    alone = np.asarray(stdpjax.spikes.sample_lag_counts(key, *jnp.asarray(rates), 50, 5))
+    mesh = jax.make_mesh((8,), ("sequence",), axis_types=(jax.sharding.AxisType.Auto,))
+    pre, post = (jax.device_put(rate, NamedSharding(mesh, PartitionSpec("sequence"))) for rate in rates)
+    np.testing.assert_array_equal(np.asarray(stdpjax.spikes.sample_lag_counts(key, pre, post, 50, 5)), alone)
+
+    # Every device its own block of sequences.
+    count = lambda number, pre, post: stdpjax.spikes.sample_lag_counts(
+        key, pre, post, 50, 5, first_sequence=2 * number)
+    parts = [
+        count(number, *(jax.device_put(rate[2 * number : 2 * number + 2], device) for rate in rates))
+        for number, device in enumerate(jax.devices())
+    ]
+    np.testing.assert_array_equal(np.concatenate([np.asarray(part) for part in parts]), alone)
+    print("same counts")
+"""
+
+
+def test_counts_do_not_depend_on_the_number_of_devices():
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SHARDED)], capture_output=True, text=True, env=environment, timeout=300
+    )
+    assert done.stdout.strip() == "same counts", done.stderr[-3000:]
