@@ -29,7 +29,7 @@ def lag_update(lags: Int[ArrayLike, "..."], kernel: Float[ArrayLike, "lag"]) -> 
         >>> stdpjax.rules.lag_update(jnp.array([0, 2, -4]), kernel).tolist()
         [0.0, 0.5, -0.25]
     """
-    kernel, window = _check_kernel(kernel)
+    kernel, window = check_kernel(kernel)
     return kernel[jnp.asarray(lags) + window]
 
 
@@ -55,7 +55,7 @@ def mean_update(lag_table: ArrayLike, kernel: ArrayLike) -> Float[Array, "*batch
         >>> bool((stdpjax.rules.mean_update(law, stdpjax.rules.lag_kernel("exponential")) > 0).all())
         True
     """
-    kernel, _ = _check_kernel(kernel)
+    kernel, _ = check_kernel(kernel)
     lag_table = _checks.finite("lag_table", lag_table)
     if lag_table.ndim < 1 or lag_table.shape[-1] != kernel.size:
         raise ValueError(
@@ -99,7 +99,7 @@ def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip",
         >>> jax.lax.scan(step, rule.init(1, 1), jnp.stack([pre, post], axis=1))[1].tolist()
         [0.0, 0.0, 1.0, 0.0, 0.0]
     """
-    kernel, window = _check_kernel(kernel)
+    kernel, window = check_kernel(kernel)
     check_options(window, coincidence, sides, "silent", 0)
 
     def init(n_post: int, n_pre: int) -> _History:
@@ -125,7 +125,8 @@ def _bins_to_first(spikes: Bool[Array, "window post"]) -> Int[Array, "post"]:
     return jnp.where(jnp.any(spikes, axis=0), jnp.argmax(spikes, axis=0), n_bins).astype(jnp.int32) + 1
 
 
-def _check_kernel(kernel: ArrayLike) -> tuple[Float[Array, "lag"], int]:
+def check_kernel(kernel: ArrayLike) -> tuple[Float[Array, "lag"], int]:
+    """Return a kernel as a float array with its window, refusing any but one value for each lag."""
     kernel = _checks.finite("kernel", kernel)
     if kernel.ndim != 1 or kernel.size < 3 or kernel.size % 2 == 0:
         raise ValueError(
