@@ -9,8 +9,12 @@ from collections.abc import Collection
 import jax
 import jax.core
 import jax.numpy as jnp
+import jax.typing
 import numpy as np
-from jaxtyping import Array, ArrayLike
+import numpy.typing
+from jaxtyping import Array
+
+ArrayLike = jax.typing.ArrayLike | numpy.typing.ArrayLike
 
 
 def _is_concrete(value: object) -> bool:

@@ -6,9 +6,8 @@ gives many sequences. `DRIVES` names those that share the signature `(key, n_ste
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -216,13 +215,8 @@ def bounded_voltage(drive: Float[Array, "..."], threshold: float = -0.5, margin:
     return threshold + margin + (1 - 2 * margin) * (1 + jnp.tanh(drive)) / 2
 
 
-class RandomDrive(Protocol):
-    """A random drive of one sequence, as those of `DRIVES` are."""
-
-    def __call__(self, key: Key[Array, ""], n_steps: int, width: float) -> Float[Array, "time"]:
-        """Return a drive of `n_steps` bins with the given time scale."""
-        ...
-
+# A random drive of one sequence: key, number of bins, time scale.
+RandomDrive = Callable[[Key[Array, ""], int, float], Float[Array, "time"]]
 
 DRIVES: Mapping[str, RandomDrive] = MappingProxyType(
     {

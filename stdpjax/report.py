@@ -86,19 +86,19 @@ def render(sections: Sequence[Section]) -> str:
 def _row(study: Study, claim: dict[str, Any]) -> str:
     anchor = html.escape(f"{study.name}-{claim['id']}")
     interval = claim["interval"]
-    measured = number(claim["measured"]) + (
+    measured = f"<span>{number(claim['measured'])}</span>" + (
         f"<small>{number(interval[0])} … {number(interval[1])}</small>" if interval else ""
     )
     expected = _COMPARISON[claim["comparison"]] + number(claim["expected"])
     if claim["comparison"] == "within":
         expected += f" ± {number(claim['tolerance'])}"
-    control = "–" if claim["control"] is None else number(claim["control"])
+    control = "–" if claim["control"] is None else f"<span>{number(claim['control'])}</span>"
     return (
         f'<tr><td data-label="Claim"><a href="#{anchor}">{html.escape(claim["id"])}</a>'
         f"<small>{html.escape(claim['equation'])}</small></td>"
         f'<td data-label="What was measured">{html.escape(claim["claim"])}</td>'
         f'<td class="n" data-label="Measured">{measured}</td>'
-        f'<td class="n" data-label="Expected">{expected}</td>'
+        f'<td class="n" data-label="Expected"><span>{expected}</span></td>'
         f'<td class="n" data-label="Control">{control}</td>'
         f'<td data-label="Verdict"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span></td></tr>'
     )
@@ -166,7 +166,7 @@ h2 small { color: var(--soft); font-weight: 400; font-size: .95rem; margin-left:
 small { display: block; color: var(--soft); font-size: .82rem; }
 h2 small { display: inline; }
 a { color: inherit; text-decoration-color: var(--line); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
 .tile { border: 1px solid var(--line); border-top: 4px solid; border-radius: 6px; padding: .6rem .8rem; }
 .tile b { display: block; font-size: 1.7rem; line-height: 1.1; }
 .tile.holds { border-top-color: var(--holds); }
@@ -178,6 +178,7 @@ table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th { text-align: left; border-bottom: 2px solid var(--ink); padding: .4rem .6rem; }
 td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .5rem .6rem; }
 tbody tr:nth-child(even) { background: var(--shade); }
+td:first-child { overflow-wrap: anywhere; min-width: 9rem; }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .badge { display: inline-block; border-radius: 99px; padding: .05rem .6rem; font-size: .8rem; color: #fff;
   white-space: nowrap; font-weight: 600; }

@@ -122,7 +122,7 @@ def correlation_of_sums(
     covariance = xy - x * y / n
     variances = (xx - x * x / n) * (yy - y * y / n)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return covariance / np.sqrt(variances)
+        return np.asarray(covariance / np.sqrt(variances))
 
 
 def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
@@ -146,7 +146,7 @@ def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
     a, b = _same_shape(x, y)
     a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+        return np.asarray((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1)))
 
 
 def quantile_bins(values: ArrayLike, n_bins: int) -> NDArray[np.intp]:

@@ -9,9 +9,10 @@ the only one whose symmetric part is an exact total derivative.
 from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, Sample
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
@@ -103,7 +104,7 @@ def spike_update(state: ArrayLike, next_state: ArrayLike, pre_spikes: ArrayLike)
     return change[..., :, None] * pre_spikes[..., None, :]
 
 
-def state_slope(state: ArrayLike, difference: Difference = "centred") -> Float[Array, "*batch time-2"]:
+def state_slope(state: ArrayLike, difference: Difference = "centred") -> Float[Array, "*batch inner"]:
     """Return the temporal change of s at each inner bin of a record.
 
     Args:

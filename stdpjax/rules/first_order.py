@@ -6,9 +6,10 @@ forms hold for one-sided pairing, complete windows, coincidence "skip"; for "ign
 """
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.rules.pair import check_kernel
 
 

@@ -3,14 +3,15 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, Sample
 from stdpjax.spikes.pairing import Coincidence, Sides, check_options, pick_lag
 
 
-def lag_update(lags: Int[ArrayLike, "..."], kernel: Float[ArrayLike, "lag"]) -> Float[Array, "..."]:
+def lag_update(lags: ArrayLike, kernel: ArrayLike) -> Float[Array, "..."]:
     """Return the weight change of each lag.
 
     Args:
@@ -67,8 +68,8 @@ def mean_update(lag_table: ArrayLike, kernel: ArrayLike) -> Float[Array, "*batch
 class _History(NamedTuple):
     """Spikes of the last bins, oldest first."""
 
-    pre: Bool[Array, "window+1 pre"]
-    post: Bool[Array, "2*window+1 post"]
+    pre: Bool[Array, "half_window pre"]
+    post: Bool[Array, "full_window post"]
 
 
 def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip", *, sides: Sides = "one") -> Rule:

@@ -8,9 +8,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.random import member_keys
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, _nearest_lag, check_options
 

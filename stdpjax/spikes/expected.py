@@ -12,9 +12,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 
 
@@ -138,8 +139,8 @@ def _lag_probability(
     silent = (jnp.ones_like(centre), jnp.ones_like(centre))
     (silent_left, silent_right), (left, right) = jax.lax.scan(step, silent, jnp.arange(1, window + 1))
     if sides == "one":
-        left, right = left * silent_right, right * silent_left
+        left, right = left * silent_right[None], right * silent_left[None]
     law = jnp.concatenate([left[::-1], jnp.zeros_like(centre)[None], right])
     if coincidence == "skip":
-        law = law * (1 - centre)
+        law = law * (1 - centre)[None]
     return jnp.moveaxis(law, 0, -1)

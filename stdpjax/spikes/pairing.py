@@ -17,9 +17,10 @@ from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Int
+from jaxtyping import Array, Bool, Int
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 
 Coincidence = Literal["skip", "ignore"]
 Sides = Literal["one", "both"]

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import xarray as xr
 from jaxtyping import Array, Key
@@ -15,11 +15,8 @@ Verdict = Literal["holds", "holds_with_conditions", "corrected", "inconclusive"]
 Comparison = Literal["within", "at_least", "at_most"]
 
 
-class Progress(Protocol):
-    """Called by a run with the fraction done, in [0, 1], and a word on what comes next."""
-
-    def __call__(self, fraction: float, stage: str) -> None:
-        """Report progress."""
+# Called by a run with the fraction done, in [0, 1], and a word on what comes next.
+Progress = Callable[[float, str], None]
 
 
 def silent(fraction: float, stage: str) -> None:

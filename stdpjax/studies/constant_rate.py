@@ -117,7 +117,6 @@ CLAIMS = (
         "U = (1-q) sum_d [kernel(d) + kernel(-d)] q (1-q)^(window + d - 1).",
         expected=1e-4,
         comparison="at_most",
-        verdict="corrected",
     ),
     Claim(
         "T4.saturated_eq1",

@@ -72,7 +72,6 @@ CLAIMS = (
         expected=1.0,
         comparison="within",
         tolerance=0.05,
-        verdict="corrected",
     ),
 )
 
@@ -81,7 +80,7 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
     """Run Eq 2 along one pair of activities, once for the figure and over many spike trains for its mean."""
     progress(0.0, "one pair of activities")
 
-    def activity(name: str) -> Float[Array, "time+1"]:
+    def activity(name: str) -> Float[Array, "time_plus_one"]:
         drive_key = named_key(named_key(key, "drive"), name)
         return bounded_voltage(DRIVES[config.drive](drive_key, config.n_steps + 1, config.width))
 
@@ -131,7 +130,7 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
 
 
 def weight_path(
-    post: Float[Array, "time+1"],
+    post: Float[Array, "time_plus_one"],
     pre_rate: Float[Array, "time"],
     pre_spikes: Bool[Array, "time"] | None,
     config: ExampleTracesConfig,

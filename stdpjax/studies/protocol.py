@@ -5,7 +5,6 @@ The paper fixes the window (20), the number of sequences (500), their length (16
 """
 
 import dataclasses
-from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import jax
@@ -120,9 +119,11 @@ def make_sequences(key: Key[Array, ""], config: ProtocolConfig) -> Sequences:
     )
 
 
-def _activities(key: Key[Array, ""], config: ProtocolConfig) -> Float[Array, "sequence simulated+2"]:
+def _activities(key: Key[Array, ""], config: ProtocolConfig) -> Float[Array, "sequence simulated_plus_two"]:
     # One bin more on either side, for the centred difference.
-    draw = partial(DRIVES[config.drive], n_steps=config.n_simulated + 2, width=config.width)
+    def draw(sequence_key: Key[Array, ""]) -> Float[Array, "simulated_plus_two"]:
+        return DRIVES[config.drive](sequence_key, config.n_simulated + 2, config.width)
+
     drives = jax.jit(jax.vmap(draw))(member_keys(key, config.n_sequences))
     if config.voltage == "linear":
         return config.voltage_scale * drives

@@ -238,7 +238,7 @@ def conditional_mean_lag(law: np.ndarray) -> np.ndarray:
     """
     window = law.shape[-1] // 2
     positive = law[..., window + 1 :]
-    return positive @ np.arange(1, window + 1) / positive.sum(-1)
+    return np.asarray(positive @ np.arange(1, window + 1) / positive.sum(-1))
 
 
 def critical_probability(window: int) -> float:

@@ -117,7 +117,6 @@ CLAIMS = (
         "The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
         expected=0.02,
         comparison="at_most",
-        verdict="corrected",
     ),
     Claim(
         "5.3.saturation",

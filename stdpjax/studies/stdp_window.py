@@ -135,7 +135,6 @@ CLAIMS = (
         "E[slope | lag d] is proportional to (K(K+1) - d(d-1)) / (2 (1-q)) + d / q.",
         expected=1e-4,
         comparison="at_most",
-        verdict="corrected",
     ),
     Claim(
         "5.2.sampling",
