@@ -116,9 +116,22 @@ def pair_sums(x: ArrayLike, y: ArrayLike) -> PairSums:
 
 
 def correlation_of_sums(
-    n: FloatArray, x: FloatArray, y: FloatArray, xx: FloatArray, yy: FloatArray, xy: FloatArray
+    n: ArrayLike, x: ArrayLike, y: ArrayLike, xx: ArrayLike, yy: ArrayLike, xy: ArrayLike
 ) -> FloatArray:
-    """Return Pearson's correlation from the sums of `pair_sums`, elementwise over leading axes; NaN if constant."""
+    """Return Pearson's correlation from the sums of `pair_sums`, elementwise; for use with `bootstrap`.
+
+    Args:
+        n: number of pairs.
+        x: sum of x.
+        y: sum of y.
+        xx: sum of x squared.
+        yy: sum of y squared.
+        xy: sum of the products.
+
+    Returns:
+        Correlations, of the common shape of the sums; NaN where one of the two is constant.
+    """
+    n, x, y, xx, yy, xy = (np.asarray(part, dtype=np.float64) for part in (n, x, y, xx, yy, xy))
     covariance = xy - x * y / n
     variances = (xx - x * x / n) * (yy - y * y / n)
     with np.errstate(invalid="ignore", divide="ignore"):

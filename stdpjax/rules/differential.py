@@ -16,7 +16,7 @@ from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, Sample
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
-PAIRINGS: tuple[str, ...] = get_args(Pairing)
+PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
 Difference = Literal["forward", "centred"]
 
 

@@ -25,9 +25,9 @@ from stdpjax._checks import ArrayLike
 Coincidence = Literal["skip", "ignore"]
 Sides = Literal["one", "both"]
 Boundary = Literal["silent", "valid"]
-COINCIDENCES: tuple[str, ...] = get_args(Coincidence)
-SIDES: tuple[str, ...] = get_args(Sides)
-BOUNDARIES: tuple[str, ...] = get_args(Boundary)
+COINCIDENCES: tuple[Coincidence, ...] = get_args(Coincidence)
+SIDES: tuple[Sides, ...] = get_args(Sides)
+BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 
 
 def nearest_lag(

@@ -13,6 +13,12 @@ STUDIES: tuple[Study, ...] = (STDP_WINDOW, RISING_RATE, RULE_AGREEMENT, EXAMPLE_
 def find(name: str) -> Study:
     """Return the study of a name.
 
+    Args:
+        name: its name, as in `STUDIES`.
+
+    Returns:
+        The study: configurations, claims, and the functions that run, judge and draw it.
+
     Raises:
         ValueError: unknown name; the message lists the known ones.
 
