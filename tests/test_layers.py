@@ -33,6 +33,7 @@ ORDER = [
     "studies.runner",
     "studies",
     "cli",
+    "__main__",
 ]
 
 

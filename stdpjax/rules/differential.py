@@ -163,15 +163,17 @@ def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate",
         >>> sample = stdpjax.rules.Sample(
         ...     post_state=jnp.zeros(1), next_post_state=jnp.ones(1), pre_rate=jnp.array([0.25]),
         ...     pre_spikes=jnp.array([False]), post_spikes=jnp.array([False]))
-        >>> delta_w, _ = rule.update(sample, rule.init(1, 1), jnp.zeros((1, 1)))
+        >>> weights = jnp.zeros((1, 1))
+        >>> delta_w, _ = rule.update(sample, rule.init(weights), weights)
         >>> delta_w.tolist()
         [[0.25]]
     """
     _checks.choice("pairing", pairing, PAIRINGS)
     _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
 
-    def init(n_post: int, n_pre: int) -> _Memory:
-        return _Memory(jnp.zeros(n_post, float), jnp.zeros(n_pre, float))
+    def init(weights: Float[Array, "post pre"]) -> _Memory:
+        n_post, n_pre = weights.shape
+        return _Memory(jnp.zeros(n_post, weights.dtype), jnp.zeros(n_pre, weights.dtype))
 
     def update(
         sample: Sample, memory: _Memory, weights: Float[Array, "post pre"]

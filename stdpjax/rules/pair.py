@@ -97,13 +97,14 @@ def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip",
         ...     sample = stdpjax.rules.Sample(jnp.zeros(1), jnp.zeros(1), jnp.zeros(1), spikes[:1], spikes[1:])
         ...     delta_w, rule_state = rule.update(sample, rule_state, jnp.zeros((1, 1)))
         ...     return rule_state, delta_w[0, 0]
-        >>> jax.lax.scan(step, rule.init(1, 1), jnp.stack([pre, post], axis=1))[1].tolist()
+        >>> jax.lax.scan(step, rule.init(jnp.zeros((1, 1))), jnp.stack([pre, post], axis=1))[1].tolist()
         [0.0, 0.0, 1.0, 0.0, 0.0]
     """
     kernel, window = check_kernel(kernel)
     check_options(window, coincidence, sides, "silent", 0)
 
-    def init(n_post: int, n_pre: int) -> _History:
+    def init(weights: Float[Array, "post pre"]) -> _History:
+        n_post, n_pre = weights.shape
         return _History(jnp.zeros((window + 1, n_pre), bool), jnp.zeros((2 * window + 1, n_post), bool))
 
     def update(

@@ -154,7 +154,7 @@ def weight_path(
         return (weight, rule_state), weight[0, 0]
 
     start = jnp.full((1, 1), config.initial_weight, dtype=post.dtype)
-    _, path = jax.lax.scan(step, (start, rule.init(1, 1)), samples)
+    _, path = jax.lax.scan(step, (start, rule.init(start)), samples)
     return path
 
 

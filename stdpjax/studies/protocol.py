@@ -5,6 +5,7 @@ The paper fixes the window (20), the number of sequences (500), their length (16
 """
 
 import dataclasses
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import jax
@@ -121,13 +122,19 @@ def make_sequences(key: Key[Array, ""], config: ProtocolConfig) -> Sequences:
 
 def _activities(key: Key[Array, ""], config: ProtocolConfig) -> Float[Array, "sequence simulated_plus_two"]:
     # One bin more on either side, for the centred difference.
-    def draw(sequence_key: Key[Array, ""]) -> Float[Array, "simulated_plus_two"]:
-        return DRIVES[config.drive](sequence_key, config.n_simulated + 2, config.width)
-
-    drives = jax.jit(jax.vmap(draw))(member_keys(key, config.n_sequences))
+    keys = member_keys(key, config.n_sequences)
+    drives = _draw(keys, config.drive, config.n_simulated + 2, config.width)
     if config.voltage == "linear":
         return config.voltage_scale * drives
     return bounded_voltage(drives, _THRESHOLD)
+
+
+# Compiled once for each drive, length and width, however many configurations share them.
+@partial(jax.jit, static_argnames=("drive", "n_steps", "width"))
+def _draw(
+    keys: Key[Array, "sequence"], drive: str, n_steps: int, width: float
+) -> Float[Array, "sequence simulated_plus_two"]:
+    return jax.vmap(lambda key: DRIVES[drive](key, n_steps, width))(keys)
 
 
 def exact_counts(

@@ -64,7 +64,7 @@ def test_rule_in_a_scan_equals_the_loop(pairing):
         delta_w, rule_state = rule.update(sample, rule_state, jnp.zeros((3, 4)))
         return rule_state, delta_w
 
-    _, updates = jax.lax.scan(step, rule.init(3, 4), samples)
+    _, updates = jax.lax.scan(step, rule.init(jnp.zeros((3, 4))), samples)
     np.testing.assert_allclose(updates.sum(0), loop_total(post, rate, pairing), atol=1e-5)
 
 

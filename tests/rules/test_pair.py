@@ -33,7 +33,7 @@ def test_step_by_step_equals_the_whole_train(seed, density, name, coincidence, s
         delta_w, rule_state = rule.update(sample, rule_state, jnp.zeros((n_post, n_pre)))
         return rule_state, delta_w
 
-    _, updates = jax.lax.scan(step, rule.init(n_post, n_pre), padded)
+    _, updates = jax.lax.scan(step, rule.init(jnp.zeros((n_post, n_pre))), padded)
     assert not updates[:window].any()
     for i in range(n_post):
         for j in range(n_pre):

@@ -228,8 +228,8 @@ def _other_coincidence_in_the_law(patch: pytest.MonkeyPatch) -> None:
 def _other_coincidence_in_the_samples(patch: pytest.MonkeyPatch) -> None:
     right = protocol.sample_lag_counts
 
-    def wrong(*arguments: Any, **options: Any) -> Any:
-        return right(*arguments[:5], "ignore", **options)
+    def wrong(key: Any, pre: Any, post: Any, n_trials: int, window: int, coincidence: str, **options: Any) -> Any:
+        return right(key, pre, post, n_trials, window, "ignore", **options)
 
     patch.setattr(protocol, "sample_lag_counts", wrong)
 
