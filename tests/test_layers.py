@@ -19,6 +19,7 @@ ORDER = [
     "rules",
     "stats",
     "plotting",
+    "studies.figures",
     "studies.base",
     "studies.points",
     "studies.protocol",

@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
-from matplotlib.figure import Figure
 
-from stdpjax import _checks, plotting
+from stdpjax import _checks
 from stdpjax.drives import ramp
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import lag_kernel, lag_update, mean_update
 from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.constant_rate import plot
 
 # Song, Miller & Abbott (2000): depression 5 % stronger than potentiation, equal time constants.
 _SONG = {"A_plus": 1.0, "A_minus": 1.05, "tau_plus": 20.0, "tau_minus": 20.0}
@@ -46,15 +46,17 @@ class ConstantRateConfig:
     causal_probability: float = 0.03
     """Background of the postsynaptic neuron that presynaptic spikes excite."""
     causal_weights: tuple[float, ...] = (0.0, 0.01, 0.03)
-    """Rise of the postsynaptic spike probability in the five bins after a presynaptic spike."""
+    """Rise of the postsynaptic spike probability after a presynaptic spike."""
+    causal_bins: int = 5
+    """How many bins the rise lasts."""
     causal_pre_probability: float = 0.02
     n_causal_trains: int = 20_000
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
         _checks.window(self.window)
-        for name in ("n_trials", "n_causal_trains"):
-            _checks.count(name, getattr(self, name), minimum=2)
+        for name, minimum in (("n_trials", 2), ("n_causal_trains", 2), ("causal_bins", 1)):
+            _checks.count(name, getattr(self, name), minimum=minimum)
         if not self.probabilities or not self.causal_weights:
             raise ValueError("probabilities: expected at least one probability and one causal weight, got none")
         for value in self.probabilities:
@@ -63,10 +65,11 @@ class ConstantRateConfig:
             _checks.one_probability(name, getattr(self, name), below_one=True)
         _checks.number("decay", self.decay, above=0, below=1)
         for value in self.causal_weights:
-            _checks.number("causal_weights", value, at_least=0, at_most=(1 - self.causal_probability) / EXCITED_BINS)
+            _checks.number(
+                "causal_weights", value, at_least=0, at_most=(1 - self.causal_probability) / self.causal_bins
+            )
 
 
-EXCITED_BINS = 5
 _N_STEPS = 160
 
 # Mean update per presynaptic spike at constant rate, from an independent double-precision implementation.
@@ -193,7 +196,7 @@ def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> 
     for index, weight in enumerate(config.causal_weights):
         progress(0.8 + 0.2 * index / len(config.causal_weights), f"causal synapse of weight {weight:g}")
         excited = jnp.full(2 * window + 1, config.causal_probability, float)
-        excited = excited.at[window + 1 : window + 1 + EXCITED_BINS].add(weight)
+        excited = excited.at[window + 1 : window + 1 + config.causal_bins].add(weight)
         causal_exact.append(float(mean_update(lag_probability(excited, window, boundary="valid"), kernels[0])[0]))
         mean, standard_error = _causal_update(named_key(key, "causal"), weight, kernels[0], config)
         causal_sampled.append(mean)
@@ -203,6 +206,10 @@ def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> 
         {
             "exact": (cells, exact),
             "closed_form": (cells, closed),
+            "reference": (
+                cells,
+                [[REFERENCE.get((name, q), np.nan) for q in config.probabilities] for name in KERNELS],
+            ),
             "sampled": (cells, sampled),
             "sampled_error": (cells, error),
             "rising": (cells, control),
@@ -218,6 +225,7 @@ def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> 
         },
         coords={
             "kernel": list(KERNELS),
+            "is_antisymmetric": ("kernel", [name in ANTISYMMETRIC for name in KERNELS]),
             "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
             "time": ("time", np.arange(_N_STEPS), {"units": "bins"}),
             "causal_weight": ("causal_weight", np.array(config.causal_weights), {"units": "1/bin"}),
@@ -265,7 +273,7 @@ def _causal_update(
         def one_train(train_key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
             pre_key, post_key = jax.random.split(train_key)
             pre = sample_spikes(pre_key, jnp.full(n_steps, config.causal_pre_probability, float))
-            recent = jnp.convolve(pre.astype(float), jnp.ones(EXCITED_BINS, float))[: n_steps - 1]
+            recent = jnp.convolve(pre.astype(float), jnp.ones(config.causal_bins, float))[: n_steps - 1]
             excited = config.causal_probability + weight * jnp.concatenate([jnp.zeros(1, float), recent])
             post = sample_spikes(post_key, excited)
             lags = nearest_lag(pre, post, window, boundary="valid")
@@ -282,17 +290,11 @@ def _causal_update(
 
 def judge(data: xr.Dataset, config: ConstantRateConfig) -> dict[str, Measurement]:
     """Compare the run with the criteria."""
-    symmetric = data.sel(kernel=list(ANTISYMMETRIC))
-    asymmetric = data.drop_sel(kernel=list(ANTISYMMETRIC))
-    known = [(name, q) for name, q in REFERENCE if q in config.probabilities]
+    symmetric, asymmetric = data.isel(kernel=data.is_antisymmetric), data.isel(kernel=~data.is_antisymmetric)
 
     def deviation(values: xr.DataArray) -> float:
-        beyond_rounding = [
-            max(abs(float(values.sel(kernel=name, probability=q)) - REFERENCE[name, q]) - 5e-5, 0)
-            / abs(REFERENCE[name, q])
-            for name, q in known
-        ]
-        return max(beyond_rounding, default=np.nan)
+        beyond_rounding = (np.abs(values - data.reference) - 5e-5).clip(min=0)
+        return float((beyond_rounding / np.abs(data.reference)).max())
 
     def largest(values: xr.DataArray) -> float:
         return float(np.abs(values).max())
@@ -335,68 +337,6 @@ def judge(data: xr.Dataset, config: ConstantRateConfig) -> dict[str, Measurement
             f"Exact law of an isolated presynaptic spike: {float(causal.causal_exact):.4f}. Control: no excitation.",
         ),
     }
-
-
-def plot(data: xr.Dataset, config: ConstantRateConfig) -> Figure:
-    """Draw the mean update against the rate, the saturated decay, and the synapse that works."""
-    figure = plotting.new_figure(12.0, 7.0)
-    axes = figure.subplots(2, 2)
-    (symmetric, asymmetric), (saturated, causal) = axes
-    for ax, names, title in (
-        (symmetric, ANTISYMMETRIC, "Antisymmetric kernels: no change at any constant rate"),
-        (
-            asymmetric,
-            tuple(name for name in KERNELS if name not in ANTISYMMETRIC),
-            "Asymmetric kernels: the prediction fails",
-        ),
-    ):
-        for index, name in enumerate(names):
-            row = data.sel(kernel=name)
-            shift = 1.03 ** (index - (len(names) - 1) / 2)  # side by side on a log axis
-            (line,) = ax.plot(data.probability, row.exact, "-", lw=1)
-            ax.errorbar(data.probability * shift, row.sampled, 1.96 * row.sampled_error, fmt="o", ms=3.5, capsize=2,
-                        color=line.get_color(), label=name)  # fmt: skip
-        if ax is asymmetric:
-            known = [(q, value) for (_, q), value in REFERENCE.items() if q in config.probabilities]
-            ax.plot(*zip(*known, strict=True), "x", ms=7, color="black", label="reference")
-        ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-        ax.set_xscale("log")
-        ax.set_xticks(config.probabilities, [f"{q:g}" for q in config.probabilities])
-        ax.minorticks_off()
-        plotting.label(
-            ax, title, "constant postsynaptic spike probability per bin, q", "mean update per presynaptic spike"
-        )
-        ax.legend(title="lines: exact; points: sampled, 95 %", ncols=2)
-
-    saturated.plot(data.time, data.saturated_activity, color=plotting.COLORS["eq1"], label="activity $s_i$")
-    saturated.plot(data.time, data.saturated_rate, color=plotting.COLORS["rate"], label=r"rate $\rho(s_i)$")
-    saturated.plot(
-        data.time, data.saturated_eq1.cumsum(), "--", color=plotting.COLORS["sum"], label="summed change, Eq 1"
-    )
-    saturated.plot(
-        data.time, data.saturated_spikes.cumsum(), ":", color=plotting.COLORS["nearest"], lw=2,
-        label="summed change, nearest neighbour",
-    )  # fmt: skip
-    saturated.axhline(0, color="0.75", lw=0.8, zorder=0)
-    plotting.label(saturated, "Constant rate, moving activity: saturation", "time (bins)", "activity, rate, change")
-    saturated.legend(loc="upper right")
-
-    position = np.arange(data.sizes["causal_weight"])
-    causal.bar(position, data.causal_sampled, 0.5, yerr=1.96 * data.causal_sampled_error, capsize=4,
-               color=plotting.COLORS["pre"], label="sampled, 95 %")  # fmt: skip
-    causal.plot(
-        position, data.causal_exact, "D", color=plotting.COLORS["exact"], label="exact, isolated presynaptic spike"
-    )
-    causal.axhline(0, color="0.75", lw=0.8, zorder=0)
-    causal.set_xticks(position, [f"{weight:g}" for weight in config.causal_weights])
-    plotting.label(
-        causal,
-        "A synapse that works is not independent",
-        f"rise of spike probability ({config.causal_probability:g}) for {EXCITED_BINS} bins after a presynaptic spike",
-        "mean update per presynaptic spike",
-    )
-    causal.legend(loc="upper left")
-    return figure
 
 
 STUDY = Study(

@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
-from matplotlib.figure import Figure
 
-from stdpjax import _checks, plotting, stats
+from stdpjax import _checks, stats
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, mean_update, slope_correlation
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.rule_agreement import plot
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
@@ -180,6 +180,8 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
         values = np.array([table[cell][column] for cell in cells]).reshape(shape)
         variables[f"table_{name}"] = (("width", "probability"), values)
 
+    reference = [[REFERENCE.get((width, p), np.nan) for p in config.probabilities] for width in config.widths]
+    variables["table_reference"] = (("width", "probability"), reference)
     progress(0.9, "linear response and saturating control")
     sparse = [_linear_voltage_correlation(key, config, width) for width in config.widths]
     theory = [float(slope_correlation(0.5 * min(config.probabilities), kernel, width)) for width in config.widths]
@@ -271,11 +273,9 @@ def judge(data: xr.Dataset, config: RuleAgreementConfig) -> dict[str, Measuremen
 
     agreeing = data.table_binned.where(data.probability <= config.highest_agreeing)
     frequent = data.table_binned.sel(probability=max(config.probabilities))
-    cells = [cell for cell in REFERENCE if cell[0] in config.widths and cell[1] in config.probabilities]
 
-    def deviation(name: str) -> float:
-        differences = [abs(float(data[name].sel(width=w, probability=p)) - REFERENCE[w, p]) for w, p in cells]
-        return max(differences, default=float("nan"))
+    def deviation(table: xr.DataArray) -> float:
+        return float(np.abs(table - data.table_reference).max())
 
     difference = data.sel(postsynaptic="difference")
     return {
@@ -287,9 +287,9 @@ def judge(data: xr.Dataset, config: RuleAgreementConfig) -> dict[str, Measuremen
             note=f"Control: spike probability {max(config.probabilities):g}.",
         ),
         "T10.per_bin": Measurement(
-            deviation("table_per_bin"),
-            control=deviation("table_per_bin_control"),
-            note=f"{len(cells)} cells. Control: slopes of another sequence.",
+            deviation(data.table_per_bin),
+            control=deviation(data.table_per_bin_control),
+            note=f"{int(data.table_reference.count())} cells. Control: slopes of another sequence.",
         ),
         "5.4.linear_response": Measurement(
             float(np.abs(data.sparse_correlation - data.linear_response).max()),
@@ -304,75 +304,6 @@ def judge(data: xr.Dataset, config: RuleAgreementConfig) -> dict[str, Measuremen
             "(d rho/dt). Control: a drive that does not saturate.",
         ),
     }
-
-
-def plot(data: xr.Dataset, config: RuleAgreementConfig) -> Figure:
-    """Draw Figure 2 right, the table of correlations, and the saturating control."""
-    figure = plotting.new_figure(12.0, 7.0)
-    grid = figure.add_gridspec(2, 3)
-    relation, table, binned = (figure.add_subplot(grid[0, column]) for column in range(3))
-    theory, saturation = figure.add_subplot(grid[1, :2]), figure.add_subplot(grid[1, 2])
-
-    low = data.update_sampled - data.update_sampled_low
-    high = data.update_sampled_high - data.update_sampled
-    relation.errorbar(
-        data.eq1, data.update_sampled, np.maximum([low, high], 0), fmt="o", ms=3.5, color=plotting.COLORS["nearest"],
-        label="sampled, 95 % interval", lw=1,
-    )  # fmt: skip
-    relation.plot(data.eq1, data.update_exact, "-", lw=1, color=plotting.COLORS["exact"], label="exact")
-    relation.plot(data.eq1, data.update_control, ":", color=plotting.COLORS["control"], label="control: other sequence")
-    plotting.zero_lines(relation)
-    plotting.label(
-        relation,
-        f"Fig. 2 right (r = {config.max_probability:g}, correlation {float(data.binned_correlation_sampled):.3f})",
-        r"Eq 1: $\dot s_i\,\rho(s_j)$ (1/bin)",
-        "nearest-neighbour update per bin",
-    )
-    relation.legend(loc="upper left")
-
-    for ax, name, title in ((table, "table_per_bin", "Correlation per bin (exact)"),
-                            (binned, "table_binned", f"Correlation over {config.n_bins} bins (exact)")):  # fmt: skip
-        plotting.table(ax, data[name], data.width, data.probability, low=0, centre=0.5, high=1)
-        plotting.label(ax, title, "spike probability per bin, r", "drive width (bins)")
-
-    for index, width in enumerate(config.widths):
-        row = data.isel(width=index)
-        theory.fill_between(data.probability, row.table_per_bin_low, row.table_per_bin_high, alpha=0.2, lw=0)
-        (line,) = theory.plot(data.probability, row.table_per_bin, "o-", ms=3.5, label=f"width {width:g}")
-        known = [(p, value) for (w, p), value in REFERENCE.items() if w == width and p in config.probabilities]
-        if known:
-            theory.plot(*zip(*known, strict=True), "x", ms=7, color=line.get_color())
-        theory.axhline(float(row.linear_response), ls=":", lw=1, color=line.get_color())
-    theory.set_xscale("log")
-    theory.set_xticks(config.probabilities, [f"{p:g}" for p in config.probabilities])
-    theory.minorticks_off()
-    theory.set_ylim(0, 1.03)
-    plotting.label(
-        theory,
-        "Exact correlation per bin; x: reference; dotted: linear response at low rate",
-        "spike probability per bin, r",
-        "correlation with Eq 1",
-    )
-    theory.legend(title="drive width (bins)", loc="lower left")
-
-    for offset, name, color in ((-0.18, "unsaturated", "eq1"), (0.18, "saturating", "sum")):
-        value = data[f"{name}_value"][:2]
-        error = np.maximum([value - data[f"{name}_low"][:2], data[f"{name}_high"][:2] - value], 0)
-        saturation.bar(
-            np.arange(2) + offset, value, 0.34, yerr=error, color=plotting.COLORS[color], label=name, capsize=3
-        )
-        for position, number in enumerate(value.values):
-            saturation.text(position + offset, 0.03, f"{number:.3f}", ha="center", color="white", fontsize=8)
-    saturation.set_xticks([0, 1], [r"$ds_i/dt$", r"$d\rho(s_i)/dt$"])
-    saturation.set_ylim(0, 1.25)
-    plotting.label(
-        saturation,
-        f"Saturating control (width {config.saturating_width:g})",
-        "postsynaptic factor",
-        "correlation per bin",
-    )
-    saturation.legend(loc="upper center", ncols=2, title="drive")
-    return figure
 
 
 STUDY = Study(
