@@ -15,7 +15,10 @@ from stdpjax.studies.base import Study
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line, without the usage."""
+    """A parser whose errors are one line, without the usage, and whose options are written out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"stdpjax: error: {message}\n")

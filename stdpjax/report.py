@@ -145,7 +145,6 @@ def number(value: float | None) -> str:
     text = f"{value:.4g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
-        mantissa = f"{float(mantissa):.2g}"
         return f"{mantissa}×10<sup>{int(exponent)}</sup>".replace("-", "−")
     return text.replace("-", "−")
 

@@ -72,7 +72,7 @@ def bootstrap(
     flat = draws + n_sequences * np.arange(n_resamples)[:, None]
     counts = np.bincount(flat.ravel(), minlength=n_resamples * n_sequences)
     weights = counts.reshape(n_resamples, n_sequences).astype(np.float64)
-    value = np.asarray(statistic(*(array.sum(axis=0) for array in arrays)), dtype=np.float64)
+    value = np.asarray(statistic(*(np.asarray(array.sum(axis=0)) for array in arrays)), dtype=np.float64)
     resampled = np.asarray(statistic(*(np.tensordot(weights, array, axes=1) for array in arrays)))
     tail = 50 * (1 - confidence)
     low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)

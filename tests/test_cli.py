@@ -220,6 +220,7 @@ def test_a_full_disk_is_one_line(stdp, monkeypatch):
     assert (outcome.code, outcome.err) == (2, "stdpjax: error: [Errno 28] No space left on device\n")
 
 
+@pytest.mark.slow
 def test_a_real_interrupt_of_a_real_process_leaves_no_file(tmp_path):
     out = tmp_path / "out"
     process = start("run", "constant_rate", "--out", str(out))

@@ -93,11 +93,12 @@ class Result(NamedTuple):
 
 def meets(claim: Claim, value: float, interval: tuple[float, float] | None = None) -> bool:
     """Whether a value meets a claim's criterion; for a bound, the interval must lie beyond it as well."""
-    if not math.isfinite(value):
+    low, high = (float(end) for end in interval or (value, value))
+    value = float(value)
+    if not all(math.isfinite(number) for number in (value, low, high)):
         return False
     if claim.comparison == "within":
         return abs(value - claim.expected) <= claim.tolerance
-    low, high = interval or (value, value)
     if claim.comparison == "at_least":
         return min(value, low) >= claim.expected
     return max(value, high) <= claim.expected
@@ -106,10 +107,14 @@ def meets(claim: Claim, value: float, interval: tuple[float, float] | None = Non
 def make_record(study: Study, claim: Claim, measurement: Measurement, config: Any, is_smoke: bool) -> dict[str, Any]:
     """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
     is_met = meets(claim, measurement.value, measurement.interval)
-    control_fails = measurement.control is None or not meets(claim, measurement.control)
     notes = [measurement.note] if measurement.note else []
-    verdict: Verdict = claim.verdict if is_met and control_fails else "inconclusive"
-    if is_met and not control_fails:
+    verdict: Verdict = claim.verdict if is_met else "inconclusive"
+    control = measurement.control
+    if is_met and control is not None and not math.isfinite(control):
+        verdict = "inconclusive"
+        notes.append("The negative control is not finite, so nothing shows that the check has power.")
+    elif is_met and control is not None and meets(claim, control):
+        verdict = "inconclusive"
         notes.append("The negative control meets the criterion too, so the check has no power here.")
     if is_smoke:
         verdict = "inconclusive"

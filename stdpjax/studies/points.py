@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 Point = tuple[float, ...]
@@ -37,12 +38,17 @@ def read_lag_points(path: str | Path) -> tuple[Point, ...]:
         raise ValueError(f"data: expected a CSV file in UTF-8, got {str(path)!r} ({error.reason})") from error
     points: list[Point] = []
     may_be_header = True
-    for number, row in enumerate(csv.reader(text.splitlines()), start=1):
+    # One line at a time: a quote left open must not swallow the lines after it.
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            row = next(csv.reader([line]), [])
+        except csv.Error as error:
+            raise ValueError(f"data: expected a CSV file, got {str(path)!r} (line {number}: {error})") from error
         fields = [field.strip() for field in row]
         if not any(fields) or fields[0].startswith("#"):
             continue
         point = _parse(fields)
-        if point is None and may_be_header and not any(_is_number(field) for field in fields):
+        if point is None and may_be_header and not any(_is_float(field) for field in fields):
             may_be_header = False
             continue
         may_be_header = False
@@ -57,16 +63,23 @@ def read_lag_points(path: str | Path) -> tuple[Point, ...]:
     return tuple(points)
 
 
-def _is_number(field: str) -> bool:
+def is_point(point: Sequence[object]) -> bool:
+    """Whether these are two or three finite numbers, the third, a standard error, at least 0."""
+    are_numbers = all(isinstance(part, int | float) and math.isfinite(part) for part in point)
+    return are_numbers and len(point) in (2, 3) and (len(point) == 2 or point[2] >= 0)  # pyright: ignore[reportOperatorIssue]
+
+
+def _is_float(field: str) -> bool:
     try:
-        return math.isfinite(float(field))
+        float(field)
     except ValueError:
         return False
+    return True
 
 
 def _parse(fields: list[str]) -> Point | None:
     """Return the point of a line, None if it is malformed."""
-    if len(fields) not in (2, 3) or not all(_is_number(field) for field in fields):
+    if not all(_is_float(field) for field in fields):
         return None
     point = tuple(float(field) for field in fields)
-    return None if len(point) == 3 and point[2] < 0 else point
+    return point if is_point(point) else None

@@ -257,7 +257,7 @@ def _positive(count: np.ndarray) -> np.ndarray:
 def _relative_intercept(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     centred = x - x.mean(-1, keepdims=True)
     slope = (centred * y).sum(-1) / (centred**2).sum(-1)
-    return (y.mean(-1) - slope * x.mean(-1)) / np.abs(y).max(-1)
+    return np.asarray((y.mean(-1) - slope * x.mean(-1)) / np.abs(y).max(-1))
 
 
 def judge(data: xr.Dataset, config: RuleAgreementConfig) -> dict[str, Measurement]:

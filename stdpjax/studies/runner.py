@@ -117,9 +117,13 @@ def run_into(
         >>> len(ledger)
         3
     """
+    if str(out) == "":
+        raise ValueError("out: expected the name of a folder, got ''")
     out = Path(out)
     seed = _checks.count("seed", seed, minimum=0)
-    studies = [find(name) for name in names] if names is not None else list(STUDIES)
+    if isinstance(names, str):
+        raise ValueError(f"names: expected a sequence of names, got the text {names!r}")
+    studies = list(STUDIES) if names is None else [find(name) for name in dict.fromkeys(names)]
     overrides = overrides or {}
     for name in overrides:
         if find(name) not in studies:
@@ -167,7 +171,7 @@ def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:
 
 def _identity_in(folder: Path) -> str | None:
     try:
-        return json.loads((folder / RECORD).read_text())["identity"]
+        return json.loads((folder / RECORD).read_text(encoding="utf-8"))["identity"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -180,15 +184,21 @@ def _make_folder(out: Path) -> None:
 
 
 def _recover(out: Path) -> None:
-    """Clear what a killed run left behind, and bring back a folder that it was about to replace."""
-    for partial in out.glob(".*.partial-*"):
-        shutil.rmtree(partial)
-    for old in out.glob(".*.old-*"):
-        home = out / old.name[1:].rsplit(".old-", 1)[0]
-        if home.exists():
-            shutil.rmtree(old)
-        else:
-            old.rename(home)
+    """Clear what a killed run left behind, and bring back a folder that it was about to replace.
+
+    Only names that this module gives are touched: the folder may hold other hidden files.
+    """
+    for study in STUDIES:
+        for partial in out.glob(f".{study.name}.partial-*"):
+            shutil.rmtree(partial)
+        for old in out.glob(f".{study.name}.old-*"):
+            if (out / study.name).exists():
+                shutil.rmtree(old)
+            else:
+                old.rename(out / study.name)
+    for name in (LEDGER, REPORT):
+        for partial in out.glob(f".{name}.partial-*"):
+            partial.unlink()
 
 
 def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None:
@@ -220,7 +230,7 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
         with plotting.style():
             figure.savefig(aside / "figure.png")
             figure.savefig(aside / "figure.svg", metadata={"Date": None})
-        (aside / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+        (aside / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         _swap(aside, task.folder)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
@@ -244,8 +254,8 @@ def _write_summary(out: Path) -> list[dict[str, Any]]:
         folder = out / study.name
         if _identity_in(folder) is None:
             continue
-        record = json.loads((folder / RECORD).read_text())
-        sections.append(report.Section(study, record, (folder / "figure.svg").read_text()))
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        sections.append(report.Section(study, record, (folder / "figure.svg").read_text(encoding="utf-8")))
         ledger.extend(record["claims"])
     _write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
     _write_aside(out / REPORT, report.render(sections))
@@ -253,9 +263,9 @@ def _write_summary(out: Path) -> list[dict[str, Any]]:
 
 
 def _write_aside(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.partial-")
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         Path(name).chmod(0o666 & ~_umask())
         Path(name).replace(path)

@@ -15,7 +15,7 @@ from stdpjax.rules import lag_kernel, slope_by_lag
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.figures.stdp_window import plot
-from stdpjax.studies.points import read_lag_points
+from stdpjax.studies.points import is_point, read_lag_points
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     exact_counts,
@@ -45,6 +45,11 @@ class StdpWindowConfig(ProtocolConfig):
         super().__post_init__()
         _checks.number("bin_ms", self.bin_ms, above=0)
         _checks.one_probability("sparse_probability", self.sparse_probability)
+        for point in self.data:
+            if not is_point(point):
+                raise ValueError(
+                    f"data: expected points (lag_ms, change_percent[, sem]) of finite numbers, got {point!r}"
+                )
 
 
 CLAIMS = (
@@ -192,7 +197,7 @@ def run(key: Key[Array, ""], config: StdpWindowConfig, progress: Progress) -> xr
     def evenness(change: np.ndarray, count: np.ndarray) -> np.ndarray:
         curve = mean_by_lag(change, count)[..., keep]
         even = curve + curve[..., ::-1]
-        return np.max(np.abs(even), axis=-1) / (2 * np.max(np.abs(curve), axis=-1))
+        return np.asarray(np.max(np.abs(even), axis=-1) / (2 * np.max(np.abs(curve), axis=-1)))
 
     def nearest_neighbour(change: np.ndarray, count: np.ndarray) -> np.ndarray:
         return kernel * count / config.n_sequences
