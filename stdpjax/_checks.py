@@ -9,8 +9,12 @@ from collections.abc import Collection
 import jax
 import jax.core
 import jax.numpy as jnp
+import jax.typing
 import numpy as np
-from jaxtyping import Array, ArrayLike
+import numpy.typing
+from jaxtyping import Array
+
+ArrayLike = jax.typing.ArrayLike | numpy.typing.ArrayLike
 
 
 def _is_concrete(value: object) -> bool:
@@ -34,9 +38,12 @@ def _as_float_array(name: str, value: ArrayLike) -> Array:
 def finite(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array, refusing NaN and infinity."""
     array = _as_float_array(name, value)
-    if _is_concrete(array) and not bool(jnp.all(jnp.isfinite(array))):
-        n_bad = int(jnp.sum(~jnp.isfinite(array)))
-        raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {array.size} that are NaN or infinite")
+    if _is_concrete(array):
+        # A known array may be checked while something else is being traced.
+        with jax.ensure_compile_time_eval():
+            n_bad = int(jnp.sum(~jnp.isfinite(array)))
+        if n_bad:
+            raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {array.size} that are NaN or infinite")
     return array
 
 
@@ -45,7 +52,8 @@ def probability(name: str, value: ArrayLike) -> Array:
     array = finite(name, value)
     if not _is_concrete(array) or array.size == 0:
         return array
-    low, high = float(jnp.min(array)), float(jnp.max(array))
+    with jax.ensure_compile_time_eval():
+        low, high = float(jnp.min(array)), float(jnp.max(array))
     if low < 0 or high > 1:
         looks_like_hz = low >= 0 and high >= 2
         hint = "; these look like rates in Hz: multiply by the bin width in seconds" if looks_like_hz else ""
@@ -53,6 +61,12 @@ def probability(name: str, value: ArrayLike) -> Array:
             f"{name}: expected spike probabilities per bin in [0, 1], got values from {low:g} to {high:g}{hint}"
         )
     return array
+
+
+def one_probability(name: str, value: float, *, below_one: bool = False) -> float:
+    """Return one spike probability per bin, refusing anything outside (0, 1], or (0, 1) if `below_one`."""
+    probability(name, value)  # for its hint on rates in Hz
+    return number(name, value, above=0, below=1 if below_one else None)
 
 
 def spikes(name: str, value: ArrayLike) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from jax.extend.random import threefry_prng_impl
 from jaxtyping import Array, UInt, UInt32
 
-Words = tuple[UInt32[Array, "*shape"], UInt32[Array, "*shape"]]
+Words = tuple[UInt32[Array, "..."], UInt32[Array, "..."]]
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)

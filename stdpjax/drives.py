@@ -215,6 +215,7 @@ def bounded_voltage(drive: Float[Array, "..."], threshold: float = -0.5, margin:
     return threshold + margin + (1 - 2 * margin) * (1 + jnp.tanh(drive)) / 2
 
 
+# A random drive of one sequence: key, number of bins, time scale.
 RandomDrive = Callable[[Key[Array, ""], int, float], Float[Array, "time"]]
 
 DRIVES: Mapping[str, RandomDrive] = MappingProxyType(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from stdpjax import _checks
 
@@ -23,8 +23,8 @@ class RateFunction(NamedTuple):
     the paper's text needs 1.
     """
 
-    value: Callable[[Float[Array, "..."]], Float[Array, "..."]]
-    slope: Callable[[Float[Array, "..."]], Float[Array, "..."]]
+    value: Callable[[Float[ArrayLike, "..."]], Float[Array, "..."]]
+    slope: Callable[[Float[ArrayLike, "..."]], Float[Array, "..."]]
 
 
 # Cached: the same arguments give the same object, so a rate function used as a static argument never recompiles.
@@ -53,12 +53,13 @@ def hard_sigmoid(threshold: float = -0.5) -> RateFunction:
     _check_threshold(threshold)
 
     @jax.custom_jvp
-    def value(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+    def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         return jnp.clip(activity - threshold, 0, 1)
 
-    def slope(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+    def slope(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+        activity = jnp.asarray(activity)
         is_active = (activity >= threshold) & (activity <= threshold + 1)
-        return is_active.astype(jnp.result_type(activity))
+        return is_active.astype(activity.dtype)
 
     @value.defjvp
     def _(primals, tangents):
@@ -91,15 +92,16 @@ def smoothed_hard_sigmoid(noise_std: float, threshold: float = -0.5) -> RateFunc
     _checks.number("noise_std", noise_std, above=0)
     _check_threshold(threshold)
 
-    def bounds(activity: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        return (threshold - activity) / noise_std, (threshold + 1 - activity) / noise_std
+    def bounds(activity: Float[ArrayLike, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        centred = (jnp.asarray(activity) - threshold) / noise_std
+        return -centred, 1 / noise_std - centred
 
-    def value(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+    def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         low, high = bounds(activity)
-        linear = (activity - threshold) * (norm.cdf(high) - norm.cdf(low))
+        linear = (jnp.asarray(activity) - threshold) * (norm.cdf(high) - norm.cdf(low))
         return linear + noise_std * (norm.pdf(low) - norm.pdf(high)) + norm.cdf(-high)
 
-    def slope(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+    def slope(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         low, high = bounds(activity)
         return norm.cdf(high) - norm.cdf(low)
 
@@ -126,10 +128,10 @@ def sigmoid(gain: float = 4.0) -> RateFunction:
     """
     _checks.number("gain", gain, above=0)
 
-    def value(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+    def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         return jax.nn.sigmoid(gain * activity)
 
-    def slope(activity: Float[Array, "..."]) -> Float[Array, "..."]:
+    def slope(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         rate = value(activity)
         return gain * rate * (1 - rate)
 

@@ -2,6 +2,7 @@
 
 from stdpjax.rules.base import Rule, Sample
 from stdpjax.rules.differential import PAIRINGS, differential_rule, rate_update, spike_update, state_slope
+from stdpjax.rules.first_order import linear_response, ramp_gain, slope_by_lag, slope_correlation
 from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
 
@@ -13,9 +14,13 @@ __all__ = [
     "differential_rule",
     "lag_kernel",
     "lag_update",
+    "linear_response",
     "mean_update",
     "nearest_neighbour_rule",
+    "ramp_gain",
     "rate_update",
+    "slope_by_lag",
+    "slope_correlation",
     "spike_update",
     "state_slope",
 ]

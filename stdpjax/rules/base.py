@@ -29,9 +29,9 @@ class Sample(NamedTuple):
 class Rule(NamedTuple):
     """A plasticity rule for a scan over time.
 
-    `init(n_post, n_pre)` gives the state before the first step; `update(sample, rule_state, weights)` gives
+    `init(weights)` gives the state before the first step; `update(sample, rule_state, weights)` gives
     `(delta_w, rule_state)` with `delta_w` of shape `[post, pre]`, to be added to the weights.
     """
 
-    init: Callable[[int, int], RuleState]
+    init: Callable[[Float[Array, "post pre"]], RuleState]
     update: Callable[[Sample, RuleState, Float[Array, "post pre"]], tuple[Float[Array, "post pre"], RuleState]]

@@ -9,13 +9,14 @@ the only one whose symmetric part is an exact total derivative.
 from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, Sample
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
-PAIRINGS: tuple[str, ...] = get_args(Pairing)
+PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
 Difference = Literal["forward", "centred"]
 
 
@@ -103,7 +104,7 @@ def spike_update(state: ArrayLike, next_state: ArrayLike, pre_spikes: ArrayLike)
     return change[..., :, None] * pre_spikes[..., None, :]
 
 
-def state_slope(state: ArrayLike, difference: Difference = "centred") -> Float[Array, "*batch time-2"]:
+def state_slope(state: ArrayLike, difference: Difference = "centred") -> Float[Array, "*batch inner"]:
     """Return the temporal change of s at each inner bin of a record.
 
     Args:
@@ -162,15 +163,17 @@ def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate",
         >>> sample = stdpjax.rules.Sample(
         ...     post_state=jnp.zeros(1), next_post_state=jnp.ones(1), pre_rate=jnp.array([0.25]),
         ...     pre_spikes=jnp.array([False]), post_spikes=jnp.array([False]))
-        >>> delta_w, _ = rule.update(sample, rule.init(1, 1), jnp.zeros((1, 1)))
+        >>> weights = jnp.zeros((1, 1))
+        >>> delta_w, _ = rule.update(sample, rule.init(weights), weights)
         >>> delta_w.tolist()
         [[0.25]]
     """
     _checks.choice("pairing", pairing, PAIRINGS)
     _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
 
-    def init(n_post: int, n_pre: int) -> _Memory:
-        return _Memory(jnp.zeros(n_post, float), jnp.zeros(n_pre, float))
+    def init(weights: Float[Array, "post pre"]) -> _Memory:
+        n_post, n_pre = weights.shape
+        return _Memory(jnp.zeros(n_post, weights.dtype), jnp.zeros(n_pre, weights.dtype))
 
     def update(
         sample: Sample, memory: _Memory, weights: Float[Array, "post pre"]

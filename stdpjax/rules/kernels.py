@@ -11,7 +11,7 @@ from stdpjax import _checks
 Lags = Float[Array, "lag"]
 
 
-def lag_kernel(name: str, window: int = 20, **parameters: float) -> Float[Array, "2*window+1"]:
+def lag_kernel(name: str, window: int = 20, **parameters: float) -> Float[Array, "2*{window}+1"]:
     """Return the weight change for each lag from -window to +window; lag 0 gives no change.
 
     | name | change at lag d > 0 | at lag -d | parameters (default) |

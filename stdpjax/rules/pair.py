@@ -3,14 +3,15 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, Sample
 from stdpjax.spikes.pairing import Coincidence, Sides, check_options, pick_lag
 
 
-def lag_update(lags: Int[ArrayLike, "..."], kernel: Float[ArrayLike, "lag"]) -> Float[Array, "..."]:
+def lag_update(lags: ArrayLike, kernel: ArrayLike) -> Float[Array, "..."]:
     """Return the weight change of each lag.
 
     Args:
@@ -29,7 +30,7 @@ def lag_update(lags: Int[ArrayLike, "..."], kernel: Float[ArrayLike, "lag"]) -> 
         >>> stdpjax.rules.lag_update(jnp.array([0, 2, -4]), kernel).tolist()
         [0.0, 0.5, -0.25]
     """
-    kernel, window = _check_kernel(kernel)
+    kernel, window = check_kernel(kernel)
     return kernel[jnp.asarray(lags) + window]
 
 
@@ -55,7 +56,7 @@ def mean_update(lag_table: ArrayLike, kernel: ArrayLike) -> Float[Array, "*batch
         >>> bool((stdpjax.rules.mean_update(law, stdpjax.rules.lag_kernel("exponential")) > 0).all())
         True
     """
-    kernel, _ = _check_kernel(kernel)
+    kernel, _ = check_kernel(kernel)
     lag_table = _checks.finite("lag_table", lag_table)
     if lag_table.ndim < 1 or lag_table.shape[-1] != kernel.size:
         raise ValueError(
@@ -67,8 +68,8 @@ def mean_update(lag_table: ArrayLike, kernel: ArrayLike) -> Float[Array, "*batch
 class _History(NamedTuple):
     """Spikes of the last bins, oldest first."""
 
-    pre: Bool[Array, "window+1 pre"]
-    post: Bool[Array, "2*window+1 post"]
+    pre: Bool[Array, "half_window pre"]
+    post: Bool[Array, "full_window post"]
 
 
 def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip", *, sides: Sides = "one") -> Rule:
@@ -96,13 +97,14 @@ def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip",
         ...     sample = stdpjax.rules.Sample(jnp.zeros(1), jnp.zeros(1), jnp.zeros(1), spikes[:1], spikes[1:])
         ...     delta_w, rule_state = rule.update(sample, rule_state, jnp.zeros((1, 1)))
         ...     return rule_state, delta_w[0, 0]
-        >>> jax.lax.scan(step, rule.init(1, 1), jnp.stack([pre, post], axis=1))[1].tolist()
+        >>> jax.lax.scan(step, rule.init(jnp.zeros((1, 1))), jnp.stack([pre, post], axis=1))[1].tolist()
         [0.0, 0.0, 1.0, 0.0, 0.0]
     """
-    kernel, window = _check_kernel(kernel)
+    kernel, window = check_kernel(kernel)
     check_options(window, coincidence, sides, "silent", 0)
 
-    def init(n_post: int, n_pre: int) -> _History:
+    def init(weights: Float[Array, "post pre"]) -> _History:
+        n_post, n_pre = weights.shape
         return _History(jnp.zeros((window + 1, n_pre), bool), jnp.zeros((2 * window + 1, n_post), bool))
 
     def update(
@@ -125,7 +127,8 @@ def _bins_to_first(spikes: Bool[Array, "window post"]) -> Int[Array, "post"]:
     return jnp.where(jnp.any(spikes, axis=0), jnp.argmax(spikes, axis=0), n_bins).astype(jnp.int32) + 1
 
 
-def _check_kernel(kernel: ArrayLike) -> tuple[Float[Array, "lag"], int]:
+def check_kernel(kernel: ArrayLike) -> tuple[Float[Array, "lag"], int]:
+    """Return a kernel as a float array with its window, refusing any but one value for each lag."""
     kernel = _checks.finite("kernel", kernel)
     if kernel.ndim != 1 or kernel.size < 3 or kernel.size % 2 == 0:
         raise ValueError(

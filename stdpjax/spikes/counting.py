@@ -11,9 +11,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Key, UInt32
+from jaxtyping import Array, Bool, Float, Int32, Integer, Key, UInt32
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.random import member_keys
 from stdpjax.spikes.packed import TRIALS_PER_WORD, count_packed_lags, sample_packed_pair
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
@@ -101,8 +102,8 @@ def sample_pair(
     pre_probability: Float[Array, "time"],
     post_probability: Float[Array, "time"],
     *,
-    sequence: int | Int[Array, ""] = 0,
-    trial: int | Int[Array, ""] = 0,
+    sequence: int | Integer[Array, ""] = 0,
+    trial: int | Integer[Array, ""] = 0,
 ) -> tuple[Bool[Array, "time"], Bool[Array, "time"]]:
     """Draw the presynaptic and the postsynaptic train of one trial, as `sample_lag_counts` does.
 

@@ -12,9 +12,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 
 

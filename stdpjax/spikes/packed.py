@@ -13,9 +13,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Key, UInt32
+from jaxtyping import Array, Bool, Float, Int, Int32, Key, UInt32
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax._threefry import threefry_hash
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 
@@ -160,8 +161,8 @@ def _spread_bit(values: UInt32[Array, "*shape"], place: UInt32[Array, ""] | np.u
 
 
 def count_packed_lags(
-    pre: UInt32[Array, "*batch word time"],
-    post: UInt32[Array, "*batch word time"],
+    pre: UInt32[Array, "..."],
+    post: UInt32[Array, "..."],
     window: int = 20,
     coincidence: Coincidence = "skip",
     *,

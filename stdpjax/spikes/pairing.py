@@ -17,16 +17,17 @@ from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Int
+from jaxtyping import Array, Bool, Int
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 
 Coincidence = Literal["skip", "ignore"]
 Sides = Literal["one", "both"]
 Boundary = Literal["silent", "valid"]
-COINCIDENCES: tuple[str, ...] = get_args(Coincidence)
-SIDES: tuple[str, ...] = get_args(Sides)
-BOUNDARIES: tuple[str, ...] = get_args(Boundary)
+COINCIDENCES: tuple[Coincidence, ...] = get_args(Coincidence)
+SIDES: tuple[Sides, ...] = get_args(Sides)
+BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 
 
 def nearest_lag(

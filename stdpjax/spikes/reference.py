@@ -9,9 +9,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Int, Int32, Key
+from jaxtyping import Array, Int32, Integer, Key
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 from stdpjax.spikes.counting import sample_pair
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, nearest_lag
 
@@ -63,7 +64,7 @@ def sample_lag_counts_by_train(
     n_counted = n_steps - (2 * window if boundary == "valid" else 0)
 
     @jax.jit
-    def trial_lags(sequence: Int[Array, ""], trial: Int[Array, ""], pre_rate: Array, post_rate: Array) -> Array:
+    def trial_lags(sequence: Integer[Array, ""], trial: Integer[Array, ""], pre_rate: Array, post_rate: Array) -> Array:
         return pair_up(*sample_pair(key, pre_rate, post_rate, sequence=sequence, trial=trial))
 
     counts = np.zeros((*batch, n_counted, 2 * window + 1), np.int32)

@@ -1,9 +1,10 @@
 """Spike trains: one Bernoulli draw per bin, the paper's approximation of a Poisson process."""
 
 import jax
-from jaxtyping import Array, ArrayLike, Bool, Key
+from jaxtyping import Array, Bool, Key
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 
 
 def sample_spikes(key: Key[Array, ""], probability: ArrayLike) -> Bool[Array, "*batch time"]:

@@ -1,0 +1,167 @@
+"""The command line: `stdpjax reproduce`, `stdpjax run STUDY`, `stdpjax list`.
+
+Bad input gets one line on standard error and exit code 2; an interrupt exit code 130.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import stdpjax
+from stdpjax import studies
+from stdpjax.studies.base import Study
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage, and whose options are written out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"stdpjax: error: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        return _main(arguments)
+    except (ValueError, OSError) as error:
+        print(f"stdpjax: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstdpjax: interrupted; the same command goes on with the studies not yet done", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    if options.command == "list":
+        width = max(len(study.name) for study in studies.STUDIES)
+        for study in studies.STUDIES:
+            print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
+        return 0
+    if options.command == "run":
+        study = studies.find(options.study)
+        overrides = {study.name: _settings(study, options)}
+        names = [study.name]
+    else:
+        overrides, names = _reproduce_settings(options.set), None
+    ledger = studies.run_into(
+        options.out,
+        names,
+        seed=options.seed,
+        smoke=options.smoke,
+        force=options.force,
+        overrides=overrides,
+    )
+    _print_ledger(ledger)
+    if options.smoke:
+        print("\nSmoke configurations are too small to judge, so every verdict is inconclusive.")
+    print(f"\nreport: {options.out}/report.html")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(prog="stdpjax", description=stdpjax.__doc__)
+    parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_OneLineParser)
+    common = _OneLineParser(add_help=False)
+    common.add_argument("--seed", type=int, default=0, help="whole number, 0 or more (default: 0)")
+    common.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
+    common.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
+    common.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
+    reproduce = commands.add_parser("reproduce", parents=[common], help="run all studies and write the report")
+    reproduce.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STUDY.NAME=VALUE",
+        help="replace a setting of a study; may be repeated",
+    )
+    run = commands.add_parser("run", help="run one study")
+    by_name = run.add_subparsers(dest="study", required=True, metavar="STUDY", parser_class=_OneLineParser)
+    for study in studies.STUDIES:
+        one = by_name.add_parser(study.name, parents=[common], help=study.title, description=study.caption)
+        group = one.add_argument_group("settings", "the default is used for those that are not given")
+        for field in dataclasses.fields(study.config):
+            default = getattr(study.config, field.name)
+            placeholder = field.metadata.get("placeholder", "A,B,..." if isinstance(default, tuple) else "VALUE")
+            group.add_argument(
+                f"--{field.name.replace('_', '-')}",
+                dest=f"setting.{field.name}",
+                metavar=placeholder,
+                help=f"default: {_as_text(default)}",
+            )
+    commands.add_parser("list", help="list the studies")
+    return parser
+
+
+def _settings(study: Study, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings of a study that were given as options."""
+    texts = {field.name: getattr(options, f"setting.{field.name}") for field in dataclasses.fields(study.config)}
+    return {name: parse_setting(study, name, text) for name, text in texts.items() if text is not None}
+
+
+def _reproduce_settings(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Parse `STUDY.NAME=VALUE` assignments."""
+    overrides: dict[str, dict[str, Any]] = {}
+    for assignment in assignments:
+        target, equals, text = assignment.partition("=")
+        name, dot, field = target.partition(".")
+        if not equals or not dot:
+            raise ValueError(f"--set: expected STUDY.NAME=VALUE, got {assignment!r}")
+        study = studies.find(name)
+        overrides.setdefault(name, {})[field] = parse_setting(study, field, text)
+    return overrides
+
+
+def parse_setting(study: Study, name: str, text: str) -> Any:
+    """Return the value of a study's setting from its text.
+
+    Args:
+        study: the study.
+        name: name of the setting.
+        text: a number, a word, numbers separated by commas, or a file name where the setting is read from a file.
+
+    Returns:
+        The value, with the type of the setting.
+
+    Raises:
+        ValueError: unknown setting (the known ones are listed), or a text that is not of its type.
+
+    Example:
+        >>> from stdpjax import cli, studies
+        >>> cli.parse_setting(studies.find("rule_agreement"), "widths", "3,10")
+        (3.0, 10.0)
+    """
+    fields = {field.name: field for field in dataclasses.fields(study.config)}
+    if name not in fields:
+        raise ValueError(f"{name}: expected a setting of {study.name} ({', '.join(fields)}), got {name!r}")
+    if "read" in fields[name].metadata:
+        return fields[name].metadata["read"](text)
+    default = getattr(study.config, name)
+    try:
+        if isinstance(default, tuple):
+            return tuple(float(part) for part in text.split(","))
+        return type(default)(text)
+    except ValueError as error:
+        kind = "numbers separated by commas" if isinstance(default, tuple) else type(default).__name__
+        raise ValueError(f"{name}: expected {kind}, got {text!r}") from error
+
+
+def _as_text(value: Any) -> str:
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+
+
+def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:
+    width = max((len(record["id"]) for record in ledger), default=0)
+    for record in ledger:
+        measured = "not finite" if record["measured"] is None else f"{record['measured']:.4g}"
+        print(f"{record['id']:{width}}  {record['verdict']:21}  {measured:>10}  {record['claim']}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

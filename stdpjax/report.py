@@ -1,0 +1,210 @@
+"""The report: one self-contained HTML page, the table of claims first, then a section for each study."""
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from stdpjax.studies.base import Study
+
+VERDICTS = {
+    "holds": "The printed statement was measured and stands.",
+    "holds_with_conditions": "It stands under conditions that the paper does not state; they are given.",
+    "corrected": "The printed statement fails; the corrected one was verified.",
+    "inconclusive": "This run decides nothing: too small, or the criterion was not met.",
+}
+
+_COMPARISON = {"within": "", "at_least": "≥ ", "at_most": "≤ "}
+
+
+class Section(NamedTuple):
+    """A study with the record of its run and its figure."""
+
+    study: Study
+    record: dict[str, Any]
+    figure_svg: str
+
+
+def render(sections: Sequence[Section]) -> str:
+    """Return the page.
+
+    Args:
+        sections: studies in the order in which they appear.
+
+    Returns:
+        HTML without external references: figures are inlined, there are no scripts.
+
+    Example:
+        >>> from stdpjax import report
+        >>> report.render([]).startswith("<!DOCTYPE html>")
+        True
+    """
+    claims = [claim for section in sections for claim in section.record["claims"]]
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in VERDICTS}
+    tiles = "".join(
+        f'<div class="tile {verdict}"><b>{counts[verdict]}</b>{_words(verdict)}<small>{meaning}</small></div>'
+        for verdict, meaning in VERDICTS.items()
+    )
+    rows = "".join(_row(section.study, claim) for section in sections for claim in section.record["claims"])
+    smoke = (
+        '<p class="warning">Smoke configuration: small runs that only show that everything works. '
+        "No verdict is drawn from them; run without <code>--smoke</code>.</p>"
+        if any(section.record["is_smoke"] for section in sections)
+        else ""
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>stdpjax: an objective function for STDP, measured</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>An objective function for STDP, claim by claim</h1>
+<p>Bengio, Mesnard, Fischer, Zhang and Wu (2015), section 5 and the claims behind it, measured by
+<b>stdpjax</b>. Each row is one statement with the criterion that was fixed before the run.</p>
+{smoke}
+<div class="tiles">{tiles}</div>
+</header>
+<main>
+<h2>Claims</h2>
+<table class="claims">
+<thead><tr><th>Claim</th><th>What was measured</th><th>Measured</th><th>Expected</th><th>Control</th>
+<th>Verdict</th></tr></thead>
+<tbody>{rows}</tbody>
+</table>
+{"".join(_section(section) for section in sections)}
+</main>
+</body>
+</html>
+"""
+
+
+def _row(study: Study, claim: dict[str, Any]) -> str:
+    anchor = html.escape(f"{study.name}-{claim['id']}")
+    interval = claim["interval"]
+    measured = f"<span>{number(claim['measured'])}</span>" + (
+        f"<small>{number(interval[0])} … {number(interval[1])}</small>" if interval else ""
+    )
+    expected = _COMPARISON[claim["comparison"]] + number(claim["expected"])
+    if claim["comparison"] == "within":
+        expected += f" ± {number(claim['tolerance'])}"
+    control = "–" if claim["control"] is None else f"<span>{number(claim['control'])}</span>"
+    return (
+        f'<tr><td data-label="Claim"><a href="#{anchor}">{html.escape(claim["id"])}</a>'
+        f"<small>{html.escape(claim['equation'])}</small></td>"
+        f'<td data-label="What was measured">{html.escape(claim["claim"])}</td>'
+        f'<td class="n" data-label="Measured">{measured}</td>'
+        f'<td class="n" data-label="Expected"><span>{expected}</span></td>'
+        f'<td class="n" data-label="Control">{control}</td>'
+        f'<td data-label="Verdict"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span></td></tr>'
+    )
+
+
+def _section(section: Section) -> str:
+    study, record = section.study, section.record
+    encoded = base64.b64encode(section.figure_svg.encode()).decode()
+    claims = "".join(_claim(study, claim) for claim in record["claims"])
+    settings = html.escape(json.dumps(record["configuration"], indent=1))
+    origin = html.escape(json.dumps(record["provenance"], indent=1))
+    return f"""<section id="{study.name}">
+<h2>{html.escape(study.title)} <small>{html.escape(study.figure)}</small></h2>
+<figure><a href="#{study.name}"><img alt="{html.escape(study.title)}" src="data:image/svg+xml;base64,{encoded}"></a>
+<figcaption>{html.escape(study.caption)}</figcaption></figure>
+<dl>{claims}</dl>
+<details><summary>Settings and origin: seed {record["seed"]}, {record["seconds"]:.1f} s, {record["finished"]}</summary>
+<pre>{settings}</pre><pre>{origin}</pre></details>
+</section>
+"""
+
+
+def _claim(study: Study, claim: dict[str, Any]) -> str:
+    anchor = html.escape(f"{study.name}-{claim['id']}")
+    corrected = f"<br><i>Corrected:</i> {html.escape(claim['corrected'])}" if claim["corrected"] else ""
+    note = f"<br><small>{html.escape(claim['note'])}</small>" if claim["note"] else ""
+    return (
+        f'<dt id="{anchor}"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span> '
+        f"{html.escape(claim['id'])}: {number(claim['measured'])}</dt>"
+        f"<dd>{html.escape(claim['claim'])}<br><i>Printed:</i> {html.escape(claim['printed'])}{corrected}{note}</dd>"
+    )
+
+
+def number(value: float | None) -> str:
+    """Return a number as a person writes it: four significant digits, powers of ten where they help.
+
+    Example:
+        >>> from stdpjax import report
+        >>> [report.number(value) for value in (0.97239, 2e-09, None, 1.0)]
+        ['0.9724', '2×10<sup>−9</sup>', 'not finite', '1']
+    """
+    if value is None:
+        return "not finite"
+    text = f"{value:.4g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return f"{mantissa}×10<sup>{int(exponent)}</sup>".replace("-", "−")
+    return text.replace("-", "−")
+
+
+def _words(verdict: str) -> str:
+    return verdict.replace("_", " ")
+
+
+_STYLE = """
+:root { --ink: #1d2430; --soft: #5c6675; --line: #dfe3e8; --paper: #fff; --shade: #f5f7f9;
+  --holds: #00704f; --conditions: #1f5fa8; --corrected: #a94a00; --inconclusive: #6b7280; }
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink);
+  background: var(--paper); margin: 0 auto; max-width: 1180px; padding: 0 1.2rem 4rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 2rem 0 .4rem; }
+h2 { font-size: 1.35rem; margin: 2.6rem 0 .8rem; }
+h2 small { color: var(--soft); font-weight: 400; font-size: .95rem; margin-left: .4rem; }
+small { display: block; color: var(--soft); font-size: .82rem; }
+h2 small { display: inline; }
+a { color: inherit; text-decoration-color: var(--line); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
+.tile { border: 1px solid var(--line); border-top: 4px solid; border-radius: 6px; padding: .6rem .8rem; }
+.tile b { display: block; font-size: 1.7rem; line-height: 1.1; }
+.tile.holds { border-top-color: var(--holds); }
+.tile.holds_with_conditions { border-top-color: var(--conditions); }
+.tile.corrected { border-top-color: var(--corrected); }
+.tile.inconclusive { border-top-color: var(--inconclusive); }
+.warning { background: #fff4d6; border: 1px solid #e8cf86; border-radius: 6px; padding: .6rem .8rem; }
+table { border-collapse: collapse; width: 100%; font-size: .93rem; }
+th { text-align: left; border-bottom: 2px solid var(--ink); padding: .4rem .6rem; }
+td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .5rem .6rem; }
+tbody tr:nth-child(even) { background: var(--shade); }
+td:first-child { overflow-wrap: anywhere; min-width: 9rem; }
+td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.badge { display: inline-block; border-radius: 99px; padding: .05rem .6rem; font-size: .8rem; color: #fff;
+  white-space: nowrap; font-weight: 600; }
+.badge.holds { background: var(--holds); }
+.badge.holds_with_conditions { background: var(--conditions); }
+.badge.corrected { background: var(--corrected); }
+.badge.inconclusive { background: var(--inconclusive); }
+figure { margin: 0; }
+figure img { width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; background: #fff; }
+figcaption { color: var(--soft); font-size: .92rem; margin: .4rem 0 1rem; }
+dt { font-weight: 600; margin-top: .9rem; scroll-margin-top: 1rem; }
+dd { margin: .15rem 0 0; }
+:target { background: #fff4d6; }
+details { margin-top: 1rem; }
+summary { cursor: pointer; color: var(--soft); }
+pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .82rem; border-radius: 6px; }
+@media (max-width: 720px) {
+  body { padding: 0 .8rem 3rem; }
+  h1 { font-size: 1.5rem; }
+  .claims thead { display: none; }
+  .claims, .claims tbody, .claims tr, .claims td { display: block; width: 100%; }
+  .claims tr { border: 1px solid var(--line); border-radius: 6px; margin-bottom: .8rem; padding: .4rem .2rem; }
+  .claims td { border: 0; padding: .2rem .7rem; }
+  .claims td.n, .claims td:last-child { display: flex; gap: .6rem; align-items: baseline; white-space: normal; }
+  .claims td.n::before, .claims td:last-child::before { content: attr(data-label); color: var(--soft);
+    font-size: .82rem; flex: 0 0 5.5rem; }
+  figure { overflow-x: auto; }
+  figure img { min-width: 640px; }
+}
+"""

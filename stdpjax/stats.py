@@ -1,0 +1,259 @@
+"""Statistics on results: correlations, quantile bins, chi-square, and a bootstrap over independent sequences.
+
+Results are small and live on the host, so these are NumPy functions in double precision. Only the bootstrap draws
+random numbers, and takes a key for them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key
+from numpy.typing import ArrayLike, NDArray
+
+from stdpjax import _checks
+
+FloatArray = NDArray[np.float64]
+
+
+class Estimate(NamedTuple):
+    """A statistic with its standard error and an interval; each field has the shape of the statistic."""
+
+    value: FloatArray
+    standard_error: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def bootstrap(
+    key: Key[Array, ""],
+    statistic: Callable[..., ArrayLike],
+    *per_sequence: ArrayLike,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Bootstrap a statistic of sums over sequences, drawing whole sequences with replacement.
+
+    Bins within a sequence depend on each other; sequences do not. Resampling sums instead of raw data makes a
+    resample a product of counts and sums, exact and cheap.
+
+    Args:
+        key: a scalar key.
+        statistic: function of one sum over sequences for each array of `per_sequence`. It is called once for the
+            data and once for all resamples together, whose sums have one more leading axis `[resample, ...]`, so it
+            must treat leading axes elementwise.
+        *per_sequence: arrays of shape `[sequence, ...]`, all with the same number of sequences, at least 2.
+        n_resamples: number of resamples, at least 2.
+        confidence: coverage of the percentile interval, in (0, 1).
+
+    Returns:
+        The statistic of the data, the standard deviation over resamples, and the percentile interval.
+
+    Raises:
+        ValueError: different or too few sequences, or an option out of range.
+
+    Example:
+        >>> import numpy as np, stdpjax
+        >>> rng = np.random.default_rng(0)
+        >>> mean = stdpjax.stats.bootstrap(
+        ...     stdpjax.random.key(0), lambda total, n: total / n, rng.normal(size=400), np.ones(400))
+        >>> bool(abs(mean.standard_error - 1 / 20) < 0.005)
+        True
+    """
+    n_resamples = _checks.count("n_resamples", n_resamples, minimum=2)
+    _checks.number("confidence", confidence, above=0, below=1)
+    arrays = [np.asarray(array, dtype=np.float64) for array in per_sequence]
+    sizes = {array.shape[0] if array.ndim else 0 for array in arrays}
+    if len(sizes) != 1 or min(sizes) < 2:
+        raise ValueError(f"per_sequence: expected arrays with the same number of sequences, at least 2, got {sizes}")
+    n_sequences = sizes.pop()
+    draws = np.asarray(jax.random.randint(key, (n_resamples, n_sequences), 0, n_sequences))
+    flat = draws + n_sequences * np.arange(n_resamples)[:, None]
+    counts = np.bincount(flat.ravel(), minlength=n_resamples * n_sequences)
+    weights = counts.reshape(n_resamples, n_sequences).astype(np.float64)
+    value = np.asarray(statistic(*(np.asarray(array.sum(axis=0)) for array in arrays)), dtype=np.float64)
+    resampled = np.asarray(statistic(*(np.tensordot(weights, array, axes=1) for array in arrays)))
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
+    return Estimate(value, resampled.std(axis=0, ddof=1), low, high)
+
+
+class PairSums(NamedTuple):
+    """Sums from which a correlation and a regression line follow; leading axes are free."""
+
+    n: FloatArray
+    x: FloatArray
+    y: FloatArray
+    xx: FloatArray
+    yy: FloatArray
+    xy: FloatArray
+
+
+def pair_sums(x: ArrayLike, y: ArrayLike) -> PairSums:
+    """Return the sums over the last axis that `correlation_of_sums` needs, about the overall means.
+
+    Args:
+        x: numbers, shape `[..., n]`.
+        y: numbers, same shape.
+
+    Returns:
+        Sums, each of shape `[...]`. Taking them about the means of all data keeps the later differences accurate.
+
+    Raises:
+        ValueError: different shapes.
+
+    Example:
+        >>> import numpy as np, stdpjax
+        >>> sums = stdpjax.stats.pair_sums(np.array([[0.0, 1.0, 2.0]]), np.array([[0.0, 2.0, 4.0]]))
+        >>> stdpjax.stats.correlation_of_sums(*sums).tolist()
+        [1.0]
+    """
+    a, b = _same_shape(x, y)
+    a, b = a - a.mean(), b - b.mean()
+    n = np.full(a.shape[:-1], a.shape[-1], dtype=np.float64)
+    return PairSums(n, a.sum(-1), b.sum(-1), (a * a).sum(-1), (b * b).sum(-1), (a * b).sum(-1))
+
+
+def correlation_of_sums(
+    n: ArrayLike, x: ArrayLike, y: ArrayLike, xx: ArrayLike, yy: ArrayLike, xy: ArrayLike
+) -> FloatArray:
+    """Return Pearson's correlation from the sums of `pair_sums`, elementwise; for use with `bootstrap`.
+
+    Args:
+        n: number of pairs.
+        x: sum of x.
+        y: sum of y.
+        xx: sum of x squared.
+        yy: sum of y squared.
+        xy: sum of the products.
+
+    Returns:
+        Correlations, of the common shape of the sums; NaN where one of the two is constant.
+    """
+    n, x, y, xx, yy, xy = (np.asarray(part, dtype=np.float64) for part in (n, x, y, xx, yy, xy))
+    covariance = xy - x * y / n
+    variances = (xx - x * x / n) * (yy - y * y / n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(covariance / np.sqrt(variances))
+
+
+def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
+    """Return Pearson's correlation along the last axis.
+
+    Args:
+        x: numbers, shape `[..., n]`.
+        y: numbers, same shape.
+
+    Returns:
+        Correlations in [-1, 1], shape `[...]`; NaN where one of the two is constant.
+
+    Raises:
+        ValueError: different shapes.
+
+    Example:
+        >>> import stdpjax
+        >>> float(stdpjax.stats.correlation([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]))
+        -1.0
+    """
+    a, b = _same_shape(x, y)
+    a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1)))
+
+
+def quantile_bins(values: ArrayLike, n_bins: int) -> NDArray[np.intp]:
+    """Assign each value to one of `n_bins` bins of equal count, in increasing order of value.
+
+    Args:
+        values: numbers, any shape.
+        n_bins: number of bins, from 1 to the number of values.
+
+    Returns:
+        Bin of each value, same shape. Counts differ by at most 1; ties are split in C order.
+
+    Raises:
+        ValueError: the number of bins is out of range.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.stats.quantile_bins([0.3, 0.1, 0.2, 0.4], 2).tolist()
+        [1, 0, 0, 1]
+    """
+    array = np.asarray(values, dtype=np.float64)
+    n_bins = _checks.count("n_bins", n_bins)
+    if n_bins > array.size:
+        raise ValueError(f"n_bins: expected at most the {array.size} values, got {n_bins}")
+    ranks = np.empty(array.size, dtype=np.intp)
+    ranks[np.argsort(array, axis=None, kind="stable")] = np.arange(array.size)
+    return (ranks * n_bins // array.size).reshape(array.shape)
+
+
+def sums_by_bin(bins: NDArray[np.intp], values: ArrayLike, n_bins: int) -> FloatArray:
+    """Return, for each sequence, the sum of its values in each bin.
+
+    Args:
+        bins: bin of each value, shape `[sequence, time]`.
+        values: numbers, same shape.
+        n_bins: number of bins.
+
+    Returns:
+        Sums, shape `[sequence, n_bins]`.
+
+    Raises:
+        ValueError: different shapes.
+
+    Example:
+        >>> import numpy as np, stdpjax
+        >>> stdpjax.stats.sums_by_bin(np.array([[0, 1, 1]]), [[1.0, 2.0, 3.0]], 2).tolist()
+        [[1.0, 5.0]]
+    """
+    bins = np.asarray(bins)
+    array = np.asarray(values, dtype=np.float64)
+    if bins.shape != array.shape or bins.ndim != 2:
+        raise ValueError(f"values: expected the shape of bins, [sequence, time], {bins.shape}, got {array.shape}")
+    flat = bins + n_bins * np.arange(bins.shape[0])[:, None]
+    totals = np.bincount(flat.ravel(), weights=array.ravel(), minlength=n_bins * bins.shape[0])
+    return totals.astype(np.float64).reshape(bins.shape[0], n_bins)
+
+
+def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int) -> float:
+    """Return chi-square per degree of freedom of multinomial counts, pooled over independent tables.
+
+    Each row is one multinomial whose last outcome (none of the cells) is left out of `counts` and `probability`.
+    The expectation is exactly 1, however small the expected counts are.
+
+    Args:
+        counts: observed counts, shape `[..., cell]`.
+        probability: exact probabilities, same shape, rows summing to at most 1.
+        n_trials: draws in each row, at least 1.
+
+    Returns:
+        Sum of (observed - expected)^2 / expected over all cells with positive probability, divided by the degrees
+        of freedom. A count in a cell of probability 0 gives infinity.
+
+    Raises:
+        ValueError: different shapes or a number of trials below 1.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.stats.chi_square_per_cell([[30, 20]], [[0.3, 0.2]], 100)
+        0.0
+    """
+    cells, law = _same_shape(counts, probability)
+    n_trials = _checks.count("n_trials", n_trials)
+    observed = np.concatenate([cells, n_trials - cells.sum(-1, keepdims=True)], axis=-1)
+    rest = np.maximum(1 - law.sum(-1, keepdims=True), 0)
+    expected = n_trials * np.concatenate([law, rest], axis=-1)
+    possible = expected > 0
+    if np.any(observed[~possible] != 0):
+        return float("inf")
+    chi_square = np.sum((observed - expected)[possible] ** 2 / expected[possible])
+    return float(chi_square / np.sum(possible.sum(-1) - 1))
+
+
+def _same_shape(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if a.shape != b.shape or a.ndim < 1:
+        raise ValueError(f"y: expected the shape of x, {a.shape}, with at least one axis, got {b.shape}")
+    return a, b

@@ -1,0 +1,150 @@
+"""What a study is: a claim with a criterion fixed before the run, a pure run, a judgement and a picture."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import xarray as xr
+from jaxtyping import Array, Key
+from matplotlib.figure import Figure
+
+from stdpjax import plotting
+
+Verdict = Literal["holds", "holds_with_conditions", "corrected", "inconclusive"]
+Comparison = Literal["within", "at_least", "at_most"]
+
+
+# Called by a run with the fraction done, in [0, 1], and a word on what comes next.
+Progress = Callable[[float, str], None]
+
+
+def silent(fraction: float, stage: str) -> None:
+    """Report no progress."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One statement of the paper, what is right about it, and the number that decides.
+
+    The criterion is part of the claim and so is fixed before any run: the measured number must lie within
+    `tolerance` of `expected`, or be at least, or at most, `expected`.
+    """
+
+    id: str
+    equation: str
+    claim: str
+    printed: str
+    corrected: str
+    expected: float
+    comparison: Comparison
+    tolerance: float = 0.0
+    verdict: Verdict = "holds"
+    """The verdict if the criterion is met: what happens to the printed statement then."""
+
+
+class Measurement(NamedTuple):
+    """What a run says about a claim."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+    """95 % interval; None where the value is exact."""
+    control: float | None = None
+    """The same number from the negative control, which must not meet the criterion."""
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """One question, one file: configuration, run, judgement, picture.
+
+    `config` and `smoke` are two instances of one frozen dataclass with JSON-able fields. `run`, `judge` and `plot`
+    are pure: no files, no clock, no global state.
+    """
+
+    name: str
+    title: str
+    figure: str
+    source: str
+    caption: str
+    config: Any
+    smoke: Any
+    claims: tuple[Claim, ...]
+    run: Callable[[Key[Array, ""], Any, Progress], xr.Dataset]
+    judge: Callable[[xr.Dataset, Any], Mapping[str, Measurement]]
+    plot: Callable[[xr.Dataset, Any], Figure]
+
+
+class Result(NamedTuple):
+    """A finished study: its labelled data and one ledger record for each claim."""
+
+    study: Study
+    config: Any
+    seed: int
+    is_smoke: bool
+    data: xr.Dataset
+    records: tuple[dict[str, Any], ...]
+
+    def figure(self) -> Figure:
+        """Draw the study's figure in the house style."""
+        with plotting.style():
+            return self.study.plot(self.data, self.config)
+
+
+def meets(claim: Claim, value: float, interval: tuple[float, float] | None = None) -> bool:
+    """Whether a value meets a claim's criterion; for a bound, the interval must lie beyond it as well."""
+    low, high = (float(end) for end in interval or (value, value))
+    value = float(value)
+    if not all(math.isfinite(number) for number in (value, low, high)):
+        return False
+    if claim.comparison == "within":
+        return abs(value - claim.expected) <= claim.tolerance
+    if claim.comparison == "at_least":
+        return min(value, low) >= claim.expected
+    return max(value, high) <= claim.expected
+
+
+def make_record(study: Study, claim: Claim, measurement: Measurement, config: Any, is_smoke: bool) -> dict[str, Any]:
+    """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
+    is_met = meets(claim, measurement.value, measurement.interval)
+    notes = [measurement.note] if measurement.note else []
+    verdict: Verdict = claim.verdict if is_met else "inconclusive"
+    control = measurement.control
+    if is_met and control is not None and not math.isfinite(control):
+        verdict = "inconclusive"
+        notes.append("The negative control is not finite, so nothing shows that the check has power.")
+    elif is_met and control is not None and meets(claim, control):
+        verdict = "inconclusive"
+        notes.append("The negative control meets the criterion too, so the check has no power here.")
+    if is_smoke:
+        verdict = "inconclusive"
+        notes.append("Smoke configuration: too small to judge.")
+    elif config != study.config:
+        changed = [
+            f"{field.name}={getattr(config, field.name)!r}"
+            for field in dataclasses.fields(config)
+            if getattr(config, field.name) != getattr(study.config, field.name)
+        ]
+        notes.append(f"The criterion was stated for the default configuration; here {', '.join(changed)}.")
+    return {
+        "id": claim.id,
+        "study": study.name,
+        "equation": claim.equation,
+        "claim": claim.claim,
+        "printed": claim.printed,
+        "corrected": claim.corrected,
+        "measured": _finite_or_none(measurement.value),
+        "expected": claim.expected,
+        "comparison": claim.comparison,
+        "tolerance": claim.tolerance,
+        "interval": None if measurement.interval is None else [_finite_or_none(end) for end in measurement.interval],
+        "control": None if measurement.control is None else _finite_or_none(measurement.control),
+        "is_met": is_met,
+        "verdict": verdict,
+        "note": " ".join(notes),
+    }
+
+
+def _finite_or_none(value: float) -> float | None:
+    """Return a JSON number; JSON has no NaN and no infinity."""
+    return float(value) if math.isfinite(value) else None

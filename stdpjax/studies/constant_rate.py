@@ -1,0 +1,357 @@
+"""The paper's experimental prediction: no mean weight change while the postsynaptic rate is constant."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Key
+
+from stdpjax import _checks
+from stdpjax.drives import ramp
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import lag_kernel, lag_update, mean_update
+from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.constant_rate import plot
+
+# Song, Miller & Abbott (2000): depression 5 % stronger than potentiation, equal time constants.
+_SONG = {"A_plus": 1.0, "A_minus": 1.05, "tau_plus": 20.0, "tau_minus": 20.0}
+KERNELS: dict[str, tuple[str, dict[str, float]]] = {
+    "exponential": ("exponential", {}),
+    "sign": ("sign", {}),
+    "inverse": ("inverse", {}),
+    "linear": ("linear", {}),
+    "Bi & Poo 2001": ("bi_poo", {}),
+    "Song et al. 2000": ("bi_poo", _SONG),
+}
+ANTISYMMETRIC = ("exponential", "sign", "inverse", "linear")
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstantRateConfig:
+    """Settings of the constant-rate study; probabilities per bin, times in bins."""
+
+    window: int = 20
+    probabilities: tuple[float, ...] = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+    """Constant postsynaptic spike probabilities."""
+    n_trials: int = 200_000
+    """Presynaptic spikes sampled at each probability."""
+    saturated_probability: float = 0.1
+    """Spike probability at rate 1, for the activity that decays inside the saturated range."""
+    decay: float = 0.01
+    """Step over time constant of that decay, in (0, 1)."""
+    causal_probability: float = 0.03
+    """Background of the postsynaptic neuron that presynaptic spikes excite."""
+    causal_weights: tuple[float, ...] = (0.0, 0.01, 0.03)
+    """Rise of the postsynaptic spike probability after a presynaptic spike."""
+    causal_bins: int = 5
+    """How many bins the rise lasts."""
+    causal_pre_probability: float = 0.02
+    n_causal_trains: int = 20_000
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        _checks.window(self.window)
+        for name, minimum in (("n_trials", 2), ("n_causal_trains", 2), ("causal_bins", 1)):
+            _checks.count(name, getattr(self, name), minimum=minimum)
+        if not self.probabilities or not self.causal_weights:
+            raise ValueError("probabilities: expected at least one probability and one causal weight, got none")
+        for value in self.probabilities:
+            _checks.one_probability("probabilities", value, below_one=True)
+        for name in ("saturated_probability", "causal_probability", "causal_pre_probability"):
+            _checks.one_probability(name, getattr(self, name), below_one=True)
+        _checks.number("decay", self.decay, above=0, below=1)
+        for value in self.causal_weights:
+            _checks.number(
+                "causal_weights", value, at_least=0, at_most=(1 - self.causal_probability) / self.causal_bins
+            )
+
+
+_N_STEPS = 160
+
+# Mean update per presynaptic spike at constant rate, from an independent double-precision implementation.
+REFERENCE = {
+    ("Bi & Poo 2001", 0.001): 0.0046, ("Bi & Poo 2001", 0.005): 0.0207, ("Bi & Poo 2001", 0.01): 0.0361,
+    ("Bi & Poo 2001", 0.02): 0.0546, ("Bi & Poo 2001", 0.05): 0.0594, ("Bi & Poo 2001", 0.1): 0.0293,
+    ("Song et al. 2000", 0.01): -0.0046, ("Song et al. 2000", 0.05): -0.0073, ("Song et al. 2000", 0.1): -0.0035,
+}  # fmt: skip
+
+CLAIMS = (
+    Claim(
+        "T4.antisymmetric",
+        "Sections 3.2 and 9",
+        "Largest mean update at constant rate, over all antisymmetric kernels and rates (exact).",
+        "On average the weight does not change when the postsynaptic firing rate is constant.",
+        "Exact for nearest-neighbour STDP with independent spikes if, and only if, the kernel is antisymmetric.",
+        expected=1e-6,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "T4.sampled",
+        "Sections 3.2 and 9",
+        "Largest |z| of the sampled mean update at constant rate, over antisymmetric kernels and rates.",
+        "On average the weight does not change when the postsynaptic firing rate is constant.",
+        "",
+        expected=4.0,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "T4.asymmetric",
+        "Sections 3.2 and 9",
+        "Largest relative difference from the reference values of the mean update under two published asymmetric "
+        "kernels, beyond their rounding.",
+        "On average the weight does not change when the postsynaptic firing rate is constant.",
+        "False for asymmetric kernels: +0.0594 per presynaptic spike for the Bi & Poo fit at q = 0.05, -0.0073 with "
+        "5 % more depression: as large as the effect of a slope.",
+        expected=0.01,
+        comparison="at_most",
+        verdict="corrected",
+    ),
+    Claim(
+        "T4.closed_form",
+        "Sections 3.2 and 9",
+        "Largest relative difference of the asymmetric mean update from its closed form.",
+        "No formula is given.",
+        "U = (1-q) sum_d [kernel(d) + kernel(-d)] q (1-q)^(window + d - 1).",
+        expected=1e-4,
+        comparison="at_most",
+    ),
+    Claim(
+        "T4.saturated_eq1",
+        "Sections 3.2 and 9, Eq 1",
+        "Summed change of Eq 1 while the activity decays inside saturation, at constant rate.",
+        "On average the weight does not change when the postsynaptic firing rate is constant.",
+        "Eq 1 is silent at constant activity, not at constant rate: in saturation the activity moves and the rate "
+        "does not.",
+        expected=-0.5,
+        comparison="at_most",
+        verdict="corrected",
+    ),
+    Claim(
+        "T4.saturated_spikes",
+        "Sections 3.2 and 9",
+        "Largest mean update of the nearest-neighbour rule during the same decay.",
+        "On average the weight does not change when the postsynaptic firing rate is constant.",
+        "",
+        expected=1e-6,
+        comparison="at_most",
+    ),
+    Claim(
+        "T4.causal",
+        "Sections 3.2 and 9",
+        "Mean update per presynaptic spike when each raises the postsynaptic probability (0.03) by 0.01 for 5 bins.",
+        "On average the weight does not change when the postsynaptic firing rate is constant.",
+        "Needs spikes that are independent given the rates: a synapse that works potentiates itself.",
+        expected=0.0182,
+        comparison="within",
+        tolerance=0.006,
+        verdict="holds_with_conditions",
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> xr.Dataset:
+    """Compute and sample the mean update at constant rates, in saturation, and for a synapse that works."""
+    window = config.window
+    progress(0.0, "exact mean updates")
+    kernels = jnp.stack([lag_kernel(name, window, **parameters) for name, parameters in KERNELS.values()])
+    rates = jnp.asarray(
+        np.broadcast_to(np.array(config.probabilities)[:, None], (len(config.probabilities), 2 * window + 1))
+    )
+    law = lag_probability(rates, window, boundary="valid")[:, 0]
+    exact = np.stack([np.asarray(mean_update(law, kernel), dtype=np.float64) for kernel in kernels])
+    closed = np.array([[closed_form_update(q, np.asarray(kernel)) for q in config.probabilities] for kernel in kernels])
+
+    counts = np.zeros((len(config.probabilities), 2 * window + 1))
+    control_counts = np.zeros_like(counts)
+    only_centre = jnp.zeros(2 * window + 1, float).at[window].set(1)
+    for index, q in enumerate(config.probabilities):
+        progress(0.1 + 0.6 * index / len(config.probabilities), f"sampled updates at probability {q:g}")
+        cell_key = named_key(named_key(key, "spikes"), str(index))
+        rising = ramp(2 * window + 1, q, q / (2 * window))
+        for out, probability in ((counts, rates[index]), (control_counts, rising)):
+            out[index] = sample_lag_counts(
+                cell_key, only_centre, probability, config.n_trials, window, boundary="valid"
+            )[0]
+    sampled, error = _mean_and_error(counts, np.asarray(kernels, np.float64), config.n_trials)
+    control, control_error = _mean_and_error(control_counts, np.asarray(kernels, np.float64), config.n_trials)
+
+    progress(0.7, "decay inside saturation")
+    activity = 2.0 * (1 - config.decay) ** np.arange(_N_STEPS + 2 * window + 1)
+    activity = np.maximum(activity, 0.5)  # the upper kink: the rate stays 1
+    rate = hard_sigmoid().value(jnp.asarray(activity[:-1]))
+    inner = slice(window, window + _N_STEPS)
+    saturated = lag_probability(config.saturated_probability * rate, window, boundary="valid")
+    saturated_update = np.asarray(mean_update(saturated, kernels[0]), dtype=np.float64)
+    falling = lag_probability(
+        config.saturated_probability * jnp.asarray(activity[:-1] / activity[0]), window, boundary="valid"
+    )
+
+    causal_exact, causal_sampled, causal_error = [], [], []
+    for index, weight in enumerate(config.causal_weights):
+        progress(0.8 + 0.2 * index / len(config.causal_weights), f"causal synapse of weight {weight:g}")
+        excited = jnp.full(2 * window + 1, config.causal_probability, float)
+        excited = excited.at[window + 1 : window + 1 + config.causal_bins].add(weight)
+        causal_exact.append(float(mean_update(lag_probability(excited, window, boundary="valid"), kernels[0])[0]))
+        mean, standard_error = _causal_update(named_key(key, "causal"), weight, kernels[0], config)
+        causal_sampled.append(mean)
+        causal_error.append(standard_error)
+    cells = ("kernel", "probability")
+    return xr.Dataset(
+        {
+            "exact": (cells, exact),
+            "closed_form": (cells, closed),
+            "reference": (
+                cells,
+                [[REFERENCE.get((name, q), np.nan) for q in config.probabilities] for name in KERNELS],
+            ),
+            "sampled": (cells, sampled),
+            "sampled_error": (cells, error),
+            "rising": (cells, control),
+            "rising_error": (cells, control_error),
+            "saturated_activity": ("time", activity[:-1][inner]),
+            "saturated_rate": ("time", np.asarray(rate, np.float64)[inner]),
+            "saturated_eq1": ("time", np.diff(activity)[inner]),
+            "saturated_spikes": ("time", saturated_update),
+            "falling_spikes": ("time", np.asarray(mean_update(falling, kernels[0]), dtype=np.float64)),
+            "causal_exact": ("causal_weight", causal_exact),
+            "causal_sampled": ("causal_weight", causal_sampled),
+            "causal_sampled_error": ("causal_weight", causal_error),
+        },
+        coords={
+            "kernel": list(KERNELS),
+            "is_antisymmetric": ("kernel", [name in ANTISYMMETRIC for name in KERNELS]),
+            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
+            "time": ("time", np.arange(_N_STEPS), {"units": "bins"}),
+            "causal_weight": ("causal_weight", np.array(config.causal_weights), {"units": "1/bin"}),
+        },
+    )
+
+
+def closed_form_update(probability: float, kernel: np.ndarray) -> float:
+    """Return the mean update per presynaptic spike at a constant rate, for coincidence "skip".
+
+    Args:
+        probability: postsynaptic spike probability per bin, in [0, 1].
+        kernel: any lag kernel, shape `[2 * window + 1]`.
+
+    Returns:
+        (1-q) sum_d [kernel(d) + kernel(-d)] q (1-q)^(window + d - 1).
+
+    Example:
+        >>> import numpy as np, stdpjax
+        >>> from stdpjax.studies.constant_rate import closed_form_update
+        >>> round(closed_form_update(0.05, np.asarray(stdpjax.rules.lag_kernel("bi_poo"))), 4)
+        0.0594
+    """
+    window = kernel.size // 2
+    distance = np.arange(1, window + 1)
+    both = kernel[window + 1 :] + kernel[:window][::-1]
+    return float((1 - probability) * np.sum(both * probability * (1 - probability) ** (window + distance - 1.0)))
+
+
+def _mean_and_error(counts: np.ndarray, kernels: np.ndarray, n_trials: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean update per presynaptic spike, and its standard error over independent spikes; `[kernel, probability]`."""
+    mean = kernels @ counts.T / n_trials
+    return mean, np.sqrt((kernels**2 @ counts.T / n_trials - mean**2) / n_trials)
+
+
+def _causal_update(
+    key: Key[Array, ""], weight: float, kernel: Float[Array, "lag"], config: ConstantRateConfig
+) -> tuple[float, float]:
+    """Mean update per presynaptic spike, with its standard error over trains, if presynaptic spikes excite the post."""
+    window = config.window
+    n_steps = _N_STEPS + 2 * window
+
+    @jax.jit
+    def totals(train_keys: Key[Array, "train"]) -> tuple[Float[Array, "train"], Float[Array, "train"]]:
+        def one_train(train_key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+            pre_key, post_key = jax.random.split(train_key)
+            pre = sample_spikes(pre_key, jnp.full(n_steps, config.causal_pre_probability, float))
+            recent = jnp.convolve(pre.astype(float), jnp.ones(config.causal_bins, float))[: n_steps - 1]
+            excited = config.causal_probability + weight * jnp.concatenate([jnp.zeros(1, float), recent])
+            post = sample_spikes(post_key, excited)
+            lags = nearest_lag(pre, post, window, boundary="valid")
+            return lag_update(lags, kernel).sum(), pre[window : n_steps - window].sum().astype(float)
+
+        return jax.lax.map(one_train, train_keys, batch_size=min(1000, config.n_causal_trains))
+
+    # The same keys at every weight: paired comparisons.
+    change, n_spikes = (np.asarray(part, np.float64) for part in totals(member_keys(key, config.n_causal_trains)))
+    mean = change.sum() / n_spikes.sum()
+    residual = change - mean * n_spikes
+    return float(mean), float(residual.std() * np.sqrt(config.n_causal_trains) / n_spikes.sum())
+
+
+def judge(data: xr.Dataset, config: ConstantRateConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+    symmetric, asymmetric = data.isel(kernel=data.is_antisymmetric), data.isel(kernel=~data.is_antisymmetric)
+
+    def deviation(values: xr.DataArray) -> float:
+        beyond_rounding = (np.abs(values - data.reference) - 5e-5).clip(min=0)
+        return float((beyond_rounding / np.abs(data.reference)).max())
+
+    def largest(values: xr.DataArray) -> float:
+        return float(np.abs(values).max())
+
+    def z(mean: xr.DataArray, error: xr.DataArray) -> float:
+        return largest((mean / error).where(error > 0))
+
+    weights = list(config.causal_weights)
+    excited = weights.index(0.01) if 0.01 in weights else len(weights) - 1
+    causal = data.isel(causal_weight=excited)
+    reach = 1.96 * float(causal.causal_sampled_error)
+    other_reading = asymmetric.closed_form / (1 - data.probability)
+    return {
+        "T4.antisymmetric": Measurement(
+            largest(symmetric.exact), control=largest(asymmetric.exact), note="Control: the asymmetric kernels."
+        ),
+        "T4.sampled": Measurement(
+            z(symmetric.sampled, symmetric.sampled_error),
+            control=z(symmetric.rising, symmetric.rising_error),
+            note=f"{symmetric.sampled.size} values. Control: a rising rate.",
+        ),
+        "T4.asymmetric": Measurement(
+            deviation(data.exact), control=deviation(other_reading), note="Control: the other reading of coincidences."
+        ),
+        "T4.closed_form": Measurement(
+            largest(asymmetric.exact / asymmetric.closed_form - 1),
+            control=largest(asymmetric.exact / other_reading - 1),
+            note="Control: the other reading of coincidences.",
+        ),
+        "T4.saturated_eq1": Measurement(
+            float(data.saturated_eq1.sum()), control=0.0, note="Control: constant activity, where the change is 0."
+        ),
+        "T4.saturated_spikes": Measurement(
+            largest(data.saturated_spikes), control=largest(data.falling_spikes), note="Control: a rate that does fall."
+        ),
+        "T4.causal": Measurement(
+            float(causal.causal_sampled),
+            (float(causal.causal_sampled) - reach, float(causal.causal_sampled) + reach),
+            float(data.causal_sampled[0]),
+            f"Exact law of an isolated presynaptic spike: {float(causal.causal_exact):.4f}. Control: no excitation.",
+        ),
+    }
+
+
+STUDY = Study(
+    name="constant_rate",
+    title="The prediction: constant rate, no change",
+    figure="Prediction of sections 3.2 and 9",
+    source="Bengio et al. 2015, sections 3.2 and 9",
+    caption="The paper predicts no mean weight change at constant postsynaptic rate. Top: exact for antisymmetric "
+    "lag kernels, false for the published asymmetric ones. Bottom left: Eq 1 itself follows the activity, so it "
+    "changes weights in saturation, where the rate is constant. Bottom right: the prediction also needs spikes that "
+    "are independent given the rates.",
+    config=ConstantRateConfig(),
+    smoke=ConstantRateConfig(n_trials=2000, n_causal_trains=500),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

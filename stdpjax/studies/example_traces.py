@@ -1,0 +1,203 @@
+"""Figure 3: one example of presynaptic spikes, postsynaptic activity and the weight under Eq 2."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Key
+
+from stdpjax import _checks
+from stdpjax.drives import DRIVES, bounded_voltage
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import Sample, differential_rule
+from stdpjax.spikes import sample_spikes
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.example_traces import plot
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleTracesConfig:
+    """Settings of the example; times in bins."""
+
+    n_steps: int = 160
+    max_probability: float = 0.2
+    """Presynaptic spike probability per bin at rate 1."""
+    drive: str = "smooth_noise"
+    width: float = 10.0
+    learning_rate: float = 1.0
+    initial_weight: float = 0.0
+    n_trials: int = 20_000
+    """Presynaptic trains over which Eq 2 is averaged."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        _checks.count("n_steps", self.n_steps, minimum=2)
+        _checks.count("n_trials", self.n_trials, minimum=2)
+        _checks.one_probability("max_probability", self.max_probability)
+        _checks.choice("drive", self.drive, DRIVES)
+        _checks.number("width", self.width, above=0)
+        _checks.number("learning_rate", self.learning_rate, above=0)
+        _checks.number("initial_weight", self.initial_weight)
+
+
+CLAIMS = (
+    Claim(
+        "E2.only_at_spikes",
+        "Eq 2, Figure 3",
+        "Share of the weight's changes that happen in a bin with a presynaptic spike.",
+        "A presynaptic spike is when a weight change can occur.",
+        "",
+        expected=1.0,
+        comparison="at_least",
+    ),
+    Claim(
+        "E2.mean",
+        "Eq 1 and 2",
+        "Largest |z|, over time, of the weight averaged over spike trains against Eq 1 times the spike probability.",
+        "Since we are talking about the average change, Eq 2 could be written for Eq 1.",
+        "Exact if the postsynaptic activity used does not depend on the spike itself, as with a prescribed activity.",
+        expected=4.0,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "E2.variance",
+        "Eq 2",
+        "Variance of the final weight over spike trains, relative to the sum of p (1-p) (change of s)^2.",
+        "Not discussed.",
+        "Spikes add sampling variance p (1-p) per squared change; Eq 1 has none.",
+        expected=1.0,
+        comparison="within",
+        tolerance=0.05,
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) -> xr.Dataset:
+    """Run Eq 2 along one pair of activities, once for the figure and over many spike trains for its mean."""
+    progress(0.0, "one pair of activities")
+
+    def activity(name: str) -> Float[Array, "time_plus_one"]:
+        drive_key = named_key(named_key(key, "drive"), name)
+        return bounded_voltage(DRIVES[config.drive](drive_key, config.n_steps + 1, config.width))
+
+    pre_rate = hard_sigmoid().value(activity("pre"))[:-1]
+    post = activity("post")
+    probability = config.max_probability * pre_rate
+
+    @jax.jit
+    def weights_over_trains(
+        train_keys: Key[Array, "train"],
+    ) -> tuple[Bool[Array, "train time"], Float[Array, "train time"]]:
+        def one_train(train_key: Key[Array, ""]) -> tuple[Bool[Array, "time"], Float[Array, "time"]]:
+            spikes = sample_spikes(train_key, probability)
+            return spikes, weight_path(post, pre_rate, spikes, config)
+
+        return jax.lax.map(one_train, train_keys, batch_size=min(1000, config.n_trials))
+
+    progress(0.2, "average over spike trains")
+    train_keys = member_keys(named_key(key, "spikes"), config.n_trials)
+    spikes, weights = (np.asarray(part) for part in weights_over_trains(train_keys))
+    weights = weights.astype(np.float64)
+    change = np.diff(np.asarray(post, dtype=np.float64))
+    p = np.asarray(probability, dtype=np.float64)
+    expected = config.initial_weight + config.learning_rate * np.cumsum(p * change)
+    rate_path = weight_path(post, pre_rate, None, config)
+    # Power: the same check against Eq 1 with the presynaptic rate reversed in time, so wrong in every bin.
+    wrong = config.initial_weight + config.learning_rate * np.cumsum(p[::-1] * change)
+    error = weights.std(0, ddof=1) / np.sqrt(config.n_trials)
+    return xr.Dataset(
+        {
+            "pre_rate": ("time", np.asarray(pre_rate)),
+            "post_activity": ("time", np.asarray(post)[:-1]),
+            "pre_spikes": ("time", spikes[0]),
+            "weight": ("time", weights[0]),
+            "rate_weight": ("time", np.asarray(rate_path)),
+            "mean_weight": ("time", weights.mean(0)),
+            "mean_weight_error": ("time", error),
+            "weight_std": ("time", weights.std(0, ddof=1)),
+            "expected_weight": ("time", expected),
+            "wrong_weight": ("time", wrong),
+            "final_variance": weights[:, -1].var(ddof=1),
+            "predicted_variance": config.learning_rate**2 * np.sum(p * (1 - p) * change**2),
+            "poisson_variance": config.learning_rate**2 * np.sum(p * change**2),
+        },
+        coords={"time": ("time", np.arange(config.n_steps), {"units": "bins"})},
+    )
+
+
+def weight_path(
+    post: Float[Array, "time_plus_one"],
+    pre_rate: Float[Array, "time"],
+    pre_spikes: Bool[Array, "time"] | None,
+    config: ExampleTracesConfig,
+) -> Float[Array, "time"]:
+    """Return the weight after each step under Eq 2, or under Eq 1 where no spikes are given."""
+    rule = differential_rule("current", "rate" if pre_spikes is None else "spikes")
+    n_steps = pre_rate.shape[0]
+    spikes = jnp.zeros(n_steps, bool) if pre_spikes is None else pre_spikes
+    samples = Sample(
+        post_state=post[:-1, None],
+        next_post_state=post[1:, None],
+        pre_rate=pre_rate[:, None],
+        pre_spikes=spikes[:, None],
+        post_spikes=jnp.zeros((n_steps, 1), bool),
+    )
+
+    def step(carry, sample: Sample):
+        weight, rule_state = carry
+        delta_w, rule_state = rule.update(sample, rule_state, weight)
+        weight = weight + config.learning_rate * delta_w
+        return (weight, rule_state), weight[0, 0]
+
+    start = jnp.full((1, 1), config.initial_weight, dtype=post.dtype)
+    _, path = jax.lax.scan(step, (start, rule.init(start)), samples)
+    return path
+
+
+def judge(data: xr.Dataset, config: ExampleTracesConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def share_at_spikes(weight: xr.DataArray) -> float:
+        is_changed = np.diff(weight.values, prepend=config.initial_weight) != 0
+        return float(data.pre_spikes.values[is_changed].mean()) if is_changed.any() else float("nan")
+
+    def largest_z(expected: xr.DataArray) -> float:
+        return float(
+            np.abs((data.mean_weight - expected) / data.mean_weight_error.where(data.mean_weight_error > 0)).max()
+        )
+
+    return {
+        "E2.only_at_spikes": Measurement(
+            share_at_spikes(data.weight), control=share_at_spikes(data.rate_weight), note="Control: Eq 1."
+        ),
+        "E2.mean": Measurement(
+            largest_z(data.expected_weight),
+            control=largest_z(data.wrong_weight),
+            note=f"{config.n_trials} trains. Control: presynaptic rate reversed in time.",
+        ),
+        "E2.variance": Measurement(
+            float(data.final_variance / data.predicted_variance),
+            control=float(data.final_variance / data.poisson_variance),
+            note="Control: Poisson counts, p instead of p (1-p).",
+        ),
+    }
+
+
+STUDY = Study(
+    name="example_traces",
+    title="One example",
+    figure="Figure 3",
+    source="Bengio et al. 2015, Figure 3, Eq 1 and 2",
+    caption="The paper's Figure 3: presynaptic spikes and rate, postsynaptic activity, and the weight under Eq 2, "
+    "which moves only at presynaptic spikes. Its mean over many spike trains is Eq 1 times the spike probability.",
+    config=ExampleTracesConfig(),
+    smoke=ExampleTracesConfig(n_trials=500),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,214 @@
+"""The protocol of section 5.1: random rate sequences, their slopes, and lag counts, sampled and exact.
+
+The paper fixes the window (20), the number of sequences (500), their length (160) and the spike trains for each
+(1000). What it leaves open has a default here, and the reason is given with each field.
+"""
+
+import dataclasses
+from functools import partial
+from typing import Literal, NamedTuple, get_args
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from stdpjax import _checks
+from stdpjax.drives import DRIVES, bounded_voltage
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import LAG_KERNELS, lag_kernel, state_slope
+from stdpjax.spikes import COINCIDENCES, expected_lag_counts, sample_lag_counts
+from stdpjax.spikes.pairing import Boundary, Coincidence, Sides
+from stdpjax.studies.base import Progress
+
+Edges = Literal["padded", "valid", "silent"]
+Voltage = Literal["bounded", "linear"]
+
+_THRESHOLD = -0.5
+_BLOCKS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class ProtocolConfig:
+    """Settings of the section 5.1 simulation; times in bins."""
+
+    n_sequences: int = 500
+    n_steps: int = 160
+    n_trials: int = 1000
+    window: int = 20
+    max_probability: float = 0.2
+    """Spike probability per bin at rate 1. 0.2 gives a decaying curve by lag, 0.05 the best agreement of the rules."""
+    drive: str = "smooth_noise"
+    """Differentiable, stationary and with one time scale, so that the slope means something."""
+    width: float = 10.0
+    """Time scale of the drive. Half a window: the mean slope is visible, and so is the decay with lag."""
+    voltage: Voltage = "bounded"
+    """"bounded" stays in the active region, where rate and activity have the same slope; "linear" saturates."""
+    voltage_scale: float = 0.2
+    """Standard deviation of the activity for voltage "linear"; 0.6 saturates in 40 % of bins."""
+    edges: Edges = "padded"
+    """"padded" simulates `window` more bins on either side and counts the middle, "valid" counts complete windows
+    only, "silent" assumes no spikes outside, which biases the ends."""
+    coincidence: Coincidence = "skip"
+    """A coincident spike is the closest spike, the paper's "if both spikes coincide"."""
+    kernel: str = "exponential"
+    tau: float = 10.0
+    """Decay of the exponential kernel; other kernels ignore it."""
+    n_resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        for name in ("n_sequences", "n_trials", "n_resamples"):
+            _checks.count(name, getattr(self, name), minimum=2)
+        _checks.count("n_steps", self.n_steps)
+        _checks.window(self.window, self.n_steps)
+        _checks.one_probability("max_probability", self.max_probability)
+        _checks.choice("drive", self.drive, DRIVES)
+        _checks.number("width", self.width, above=0)
+        _checks.choice("voltage", self.voltage, get_args(Voltage))
+        _checks.number("voltage_scale", self.voltage_scale, above=0)
+        _checks.choice("edges", self.edges, get_args(Edges))
+        _checks.choice("coincidence", self.coincidence, COINCIDENCES)
+        _checks.choice("kernel", self.kernel, LAG_KERNELS)
+        _checks.number("tau", self.tau, above=0)
+        if self.edges == "valid" and self.n_steps < 2 * self.window + 1:
+            raise ValueError(
+                f"n_steps: expected at least {2 * self.window + 1} bins for edges='valid', got {self.n_steps}"
+            )
+
+    @property
+    def boundary(self) -> Boundary:
+        """How the spike functions treat the ends of the simulated record."""
+        return "silent" if self.edges == "silent" else "valid"
+
+    @property
+    def n_simulated(self) -> int:
+        """Length of the simulated record."""
+        return self.n_steps + (2 * self.window if self.edges == "padded" else 0)
+
+
+class Sequences(NamedTuple):
+    """Rate sequences: over the simulated record, and over the bins whose presynaptic spikes are counted."""
+
+    pre_probability: Float[Array, "sequence simulated"]
+    post_probability: Float[Array, "sequence simulated"]
+    pre_rate: Float[Array, "sequence time"]
+    """rho(s_j) in the counted bins."""
+    slope: Float[Array, "sequence time"]
+    """Centred difference of the postsynaptic activity s_i, per bin: the counterpart of the two-sided window."""
+    rate_slope: Float[Array, "sequence time"]
+    """The same of the postsynaptic rate rho(s_i)."""
+    activity: Float[Array, "sequence time"]
+    """Postsynaptic activity s_i."""
+
+
+def make_sequences(key: Key[Array, ""], config: ProtocolConfig) -> Sequences:
+    """Draw the rate sequences of a configuration; sequence `i` has its own key whatever their number."""
+    pre = _activities(named_key(key, "pre"), config)
+    post = _activities(named_key(key, "post"), config)
+    rho = hard_sigmoid(_THRESHOLD).value
+    pre_rate, post_rate = rho(pre), rho(post)
+    edge = config.window if config.boundary == "valid" else 0
+    counted = slice(edge, config.n_simulated - edge)
+    return Sequences(
+        pre_probability=config.max_probability * pre_rate[:, 1:-1],
+        post_probability=config.max_probability * post_rate[:, 1:-1],
+        pre_rate=pre_rate[:, 1:-1][:, counted],
+        slope=state_slope(post)[:, counted],
+        rate_slope=state_slope(post_rate)[:, counted],
+        activity=post[:, 1:-1][:, counted],
+    )
+
+
+def _activities(key: Key[Array, ""], config: ProtocolConfig) -> Float[Array, "sequence simulated_plus_two"]:
+    # One bin more on either side, for the centred difference.
+    keys = member_keys(key, config.n_sequences)
+    drives = _draw(keys, config.drive, config.n_simulated + 2, config.width)
+    if config.voltage == "linear":
+        return config.voltage_scale * drives
+    return bounded_voltage(drives, _THRESHOLD)
+
+
+# Compiled once for each drive, length and width, however many configurations share them.
+@partial(jax.jit, static_argnames=("drive", "n_steps", "width"))
+def _draw(
+    keys: Key[Array, "sequence"], drive: str, n_steps: int, width: float
+) -> Float[Array, "sequence simulated_plus_two"]:
+    return jax.vmap(lambda key: DRIVES[drive](key, n_steps, width))(keys)
+
+
+def exact_counts(
+    sequences: Sequences, config: ProtocolConfig, sides: Sides = "one"
+) -> Float[Array, "sequence time lag"]:
+    """Return the exact mean lag counts per trial in the counted bins."""
+    return expected_lag_counts(
+        sequences.pre_probability,
+        sequences.post_probability,
+        config.window,
+        config.coincidence,
+        sides=sides,
+        boundary=config.boundary,
+    )
+
+
+def sampled_counts(
+    key: Key[Array, ""], sequences: Sequences, config: ProtocolConfig, progress: Progress
+) -> Int[np.ndarray, "sequence time lag"]:
+    """Sample the lag counts, block of sequences by block, so that progress shows and an interrupt is heard."""
+    blocks = np.array_split(np.arange(config.n_sequences), min(_BLOCKS, config.n_sequences))
+    counts = []
+    for index, block in enumerate(blocks):
+        progress(index / len(blocks), f"spike trains of sequence {block[0] + 1} of {config.n_sequences}")
+        counts.append(
+            np.asarray(
+                sample_lag_counts(
+                    key,
+                    sequences.pre_probability[block[0] : block[-1] + 1],
+                    sequences.post_probability[block[0] : block[-1] + 1],
+                    config.n_trials,
+                    config.window,
+                    config.coincidence,
+                    boundary=config.boundary,
+                    first_sequence=int(block[0]),
+                )
+            )
+        )
+    return np.concatenate(counts)
+
+
+def kernel_of(config: ProtocolConfig) -> Float[Array, "lag"]:
+    """Return the lag kernel that a configuration names."""
+    parameters = {"tau": config.tau} if config.kernel == "exponential" else {}
+    return lag_kernel(config.kernel, config.window, **parameters)
+
+
+def lags_of(config: ProtocolConfig) -> Int[np.ndarray, "lag"]:
+    """Return the lags from -window to +window, in bins, as int array."""
+    return np.arange(-config.window, config.window + 1)
+
+
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Return a progress report that covers only the part from `start` to `end` of the whole."""
+
+    def report(fraction: float, stage: str) -> None:
+        progress(start + fraction * (end - start), stage)
+
+    return report
+
+
+def mismatched(values: np.ndarray) -> np.ndarray:
+    """Return the negative control: every sequence gets the values of the next one, which are independent of it."""
+    return np.roll(values, 1, axis=0)
+
+
+__all__ = [
+    "ProtocolConfig",
+    "Sequences",
+    "exact_counts",
+    "kernel_of",
+    "lags_of",
+    "make_sequences",
+    "mismatched",
+    "part_of",
+    "sampled_counts",
+]

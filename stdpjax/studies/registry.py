@@ -1,0 +1,33 @@
+"""The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
+
+from stdpjax.studies.base import Study
+from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
+from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.rising_rate import STUDY as RISING_RATE
+from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
+from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
+
+STUDIES: tuple[Study, ...] = (STDP_WINDOW, RISING_RATE, RULE_AGREEMENT, EXAMPLE_TRACES, CONSTANT_RATE)
+
+
+def find(name: str) -> Study:
+    """Return the study of a name.
+
+    Args:
+        name: its name, as in `STUDIES`.
+
+    Returns:
+        The study: configurations, claims, and the functions that run, judge and draw it.
+
+    Raises:
+        ValueError: unknown name; the message lists the known ones.
+
+    Example:
+        >>> from stdpjax.studies.registry import find
+        >>> find("stdp_window").figure
+        'Figure 1'
+    """
+    for study in STUDIES:
+        if study.name == name:
+            return study
+    raise ValueError(f"study: expected one of {', '.join(study.name for study in STUDIES)}, got {name!r}")

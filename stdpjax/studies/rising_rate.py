@@ -1,0 +1,376 @@
+"""Figure 2 left: what a rising postsynaptic rate does to the lags, and why spikes on both sides must cancel."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Key
+
+from stdpjax import _checks
+from stdpjax.drives import ramp
+from stdpjax.random import member_keys, named_key
+from stdpjax.rules import lag_kernel, mean_update, ramp_gain
+from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.rising_rate import plot
+from stdpjax.studies.protocol import ProtocolConfig, exact_counts, lags_of, make_sequences
+
+
+@dataclasses.dataclass(frozen=True)
+class RisingRateConfig:
+    """Settings of the rising-rate study; probabilities per bin, times in bins."""
+
+    window: int = 20
+    probabilities: tuple[float, ...] = (0.02, 0.05, 0.2)
+    """Postsynaptic spike probability at the presynaptic spike."""
+    slopes: tuple[float, ...] = (0.0, 2e-4, 5e-4, 9e-4)
+    """Rise of the spike probability per bin."""
+    n_trials: int = 200_000
+    """Presynaptic spikes sampled for each probability and slope."""
+    n_sequences: int = 500
+    """Random rising rates (T1) and random drives (T3)."""
+    max_probability: float = 0.05
+    """Spike probability at rate 1 of the random drives (T3)."""
+    tau: float = 10.0
+    """Decay of the exponential lag kernel."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        _checks.window(self.window)
+        for name in ("n_trials", "n_sequences"):
+            _checks.count(name, getattr(self, name), minimum=2)
+        if len(self.slopes) < 2 or len(self.probabilities) < 1:
+            raise ValueError(f"slopes: expected at least two slopes and one probability, got {self.slopes}")
+        for slope in self.slopes:
+            _checks.number("slopes", slope, at_least=0)
+        for value in self.probabilities:
+            reach = max(self.slopes) * self.window
+            _checks.number("probabilities", value, above=reach, below=1 - reach)
+        _checks.one_probability("max_probability", self.max_probability)
+        _checks.number("tau", self.tau, above=0)
+
+
+# Mean lag given that exactly the right window has a spike, from an independent double-precision implementation.
+REFERENCE = {
+    (0.02, 0.0): 9.83, (0.02, 9e-4): 10.56, (0.05, 0.0): 8.82, (0.05, 9e-4): 9.03,
+    (0.2, 0.0): 4.767, (0.2, 9e-4): 4.714,
+}  # fmt: skip
+
+CLAIMS = (
+    Claim(
+        "T1.more_after",
+        "Section 2.2, Figure 2 left",
+        "Smallest excess of the probability of a spike within d bins after over that before, for any rising rate.",
+        "Postsynaptic spikes are more likely in a window following the presynaptic spike than in one preceding it.",
+        "",
+        expected=-1e-6,
+        comparison="at_least",
+    ),
+    Claim(
+        "T1.sampled",
+        "Section 2.2, Figure 2 left",
+        "Share of positive lags among sampled lags on a rising rate.",
+        "If only one spike happens over the window, it is more likely to be after the presynaptic spike.",
+        "",
+        expected=0.5,
+        comparison="at_least",
+    ),
+    Claim(
+        "T2.gain",
+        "Section 2.2",
+        "Mean update on a small ramp over slope, divided by the closed-form gain.",
+        "The stronger the slope, the greater this effect.",
+        "",
+        expected=1.0,
+        comparison="within",
+        tolerance=1e-3,
+    ),
+    Claim(
+        "T2.latency",
+        "Section 2.2",
+        "Smallest gain, over d and slopes, in the probability that the next spike comes within d bins.",
+        "A stronger slope also reduces the spike timing difference.",
+        "True for the time to the next spike, whatever came before.",
+        expected=-1e-6,
+        comparison="at_least",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "T2.conditional_lag",
+        "Section 2.2",
+        "Change of the mean lag of potentiating pairs from a flat to the steepest rate, at the sparsest rate (bins).",
+        "A stronger slope also reduces the spike timing difference.",
+        "False as stated: among the pairs that change the weight the mean lag grows with the slope, unless the rate is "
+        "high.",
+        expected=0.725,
+        comparison="within",
+        tolerance=0.01,
+        verdict="corrected",
+    ),
+    Claim(
+        "T2.table",
+        "Section 2.2",
+        "Largest difference of the conditional mean lags from the reference values (bins).",
+        "A stronger slope also reduces the spike timing difference.",
+        "Flat to steepest: 9.83 to 10.56 at q = 0.02, 8.82 to 9.03 at 0.05, 4.767 to 4.714 at 0.2.",
+        expected=0.01,
+        comparison="at_most",
+        verdict="corrected",
+    ),
+    Claim(
+        "T2.critical_probability",
+        "Section 2.2",
+        "Spike probability above which a steeper rise does shorten the conditional mean lag.",
+        "A stronger slope also reduces the spike timing difference.",
+        "It does so only above q = 0.105 per bin (window 20).",
+        expected=0.105,
+        comparison="within",
+        tolerance=2e-3,
+        verdict="corrected",
+    ),
+    Claim(
+        "T3.cancellation",
+        "Section 2.2",
+        "Mean change of Eq 1 at lag 1 over that at lag 10 when spikes on both sides are paired all the same.",
+        "This assumes that when spikes occur on both sides the effects cancel.",
+        "The assumption is essential: without it the curve starts near 0 instead of jumping at lag 0.",
+        expected=0.3,
+        comparison="at_most",
+        verdict="holds",
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: RisingRateConfig, progress: Progress) -> xr.Dataset:
+    """Compute the exact lag laws on ramps, and sample them."""
+    window, slopes = config.window, np.array(config.slopes)
+    progress(0.0, "exact lag laws on ramps")
+    laws = np.array([[_law_on_ramp(q, a, window) for a in slopes] for q in config.probabilities], dtype=np.float64)
+    kernel = lag_kernel("exponential", window, tau=config.tau)
+    update = np.asarray(mean_update(laws, kernel), dtype=np.float64)
+    gains = np.array([float(ramp_gain(q, kernel)) for q in config.probabilities])
+    measured_gains = [
+        jax.grad(lambda a, q=q: mean_update(_law(q, a, window), kernel))(0.0) for q in config.probabilities
+    ]
+
+    mean_lag = conditional_mean_lag(laws)
+    spike_key = named_key(key, "spikes")
+    sampled = np.zeros((len(config.probabilities), slopes.size, 2 * window + 1))
+    for index in np.ndindex(sampled.shape[:2]):
+        progress(0.1 + 0.7 * (index[0] * slopes.size + index[1]) / laws[..., 0].size, "sampled lags on ramps")
+        ramped = ramp(2 * window + 1, config.probabilities[index[0]], float(slopes[index[1]]))
+        only_centre = jnp.zeros(2 * window + 1, ramped.dtype).at[window].set(1)
+        cell_key = named_key(spike_key, f"{index}")
+        sampled[index] = sample_lag_counts(cell_key, only_centre, ramped, config.n_trials, window, boundary="valid")[0]
+    sampled_lag, sampled_error = _mean_and_error(sampled[..., window + 1 :], np.arange(1, window + 1))
+
+    progress(0.8, "random rising rates")
+    rising = jax.vmap(lambda k: jnp.sort(jax.random.uniform(k, (2 * window + 1,), dtype=float)))(
+        member_keys(named_key(key, "rising"), config.n_sequences)
+    )
+    excess = _excess_after(np.asarray(rising, dtype=np.float64), window)
+    falling_excess = _excess_after(np.asarray(rising, dtype=np.float64)[:, ::-1], window)
+    steep = np.array(
+        [[1 - np.cumprod(1 - (q + a * np.arange(1, window + 1))) for a in slopes] for q in config.probabilities]
+    )
+
+    progress(0.9, "spikes on both sides")
+    drives = ProtocolConfig(
+        n_sequences=config.n_sequences, window=window, max_probability=config.max_probability, n_steps=max(160, window)
+    )
+    sequences = make_sequences(named_key(key, "drives"), drives)
+    slope = np.asarray(sequences.slope, dtype=np.float64)
+    curves = {}
+    for sides in ("one", "both"):
+        counts = np.asarray(exact_counts(sequences, drives, sides), dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            curves[sides] = np.einsum("st,stl->l", slope, counts) / counts.sum((0, 1))
+
+    steepest = ramp(2 * window + 1, config.probabilities[len(config.probabilities) // 2], float(slopes[-1]))
+    example = jax.vmap(lambda k: sample_spikes(k, steepest))(member_keys(named_key(key, "example"), 24))
+    cells = ("probability", "slope")
+    return xr.Dataset(
+        {
+            "law": ((*cells, "lag"), laws),
+            "mean_update": (cells, update),
+            "gain": ("probability", np.array(measured_gains, dtype=np.float64)),
+            "gain_closed_form": ("probability", gains),
+            "mean_lag": (cells, mean_lag, {"units": "bins"}),
+            "sampled_mean_lag": (cells, sampled_lag, {"units": "bins"}),
+            "sampled_mean_lag_error": (cells, sampled_error, {"units": "bins"}),
+            "sampled_count": ((*cells, "lag"), sampled),
+            "excess_after": ("distance", excess),
+            "excess_after_falling": ("distance", falling_excess),
+            "spike_within": ((*cells, "distance"), steep),
+            "critical_probability": critical_probability(window),
+            "critical_probability_half_window": critical_probability(max(2, window // 2)),
+            "eq1_one_sided": ("lag", curves["one"]),
+            "eq1_both_sides": ("lag", curves["both"]),
+            "example_spikes": (("trial", "time"), np.asarray(example)),
+            "example_probability": ("time", np.asarray(steepest)),
+        },
+        coords={
+            "lag": ("lag", lags_of(drives), {"units": "bins", "long_name": "post minus pre"}),
+            "time": ("time", np.arange(-window, window + 1), {"units": "bins"}),
+            "distance": ("distance", np.arange(1, window + 1), {"units": "bins"}),
+            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
+            "slope": ("slope", slopes, {"units": "1/bin^2"}),
+        },
+    )
+
+
+def conditional_mean_lag(law: np.ndarray) -> np.ndarray:
+    """Return the mean lag given that the lag is positive: exactly the right window holds a spike.
+
+    Args:
+        law: probabilities or counts of lags, shape `[..., 2 * window + 1]`.
+
+    Returns:
+        Mean lags in bins, shape `[...]`.
+
+    Example:
+        >>> import numpy as np
+        >>> from stdpjax.studies.rising_rate import conditional_mean_lag
+        >>> float(conditional_mean_lag(np.array([0.5, 0.0, 0.0, 0.25, 0.25])))
+        1.5
+    """
+    window = law.shape[-1] // 2
+    positive = law[..., window + 1 :]
+    return np.asarray(positive @ np.arange(1, window + 1) / positive.sum(-1))
+
+
+def critical_probability(window: int) -> float:
+    """Return the spike probability at which a small slope leaves the conditional mean lag unchanged, by bisection.
+
+    Example:
+        >>> from stdpjax.studies.rising_rate import critical_probability
+        >>> round(critical_probability(20), 3)
+        0.105
+    """
+    distance = jnp.arange(1, window + 1, dtype=float)
+
+    @jax.jit
+    def change(probability: Float[Array, ""]) -> Float[Array, ""]:
+        def mean_lag(slope: Float[Array, ""]) -> Float[Array, ""]:
+            positive = _law(probability, slope, window)[window + 1 :]
+            return positive @ distance / positive.sum()
+
+        return jax.grad(mean_lag)(jnp.zeros(()))
+
+    low, high = 1e-3, 1 - 1e-3
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if float(change(jnp.asarray(middle))) > 0 else (low, middle)
+    return 0.5 * (low + high)
+
+
+def _law(probability: float | Array, slope: float | Array, window: int) -> Float[Array, "lag"]:
+    """Law of the lag of a presynaptic spike in the middle of a ramp."""
+    time = jnp.arange(-window, window + 1, dtype=float)
+    return lag_probability(probability + slope * time, window, boundary="valid")[0]
+
+
+def _law_on_ramp(probability: float, slope: float, window: int) -> np.ndarray:
+    return np.asarray(_law(probability, slope, window))
+
+
+def _mean_and_error(counts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of counted values along the last axis, and its standard error."""
+    n = counts.sum(-1)
+    mean = counts @ values / n
+    return mean, np.sqrt((counts @ values**2 / n - mean**2) / n)
+
+
+def _excess_after(probability: np.ndarray, window: int) -> np.ndarray:
+    """Smallest excess, over sequences, of P(spike within d bins after) over P(within d bins before)."""
+    after = np.cumprod(1 - probability[:, window + 1 :], axis=1)
+    before = np.cumprod(1 - probability[:, :window][:, ::-1], axis=1)
+    return (before - after).min(axis=0)
+
+
+def judge(data: xr.Dataset, config: RisingRateConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+    steepest = data.isel(slope=-1, probability=len(config.probabilities) // 2)
+    flat = data.isel(slope=0, probability=len(config.probabilities) // 2)
+
+    def share_positive(cell: xr.Dataset) -> tuple[float, float]:
+        positive, all_lags = float(cell.sampled_count.where(data.lag > 0).sum()), float(cell.sampled_count.sum())
+        share = positive / all_lags
+        return share, 1.96 * (share * (1 - share) / all_lags) ** 0.5
+
+    share, half_width = share_positive(steepest)
+    control_share, control_half_width = share_positive(flat)
+    lag_change = data.mean_lag.isel(slope=-1) - data.mean_lag.isel(slope=0)
+    known = [(q, a) for q, a in REFERENCE if q in config.probabilities and a in config.slopes]
+
+    def deviation(lags: xr.DataArray) -> float:
+        differences = [abs(float(lags.sel(probability=q, slope=a)) - REFERENCE[q, a]) for q, a in known]
+        return max(differences, default=np.nan)
+
+    flat_lag = data.mean_lag.isel(slope=0).broadcast_like(data.mean_lag)
+    ratio = {
+        name: float(data[name].sel(lag=1) / data[name].sel(lag=min(10, config.window)))
+        for name in ("eq1_both_sides", "eq1_one_sided")
+    }
+    sampled_z = (data.sampled_mean_lag - data.mean_lag) / data.sampled_mean_lag_error
+    latency_gain = data.spike_within.diff("slope")
+    return {
+        "T1.more_after": Measurement(
+            float(data.excess_after.min()),
+            control=float(data.excess_after_falling.min()),
+            note=f"{config.n_sequences} random rising rates. Control: the same rates falling.",
+        ),
+        "T1.sampled": Measurement(
+            share,
+            (share - half_width, share + half_width),
+            control_share - control_half_width,
+            "Control: a flat rate (lower end of its interval).",
+        ),
+        "T2.gain": Measurement(
+            float((data.gain / data.gain_closed_form)[np.argmax(np.abs(data.gain / data.gain_closed_form - 1).values)]),
+            control=float(data.gain[0] / data.gain_closed_form[-1]),
+            note="The ratio furthest from 1 over spike probabilities. Control: the gain of another probability.",
+        ),
+        "T2.latency": Measurement(
+            float(latency_gain.min()), control=float((-latency_gain).min()), note="Control: falling rates."
+        ),
+        "T2.conditional_lag": Measurement(
+            float(lag_change[0]),
+            control=float(lag_change[-1]),
+            note=f"Largest |z| of the sampled mean lags: {float(np.abs(sampled_z).max()):.2f}. "
+            f"Control: spike probability {config.probabilities[-1]:g}.",
+        ),
+        "T2.table": Measurement(
+            deviation(data.mean_lag),
+            control=deviation(flat_lag),
+            note=f"{len(known)} values. Control: lags of the flat rate.",
+        ),
+        "T2.critical_probability": Measurement(
+            float(data.critical_probability),
+            control=float(data.critical_probability_half_window),
+            note="Control: half the window.",
+        ),
+        "T3.cancellation": Measurement(
+            ratio["eq1_both_sides"], control=ratio["eq1_one_sided"], note="Exact. Control: the rule as stated."
+        ),
+    }
+
+
+STUDY = Study(
+    name="rising_rate",
+    title="Why it works: a rising rate",
+    figure="Figure 2, left",
+    source="Bengio et al. 2015, Figure 2 (left) and section 2.2",
+    caption="Top left: the paper's Figure 2 (left), with sampled spikes. A rising rate makes later spikes more likely "
+    "(T1) and a steeper one a larger mean update (T2, first half). The second half of T2, that a steeper slope "
+    "shortens the lag, is false for the pairs that change the weight, unless the rate is high. Bottom right: without "
+    "the cancellation of both-sided spikes the curve would not jump at lag 0 (T3).",
+    config=RisingRateConfig(),
+    smoke=RisingRateConfig(n_trials=2000, n_sequences=40),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,326 @@
+"""Figure 2 right: do nearest-neighbour STDP and the rate rule agree?"""
+
+import dataclasses
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Key
+
+from stdpjax import _checks, stats
+from stdpjax.random import named_key
+from stdpjax.rules import lag_kernel, mean_update, slope_correlation
+from stdpjax.spikes import lag_probability
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.rule_agreement import plot
+from stdpjax.studies.protocol import (
+    ProtocolConfig,
+    Sequences,
+    kernel_of,
+    make_sequences,
+    mismatched,
+    part_of,
+    sampled_counts,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RuleAgreementConfig(ProtocolConfig):
+    """Settings of the rule agreement study."""
+
+    max_probability: float = 0.05
+    n_bins: int = 30
+    """Bins of equal count of the value of Eq 1, as on the horizontal axis of Figure 2."""
+    probabilities: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+    """Maximal spike probabilities of the table."""
+    widths: tuple[float, ...] = (3.0, 10.0, 20.0)
+    """Drive widths of the table, in bins."""
+    highest_agreeing: float = 0.3
+    """Spike probability up to which the binned relation is claimed to be linear."""
+    saturating_scale: float = 0.6
+    saturating_width: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        super().__post_init__()
+        _checks.count("n_bins", self.n_bins, minimum=3)
+        for name, check in (("probabilities", _checks.one_probability), ("widths", partial(_checks.number, above=0))):
+            if not getattr(self, name):
+                raise ValueError(f"{name}: expected at least one value, got none")
+            for value in getattr(self, name):
+                check(name, value)
+        for name in ("highest_agreeing", "saturating_scale", "saturating_width"):
+            _checks.number(name, getattr(self, name), above=0)
+        if min(self.probabilities) > self.highest_agreeing:
+            raise ValueError(
+                f"highest_agreeing: expected at least the lowest of probabilities, {min(self.probabilities):g}, "
+                f"got {self.highest_agreeing:g}"
+            )
+
+
+# Correlation per bin of the exact mean update with Eq 1, by drive width and spike probability, from an independent
+# double-precision implementation (bounded voltage, exponential kernel with tau 10, 500 sequences of 160 bins).
+REFERENCE = {
+    (3.0, 0.02): 0.66, (3.0, 0.05): 0.63, (3.0, 0.1): 0.59, (3.0, 0.3): 0.44, (3.0, 1.0): 0.15,
+    (10.0, 0.02): 0.94, (10.0, 0.05): 0.93, (10.0, 0.1): 0.91, (10.0, 0.2): 0.82, (10.0, 0.3): 0.71,
+    (10.0, 0.5): 0.52, (10.0, 1.0): 0.27,
+    (20.0, 0.02): 0.99, (20.0, 0.05): 0.98, (20.0, 0.1): 0.96, (20.0, 0.2): 0.85, (20.0, 0.3): 0.71,
+    (20.0, 0.5): 0.49, (20.0, 1.0): 0.24,
+}  # fmt: skip
+
+CLAIMS = (
+    Claim(
+        "T10.binned",
+        "Section 5.2, Figure 2 right",
+        "Correlation of the two rules over bins of the value of Eq 1, from sampled spike trains.",
+        "Both update rules are strongly correlated, in average over binned samples.",
+        "",
+        expected=0.97,
+        comparison="at_least",
+    ),
+    Claim(
+        "T10.proportional",
+        "Section 5.2, Figure 2 right",
+        "Intercept of the line through the binned relation, relative to the largest binned update.",
+        "For a given amount of change induced by one rule, the other changes linearly proportionally.",
+        "",
+        expected=0.0,
+        comparison="within",
+        tolerance=0.05,
+    ),
+    Claim(
+        "T10.conditions",
+        "Section 5.2, Figure 2 right",
+        "Lowest binned correlation (exact) over all drive widths and spike probabilities up to 0.3 per bin.",
+        "Both update rules are strongly correlated (no condition is given).",
+        "The relation stays linear up to a spike probability of about 0.3 per bin and bends beyond.",
+        expected=0.97,
+        comparison="at_least",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "T10.per_bin",
+        "Section 5.2, Figure 2 right",
+        "Largest difference of the correlation per bin from the reference table, over spike probability and width.",
+        "Strongly correlated.",
+        "Without binning the correlation is 0.93 to 0.98 for sparse spikes and slow drives, and falls to 0.15 to 0.27 "
+        "when neurons spike in every bin.",
+        expected=0.03,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "5.4.linear_response",
+        "Section 5.2, Figure 2 right",
+        "Largest difference between the exact correlation per bin at the lowest rate and linear-response theory.",
+        "No theory is given.",
+        "The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
+        expected=0.02,
+        comparison="at_most",
+    ),
+    Claim(
+        "5.3.saturation",
+        "Section 2.1, Eq 1",
+        "With a saturating drive: correlation of nearest-neighbour STDP with d rho/dt minus that with ds/dt.",
+        "The rate of change of the integrated activity, rather than of the firing rate, explains STDP.",
+        "Spikes see only the rate: where units saturate, nearest-neighbour STDP follows d rho/dt.",
+        expected=0.05,
+        comparison="at_least",
+        verdict="corrected",
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) -> xr.Dataset:
+    """Sample the figure's relation, then tabulate the exact correlations over rates and widths."""
+    progress(0.0, "rate sequences")
+    sequences = make_sequences(named_key(key, "sequences"), config)
+    counts = sampled_counts(named_key(key, "spikes"), sequences, config, part_of(progress, 0.05, 0.6))
+    resample_key = named_key(key, "bootstrap")
+    kernel = np.asarray(kernel_of(config), dtype=np.float64)
+    pre_rate = np.asarray(sequences.pre_rate, dtype=np.float64)
+    slope = np.asarray(sequences.slope, dtype=np.float64)
+    eq1 = slope * pre_rate
+    updates = {
+        "sampled": counts @ kernel / config.n_trials,
+        "exact": config.max_probability * pre_rate * _per_spike(sequences, config),
+    }
+    updates["control"] = mismatched(updates["exact"])
+    asymmetric = np.asarray(lag_kernel("bi_poo", config.window), dtype=np.float64)
+    updates["asymmetric"] = config.max_probability * pre_rate * _per_spike(sequences, config, asymmetric)
+
+    variables: dict = {}
+    bins = stats.quantile_bins(eq1, config.n_bins)
+    totals = {name: stats.sums_by_bin(bins, values, config.n_bins) for name, values in updates.items()}
+    sizes = stats.sums_by_bin(bins, np.ones_like(eq1), config.n_bins)
+    eq1_totals = stats.sums_by_bin(bins, eq1, config.n_bins)
+    variables["eq1"] = ("bin", eq1_totals.sum(0) / sizes.sum(0), {"units": "1/bin"})
+    for name, total in totals.items():
+        sums = (sizes, eq1_totals, total)
+        for label, statistic, dims in (
+            ("update", lambda n, _, y: y / _positive(n), ("bin",)),
+            ("binned_correlation", lambda n, x, y: stats.correlation(x / _positive(n), y / _positive(n)), ()),
+            ("intercept", lambda n, x, y: _relative_intercept(x / _positive(n), y / _positive(n)), ()),
+        ):
+            estimate = stats.bootstrap(resample_key, statistic, *sums, n_resamples=config.n_resamples)
+            variables[f"{label}_{name}"] = (dims, estimate.value)
+            variables[f"{label}_{name}_low"] = (dims, estimate.low)
+            variables[f"{label}_{name}_high"] = (dims, estimate.high)
+    for name, values in updates.items():
+        variables[f"per_bin_correlation_{name}"] = float(stats.correlation(values.ravel(), eq1.ravel()))
+    variables["reliability"] = float(stats.correlation(updates["sampled"].ravel(), updates["exact"].ravel())) ** 2
+
+    cells = [(width, probability) for width in config.widths for probability in config.probabilities]
+    table = {}
+    for index, (width, probability) in enumerate(cells):
+        progress(0.6 + 0.3 * index / len(cells), f"exact table, width {width:g}, probability {probability:g}")
+        table[width, probability] = _table_cell(key, resample_key, config, width, probability)
+    shape = (len(config.widths), len(config.probabilities))
+    for column, name in enumerate(("per_bin", "per_bin_low", "per_bin_high", "binned", "per_bin_control")):
+        values = np.array([table[cell][column] for cell in cells]).reshape(shape)
+        variables[f"table_{name}"] = (("width", "probability"), values)
+
+    reference = [[REFERENCE.get((width, p), np.nan) for p in config.probabilities] for width in config.widths]
+    variables["table_reference"] = (("width", "probability"), reference)
+    progress(0.9, "linear response and saturating control")
+    sparse = [_linear_voltage_correlation(key, config, width) for width in config.widths]
+    theory = [float(slope_correlation(0.5 * min(config.probabilities), kernel, width)) for width in config.widths]
+    variables["sparse_correlation"], variables["linear_response"] = ("width", sparse), ("width", theory)
+    for name, voltage in (("saturating", "linear"), ("unsaturated", "bounded")):
+        estimate = _saturation(key, resample_key, config, voltage)
+        for part, value in estimate._asdict().items():
+            variables[f"{name}_{part}"] = ("postsynaptic", value)
+    return xr.Dataset(
+        variables,
+        coords={
+            "bin": np.arange(config.n_bins),
+            "width": ("width", np.array(config.widths), {"units": "bins"}),
+            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
+            "postsynaptic": ["ds/dt", "d rho/dt", "difference"],
+        },
+    )
+
+
+def _per_spike(sequences: Sequences, config: ProtocolConfig, kernel: np.ndarray | None = None) -> np.ndarray:
+    """Exact mean update of each bin, given a presynaptic spike there."""
+    law = lag_probability(sequences.post_probability, config.window, config.coincidence, boundary=config.boundary)
+    return np.asarray(mean_update(law, kernel_of(config) if kernel is None else kernel), dtype=np.float64)
+
+
+def _table_cell(
+    key: Key[Array, ""], resample_key: Key[Array, ""], config: RuleAgreementConfig, width: float, probability: float
+) -> tuple[float, float, float, float, float]:
+    setting = dataclasses.replace(config, width=width, max_probability=probability)
+    sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
+    slope = np.asarray(sequences.slope, dtype=np.float64)
+    update = _per_spike(sequences, setting)
+    sums = stats.pair_sums(slope, update)
+    per_bin = stats.bootstrap(resample_key, stats.correlation_of_sums, *sums, n_resamples=config.n_resamples)
+    pre_rate = np.asarray(sequences.pre_rate, dtype=np.float64)
+    bins = stats.quantile_bins(pre_rate * slope, config.n_bins)
+    means = [stats.sums_by_bin(bins, pre_rate * values, config.n_bins).sum(0) for values in (slope, update)]
+    binned = stats.correlation(*means)  # bins of equal count: sums are as good as means
+    control = stats.correlation(mismatched(slope).ravel(), update.ravel())
+    return float(per_bin.value), float(per_bin.low), float(per_bin.high), float(binned), float(control)
+
+
+def _linear_voltage_correlation(key: Key[Array, ""], config: RuleAgreementConfig, width: float) -> float:
+    setting = dataclasses.replace(
+        config, width=width, max_probability=min(config.probabilities), voltage="linear", voltage_scale=0.2
+    )
+    sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
+    return float(stats.correlation(np.ravel(sequences.slope), _per_spike(sequences, setting).ravel()))
+
+
+def _saturation(
+    key: Key[Array, ""], resample_key: Key[Array, ""], config: RuleAgreementConfig, voltage: str
+) -> stats.Estimate:
+    setting = dataclasses.replace(
+        config, width=config.saturating_width, voltage=voltage, voltage_scale=config.saturating_scale
+    )
+    sequences = make_sequences(named_key(key, "saturating"), setting)
+    update = _per_spike(sequences, setting)
+    sums = [*stats.pair_sums(sequences.slope, update), *stats.pair_sums(sequences.rate_slope, update)]
+
+    def both(*sums: np.ndarray) -> np.ndarray:
+        activity, rate = stats.correlation_of_sums(*sums[:6]), stats.correlation_of_sums(*sums[6:])
+        return np.stack([activity, rate, rate - activity], axis=-1)
+
+    return stats.bootstrap(resample_key, both, *sums, n_resamples=config.n_resamples)
+
+
+def _positive(count: np.ndarray) -> np.ndarray:
+    """A resample can leave a bin empty only when there are very few sequences; its mean is then 0."""
+    return np.maximum(count, 1)
+
+
+def _relative_intercept(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(-1, keepdims=True)
+    slope = (centred * y).sum(-1) / (centred**2).sum(-1)
+    return np.asarray((y.mean(-1) - slope * x.mean(-1)) / np.abs(y).max(-1))
+
+
+def judge(data: xr.Dataset, config: RuleAgreementConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def sampled(name: str, control: str, note: str) -> Measurement:
+        value, low, high, exact = (
+            float(data[f"{name}_{part}"]) for part in ("sampled", "sampled_low", "sampled_high", "exact")
+        )
+        return Measurement(
+            value, (low, high), float(data[f"{name}_{control}"]), f"Exact expectation: {exact:.4f}. Control: {note}."
+        )
+
+    agreeing = data.table_binned.where(data.probability <= config.highest_agreeing)
+    frequent = data.table_binned.sel(probability=max(config.probabilities))
+
+    def deviation(table: xr.DataArray) -> float:
+        return float(np.abs(table - data.table_reference).max())
+
+    difference = data.sel(postsynaptic="difference")
+    return {
+        "T10.binned": sampled("binned_correlation", "control", "updates of another sequence"),
+        "T10.proportional": sampled("intercept", "asymmetric", "the asymmetric Bi & Poo kernel"),
+        "T10.conditions": Measurement(
+            float(agreeing.min()),
+            control=float(frequent.min()),
+            note=f"Control: spike probability {max(config.probabilities):g}.",
+        ),
+        "T10.per_bin": Measurement(
+            deviation(data.table_per_bin),
+            control=deviation(data.table_per_bin_control),
+            note=f"{int(data.table_reference.count())} cells. Control: slopes of another sequence.",
+        ),
+        "5.4.linear_response": Measurement(
+            float(np.abs(data.sparse_correlation - data.linear_response).max()),
+            control=float(np.abs(data.sparse_correlation - data.linear_response.values[::-1]).max()),
+            note="Control: theory for the widths in reverse order.",
+        ),
+        "5.3.saturation": Measurement(
+            float(difference.saturating_value),
+            (float(difference.saturating_low), float(difference.saturating_high)),
+            float(difference.unsaturated_value),
+            f"Correlations {float(data.saturating_value[0]):.3f} (ds/dt) and {float(data.saturating_value[1]):.3f} "
+            "(d rho/dt). Control: a drive that does not saturate.",
+        ),
+    }
+
+
+STUDY = Study(
+    name="rule_agreement",
+    title="The two rules compared",
+    figure="Figure 2, right",
+    source="Bengio et al. 2015, Figure 2 (right) and section 5.2",
+    caption="Top left: the paper's Figure 2 (right), the nearest-neighbour update against the value of Eq 1 in bins "
+    "of equal count. Tables: how the agreement depends on spike probability and on the time scale of the drive, per "
+    "bin and binned. Bottom right: where the drive saturates, nearest-neighbour STDP follows the change of the rate, "
+    "not of the activity.",
+    config=RuleAgreementConfig(),
+    smoke=RuleAgreementConfig(
+        n_sequences=40, n_trials=50, n_resamples=200, probabilities=(0.02, 0.1, 1.0), widths=(3.0, 10.0)
+    ),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,299 @@
+"""Running studies: the only place that shows progress and touches files.
+
+One folder holds a reproduction: a subfolder for each study, `ledger.json` and `report.html`. A study's subfolder
+appears complete or not at all, so an interrupted run leaves nothing half written and goes on where it stopped.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from stdpjax import _checks, plotting, report
+from stdpjax.random import key, named_key
+from stdpjax.studies.base import Progress, Result, Study, make_record, silent
+from stdpjax.studies.record import config_json, identity, make_config, provenance
+from stdpjax.studies.registry import STUDIES, find
+
+RECORD = "record.json"
+LEDGER = "ledger.json"
+REPORT = "report.html"
+
+
+def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = True, **overrides: Any) -> Result:
+    """Run one study in memory and judge it.
+
+    Args:
+        name: name of the study, see `stdpjax.studies.STUDIES`.
+        seed: whole number, 0 or more. The same seed on the same machine gives the same numbers.
+        smoke: use the study's smoke configuration, made of seconds; its records carry no verdict.
+        show_progress: draw a bar on a terminal or in a notebook.
+        **overrides: settings of the study's configuration to replace.
+
+    Returns:
+        The result: `.data` (labelled arrays), `.records` (one for each claim), `.figure()`.
+
+    Raises:
+        ValueError: unknown study or setting (the known ones are listed), or a value out of range.
+
+    Example:
+        >>> import stdpjax
+        >>> result = stdpjax.studies.run("example_traces", smoke=True, show_progress=False)
+        >>> [record["id"] for record in result.records]
+        ['E2.only_at_spikes', 'E2.mean', 'E2.variance']
+    """
+    study = find(name)
+    config = make_config(study, smoke, overrides)
+    with _bar(study.name, show_progress) as progress:
+        return _run(study, config, seed, smoke, progress)
+
+
+def _run(study: Study, config: Any, seed: int, is_smoke: bool, progress: Progress) -> Result:
+    data = study.run(named_key(key(seed), study.name), config, progress)
+    measurements = study.judge(data, config)
+    records = tuple(
+        {**make_record(study, claim, measurements[claim.id], config, is_smoke), "seed": seed} for claim in study.claims
+    )
+    return Result(study, config, seed, is_smoke, data, records)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    study: Study
+    config: Any
+    identity: str
+    folder: Path
+
+
+def run_into(
+    out: str | Path,
+    names: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    smoke: bool = False,
+    force: bool = False,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    show_progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Run studies into a folder: data, figures, records, ledger and report.
+
+    Studies of this very configuration that the folder already holds are kept, which is how an interrupted run goes
+    on. If that leaves nothing to do, or a study is there with another configuration, nothing is run unless `force`
+    is given.
+
+    Args:
+        out: the folder; it is made if needed.
+        names: studies to run, all by default.
+        seed: whole number, 0 or more.
+        smoke: use the smoke configurations.
+        force: run and overwrite what is there.
+        overrides: study name to settings to replace.
+        show_progress: draw a bar on a terminal or in a notebook.
+        say: receives one line of text at a time.
+
+    Returns:
+        The ledger: one record for each claim of each study in the folder.
+
+    Raises:
+        ValueError: unknown study or setting, a value out of range, or results that would be overwritten.
+        OSError: the folder cannot be written.
+
+    Example:
+        >>> import tempfile, stdpjax
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ledger = stdpjax.studies.run_into(
+        ...         folder, ["example_traces"], smoke=True, show_progress=False, say=lambda line: None)
+        >>> len(ledger)
+        3
+    """
+    if str(out) == "":
+        raise ValueError("out: expected the name of a folder, got ''")
+    out = Path(out)
+    seed = _checks.count("seed", seed, minimum=0)
+    if isinstance(names, str):
+        raise ValueError(f"names: expected a sequence of names, got the text {names!r}")
+    studies = list(STUDIES) if names is None else [find(name) for name in dict.fromkeys(names)]
+    overrides = overrides or {}
+    for name in overrides:
+        if find(name) not in studies:
+            raise ValueError(f"overrides: expected settings of a study that is run, got {name!r}")
+    tasks = []
+    for study in studies:
+        config = make_config(study, smoke, dict(overrides.get(study.name, {})))
+        tasks.append(_Task(study, config, identity(study, config, seed, smoke), out / study.name))
+    _make_folder(out)
+    _recover(out)
+    todo = tasks if force else _not_done(tasks, out)
+    for task in tasks:
+        if task not in todo:
+            say(f"{task.study.name}: kept, already done")
+    for task in todo:
+        if task.folder.exists():
+            say(f"{task.study.name}: overwriting {task.folder}")
+        start = time.perf_counter()
+        with _bar(task.study.name, show_progress) as progress:
+            result = _run(task.study, task.config, seed, smoke, progress)
+        seconds = time.perf_counter() - start
+        _write_study(out, task, result, seconds)
+        _write_summary(out)
+        say(f"{task.study.name}: done in {seconds:.1f} s")
+    return _write_summary(out)
+
+
+def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:
+    """Return the tasks still to run; refuse to overwrite anything."""
+    present = [task for task in tasks if task.folder.exists()]
+    done = [task for task in present if _identity_in(task.folder) == task.identity]
+    other = [task.study.name for task in present if task not in done]
+    if other:
+        raise ValueError(
+            f"out: expected a folder without other results, got {str(out)!r}, where {', '.join(other)} (of another "
+            "configuration, seed or version) would be overwritten; give --force or another --out"
+        )
+    if tasks and len(done) == len(tasks):
+        raise ValueError(
+            f"out: expected a folder with something left to do, got {str(out)!r}, where "
+            f"{', '.join(task.study.name for task in done)} would be overwritten; give --force or another --out"
+        )
+    return [task for task in tasks if task not in done]
+
+
+def _identity_in(folder: Path) -> str | None:
+    try:
+        return json.loads((folder / RECORD).read_text(encoding="utf-8"))["identity"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(f"out: expected a folder, got {str(out)!r}, which is or lies in a file") from error
+
+
+def _recover(out: Path) -> None:
+    """Clear what a killed run left behind, and bring back a folder that it was about to replace.
+
+    Only names that this module gives are touched: the folder may hold other hidden files.
+    """
+    for study in STUDIES:
+        for partial in out.glob(f".{study.name}.partial-*"):
+            shutil.rmtree(partial)
+        for old in out.glob(f".{study.name}.old-*"):
+            if (out / study.name).exists():
+                shutil.rmtree(old)
+            else:
+                old.rename(out / study.name)
+    for name in (LEDGER, REPORT):
+        for partial in out.glob(f".{name}.partial-*"):
+            partial.unlink()
+
+
+def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None:
+    """Write a study's folder aside, then put it in place by renaming."""
+    record = {
+        "study": task.study.name,
+        "identity": task.identity,
+        "seed": result.seed,
+        "is_smoke": result.is_smoke,
+        "configuration": config_json(result.config),
+        "provenance": provenance(),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "claims": list(result.records),
+    }
+    aside = Path(tempfile.mkdtemp(dir=out, prefix=f".{task.study.name}.partial-"))
+    try:
+        aside.chmod(0o777 & ~_umask())
+        data = result.data.assign_attrs(
+            title=task.study.title,
+            source=task.study.source,
+            **{name: json.dumps(record[name]) for name in ("study", "identity", "seed", "is_smoke")},
+            configuration=json.dumps(record["configuration"]),
+            provenance=json.dumps(record["provenance"]),
+            finished=record["finished"],
+        )
+        data.to_netcdf(aside / "result.nc", engine="h5netcdf")
+        figure = result.figure()
+        with plotting.style():
+            figure.savefig(aside / "figure.png")
+            figure.savefig(aside / "figure.svg", metadata={"Date": None})
+        (aside / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        _swap(aside, task.folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _swap(aside: Path, home: Path) -> None:
+    if not home.exists():
+        aside.rename(home)
+        return
+    old = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name}.old-"))
+    home.rename(old)
+    aside.rename(home)
+    shutil.rmtree(old)
+
+
+def _write_summary(out: Path) -> list[dict[str, Any]]:
+    """Write ledger and report from the studies that the folder holds."""
+    sections, ledger = [], []
+    for study in STUDIES:
+        folder = out / study.name
+        if _identity_in(folder) is None:
+            continue
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        sections.append(report.Section(study, record, (folder / "figure.svg").read_text(encoding="utf-8")))
+        ledger.extend(record["claims"])
+    _write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
+    _write_aside(out / REPORT, report.render(sections))
+    return ledger
+
+
+def _write_aside(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.partial-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The permissions that new files lack; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def _bar(name: str, show: bool) -> Iterator[Progress]:
+    """A progress bar on a terminal or in a notebook, nothing elsewhere."""
+    if not show or not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        yield silent
+        return
+    with tqdm(
+        total=100, desc=name, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}"
+    ) as bar:
+
+        def progress(fraction: float, stage: str) -> None:
+            bar.set_postfix_str(stage, refresh=False)
+            bar.update(round(100 * fraction) - bar.n)
+            bar.refresh()
+
+        yield progress

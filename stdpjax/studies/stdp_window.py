@@ -1,0 +1,398 @@
+"""Figure 1: does the rate-based rule produce the biological STDP window?"""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Key
+
+from stdpjax import _checks, stats
+from stdpjax.random import named_key
+from stdpjax.rules import lag_kernel, slope_by_lag
+from stdpjax.spikes import lag_probability
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.stdp_window import plot
+from stdpjax.studies.points import is_point, read_lag_points
+from stdpjax.studies.protocol import (
+    ProtocolConfig,
+    exact_counts,
+    kernel_of,
+    lags_of,
+    make_sequences,
+    part_of,
+    sampled_counts,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class StdpWindowConfig(ProtocolConfig):
+    """Settings of the STDP window study."""
+
+    bin_ms: float = 1.0
+    """Width of a bin, used only to lay the published curve over the simulated lags."""
+    sparse_probability: float = 0.05
+    """A second, lower spike probability, at which the curve by lag does not decay."""
+    data: tuple[tuple[float, ...], ...] = dataclasses.field(
+        default=(), metadata={"read": read_lag_points, "placeholder": "FILE.csv"}
+    )
+    """Measured points (lag_ms, change_percent[, sem]), drawn into the left panel; on the command line a CSV file."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        super().__post_init__()
+        _checks.number("bin_ms", self.bin_ms, above=0)
+        _checks.one_probability("sparse_probability", self.sparse_probability)
+        for point in self.data:
+            if not is_point(point):
+                raise ValueError(
+                    f"data: expected points (lag_ms, change_percent[, sem]) of finite numbers, got {point!r}"
+                )
+
+
+CLAIMS = (
+    Claim(
+        "T9.sign",
+        "Section 5.2, Figure 1 middle",
+        "Under Eq 1 the mean weight change has the sign of the lag, at every lag up to the drive's time scale.",
+        "The weight change of Eq 1 by spike timing matches the biological data.",
+        "",
+        expected=1.0,
+        comparison="at_least",
+    ),
+    Claim(
+        "T9.antisymmetry",
+        "Section 5.2, Figure 1 middle",
+        "The curve of Eq 1 is antisymmetric in lag: size of its even part, relative to the whole.",
+        "Potentiation and depression look alike up to sign (by eye).",
+        "",
+        expected=0.0,
+        comparison="within",
+        tolerance=0.1,
+    ),
+    Claim(
+        "T9.biology_mean",
+        "Section 5.2, Figure 1 middle",
+        "Correlation over lags of the mean change of Eq 1 with the Bi & Poo curve.",
+        "Eq 1 matches well the biological data.",
+        "The sign pattern is robust; the decay needs a spike probability of about 0.1 per bin, or sums per lag.",
+        expected=0.8,
+        comparison="at_least",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "T9.biology_sum",
+        "Section 5.2, Figure 1 middle",
+        "Correlation over lags of the summed change of Eq 1 with the Bi & Poo curve.",
+        "Eq 1 matches well the biological data.",
+        "",
+        expected=0.8,
+        comparison="at_least",
+    ),
+    Claim(
+        "T9.biology_nearest_neighbour",
+        "Section 5.2, Figure 1 right",
+        "Correlation over lags of the summed change of the nearest-neighbour rule with the Bi & Poo curve.",
+        "The nearest-neighbour rule matches well the biological data.",
+        "The mean per lag only returns the kernel that was put in; the sum per lag is what carries information.",
+        expected=0.8,
+        comparison="at_least",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "T9.decay",
+        "Section 2, Figure 1 middle",
+        "At the figure's spike probability the mean change at the longest lag is below that at lag 1 (ratio).",
+        "The change decays to zero as the lag grows.",
+        "Decay needs frequent spikes, a rough drive, or sums per lag.",
+        expected=0.5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "T9.no_decay_when_sparse",
+        "Section 2, Figure 1 middle",
+        "At the sparse spike probability the mean change at half a window exceeds that at lag 1 (ratio).",
+        "The change is larger if the timing difference is small.",
+        "With sparse spikes and a smooth drive the mean change per lag rises with lag before it falls.",
+        expected=1.5,
+        comparison="at_least",
+        verdict="corrected",
+    ),
+    Claim(
+        "T9.critical_probability",
+        "Section 2, Figure 1 middle",
+        "Spike probability, times (window + 2) / 2, above which the curve on a ramp ends lower than it starts.",
+        "The change is larger if the timing difference is small.",
+        "On a small linear ramp the curve is lower at the longest lag than at lag 1 only if q > 2 / (window + 2).",
+        expected=1.0,
+        comparison="within",
+        tolerance=1e-3,
+        verdict="corrected",
+    ),
+    Claim(
+        "T9.ramp_profile",
+        "Section 2, Figure 1 middle",
+        "Largest relative error of the closed form of the mean slope per lag on a small ramp, against the exact law.",
+        "No formula is given.",
+        "E[slope | lag d] is proportional to (K(K+1) - d(d-1)) / (2 (1-q)) + d / q.",
+        expected=1e-4,
+        comparison="at_most",
+    ),
+    Claim(
+        "5.2.sampling",
+        "Section 5.1",
+        "Chi-square per degree of freedom of the sampled lag counts against the exact lag law.",
+        "Averages over 1000 sampled spike trains for each sequence.",
+        "The mean needs no sampling: the exact law is a product of survival probabilities.",
+        expected=1.0,
+        comparison="within",
+        tolerance=0.05,
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: StdpWindowConfig, progress: Progress) -> xr.Dataset:
+    """Sample and compute the weight change by lag under Eq 1 and under the nearest-neighbour rule."""
+    progress(0.0, "rate sequences")
+    sequences = make_sequences(named_key(key, "sequences"), config)
+    exact = np.asarray(exact_counts(sequences, config), dtype=np.float64)
+    sampled = sampled_counts(named_key(key, "spikes"), sequences, config, part_of(progress, 0.05, 0.9))
+    progress(0.9, "bootstrap over sequences")
+    chi_square = _chi_square(sampled, exact, config)
+    wrong_chi_square = _chi_square(sampled, _other_reading(sequences, config), config)
+
+    slope = np.asarray(sequences.slope, dtype=np.float64)
+    # Negative control: plain Hebb, the activity itself in place of its change.
+    activity = np.asarray(sequences.activity, dtype=np.float64)
+    lags = lags_of(config)
+    kernel = np.asarray(kernel_of(config), dtype=np.float64)
+    biology = _biology(config)
+    keep = lags != 0  # lag 0 means no update
+    per_train = sampled / config.n_trials
+    sums = {
+        "eq1": (np.einsum("st,stl->sl", slope, per_train), per_train.sum(1)),
+        "control": (np.einsum("st,stl->sl", activity, per_train), per_train.sum(1)),
+        "exact": (np.einsum("st,stl->sl", slope, exact), exact.sum(1)),
+    }
+    resample_key = named_key(key, "bootstrap")
+
+    def estimate(statistic, name: str) -> stats.Estimate:
+        return stats.bootstrap(resample_key, statistic, *sums[name], n_resamples=config.n_resamples)
+
+    def mean_by_lag(change: np.ndarray, count: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return change / count
+
+    def sum_by_lag(change: np.ndarray, count: np.ndarray) -> np.ndarray:
+        return change / config.n_sequences
+
+    def match(curve):
+        return lambda change, count: stats.correlation(
+            curve(change, count)[..., keep], np.broadcast_to(biology[keep], (*change.shape[:-1], keep.sum()))
+        )
+
+    def evenness(change: np.ndarray, count: np.ndarray) -> np.ndarray:
+        curve = mean_by_lag(change, count)[..., keep]
+        even = curve + curve[..., ::-1]
+        return np.asarray(np.max(np.abs(even), axis=-1) / (2 * np.max(np.abs(curve), axis=-1)))
+
+    def nearest_neighbour(change: np.ndarray, count: np.ndarray) -> np.ndarray:
+        return kernel * count / config.n_sequences
+
+    statistics = {
+        "eq1_mean": mean_by_lag,
+        "eq1_sum": sum_by_lag,
+        "nearest_neighbour_sum": nearest_neighbour,
+        "match_eq1_mean": match(mean_by_lag),
+        "match_eq1_sum": match(sum_by_lag),
+        "match_nearest_neighbour": match(nearest_neighbour),
+        "evenness": evenness,
+        "decay": lambda change, count: (
+            mean_by_lag(change, count)[..., -1] / mean_by_lag(change, count)[..., config.window + 1]
+        ),
+    }
+    variables: dict = {}
+    for name, statistic in statistics.items():
+        value = estimate(statistic, "eq1")
+        dims = ("lag",) if value.value.ndim else ()
+        variables[name] = (dims, value.value)
+        variables[f"{name}_low"], variables[f"{name}_high"] = (dims, value.low), (dims, value.high)
+        variables[f"{name}_control"] = (dims, estimate(statistic, "control").value)
+        variables[f"{name}_exact"] = (dims, statistic(*(part.sum(0) for part in sums["exact"])))
+    # The mean per lag of the nearest-neighbour rule is the kernel itself, wherever the lag occurs at all.
+    variables["nearest_neighbour_mean"] = ("lag", np.where(keep, kernel, np.nan))
+    variables["lag_count"] = ("lag", sampled.sum((0, 1)), {"long_name": "presynaptic spikes with this lag"})
+    variables["match_even_kernel"] = float(
+        stats.correlation((np.abs(kernel) * sampled.sum((0, 1)))[keep], biology[keep])
+    )
+    variables["biology"] = ("lag", biology)
+
+    progress(0.95, "conditions for the decay")
+    sparse = dataclasses.replace(config, max_probability=config.sparse_probability)
+    sparse_counts = np.asarray(exact_counts(make_sequences(named_key(key, "sequences"), sparse), sparse), np.float64)
+    variables["eq1_mean_sparse"] = (
+        "lag",
+        mean_by_lag(np.einsum("st,stl->l", slope, sparse_counts), sparse_counts.sum((0, 1))),
+    )
+    probabilities = np.array([0.02, 0.05, 0.1, 0.2])
+    profile = np.stack([np.asarray(ramp_profile(q, config.window)) for q in probabilities])
+    closed = np.stack([np.asarray(slope_by_lag(q, config.window)) for q in probabilities])
+    variables["ramp_profile"] = (("probability", "distance"), profile)
+    variables["ramp_profile_closed_form"] = (("probability", "distance"), closed)
+    variables["critical_probability"] = critical_probability(config.window)
+    variables["critical_probability_half_window"] = critical_probability(max(1, config.window // 2))
+    variables["chi_square"], variables["chi_square_control"] = chi_square, wrong_chi_square
+    variables["measured"] = (("point", "column"), _points(config))
+    return xr.Dataset(
+        variables,
+        coords={
+            "lag": ("lag", lags, {"units": "bins", "long_name": "post minus pre"}),
+            "probability": ("probability", probabilities, {"units": "1/bin"}),
+            "distance": ("distance", np.arange(1, config.window + 1), {"units": "bins"}),
+            "column": ["lag_ms", "change_percent", "sem"],
+        },
+    )
+
+
+def ramp_profile(probability: float | Array, window: int) -> Float[Array, "window"]:
+    """Return d log P(+d) / d slope at slope 0, at lags 1 ... window, by automatic differentiation of the exact law."""
+    time = jnp.arange(-window, window + 1, dtype=float)
+
+    def log_probability(slope: Float[Array, ""]) -> Float[Array, "window"]:
+        law = lag_probability(probability + slope * time, window, boundary="valid")
+        return jnp.log(law[0, window + 1 :])
+
+    return jax.jacfwd(log_probability)(jnp.zeros(()))
+
+
+def critical_probability(window: int) -> float:
+    """Return the spike probability at which the ramp profile is equal at lag 1 and at lag `window`, by bisection.
+
+    Returns:
+        The probability per bin; for window 1, where the two are the same lag, NaN.
+
+    Example:
+        >>> from stdpjax.studies.stdp_window import critical_probability
+        >>> abs(critical_probability(20) - 2 / 22) < 1e-4
+        True
+    """
+    if window == 1:
+        return math.nan
+
+    @jax.jit
+    def rise(probability: Float[Array, ""]) -> Float[Array, ""]:
+        profile = ramp_profile(probability, window)
+        return profile[-1] - profile[0]
+
+    low, high = 1e-3, 1 - 1e-3
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if float(rise(jnp.asarray(middle))) > 0 else (low, middle)
+    return 0.5 * (low + high)
+
+
+def judge(data: xr.Dataset, config: StdpWindowConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def with_interval(name: str) -> Measurement:
+        low, high, control = (float(data[f"{name}_{part}"]) for part in ("low", "high", "control"))
+        exact = float(data[f"{name}_exact"])
+        return Measurement(
+            float(data[name]),
+            (low, high),
+            control,
+            f"Exact expectation: {exact:.3f}. Control: plain Hebb, s for s_dot.",
+        )
+
+    reach = min(config.window, math.ceil(config.width))
+    near = data.sel(lag=[lag for lag in data.lag.values if 0 < abs(lag) <= reach])
+    sign = np.sign(near.lag.values)
+    is_clear = (np.minimum(sign * near.eq1_mean_low, sign * near.eq1_mean_high) > 0).mean()
+    control_is_clear = np.sign(near.eq1_mean_control) == sign
+    sparse = data.eq1_mean_sparse
+    middle = max(1, config.window // 2)
+    ratio = float(sparse.sel(lag=middle) / sparse.sel(lag=1))
+    dense_ratio = float(data.eq1_mean_exact.sel(lag=middle) / data.eq1_mean_exact.sel(lag=1))
+    per_critical = (config.window + 2) / 2
+    profile_error = np.abs(data.ramp_profile / data.ramp_profile_closed_form - 1)
+    reversed_error = np.abs(data.ramp_profile / data.ramp_profile_closed_form.values[:, ::-1] - 1)
+    return {
+        "T9.sign": Measurement(
+            float(is_clear),
+            control=float(control_is_clear.mean()),
+            note=f"Share of the {near.lag.size} lags up to {reach} bins whose 95 % interval lies on the side of the "
+            "lag's sign. Control: plain Hebb, s for s_dot.",
+        ),
+        "T9.antisymmetry": with_interval("evenness"),
+        "T9.biology_mean": with_interval("match_eq1_mean"),
+        "T9.biology_sum": with_interval("match_eq1_sum"),
+        "T9.biology_nearest_neighbour": Measurement(
+            float(data.match_nearest_neighbour),
+            (float(data.match_nearest_neighbour_low), float(data.match_nearest_neighbour_high)),
+            float(data.match_even_kernel),
+            "Any decaying antisymmetric kernel passes: this tests kernel and pairing, not the theory. "
+            "Control: the kernel without its sign.",
+        ),
+        "T9.decay": Measurement(
+            float(data.decay),
+            (float(data.decay_low), float(data.decay_high)),
+            float(sparse.sel(lag=config.window) / sparse.sel(lag=1)),
+            f"Exact expectation: {float(data.decay_exact):.3f}. Control: the sparse spike probability.",
+        ),
+        "T9.no_decay_when_sparse": Measurement(
+            ratio, control=dense_ratio, note="Exact. Control: the spike probability of the figure."
+        ),
+        "T9.critical_probability": Measurement(
+            float(data.critical_probability) * per_critical,
+            control=float(data.critical_probability_half_window) * per_critical,
+            note=f"Critical q = {float(data.critical_probability):.4f}. Control: half the window.",
+        ),
+        "T9.ramp_profile": Measurement(
+            float(profile_error.max()), control=float(reversed_error.max()), note="Control: the profile reversed."
+        ),
+        "5.2.sampling": Measurement(
+            float(data.chi_square),
+            control=float(data.chi_square_control),
+            note="Control: the law of the other reading of coincident spikes.",
+        ),
+    }
+
+
+def _biology(config: StdpWindowConfig) -> np.ndarray:
+    return np.asarray(lag_kernel("bi_poo", config.window, bin_ms=config.bin_ms), dtype=np.float64)
+
+
+def _points(config: StdpWindowConfig) -> np.ndarray:
+    rows = [(*point, math.nan)[:3] for point in config.data]
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _chi_square(sampled: np.ndarray, table: np.ndarray, config: StdpWindowConfig) -> float:
+    keep = lags_of(config) != 0
+    return stats.chi_square_per_cell(sampled[..., keep], table[..., keep], config.n_trials)
+
+
+def _other_reading(sequences, config: StdpWindowConfig) -> np.ndarray:
+    other = "ignore" if config.coincidence == "skip" else "skip"
+    return np.asarray(exact_counts(sequences, dataclasses.replace(config, coincidence=other)), dtype=np.float64)
+
+
+STUDY = Study(
+    name="stdp_window",
+    title="The STDP window from a rate rule",
+    figure="Figure 1",
+    source="Bengio et al. 2015, Figure 1 and section 5",
+    caption="Top: the paper's Figure 1. The published exponential fit of Bi & Poo (2001, Annu Rev Neurosci 24:139); "
+    "the weight change of Eq 1 by lag; the nearest-neighbour rule by lag. Points are sampled means, bands their 95 % "
+    "intervals over sequences, lines the exact expectation. Bottom: the shapes on one scale, and the condition for "
+    "the decay with lag: the curve per lag falls only where spikes are frequent.",
+    config=StdpWindowConfig(),
+    smoke=StdpWindowConfig(n_sequences=40, n_trials=50, n_resamples=200),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,78 @@
+"""Nearest-neighbour STDP: whole trains, step by step, and refusals."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stdpjax.rules import LAG_KERNELS, Sample, lag_kernel, lag_update, mean_update, nearest_neighbour_rule
+from stdpjax.spikes import COINCIDENCES, SIDES, expected_lag_counts, nearest_lag
+from tests.spikes.reference import loop_nearest_lag
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0.0, 1.0),
+    st.sampled_from(sorted(LAG_KERNELS)),
+    st.sampled_from(COINCIDENCES),
+    st.sampled_from(SIDES),
+)
+def test_step_by_step_equals_the_whole_train(seed, density, name, coincidence, sides):
+    window, n_steps, n_pre, n_post = 5, 40, 2, 3
+    spikes = np.random.default_rng(seed).random((n_steps, n_pre + n_post)) < density
+    kernel = lag_kernel(name, window)
+    rule = nearest_neighbour_rule(kernel, coincidence, sides=sides)
+    # Silence at the end lets the last windows close.
+    padded = jnp.asarray(np.concatenate([spikes, np.zeros((window, n_pre + n_post), bool)]))
+
+    def step(rule_state, now):
+        sample = Sample(jnp.zeros(n_post), jnp.zeros(n_post), jnp.zeros(n_pre), now[:n_pre], now[n_pre:])
+        delta_w, rule_state = rule.update(sample, rule_state, jnp.zeros((n_post, n_pre)))
+        return rule_state, delta_w
+
+    _, updates = jax.lax.scan(step, rule.init(jnp.zeros((n_post, n_pre))), padded)
+    assert not updates[:window].any()
+    for i in range(n_post):
+        for j in range(n_pre):
+            lags = loop_nearest_lag(spikes[:, j], spikes[:, n_pre + i], window, coincidence, sides)
+            np.testing.assert_array_equal(updates[window:, i, j], lag_update(np.array(lags), kernel))
+
+
+def test_lag_update_reads_the_kernel():
+    kernel = lag_kernel("linear", 4)
+    np.testing.assert_allclose(lag_update(np.arange(-4, 5), kernel), kernel)
+
+
+def test_mean_update_is_the_sum_over_lags(key):
+    p, q = jax.random.uniform(key, (2, 3, 60), dtype=float)
+    kernel = lag_kernel("bi_poo", 7)
+    table = expected_lag_counts(p, q, 7)
+    by_hand = sum(float(kernel[i]) * np.asarray(table)[..., i] for i in range(15))
+    np.testing.assert_allclose(mean_update(table, kernel), by_hand, atol=1e-6)
+
+
+def test_update_of_one_train():
+    pre, post = np.zeros(50, bool), np.zeros(50, bool)
+    pre[[10, 30]] = True
+    post[[13, 27]] = True
+    update = lag_update(nearest_lag(pre, post, 5), lag_kernel("exponential", 5, tau=3.0))
+    expected = np.zeros(50)
+    expected[[10, 30]] = np.exp(-1), -np.exp(-1)
+    np.testing.assert_allclose(update, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lag_update(np.array([1]), np.ones(4)), "kernel: expected one value for each lag .* got shape"),
+        (lambda: mean_update(np.ones((3, 5)), np.ones(7)), "lag_table: expected 7 lags on the last axis"),
+        (lambda: nearest_neighbour_rule(np.ones((3, 3))), "kernel: expected one value for each lag"),
+        (lambda: mean_update(np.ones(3), [1.0, np.nan, 1.0]), "kernel: expected finite numbers"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

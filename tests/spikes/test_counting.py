@@ -1,0 +1,159 @@
+"""Sampled counts: replay, independence of chunking, and agreement with the exact law."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax import stats
+from stdpjax.random import key as make_key
+from stdpjax.random import member_keys
+from stdpjax.rules import LAG_KERNELS, lag_kernel
+from stdpjax.spikes import (
+    COINCIDENCES,
+    counting,
+    expected_lag_counts,
+    nearest_lag,
+    round_to_grid,
+    sample_lag_counts,
+    sample_pair,
+    sample_spikes,
+)
+
+
+def probabilities(n_sequences, n_steps, top=0.25):
+    rng = np.random.default_rng(0)
+    return rng.uniform(0.01, top, (2, n_sequences, n_steps))
+
+
+def test_spike_frequencies(key):
+    p = np.array([0.0, 0.003, 0.2, 0.7, 1.0])
+    trains = np.asarray(jax.vmap(lambda k: sample_spikes(k, p))(member_keys(key, 40_000)))
+    assert trains.dtype == bool
+    assert not trains[:, 0].any()
+    assert trains[:, 4].all()
+    z = (trains.mean(0) - p)[1:4] / np.sqrt(p * (1 - p) / 40_000)[1:4]
+    assert np.abs(z).max() < 4
+    wrong = 1.1 * p
+    assert np.abs((trains.mean(0) - wrong)[1:4] / np.sqrt(p * (1 - p) / 40_000)[1:4]).max() > 8
+
+
+def test_blocks_of_trials_and_of_sequences_change_nothing(key, monkeypatch):
+    p, q = probabilities(5, 50)
+    whole = sample_lag_counts(key, p, q, 137, 8)
+    blocks = [sample_lag_counts(key, p[i : i + 2], q[i : i + 2], 137, 8, first_sequence=i) for i in range(0, 5, 2)]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+    for words_at_once in (1, 100, 400):
+        monkeypatch.setattr(counting, "_WORDS_AT_ONCE", words_at_once)
+        np.testing.assert_array_equal(sample_lag_counts(key, p, q, 137, 8), whole)
+
+
+def test_more_trials_keep_the_first_ones(key):
+    p, q = probabilities(1, 50)
+    counts = [np.asarray(sample_lag_counts(key, p, q, n, 8)) for n in (40, 41)]
+    added = counts[1] - counts[0]
+    pair = sample_pair(key, jnp.asarray(p[0], float), jnp.asarray(q[0], float), trial=40)
+    assert added.min() >= 0
+    assert added.sum() == int((nearest_lag(*pair, 8) != 0).sum())
+
+
+def test_same_key_same_counts_other_key_other_counts():
+    p, q = probabilities(2, 50)
+    first, again, other = (sample_lag_counts(make_key(seed), p, q, 20, 8) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (np.asarray(first) != np.asarray(other)).any()
+
+
+def test_shapes_and_empty_cases(key):
+    p = np.full((2, 3, 30), 0.1)
+    assert sample_lag_counts(key, p, p, 5, 4).shape == (2, 3, 30, 9)
+    assert sample_lag_counts(key, p, p, 5, 4, boundary="valid").shape == (2, 3, 22, 9)
+    assert sample_lag_counts(key, p[0, 0], p[0, 0], 5, 4).shape == (30, 9)
+    assert int(sample_lag_counts(key, p, p, 0, 4).sum()) == 0
+    assert sample_lag_counts(key, p[:0], p[:0], 5, 4).shape == (0, 3, 30, 9)
+    assert int(sample_lag_counts(key, np.zeros((1, 30)), np.ones((1, 30)), 5, 4).sum()) == 0
+
+
+def test_nothing_is_recompiled_for_other_rates_and_seeds(monkeypatch):
+    n_traces = 0
+    draw = counting.sample_packed_pair
+
+    def counted(*arguments):
+        nonlocal n_traces
+        n_traces += 1
+        return draw(*arguments)
+
+    monkeypatch.setattr(counting, "sample_packed_pair", counted)  # it runs as Python only while tracing
+    p, q = probabilities(3, 51)
+    sample_lag_counts(make_key(0), p, q, 21, 8)
+    after_first = n_traces
+    for seed in range(1, 4):
+        sample_lag_counts(make_key(seed), p / seed, q, 21, 8)
+    assert n_traces == after_first > 0
+
+
+def check_against_exact(n_trials, n_sequences, coincidence, key):
+    """Spread of z over cells, spread of z of each kernel's update over bins, and chi-square per degree of freedom."""
+    p, q = (np.asarray(round_to_grid(jnp.asarray(part, float))) for part in probabilities(n_sequences, 60, top=0.12))
+    counts = np.asarray(sample_lag_counts(key, p, q, n_trials, 20, coincidence), dtype=np.float64)
+    kernels = np.stack([np.asarray(lag_kernel(name), np.float64) for name in LAG_KERNELS])
+
+    def statistics(reading, post=q):
+        exact = np.asarray(expected_lag_counts(p, post, 20, reading), dtype=np.float64)
+        variance = n_trials * exact * (1 - exact)
+        cell_z = ((counts - n_trials * exact) / np.sqrt(np.where(variance > 0, variance, np.inf)))[variance > 0]
+        mean, square = exact @ kernels.T, exact @ (kernels**2).T
+        kernel_z = (counts @ kernels.T - n_trials * mean) / np.sqrt(n_trials * (square - mean**2))
+        keep = np.arange(41) != 20
+        chi_square = stats.chi_square_per_cell(counts[..., keep], exact[..., keep], n_trials)
+        return cell_z.std(), kernel_z.reshape(-1, len(kernels)).std(0), chi_square
+
+    other = COINCIDENCES[1 - COINCIDENCES.index(coincidence)]
+    return statistics(coincidence), statistics(other), statistics(coincidence, 1.1 * q)
+
+
+@pytest.mark.parametrize("coincidence", COINCIDENCES)
+def test_sampled_table_agrees_with_the_exact_law(coincidence, key):
+    (cells, kernels, chi_square), _, (wrong_cells, _, wrong_chi_square) = check_against_exact(
+        20_000, 10, coincidence, key
+    )
+    assert abs(cells - 1) < 0.05
+    assert 0.9 < chi_square < 1.1
+    assert np.abs(kernels - 1).max() < 0.15  # 600 bins a kernel
+    # Power: rates 10 % higher are refused.
+    assert abs(wrong_cells - 1) > 0.05
+    assert not 0.9 < wrong_chi_square < 1.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("coincidence", COINCIDENCES)
+def test_sampled_table_agrees_with_the_exact_law_over_200000_trains(coincidence, key):
+    (cells, kernels, chi_square), (wrong_cells, wrong_kernels, wrong_chi_square), _ = check_against_exact(
+        200_000, 40, coincidence, key
+    )
+    print(f"{coincidence}: s.d. of z {cells:.4f}, by kernel {np.round(kernels, 3)}, chi-square/dof {chi_square:.4f}")
+    assert abs(cells - 1) < 0.05
+    assert 0.9 < chi_square < 1.1
+    assert np.abs(kernels - 1).max() < 0.05
+    # The other reading of a coincident spike is refused by the same checks.
+    assert abs(wrong_cells - 1) > 0.05
+    assert np.abs(wrong_kernels - 1).max() > 0.05
+    assert not 0.9 < wrong_chi_square < 1.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pre_probability": [0.1, np.nan] * 15}, "pre_probability: expected finite numbers"),
+        ({"post_probability": [20.0] * 30}, "post_probability: .* Hz"),
+        ({"post_probability": [0.1] * 29}, "post_probability: expected the shape of pre_probability"),
+        ({"n_trials": -1}, "n_trials: expected a whole number of at least 0, got -1"),
+        ({"window": 0}, "window: expected a whole number of at least 1, got 0"),
+        ({"window": 31}, "window: expected at most the record's 30 bins, got 31"),
+        ({"first_sequence": -1}, "first: expected a whole number of at least 0, got -1"),
+    ],
+)
+def test_refusals(changes, message):
+    arguments = {"pre_probability": [0.1] * 30, "post_probability": [0.1] * 30, "n_trials": 5, "window": 10} | changes
+    with pytest.raises(ValueError, match=message):
+        sample_lag_counts(make_key(0), **arguments)

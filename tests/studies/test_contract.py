@@ -1,0 +1,332 @@
+"""What every study owes: records, labelled data, a readable figure, reproducible numbers, and checks with power."""
+
+import dataclasses
+import functools
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+
+from stdpjax import cli
+from stdpjax.rules import lag_kernel
+from stdpjax.studies import (
+    STUDIES,
+    Result,
+    Study,
+    constant_rate,
+    example_traces,
+    find,
+    protocol,
+    rising_rate,
+    rule_agreement,
+    run,
+    stdp_window,
+)
+from stdpjax.studies.record import config_json, make_config
+
+NAMES = [study.name for study in STUDIES]
+FIELDS = {
+    "id", "study", "equation", "claim", "printed", "corrected", "measured", "expected", "comparison", "tolerance",
+    "interval", "control", "is_met", "verdict", "note", "seed",
+}  # fmt: skip
+# Axes whose members are copies of each other: their number says nothing.
+UNLABELLED = {"trial", "point"}
+# Small enough for two more runs by default.
+QUICK: dict[str, dict[str, Any]] = {
+    "example_traces": {},
+    "constant_rate": {"probabilities": (0.05,), "causal_weights": (0.01,), "n_causal_trains": 50},
+}
+
+
+@functools.cache
+def smoke(name: str, seed: int = 0) -> Result:
+    return run(name, seed, smoke=True, show_progress=False)
+
+
+@functools.cache
+def full(name: str) -> Result:
+    return run(name, show_progress=False)
+
+
+# Claims and records.
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_smoke_run_gives_one_complete_record_for_each_claim(name):
+    result = smoke(name)
+    assert [record["id"] for record in result.records] == [claim.id for claim in find(name).claims]
+    assert json.loads(json.dumps(result.records, allow_nan=False)) == list(result.records)
+    for record in result.records:
+        assert set(record) == FIELDS
+        assert record["study"] == name
+        assert record["seed"] == 0
+        assert record["control"] is not None, f"{record['id']} has no negative control"
+        assert math.isfinite(record["measured"])
+        if record["interval"] is not None:
+            low, high = record["interval"]
+            assert low <= high
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_smoke_run_decides_nothing(name):
+    assert {record["verdict"] for record in smoke(name).records} == {"inconclusive"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_judge_measures_the_claims_of_its_study_and_no_others(name):
+    result = smoke(name)
+    assert set(result.study.judge(result.data, result.config)) == {claim.id for claim in result.study.claims}
+
+
+def test_claims_have_ids_and_studies_names_of_their_own():
+    ids = [claim.id for study in STUDIES for claim in study.claims]
+    assert len(set(ids)) == len(ids)
+    assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=NAMES)
+def test_a_claim_states_what_was_printed_and_a_criterion_that_can_fail(study: Study):
+    for claim in study.claims:
+        assert claim.equation
+        assert claim.claim.endswith(")") or claim.claim.endswith(".")
+        assert claim.printed
+        assert claim.verdict != "inconclusive"
+        assert math.isfinite(claim.expected)
+        assert (claim.tolerance > 0) == (claim.comparison == "within")
+        if claim.verdict in ("corrected", "holds_with_conditions") and not claim.corrected:
+            # The correction or condition may be spelled out once, with a claim of the same statement.
+            assert any(other.corrected and other.printed == claim.printed for other in study.claims)
+
+
+# Data.
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_is_labelled_and_finite_but_at_lag_0(name):
+    data = smoke(name).data
+    assert set(data.dims) - set(data.coords) <= UNLABELLED
+    for variable in data.data_vars.values():
+        assert variable.dtype.kind in "biuf"
+        # Lag 0 stands for "no update", so a mean by lag has no value there.
+        values = variable.sel(lag=data.lag[data.lag != 0]) if "lag" in variable.dims else variable
+        # Reference values are there for some cells of a table only.
+        is_sparse = str(variable.name).endswith("reference")
+        assert np.isfinite(values).any() if is_sparse else np.isfinite(values).all(), variable.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_data_survive_a_netcdf_file(name, tmp_path):
+    data = smoke(name).data
+    data.to_netcdf(tmp_path / "result.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "result.nc", engine="h5netcdf") as stored:
+        xr.testing.assert_equal(stored.load(), data)
+
+
+# Figure.
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_figure_has_titles_and_labels_wherever_it_has_data(name):
+    figure = smoke(name).figure()
+    figure.draw_without_rendering()
+    drawn = [ax for ax in figure.axes if ax.has_data()]
+    assert drawn
+
+    def on_same_x(ax: Axes, text: Callable[[Axes], str]) -> str:
+        """Panels that share their x axis share its label and the title."""
+        return text(ax) or "".join(text(other) for other in figure.axes if ax.get_shared_x_axes().joined(ax, other))
+
+    for ax in drawn:
+        assert on_same_x(ax, Axes.get_title)
+        assert on_same_x(ax, Axes.get_xlabel)
+        assert ax.get_ylabel()
+
+
+# Configurations.
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=NAMES)
+@pytest.mark.parametrize("is_smoke", [False, True], ids=["default", "smoke"])
+def test_a_configuration_comes_back_from_json_as_it_was(study: Study, is_smoke):
+    config = study.smoke if is_smoke else study.config
+    text = json.dumps(config_json(config), allow_nan=False)
+    assert make_config(study, not is_smoke, json.loads(text)) == config
+    assert hash(make_config(study, is_smoke, {})) == hash(config)
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=NAMES)
+def test_every_setting_can_be_given_on_the_command_line_as_the_help_shows_it(study: Study):
+    for field in dataclasses.fields(study.config):
+        default = getattr(study.config, field.name)
+        if "read" in field.metadata:
+            assert default == ()  # read from a file, none by default
+            continue
+        assert cli.parse_setting(study, field.name, cli._as_text(default)) == default
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=NAMES)
+def test_a_smoke_configuration_is_smaller_than_the_default(study: Study):
+    sizes = [(getattr(study.smoke, f.name), getattr(study.config, f.name)) for f in dataclasses.fields(study.config)]
+    counts = [(small, large) for small, large in sizes if isinstance(large, int)]
+    assert all(small <= large for small, large in counts)
+    assert any(small < large for small, large in counts)
+
+
+# Reproducibility.
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_seed_decides_every_number(name):
+    same, again, other = (run(name, seed, True, show_progress=False, **QUICK[name]) for seed in (5, 5, 6))
+    assert same.data.identical(again.data)
+    assert same.records == again.records
+    assert not same.data.identical(other.data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_seed_decides_every_number_of_the_smoke_run(name):
+    again = run(name, 0, True, show_progress=False)
+    assert smoke(name).data.identical(again.data)
+    assert smoke(name).records == again.records
+    assert not smoke(name).data.identical(run(name, 1, True, show_progress=False).data)
+
+
+# Verdicts.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_at_the_default_configuration_every_claim_gets_the_verdict_it_states(name):
+    verdicts = {record["id"]: record["verdict"] for record in full(name).records}
+    assert verdicts == {claim.id: claim.verdict for claim in find(name).claims}
+
+
+# Power: with a model that is wrong in one place, the claims that rest on it lose their verdict.
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _flip_slope(patch: pytest.MonkeyPatch) -> None:
+    right = protocol.state_slope
+    patch.setattr(protocol, "state_slope", lambda state: -right(state))
+
+
+def _other_coincidence_in_the_law(patch: pytest.MonkeyPatch) -> None:
+    right = constant_rate.lag_probability
+    patch.setattr(
+        constant_rate,
+        "lag_probability",
+        lambda probability, window, boundary: right(probability, window, "ignore", boundary=boundary),
+    )
+
+
+def _other_coincidence_in_the_samples(patch: pytest.MonkeyPatch) -> None:
+    right = protocol.sample_lag_counts
+
+    def wrong(key: Any, pre: Any, post: Any, n_trials: int, window: int, coincidence: str, **options: Any) -> Any:
+        return right(key, pre, post, n_trials, window, "ignore", **options)
+
+    patch.setattr(protocol, "sample_lag_counts", wrong)
+
+
+def _asymmetric_kernel(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(rule_agreement, "kernel_of", lambda config: lag_kernel("bi_poo", config.window))
+
+
+def _kernel_without_sign(patch: pytest.MonkeyPatch) -> None:
+    right = stdp_window.kernel_of
+    patch.setattr(stdp_window, "kernel_of", lambda config: jnp.abs(right(config)))
+
+
+def _asymmetric_exponential(patch: pytest.MonkeyPatch) -> None:
+    kernels = {**constant_rate.KERNELS, "exponential": ("bi_poo", {"A_plus": 1.0, "A_minus": 0.99})}
+    patch.setattr(constant_rate, "KERNELS", kernels)
+
+
+def _falling_ramp(patch: pytest.MonkeyPatch) -> None:
+    law, ramp = rising_rate._law, rising_rate.ramp
+    patch.setattr(rising_rate, "_law", lambda q, slope, window: law(q, -slope, window))
+    patch.setattr(rising_rate, "ramp", lambda n, q, slope: ramp(n, q, -slope))
+
+
+def _no_cancellation(patch: pytest.MonkeyPatch) -> None:
+    right = rising_rate.exact_counts
+    patch.setattr(rising_rate, "exact_counts", lambda sequences, config, sides: right(sequences, config, "one"))
+
+
+def _rate_in_place_of_spikes(patch: pytest.MonkeyPatch) -> None:
+    right = example_traces.weight_path
+    patch.setattr(
+        example_traces, "weight_path", lambda post, rate, spikes, config: right(post, 0.2 * rate, None, config)
+    )
+
+
+def _spikes_from_another_rate(patch: pytest.MonkeyPatch) -> None:
+    right = example_traces.sample_spikes
+    patch.setattr(example_traces, "sample_spikes", lambda key, probability: right(key, 0.8 * probability))
+
+
+def _spike_based_on_the_slope_before(patch: pytest.MonkeyPatch) -> None:
+    # Eq 2 with the change up to the spike in place of the change after it: Eq 1 of another bin.
+    right = example_traces.differential_rule
+    patch.setattr(example_traces, "differential_rule", lambda pairing, factor: right("previous", factor))
+
+
+SMALL_PROTOCOL = {"n_sequences": 300, "n_trials": 300, "n_resamples": 200}
+SMALL_TABLE = {**SMALL_PROTOCOL, "probabilities": (0.02, 1.0), "widths": (10.0, 20.0)}
+TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
+    "slope with the wrong sign, by lag": (
+        "stdp_window", SMALL_PROTOCOL, _flip_slope, {"T9.sign", "T9.biology_mean", "T9.biology_sum"},
+    ),
+    "slope with the wrong sign, rules": (
+        "rule_agreement", SMALL_TABLE, _flip_slope,
+        {"T10.binned", "T10.conditions", "T10.per_bin", "5.4.linear_response"},
+    ),
+    "coincident spikes sampled otherwise": (
+        "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"5.2.sampling"},
+    ),
+    "kernel without sign": ("stdp_window", SMALL_PROTOCOL, _kernel_without_sign, {"T9.biology_nearest_neighbour"}),
+    "asymmetric kernel": ("rule_agreement", SMALL_TABLE, _asymmetric_kernel, {"T10.proportional"}),
+    "coincident spikes in the law": (
+        "constant_rate", {}, _other_coincidence_in_the_law, {"T4.asymmetric", "T4.closed_form"},
+    ),
+    "depression 1 % weaker": (
+        "constant_rate", {}, _asymmetric_exponential, {"T4.antisymmetric", "T4.sampled", "T4.saturated_spikes"},
+    ),
+    "rate that falls": (
+        "rising_rate", {}, _falling_ramp, {"T1.sampled", "T2.gain", "T2.conditional_lag", "T2.table"},
+    ),
+    "no pairs with spikes on both sides": ("rising_rate", {}, _no_cancellation, {"T3.cancellation"}),
+    "rate in place of spikes": (
+        "example_traces", {}, _rate_in_place_of_spikes, {"E2.only_at_spikes", "E2.variance"},
+    ),
+    "spikes at another rate": ("example_traces", {}, _spikes_from_another_rate, {"E2.mean", "E2.variance"}),
+    "slope of another bin": ("example_traces", {}, _spike_based_on_the_slope_before, {"E2.mean"}),
+}  # fmt: skip
+
+
+@functools.cache
+def right_verdicts(name: str, settings: tuple[tuple[str, Any], ...]) -> dict[str, str]:
+    """The verdicts of the right model with the settings of a twin."""
+    result = run(name, show_progress=False, **dict(settings)) if settings else full(name)
+    return {record["id"]: record["verdict"] for record in result.records}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_wrong_model_does_not_get_its_verdict(twin, monkeypatch):
+    name, settings, patch, lost = TWINS[twin]
+    right = right_verdicts(name, tuple(settings.items()))
+    assert {right[claim] for claim in lost}.isdisjoint({"inconclusive"}), "the right model must pass here"
+    with monkeypatch.context() as context:
+        patch(context)
+        wrong = {record["id"]: record["verdict"] for record in run(name, show_progress=False, **settings).records}
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}

@@ -1,0 +1,86 @@
+"""What is written is true: docstrings are complete, README's code runs, notebooks run and carry no outputs."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import stdpjax
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SURFACE = ["random", "rates", "drives", "spikes", "rules", "stats", "studies"]
+
+
+def public_functions():
+    for name in SURFACE:
+        module = importlib.import_module(f"stdpjax.{name}")
+        names = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
+        for attribute in names:
+            thing = getattr(module, attribute)
+            is_function = inspect.isfunction(thing) or hasattr(thing, "__wrapped__")
+            if is_function and inspect.unwrap(thing).__module__.startswith("stdpjax"):
+                yield pytest.param(thing, id=f"{name}.{attribute}")
+
+
+@pytest.mark.parametrize("function", list(public_functions()))
+def test_docstring_says_what_goes_in_what_comes_out_and_shows_it(function):
+    text = inspect.getdoc(function) or ""
+    arguments = list(inspect.signature(function).parameters)
+    for argument in arguments:
+        assert re.search(rf"^ +\*{{0,2}}{argument}:", text, re.MULTILINE), f"{argument} is not described"
+    assert "Returns:" in text or "Example:" in text
+    if function.__name__ != "correlation_of_sums":  # shown in pair_sums
+        assert ">>> " in text
+    if "_checks." in inspect.getsource(inspect.unwrap(function)):
+        assert "Raises:" in text
+
+
+def test_every_module_has_a_docstring():
+    for module in pkgutil.walk_packages(stdpjax.__path__, "stdpjax."):
+        assert importlib.import_module(module.name).__doc__, module.name
+
+
+def test_readme_prints_two_commands_and_its_code_runs():
+    listed = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "readme_commands.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout.splitlines()
+    assert len(listed) == 2
+    assert "stdpjax reproduce" in listed[0]
+    assert "pytest" in listed[1]
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_readme_links_point_to_files():
+    readme = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", readme):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebook_runs_and_carries_no_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    pictures = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
+    assert pictures

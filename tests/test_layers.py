@@ -1,0 +1,80 @@
+"""Imports point in one direction: a module imports only from those before it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import stdpjax
+
+PACKAGE = Path(stdpjax.__file__).parent
+
+# In order; a folder stands for all of its modules, which may import each other.
+ORDER = [
+    "_checks",
+    "random",
+    "rates",
+    "drives",
+    "spikes",
+    "rules",
+    "stats",
+    "plotting",
+    "studies.figures",
+    "studies.base",
+    "studies.points",
+    "studies.protocol",
+    "studies.stdp_window",
+    "studies.rising_rate",
+    "studies.rule_agreement",
+    "studies.example_traces",
+    "studies.constant_rate",
+    "studies.registry",
+    "report",
+    "studies.record",
+    "studies.runner",
+    "studies",
+    "cli",
+    "__main__",
+]
+
+
+def layer(module):
+    """Position of a module in the order; the longest name that covers it counts."""
+    covering = [name for name in ORDER if module == name or module.startswith(name + ".")]
+    assert covering, f"{module} has no place in the order"
+    return ORDER.index(max(covering, key=len))
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imported_by(path):
+    """Modules of this package that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stdpjax"):
+            base = (node.module or "").removeprefix("stdpjax").lstrip(".")
+            for alias in node.names:
+                submodule = PACKAGE.joinpath(*base.split("."), alias.name) if base else PACKAGE / alias.name
+                is_module = submodule.with_suffix(".py").exists() or submodule.is_dir()
+                yield f"{base}.{alias.name}".strip(".") if is_module else base
+        elif isinstance(node, ast.Import):
+            yield from (a.name.removeprefix("stdpjax.") for a in node.names if a.name.startswith("stdpjax."))
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name_of)
+def test_imports_point_one_way(path):
+    own = name_of(path)
+    if not own:
+        return  # the package's front door imports everything it shows
+    for module in imported_by(path):
+        assert layer(module) <= layer(own), f"{own} imports {module}"
+
+
+def test_numerics_do_not_import_pictures_or_tables():
+    import subprocess
+    import sys
+
+    program = "import sys, stdpjax; assert not {'matplotlib', 'xarray', 'pandas', 'tqdm'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

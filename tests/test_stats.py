@@ -1,0 +1,115 @@
+"""Statistics against NumPy, and the bootstrap against theory."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stdpjax import stats
+from stdpjax.random import key
+
+
+def test_bootstrap_of_a_mean_has_its_textbook_error():
+    sizes, seeds = 400, range(40)
+    covered = 0
+    errors = []
+    for seed in seeds:
+        values = np.random.default_rng(seed).normal(2.0, 3.0, sizes)
+        estimate = stats.bootstrap(key(seed), lambda total, n: total / n, values, np.ones(sizes))
+        assert estimate.value == pytest.approx(values.mean())
+        covered += estimate.low <= 2.0 <= estimate.high
+        errors.append(float(estimate.standard_error))
+    assert np.mean(errors) == pytest.approx(3 / np.sqrt(sizes), rel=0.05)
+    assert covered >= 34  # 95 % of 40 is 38; fewer than 34 has probability 2e-3
+
+
+def test_bootstrap_resamples_whole_sequences():
+    # Values that are equal within a sequence: treating bins as independent would shrink the error tenfold.
+    rng = np.random.default_rng(0)
+    values = np.repeat(rng.normal(size=(200, 1)), 100, axis=1)
+    estimate = stats.bootstrap(key(0), lambda total: total / 20_000, values.sum(1))
+    assert float(estimate.standard_error) == pytest.approx(1 / np.sqrt(200), rel=0.2)
+
+
+def test_bootstrap_is_reproducible_and_treats_axes_elementwise():
+    values = np.random.default_rng(0).normal(size=(30, 4))
+    first, again = (stats.bootstrap(key(5), lambda total: total / 30, values, n_resamples=50) for _ in range(2))
+    assert first.value.shape == first.low.shape == (4,)
+    np.testing.assert_array_equal(first.low, again.low)
+    assert np.all(first.low < first.value)
+    assert np.all(first.value < first.high)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        ((np.ones(3), np.ones(4)), {}, "per_sequence: expected arrays with the same number of sequences"),
+        ((np.ones(1),), {}, "per_sequence: expected .* at least 2"),
+        ((np.ones(3),), {"n_resamples": 1}, "n_resamples: expected a whole number of at least 2"),
+        ((np.ones(3),), {"confidence": 1.0}, "confidence: expected a finite number above 0 and below 1"),
+    ],
+)
+def test_bootstrap_refusals(arrays, options, message):
+    with pytest.raises(ValueError, match=message):
+        stats.bootstrap(key(0), lambda *sums: sums[0], *arrays, **options)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=3, max_size=40))
+def test_correlation_equals_numpy(pairs):
+    x, y = np.array(pairs).T
+    if min(x.std(), y.std()) < 1e-3:
+        return
+    expected = np.corrcoef(x, y)[0, 1]
+    assert float(stats.correlation(x, y)) == pytest.approx(expected, abs=1e-9)
+    assert float(stats.correlation_of_sums(*(np.sum(part) for part in stats.pair_sums(x, y)))) == pytest.approx(
+        expected, abs=1e-6
+    )
+
+
+def test_correlation_of_a_constant_is_nan():
+    assert np.isnan(stats.correlation([1.0, 1.0], [1.0, 2.0]))
+
+
+def test_sums_over_sequences_give_the_pooled_correlation():
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 30)) + 1e4
+    pooled = stats.correlation_of_sums(*(part.sum(0) for part in stats.pair_sums(x, y)))
+    assert float(pooled) == pytest.approx(np.corrcoef(x.ravel(), y.ravel())[0, 1], abs=1e-9)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=60), st.integers(1, 60))
+def test_quantile_bins_have_equal_counts_in_order(values, n_bins):
+    if n_bins > len(values):
+        with pytest.raises(ValueError, match="n_bins: expected at most"):
+            stats.quantile_bins(values, n_bins)
+        return
+    bins = stats.quantile_bins(values, n_bins)
+    counts = np.bincount(bins, minlength=n_bins)
+    assert counts.max() - counts.min() <= 1
+    assert np.all(np.diff(bins[np.argsort(values, kind="stable")]) >= 0)
+
+
+def test_sums_by_bin_equal_a_loop():
+    rng = np.random.default_rng(0)
+    bins, values = rng.integers(0, 5, (4, 30)), rng.normal(size=(4, 30))
+    expected = [[values[s][bins[s] == b].sum() for b in range(5)] for s in range(4)]
+    np.testing.assert_allclose(stats.sums_by_bin(bins, values, 5), expected)
+    with pytest.raises(ValueError, match="values: expected the shape of bins"):
+        stats.sums_by_bin(bins, values[:2], 5)
+
+
+def test_chi_square_is_one_for_the_true_law_and_not_for_another():
+    rng = np.random.default_rng(0)
+    law = np.array([0.001, 0.05, 0.2])
+    counts = rng.multinomial(500, [*law, 1 - law.sum()], size=3000)[:, :3]
+    right = stats.chi_square_per_cell(counts, np.broadcast_to(law, counts.shape), 500)
+    wrong = stats.chi_square_per_cell(counts, np.broadcast_to(1.2 * law, counts.shape), 500)
+    assert abs(right - 1) < 0.05
+    assert wrong > 1.5
+
+
+def test_an_impossible_count_gives_infinity():
+    assert stats.chi_square_per_cell([[1, 0]], [[0.0, 0.5]], 10) == float("inf")
+    with pytest.raises(ValueError, match="n_trials"):
+        stats.chi_square_per_cell([[1, 0]], [[0.0, 0.5]], 0)
