@@ -1,155 +1,39 @@
-"""Time the generator and the lag table against their alternatives, interleaved; needs numba.
+"""Time this library against NumPy, Numba and stock JAX, in one run and interleaved; ratios of medians come first.
 
-Prints ratios of medians first, then the medians with the range of the runs in seconds.
+    python scripts/benchmark.py                      everything, a few minutes on two cores
+    python scripts/benchmark.py --only protocol      one section
+    python scripts/benchmark.py --device gpu         on an accelerator
+
+Writes `benchmarks.json` and prints a Markdown table; `--readme` puts it into README. Needs `pip install numba`.
 """
 
 import argparse
+import json
+import os
+import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
+import opponents
 
 import stdpjax
 from stdpjax.spikes.packed import sample_packed_pair
 
-
-@numba.njit(inline="always")
-def rotate_left(word: np.uint64, places: int) -> np.uint64:
-    """Rotate a 64-bit word."""
-    return (word << np.uint64(places)) | (word >> np.uint64(64 - places))
-
-
-@numba.njit
-def seeded_state(seed: int) -> tuple[np.uint64, np.uint64]:
-    """Spread a seed over the two words of a xoroshiro state (splitmix64)."""
-    counter = np.uint64(seed)
-    words = np.empty(2, np.uint64)
-    for k in range(2):
-        counter += np.uint64(0x9E3779B97F4A7C15)
-        word = counter
-        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        words[k] = word ^ (word >> np.uint64(31))
-    return words[0], words[1]
-
-
-@intrinsic
-def trailing_zeros(typing_context, word):
-    """Count the zeros below the lowest set bit."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
-def leading_zeros(typing_context, word):
-    """Count the zeros above the highest set bit."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.uint64(types.uint64), generate
-
-
-@numba.njit(parallel=True, boundscheck=False, error_model="numpy")
-def numba_lag_counts(seed, pre_threshold, post_threshold, n_trials, window):
-    """Count lags with one xoroshiro128+ a sequence; thresholds of 32 bits, one 64-bit number for pre and post.
-
-    Time is the bit axis here, 64 bins to a word: drawing does not branch, and both windows of a presynaptic spike
-    are two shifts away. Windows of up to 63 bins.
-    """
-    one = np.uint64(1)
-    n_sequences, n_steps = pre_threshold.shape
-    n_words = (n_steps + 63) // 64
-    counts = np.zeros((n_sequences, n_steps, 2 * window + 1), np.int32)
-    window_bits = (one << np.uint64(window)) - one
-    for sequence in numba.prange(n_sequences):
-        first, second = seeded_state(seed * n_sequences + sequence)
-        table = counts[sequence]
-        pre_rate, post_rate = pre_threshold[sequence], post_threshold[sequence]
-        pre = np.zeros(n_words, np.uint64)
-        post = np.zeros(n_words + 2, np.uint64)  # silence on either side
-        for _ in range(n_trials):
-            for word in range(n_words):
-                pre_bits, post_bits = np.uint64(0), np.uint64(0)
-                start = 64 * word
-                for k in range(min(64, n_steps - start)):
-                    number = first + second
-                    second ^= first
-                    first = rotate_left(first, 24) ^ second ^ (second << np.uint64(16))
-                    second = rotate_left(second, 37)
-                    pre_bits |= np.uint64((number >> np.uint64(32)) < pre_rate[start + k]) << np.uint64(k)
-                    post_bits |= np.uint64((number & np.uint64(0xFFFFFFFF)) < post_rate[start + k]) << np.uint64(k)
-                pre[word], post[word + 1] = pre_bits, post_bits
-            for word in range(n_words):
-                here = post[word + 1]
-                unpaired = pre[word] & ~here
-                while unpaired:
-                    k = trailing_zeros(unpaired)  # pyright: ignore[reportCallIssue]
-                    unpaired &= unpaired - one
-                    above = np.uint64(63) - k
-                    after = (((here >> k) >> one) | (post[word + 2] << above)) & window_bits
-                    before = (((here << above) << one) | (post[word] >> k)) >> np.uint64(64 - window)
-                    if (after != 0) != (before != 0):
-                        if after:
-                            lag = 1 + np.int64(trailing_zeros(after))
-                        else:
-                            lag = np.int64(64 - window) - 1 - np.int64(leading_zeros(before))
-                        table[64 * word + np.int64(k), window + lag] += 1
-    return counts
-
-
-def numpy_lag_counts(generator, pre_probability, post_probability, n_trials, window):
-    """Count lags with NumPy, a sequence at a time, vectorised over its trials."""
-    n_sequences, n_steps = pre_probability.shape
-    table = np.zeros((n_sequences, n_steps, 2 * window + 1), np.int32)
-    far = window + 1
-    for sequence in range(n_sequences):
-        pre = generator.random((n_steps, n_trials), np.float32) < pre_probability[sequence][:, None]
-        post = generator.random((n_steps, n_trials), np.float32) < post_probability[sequence][:, None]
-        distance = np.full(n_trials, far, np.int16)
-        before = np.empty((n_steps, n_trials), np.int16)
-        after = np.empty_like(before)
-        for steps, distances in ((range(n_steps), before), (range(n_steps - 1, -1, -1), after)):
-            distance[:] = far
-            for step in steps:
-                distances[step] = distance
-                np.minimum(distance + 1, far, out=distance)
-                distance[post[step]] = 1
-        is_paired = pre & ~post & ((before <= window) != (after <= window))
-        step, trial = np.nonzero(is_paired)
-        lag = np.where(after <= window, after, -before)[step, trial]
-        cells = step * (2 * window + 1) + lag + window
-        table[sequence] = np.bincount(cells, minlength=table[sequence].size).reshape(n_steps, -1)
-    return table
-
-
-@jax.jit
-def packed_draws(sequence_keys, pre_probability, post_probability):
-    """Draw the words of the protocol, 1024 trials a sequence and 10 sequences at once, and keep next to nothing."""
-    fold_in_words = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))
-
-    def draw(carry, block):
-        keys, pre_rate, post_rate = block
-        word_keys = fold_in_words(keys, jnp.arange(32, dtype=jnp.uint32))
-        words = sample_packed_pair(word_keys, pre_rate[:, None], post_rate[:, None])
-        return carry, words[0, 0, 0, 0]
-
-    blocks = [array.reshape(-1, 10, *array.shape[1:]) for array in (sequence_keys, pre_probability, post_probability)]
-    return jax.lax.scan(draw, None, blocks)[1]
+SEQUENCES, STEPS, TRIALS, WINDOW = 500, 160, 1000, 20
+START, END = "<!-- benchmarks -->", "<!-- end of benchmarks -->"
+Row = dict[str, Any]
 
 
 def interleaved(ways: Mapping[str, Callable[[], object]], n_repeats: int) -> dict[str, list[float]]:
-    """Time every way once per round, after one untimed round."""
+    """Return the seconds of each way, one run of each per round, after an untimed round."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(n_repeats + 1):
         for name, way in ways.items():
@@ -160,77 +44,234 @@ def interleaved(ways: Mapping[str, Callable[[], object]], n_repeats: int) -> dic
     return seconds
 
 
-def report(title: str, seconds: Mapping[str, list[float]], ours: str) -> None:
-    """Print the ratio of our median to each other one, and the medians."""
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    print(title)
-    for name, median in medians.items():
-        if name != ours:
-            pairs = [a / b for a, b in zip(seconds[ours], seconds[name], strict=True)]
-            print(f"  {medians[ours] / median:6.3f} of {name}  (single rounds {min(pairs):.3f} to {max(pairs):.3f})")
-    for name, median in medians.items():
-        print(f"  {median:8.4f} s {name}  ({min(seconds[name]):.4f} to {max(seconds[name]):.4f})")
+def ratio_row(what: str, seconds: Mapping[str, list[float]], ours: str, other: str, bound: float | None) -> Row:
+    """Return one line: the ratio of medians, its range over rounds, both medians, and the bound it should keep."""
+    rounds = [a / b for a, b in zip(seconds[ours], seconds[other], strict=True)]
+    return {
+        "what": what,
+        "ratio": statistics.median(seconds[ours]) / statistics.median(seconds[other]),
+        "range": [min(rounds), max(rounds)],
+        "bound": bound,
+        "seconds": [statistics.median(seconds[ours]), statistics.median(seconds[other])],
+    }
 
 
-def time_generator(n_repeats: int, size: int) -> None:
-    """Compare draws from our key with draws from JAX's."""
-    draws = {
-        "bits": lambda key: jax.random.bits(key, (size,)),
-        "uniform": lambda key: jax.random.uniform(key, (size,)),
-        "bernoulli": lambda key: jax.random.bernoulli(key, 0.1, (size,)),
-        "normal": lambda key: jax.random.normal(key, (size,)),
+def rates(n_sequences: int = SEQUENCES, n_steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+    """Return spike probabilities per bin for the protocol, presynaptic and postsynaptic."""
+    pre, post = np.random.default_rng(0).uniform(0, 0.2, (2, n_sequences, n_steps)).astype(np.float32)
+    return pre, post
+
+
+@jax.jit
+def draws_alone(sequence_keys: jax.Array, pre: jax.Array, post: jax.Array) -> jax.Array:
+    """Draw the words of the protocol, ten sequences at a time, and keep next to nothing."""
+    fold_in_words = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))
+
+    def draw(carry: None, block: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[None, jax.Array]:
+        keys, pre_rate, post_rate = block
+        word_keys = fold_in_words(keys, jnp.arange(-(-TRIALS // 32), dtype=jnp.uint32))
+        return carry, sample_packed_pair(word_keys, pre_rate[:, None], post_rate[:, None])[0, 0, 0, 0]
+
+    keys, pre, post = (array.reshape(-1, 10, *array.shape[1:]) for array in (sequence_keys, pre, post))
+    return jax.lax.scan(draw, None, (keys, pre, post))[1]
+
+
+def protocol(n_repeats: int) -> Iterator[Row]:
+    """The whole table of section 5.1: ours, sampled and exact, against Numba, NumPy and the draws alone."""
+    numpy_pre, numpy_post = rates()
+    pre, post = jnp.asarray(numpy_pre), jnp.asarray(numpy_post)
+    to_threshold = [np.round(rate.astype(np.float64) * 2**32).astype(np.uint64) for rate in (numpy_pre, numpy_post)]
+    pre_threshold, post_threshold = to_threshold
+    key = stdpjax.random.key(0)
+    sequence_keys = stdpjax.random.member_keys(key, SEQUENCES)
+    generator = np.random.default_rng(0)
+    ways = {
+        "sampled": lambda: stdpjax.spikes.sample_lag_counts(key, pre, post, TRIALS, WINDOW),
+        "exact": lambda: stdpjax.spikes.expected_lag_counts(pre, post, WINDOW),
+        "numba": lambda: opponents.numba_lag_counts(1, pre_threshold, post_threshold, TRIALS, WINDOW),
+        "draws": lambda: draws_alone(sequence_keys, pre, post),
+        "numpy": lambda: opponents.numpy_lag_counts(generator, numpy_pre, numpy_post, TRIALS, WINDOW),
+    }
+    seconds = interleaved(ways, n_repeats)
+    yield ratio_row("sampled table / Numba loop, all cores", seconds, "sampled", "numba", 0.75)
+    yield ratio_row("sampled table / NumPy", seconds, "sampled", "numpy", 0.08)
+    yield ratio_row("sampled table / drawing its bits alone", seconds, "sampled", "draws", 2.5)
+    yield ratio_row("exact table / Numba's sampled table", seconds, "exact", "numba", 0.08)
+
+
+def generator(n_repeats: int) -> Iterator[Row]:
+    """Draws of 2^22 elements from our key and from JAX's."""
+    shape = (2**22,)
+    draws: dict[str, tuple[Callable[[jax.Array], jax.Array], float]] = {
+        "bits": (lambda key: jax.random.bits(key, shape), 4),
+        "uniform": (lambda key: jax.random.uniform(key, shape), 4),
+        "bernoulli": (lambda key: jax.random.bernoulli(key, 0.1, shape), 4),
+        "normal": (lambda key: jax.random.normal(key, shape), 3),
     }
     ours, stock = stdpjax.random.key(0), jax.random.key(0, impl="threefry2x32")
-    for name, draw in draws.items():
+    for name, (draw, speedup) in draws.items():
         jitted = jax.jit(draw)
-        ways = {"stdpjax.random.key": lambda f=jitted: f(ours), "jax.random.key": lambda f=jitted: f(stock)}
-        report(f"{name}, {size} elements", interleaved(ways, n_repeats), "stdpjax.random.key")
+        ways = {"ours": lambda f=jitted: f(ours), "stock": lambda f=jitted: f(stock)}
+        seconds = interleaved(ways, n_repeats)
+        yield ratio_row(f"`{name}`, our key / stock key", seconds, "ours", "stock", 1 / speedup)
 
 
-def time_lag_table(n_repeats: int, n_sequences: int, n_steps: int, n_trials: int, window: int) -> None:
-    """Compare the lag table of the protocol with Numba's, NumPy's, and with its draws alone."""
-    generator = np.random.default_rng(0)
-    rates = generator.uniform(0, 0.2, (2, n_sequences, n_steps)).astype(np.float32)
-    pre, post = jnp.asarray(rates)
-    pre_rates, post_rates = rates
-    pre_threshold, post_threshold = np.round(rates.astype(np.float64) * 2**32).astype(np.uint64)
-    key = stdpjax.random.key(0)
-    sequence_keys = stdpjax.random.member_keys(key, n_sequences)
-    start = time.perf_counter()
-    table = np.asarray(stdpjax.spikes.sample_lag_counts(key, pre, post, n_trials, window))
-    print(f"first call, with compilation: {time.perf_counter() - start:.2f} s")
-    other = numba_lag_counts(0, pre_threshold, post_threshold, n_trials, window)
-    third = numpy_lag_counts(generator, pre_rates, post_rates, min(n_trials, 100), window)
-    per_trial = [float(counts.sum()) / n for counts, n in ((table, n_trials), (other, n_trials), (third, 100))]
-    print(f"lags counted per trial, all sequences: {per_trial}")
-    ways = {
-        "sample_lag_counts": lambda: stdpjax.spikes.sample_lag_counts(key, pre, post, n_trials, window),
-        "numba": lambda: numba_lag_counts(1, pre_threshold, post_threshold, n_trials, window),
-        "its draws alone": lambda: packed_draws(sequence_keys, pre, post),
+def in_fresh_process(program: str, environment: Mapping[str, str] | None = None) -> dict[str, float]:
+    """Run a program in a new interpreter and return the JSON of its last line."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+RUN = """
+import json, resource, time
+start = time.perf_counter()
+import numpy as np, jax, stdpjax
+imported = time.perf_counter()
+pre, post = np.random.default_rng(0).uniform(0, 0.2, (2, {n_sequences}, 160)).astype(np.float32)
+key = stdpjax.random.key(0)
+jax.block_until_ready(jax.random.bits(key))
+seconds = []
+for repeat in range({n_repeats}):
+    begin = time.perf_counter()
+    jax.block_until_ready({call})
+    seconds.append(time.perf_counter() - begin)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({{"import": imported - start, "first": seconds[0], "again": min(seconds[1:]), "peak": peak}}))
+"""
+
+
+def in_fresh_protocol(
+    call: str = "stdpjax.spikes.sample_lag_counts(key, pre, post, {n_trials})",
+    n_sequences: int = SEQUENCES,
+    n_trials: int = TRIALS,
+    n_repeats: int = 4,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, float]:
+    """Time a table in a fresh process: import, first call, later calls, peak memory in MiB."""
+    call = call.format(n_trials=n_trials)
+    return in_fresh_process(RUN.format(n_sequences=n_sequences, n_repeats=n_repeats, call=call), environment)
+
+
+def memory(n_repeats: int) -> Iterator[Row]:
+    """A thousand times as many trials: peak memory and time."""
+    few, many = (in_fresh_protocol(n_sequences=4, n_trials=n, n_repeats=3) for n in (1_000, 1_000_000))
+    yield {"what": "peak memory of 10^6 trials minus 10^3 (MiB)", "ratio": many["peak"] - few["peak"], "bound": 50.0}
+    base = in_fresh_protocol(n_sequences=4, n_trials=100_000, n_repeats=3)
+    ratio = many["again"] / base["again"]
+    yield {"what": "time of 10^6 trials / 10^5", "ratio": ratio, "seconds": [many["again"], base["again"]]}
+    whole = in_fresh_protocol()
+    yield {"what": "peak memory of the protocol (MiB)", "ratio": whole["peak"]}
+
+
+def scaling(n_repeats: int) -> Iterator[Row]:
+    """Four times the trials, the sequences, the window; two virtual devices."""
+    base = in_fresh_protocol()
+    four_fold = {
+        "trials": in_fresh_protocol(n_trials=4 * TRIALS),
+        "sequences": in_fresh_protocol(n_sequences=4 * SEQUENCES),
+        "window": in_fresh_protocol("stdpjax.spikes.sample_lag_counts(key, pre, post, {n_trials}, 80)"),
     }
-    title = f"lag table, {n_sequences} sequences x {n_steps} steps x {n_trials} trials, window {window}"
-    report(title, interleaved(ways, n_repeats), "sample_lag_counts")
-    ways = {
-        "sample_lag_counts": ways["sample_lag_counts"],
-        "numpy": lambda: numpy_lag_counts(generator, pre_rates, post_rates, n_trials, window),
+    for name, seconds in four_fold.items():
+        pair = [seconds["again"], base["again"]]
+        yield {"what": f"time of four times the {name} / protocol", "ratio": pair[0] / pair[1], "seconds": pair}
+    if jax.default_backend() == "cpu":
+        runs: dict[int, list[float]] = {1: [], 2: []}
+        for _ in range(max(3, n_repeats // 2)):
+            for n_devices, times in runs.items():
+                flags = f"--xla_force_host_platform_device_count={n_devices}"
+                times.append(in_fresh_protocol(n_repeats=8, environment={"XLA_FLAGS": flags})["again"])
+        pair = [statistics.median(runs[2]), statistics.median(runs[1])]
+        yield {"what": "two virtual devices / one", "ratio": pair[0] / pair[1], "seconds": pair, "bound": 1.0}
+
+
+def cold_start(n_repeats: int) -> Iterator[Row]:
+    """Import, first call with compilation, and first call from the persistent compilation cache, in seconds."""
+    exact = "stdpjax.spikes.expected_lag_counts(pre, post)"
+    first = in_fresh_protocol()
+    yield {"what": "import (s)", "ratio": first["import"]}
+    yield {"what": "first sampled table, compilation included (s)", "ratio": first["first"], "bound": 3.0}
+    yield {"what": "first exact table (s)", "ratio": in_fresh_protocol(exact)["first"], "bound": 3.0}
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(Path("benchmarks.cache").resolve())}
+    cache |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    in_fresh_protocol(environment=cache)
+    again = in_fresh_protocol(environment=cache)
+    yield {"what": "first sampled table with a filled compilation cache (s)", "ratio": again["first"]}
+
+
+SECTIONS: dict[str, Callable[[int], Iterator[Row]]] = {
+    "protocol": protocol,
+    "generator": generator,
+    "memory": memory,
+    "scaling": scaling,
+    "cold_start": cold_start,
+}
+
+
+def machine() -> dict[str, Any]:
+    """Describe where the numbers come from."""
+    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ": unknown")
+    return {
+        "cpu": cpu.split(":", 1)[1].strip(),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
+        "device": jax.devices()[0].device_kind,
+        "backend": jax.default_backend(),
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "stdpjax": stdpjax.__version__,
     }
-    report(title, interleaved(ways, min(n_repeats, 2)), "sample_lag_counts")
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """Return the table that README quotes."""
+    where = result["machine"]
+    device = "" if where["backend"] == "cpu" else f", {where['device']}"
+    lines = [
+        f"Measured on {where['cores']} cores of an {where['cpu']}{device}, JAX {where['jax']}, Python {where['python']}, "
+        f"medians of {result['repeats']} interleaved runs:",
+        "",
+        "| what | ratio or value | over the rounds | should be at most |",
+        "|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        spread = "{:.2g} … {:.2g}".format(*row["range"]) if "range" in row else ""
+        bound = f"{row['bound']:.2g}" if row.get("bound") else ""
+        lines.append(f"| {row['what']} | {row['ratio']:.2g} | {spread} | {bound} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """Parse the arguments and time what they ask for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Parse the arguments, run the sections, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=SECTIONS, action="append", help="sections to run, all by default")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--size", type=int, default=2**22, help="elements of the generator's arrays")
-    parser.add_argument("--sequences", type=int, default=500)
-    parser.add_argument("--steps", type=int, default=160)
-    parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--window", type=int, default=20)
-    parser.add_argument("--skip-generator", action="store_true")
+    parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="where to run; JAX's choice by default")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks.json"))
+    parser.add_argument("--readme", action="store_true", help="put the table into README")
     arguments = parser.parse_args()
-    if not arguments.skip_generator:
-        time_generator(arguments.repeats, arguments.size)
-    time_lag_table(arguments.repeats, arguments.sequences, arguments.steps, arguments.trials, arguments.window)
+    if arguments.device:
+        platform_name = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}[arguments.device]
+        os.environ["JAX_PLATFORMS"] = platform_name  # for the fresh processes
+        jax.config.update("jax_platforms", platform_name)
+    result: dict[str, Any] = {"machine": machine(), "repeats": arguments.repeats, "rows": []}
+    for name in arguments.only or SECTIONS:
+        for row in SECTIONS[name](arguments.repeats):
+            result["rows"].append({"section": name, **row})
+            print(f"{row['ratio']:8.3g}  {row['what']}  {row.get('seconds', '')}", file=sys.stderr)
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    table = markdown(result)
+    print(table)
+    if arguments.readme:
+        readme = Path(__file__).parent.parent / "README.md"
+        before, rest = readme.read_text().split(START)
+        readme.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":
