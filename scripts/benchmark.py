@@ -234,7 +234,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     where = result["machine"]
     device = "" if where["backend"] == "cpu" else f", {where['device']}"
     lines = [
-        f"Measured on {where['cores']} cores of an {where['cpu']}{device}, JAX {where['jax']}, Python {where['python']}, "
+        f"Measured on {where['cores']} cores ({where['cpu']}{device}), JAX {where['jax']}, Python {where['python']}, "
         f"medians of {result['repeats']} interleaved runs:",
         "",
         "| what | ratio or value | over the rounds | should be at most |",
