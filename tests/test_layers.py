@@ -15,6 +15,7 @@ ORDER = [
     "random",
     "rates",
     "drives",
+    "parallel",
     "spikes",
     "rules",
     "stats",
