@@ -112,11 +112,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _connect(options: argparse.Namespace) -> None:
     """Join the processes of the run, before JAX starts; errors name the options."""
+    names = {"coordinator": "--coordinator", "n_processes": "--num-processes", "process_id": "--process-id"}
     try:
         parallel.initialize(options.coordinator, options.num_processes, options.process_id)
     except (ValueError, RuntimeError) as error:
-        text = str(error).replace("n_processes", "--num-processes").replace("process_id", "--process-id")
-        raise ValueError(re.sub(r"\bcoordinator\b(?=[:,=](?! *[0-9]))", "--coordinator", text)) from error
+        # Not within quotes, where a host may have such a name.
+        text = re.sub(rf"(?<!')\b({'|'.join(names)})\b", lambda found: names[found[0]], str(error))
+        raise ValueError(text) from error
 
 
 def _settings(study: Study, options: argparse.Namespace) -> dict[str, Any]:
