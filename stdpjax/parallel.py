@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.core
+import jax.numpy as jnp
 import numpy as np
 from jax._src import clusters, xla_bridge  # what JAX knows about launchers, and whether it has started: not public
 from jax.experimental import multihost_utils
@@ -234,7 +235,7 @@ def compiled_blocks(
 
 def _key_kind(leaf: Any) -> Any:
     """The generator of a key, None for another array."""
-    is_key = isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    is_key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     return jax.random.key_impl(leaf) if is_key else None
 
 
