@@ -54,19 +54,25 @@ def probability(name: str, value: ArrayLike) -> Array:
         return array
     with jax.ensure_compile_time_eval():
         low, high = float(jnp.min(array)), float(jnp.max(array))
+    _refuse_outside_unit(name, low, high)
+    return array
+
+
+def one_probability(name: str, value: float, *, below_one: bool = False) -> float:
+    """Return one spike probability per bin, refusing anything outside (0, 1], or (0, 1) if `below_one`."""
+    if _is_concrete(number(name, value)):
+        # In plain numbers: settings are checked on import, when JAX must not have started its devices yet.
+        _refuse_outside_unit(name, float(value), float(value))
+    return number(name, value, above=0, below=1 if below_one else None)
+
+
+def _refuse_outside_unit(name: str, low: float, high: float) -> None:
     if low < 0 or high > 1:
         looks_like_hz = low >= 0 and high >= 2
         hint = "; these look like rates in Hz: multiply by the bin width in seconds" if looks_like_hz else ""
         raise ValueError(
             f"{name}: expected spike probabilities per bin in [0, 1], got values from {low:g} to {high:g}{hint}"
         )
-    return array
-
-
-def one_probability(name: str, value: float, *, below_one: bool = False) -> float:
-    """Return one spike probability per bin, refusing anything outside (0, 1], or (0, 1) if `below_one`."""
-    probability(name, value)  # for its hint on rates in Hz
-    return number(name, value, above=0, below=1 if below_one else None)
 
 
 def spikes(name: str, value: ArrayLike) -> Array:

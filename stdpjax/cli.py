@@ -5,12 +5,13 @@ Bad input gets one line on standard error and exit code 2; an interrupt exit cod
 
 import argparse
 import dataclasses
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import stdpjax
-from stdpjax import studies
+from stdpjax import parallel, studies
 from stdpjax.studies.base import Study
 
 
@@ -29,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _main(arguments)
     except (ValueError, OSError) as error:
-        print(f"stdpjax: error: {_one_line(error)}", file=sys.stderr)
+        if parallel.is_main_process():
+            print(f"stdpjax: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except parallel.MainProcessError:  # which says what is wrong
         return 2
     except KeyboardInterrupt:
         print("\nstdpjax: interrupted; the same command goes on with the studies not yet done", file=sys.stderr)
@@ -43,6 +47,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         for study in studies.STUDIES:
             print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
         return 0
+    _connect(options)
     if options.command == "run":
         study = studies.find(options.study)
         overrides = {study.name: _settings(study, options)}
@@ -57,6 +62,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         force=options.force,
         overrides=overrides,
     )
+    if not parallel.is_main_process():
+        return 0
     _print_ledger(ledger)
     if options.smoke:
         print("\nSmoke configurations are too small to judge, so every verdict is inconclusive.")
@@ -73,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
     common.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
     common.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
+    processes = common.add_argument_group("several processes", "each is started with the same command and its own id")
+    processes.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 is reached")
+    processes.add_argument("--num-processes", type=int, metavar="N", help="number of processes")
+    processes.add_argument("--process-id", type=int, metavar="K", help="number of this one, 0 to N - 1")
     reproduce = commands.add_parser("reproduce", parents=[common], help="run all studies and write the report")
     reproduce.add_argument(
         "--set",
@@ -97,6 +108,17 @@ def _parser() -> argparse.ArgumentParser:
             )
     commands.add_parser("list", help="list the studies")
     return parser
+
+
+def _connect(options: argparse.Namespace) -> None:
+    """Join the processes of the run, before JAX starts; errors name the options."""
+    names = {"coordinator": "--coordinator", "n_processes": "--num-processes", "process_id": "--process-id"}
+    try:
+        parallel.initialize(options.coordinator, options.num_processes, options.process_id)
+    except (ValueError, RuntimeError) as error:
+        # Not within quotes, where a host may have such a name.
+        text = re.sub(rf"(?<!')\b({'|'.join(names)})\b", lambda found: names[found[0]], str(error))
+        raise ValueError(text) from error
 
 
 def _settings(study: Study, options: argparse.Namespace) -> dict[str, Any]:

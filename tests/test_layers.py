@@ -16,6 +16,7 @@ ORDER = [
     "random",
     "rates",
     "drives",
+    "parallel",
     "spikes",
     "rules",
     "stats",

@@ -2,18 +2,20 @@
 
 Trials are drawn and counted 32 at a time (`stdpjax.spikes.packed`); `stdpjax.spikes.reference` does the same one
 train at a time, readably. Blocks of sequences and of trials stream, so memory does not grow with their number beyond
-the table itself.
+the table itself. Several devices share the sequences, or the trials of few sequences.
 """
 
 import math
-from functools import partial
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Integer, Key, UInt32
 
-from stdpjax import _checks
+from stdpjax import _checks, parallel
 from stdpjax._checks import ArrayLike
 from stdpjax.random import member_keys
 from stdpjax.spikes.packed import TRIALS_PER_WORD, count_packed_lags, sample_packed_pair
@@ -41,6 +43,9 @@ def sample_lag_counts(
     Trials 32 w ... 32 w + 31 of sequence `i` have the key `fold_in(fold_in(key, i), w)`: the counts do not depend on
     how sequences or trials are grouped, more trials keep the first ones, and `sample_pair` replays any single one.
     Probabilities are rounded to multiples of 2^-16 (`stdpjax.spikes.round_to_grid`).
+
+    All devices of all processes take part, with the same counts whatever their number, unless the call is traced or
+    an argument was put on a device: then the caller has decided. With several processes each has to make the call.
 
     Args:
         key: a scalar threefry2x32 key, as `stdpjax.random.key` makes.
@@ -80,20 +85,20 @@ def sample_lag_counts(
     _checks.window(window, n_steps)
     check_options(window, coincidence, sides, boundary, n_steps)
     n_sequences = math.prod(batch)
-    n_words = -(-n_trials // TRIALS_PER_WORD)
-    words_at_once, sequences_at_once = _block_sizes(n_words, n_sequences, n_steps)
-    counts = _sample_lag_counts(
+    sequences = (
         member_keys(key, n_sequences, first_sequence),
         pre_probability.reshape(n_sequences, n_steps),
         post_probability.reshape(n_sequences, n_steps),
-        np.uint32(n_trials),
-        words_at_once=words_at_once,
-        sequences_at_once=sequences_at_once,
-        window=window,
-        coincidence=coincidence,
-        sides=sides,
-        boundary=boundary,
     )
+    options = (window, coincidence, sides, boundary)
+    is_left_to_caller = parallel.is_traced(sequences) or parallel.is_placed((key, pre_probability, post_probability))
+    if is_left_to_caller or n_sequences == 0 or parallel.n_devices() == 1:
+        sizes = _block_sizes(-(-n_trials // TRIALS_PER_WORD), n_sequences, n_steps)
+        counts = _counter(*sizes, *options)(*sequences, np.uint32(0), np.uint32(n_trials))
+    elif n_sequences >= parallel.n_devices():
+        counts = _count_by_sequence(sequences, n_trials, *options)
+    else:
+        counts = _count_by_trial(sequences, n_trials, *options)
     return counts.reshape(*batch, *counts.shape[1:])
 
 
@@ -133,6 +138,51 @@ def sample_pair(
     return pre, post
 
 
+def _count_by_sequence(
+    sequences: tuple[Array, Array, Array], n_trials: int, *options: Any
+) -> Int32[Array, "sequence counted lag"]:
+    """Each device counts a block of the sequences."""
+    n_sequences, n_steps = sequences[1].shape
+    per_device = -(-n_sequences // parallel.n_devices())
+    count = _counter(*_block_sizes(-(-n_trials // TRIALS_PER_WORD), per_device, n_steps), *options)
+    shared = (np.uint32(0), np.uint32(n_trials))
+    return jnp.asarray(parallel.map_blocks(count, *sequences, shared=shared))
+
+
+def _count_by_trial(
+    sequences: tuple[Array, Array, Array], n_trials: int, *options: Any
+) -> Int32[Array, "sequence counted lag"]:
+    """Each device counts all sequences over a range of the words of trials; for fewer sequences than devices."""
+    n_sequences, n_steps = sequences[1].shape
+    n_devices, n_words = parallel.n_devices(), -(-n_trials // TRIALS_PER_WORD)
+    edges = np.arange(n_devices + 1, dtype=np.uint64) * np.uint64(n_words) // np.uint64(n_devices)
+    ends = np.minimum(edges[1:] * np.uint64(TRIALS_PER_WORD), np.uint64(n_trials))
+    ranges = np.stack([edges[:-1], ends], axis=1).astype(np.uint32)
+    count = _range_counter(*_block_sizes(-(-n_words // n_devices), n_sequences, n_steps), *options)
+    return jnp.asarray(parallel.map_blocks(count, ranges, shared=sequences).sum(axis=0, dtype=np.int32))
+
+
+# One object for each set of options, so that what is compiled for it is found again.
+@lru_cache(maxsize=256)
+def _counter(words_at_once: int, sequences_at_once: int, *options: Any) -> Callable[..., Array]:
+    window, coincidence, sides, boundary = options
+    return partial(
+        _sample_lag_counts,
+        words_at_once=words_at_once,
+        sequences_at_once=sequences_at_once,
+        window=window,
+        coincidence=coincidence,
+        sides=sides,
+        boundary=boundary,
+    )
+
+
+@lru_cache(maxsize=256)
+def _range_counter(*settings: Any) -> Callable[..., Array]:
+    count = _counter(*settings)
+    return lambda ranges, *sequences: count(*sequences, ranges[0, 0], ranges[0, 1])[None]
+
+
 def _block_sizes(n_words: int, n_sequences: int, n_steps: int) -> tuple[int, int]:
     """Words and sequences worked on at once; blocks of words are of one size, within one word."""
     most_words = max(1, _WORDS_AT_ONCE // n_steps)
@@ -146,6 +196,7 @@ def _sample_lag_counts(
     sequence_keys: Key[Array, "sequence"],
     pre_probability: Float[Array, "sequence time"],
     post_probability: Float[Array, "sequence time"],
+    first_word: UInt32[Array, ""],
     n_trials: UInt32[Array, ""],
     *,
     words_at_once: int,
@@ -157,7 +208,8 @@ def _sample_lag_counts(
 ) -> Int32[Array, "sequence counted lag"]:
     n_sequences, n_steps = pre_probability.shape
     n_counted = n_steps - (2 * window if boundary == "valid" else 0)
-    n_words = (n_trials + np.uint32(TRIALS_PER_WORD - 1)) // np.uint32(TRIALS_PER_WORD)
+    # Trials 32 * first_word ... n_trials - 1: none where the words end at the first one.
+    n_words = (n_trials + np.uint32(TRIALS_PER_WORD - 1)) // np.uint32(TRIALS_PER_WORD) - first_word
     n_word_blocks = (n_words + np.uint32(words_at_once - 1)) // np.uint32(words_at_once)
 
     def count_sequences(index: Int32[Array, ""], table: Int32[Array, "sequence counted lag"]) -> Array:
@@ -169,7 +221,7 @@ def _sample_lag_counts(
         )
 
         def add_words(index: UInt32[Array, ""], counts: Int32[Array, "block counted lag"]) -> Array:
-            words = index * np.uint32(words_at_once) + jnp.arange(words_at_once, dtype=jnp.uint32)
+            words = first_word + index * np.uint32(words_at_once) + jnp.arange(words_at_once, dtype=jnp.uint32)
             word_keys = _outer_fold_in(keys, words)
             pre, post = sample_packed_pair(word_keys, pre_rate[:, None], post_rate[:, None])
             pre = pre & _existing_trials(words, n_trials)[None, :, None]

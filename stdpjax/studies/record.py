@@ -85,6 +85,7 @@ def provenance() -> dict[str, Any]:
         "backend": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
         "n_devices": jax.device_count(),
+        "n_processes": jax.process_count(),
         **{name: str(getattr(jax.config, setting)) for name, setting in _SETTINGS.items()},
     }
 

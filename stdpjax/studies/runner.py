@@ -7,6 +7,7 @@ appears complete or not at all, so an interrupted run leaves nothing half writte
 import contextlib
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stdpjax import _checks, plotting, report
+from stdpjax import _checks, parallel, plotting, report
 from stdpjax.random import key, named_key
 from stdpjax.studies.base import Progress, Result, Study, make_record, silent
 from stdpjax.studies.record import config_json, identity, make_config, provenance
@@ -90,7 +91,8 @@ def run_into(
 
     Studies of this very configuration that the folder already holds are kept, which is how an interrupted run goes
     on. If that leaves nothing to do, or a study is there with another configuration, nothing is run unless `force`
-    is given.
+    is given. With several processes all of them make the same call and compute; the main one alone touches the folder
+    and speaks.
 
     Args:
         out: the folder; it is made if needed.
@@ -108,6 +110,7 @@ def run_into(
     Raises:
         ValueError: unknown study or setting, a value out of range, or results that would be overwritten.
         OSError: the folder cannot be written.
+        stdpjax.parallel.MainProcessError: in the other processes, where the main one raised any of these.
 
     Example:
         >>> import tempfile, stdpjax
@@ -132,23 +135,37 @@ def run_into(
     for study in studies:
         config = make_config(study, smoke, dict(overrides.get(study.name, {})))
         tasks.append(_Task(study, config, identity(study, config, seed, smoke), out / study.name))
-    _make_folder(out)
-    _recover(out)
-    todo = tasks if force else _not_done(tasks, out)
+    todo = _agree_on_todo(tasks, out, force)
+    is_main = parallel.is_main_process()
     for task in tasks:
-        if task not in todo:
+        if is_main and task not in todo:
             say(f"{task.study.name}: kept, already done")
     for task in todo:
-        if task.folder.exists():
+        if is_main and task.folder.exists():
             say(f"{task.study.name}: overwriting {task.folder}")
         start = time.perf_counter()
-        with _bar(task.study.name, show_progress) as progress:
+        with _bar(task.study.name, show_progress and is_main) as progress:
             result = _run(task.study, task.config, seed, smoke, progress)
-        seconds = time.perf_counter() - start
-        _write_study(out, task, result, seconds)
-        _write_summary(out)
-        say(f"{task.study.name}: done in {seconds:.1f} s")
-    return _write_summary(out)
+        parallel.on_main_process(functools.partial(_write, out, task, result, time.perf_counter() - start, say))
+    return parallel.on_main_process(functools.partial(_write_summary, out))
+
+
+def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool) -> list[_Task]:
+    """Return the tasks that all processes will run; the folder is the main process's alone, and may be its disk's."""
+
+    def names() -> list[str]:
+        _make_folder(out)
+        _recover(out)
+        return [task.study.name for task in (tasks if force else _not_done(tasks, out))]
+
+    todo = parallel.on_main_process(names)
+    return [task for task in tasks if task.study.name in todo]
+
+
+def _write(out: Path, task: _Task, result: Result, seconds: float, say: Callable[[str], None]) -> None:
+    _write_study(out, task, result, seconds)
+    _write_summary(out)
+    say(f"{task.study.name}: done in {seconds:.1f} s")
 
 
 def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:

@@ -293,8 +293,8 @@ def test_memory_does_not_grow_with_trials_or_sequences():
         rates = jnp.zeros((n_sequences, 160), jnp.float32)
         keys = stdpjax.random.member_keys(stdpjax.random.key(0), n_sequences)
         compiled = counting._sample_lag_counts.lower(
-            keys, rates, rates, np.uint32(n_trials), words_at_once=words_at_once, sequences_at_once=sequences_at_once,
-            window=20, coincidence="skip", sides="one", boundary="silent",
+            keys, rates, rates, np.uint32(0), np.uint32(n_trials), words_at_once=words_at_once,
+            sequences_at_once=sequences_at_once, window=20, coincidence="skip", sides="one", boundary="silent",
         ).compile()  # fmt: skip
         analysis = compiled.memory_analysis()
         assert analysis is not None
