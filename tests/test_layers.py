@@ -12,7 +12,9 @@ PACKAGE = Path(stdpjax.__file__).parent
 # In order; a folder stands for all of its modules, which may import each other.
 ORDER = [
     "_checks",
+    "_threefry",
     "random",
+    "parallel",
     "rates",
     "drives",
     "spikes",
@@ -23,6 +25,7 @@ ORDER = [
     "studies.base",
     "studies.points",
     "studies.protocol",
+    "studies.sweep_points",
     "studies.stdp_window",
     "studies.rising_rate",
     "studies.rule_agreement",
@@ -33,6 +36,7 @@ ORDER = [
     "studies.record",
     "studies.runner",
     "studies",
+    "sweeps",
     "cli",
     "__main__",
 ]
