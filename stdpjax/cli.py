@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import stdpjax
-from stdpjax import studies, sweeps
+from stdpjax import studies
 from stdpjax.studies.base import Study
 
 
@@ -128,6 +128,8 @@ def _add_sweep(commands: Any) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> int:
+    from stdpjax import sweeps  # zarr takes half a second to import, which the other commands do without
+
     study = studies.find(options.study)
     sweeps.sweep(
         study.name,

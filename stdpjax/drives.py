@@ -56,7 +56,7 @@ def smooth_noise(
     n_steps, width = _check_length_and_width(n_steps, width)
     if support is not None:
         return _smooth_noise(key, n_steps, width, _checks.count("support", support))
-    if isinstance(width, jax.core.Tracer):
+    if not _checks.is_concrete(width):
         raise ValueError(
             "support: expected the number of bins that the filter reaches, as the width is traced, got None"
         )

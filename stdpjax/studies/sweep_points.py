@@ -64,8 +64,8 @@ def _sampled_counts(
     largest = (2**31 - 1) // (config.n_sequences * config.n_steps)
     if config.n_trials > largest:
         raise ValueError(
-            f"n_trials: expected at most {largest} for {config.n_sequences} sequences of {config.n_steps} bins, so that "
-            f"a sweep's counts fit into 32 bits, got {config.n_trials}; more seeds do the same"
+            f"n_trials: expected at most {largest} for {config.n_sequences} sequences of {config.n_steps} bins, so "
+            f"that a sweep's counts fit into 32 bits, got {config.n_trials}; more seeds do the same"
         )
     return sample_lag_counts(
         named_key(key, "spikes"),

@@ -4,14 +4,13 @@ Only the main process touches files; the others follow its lead.
 """
 
 import contextlib
-import json
 import math
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -19,28 +18,16 @@ import xarray as xr
 from jax.experimental import multihost_utils
 from tqdm import tqdm
 
-from stdpjax import _checks, parallel
+from stdpjax import parallel
 from stdpjax.random import key, named_key
 from stdpjax.studies.base import Study
-from stdpjax.studies.record import config_json, make_config, provenance
 from stdpjax.studies.registry import find
 from stdpjax.sweeps import store
-from stdpjax.sweeps.grid import Grid, Group, make_groups, point_of, read_grid
-from stdpjax.sweeps.memory import Program, make_program, parse_memory, points_at_once
+from stdpjax.sweeps.grid import Group, point_of
+from stdpjax.sweeps.memory import Program
+from stdpjax.sweeps.plan import Plan, count_points, count_seeds, make_chunks, make_plan
 
 T = TypeVar("T")
-# A store is not continued by a version that may give other numbers.
-_VERSIONS = ("stdpjax", "jax", "backend", "x64", "matmul_precision")
-
-
-class _Plan(NamedTuple):
-    study: Study
-    seeds: np.ndarray
-    groups: Sequence[Group]
-    programs: Sequence[Program]
-    layout: store.Layout
-    description: Mapping[str, Any]
-    budget: int
 
 
 def sweep(
@@ -102,7 +89,7 @@ def sweep(
     if str(out) == "":
         raise ValueError("out: expected the name of a folder, got ''")
     out = Path(out)
-    plan = _make_plan(find(study), grid, seeds, seed, memory, smoke, overrides)
+    plan = make_plan(find(study), grid, seeds, seed, memory, smoke, overrides)
     manifest, todo = _on_main(lambda: _open(out, plan, say)) or ({}, [])
     todo = _blocks_of_all(plan, todo)
     n_points = math.prod(plan.layout.shape(next(iter(plan.layout.dims)))[: plan.layout.n_grid + 1])
@@ -110,14 +97,14 @@ def sweep(
         if parallel.is_main_process():
             say(f"{study}: complete, {n_points} points in {out}")
         return store.open_store(out)
-    n_done = n_points - _n_points(plan.layout, todo)
+    n_done = n_points - count_points(plan.layout, todo)
     with _bar(study, n_done, n_points, show_progress) as advance, _deferred_interrupt() as is_interrupted:
         for group, program in zip(plan.groups, plan.programs, strict=True):
-            chunks = _chunks(plan, group, program, todo)
-            length = max((_n_points(plan.layout, chunk) for chunk in chunks), default=0)
+            chunks = make_chunks(plan, group, program, todo)
+            length = max((count_points(plan.layout, chunk) for chunk in chunks), default=0)
             for chunk in chunks:
                 results = _compute(plan, group, program, chunk, length)
-                n_done += _n_points(plan.layout, chunk)
+                n_done += count_points(plan.layout, chunk)
                 _on_main(lambda r=results, n=n_done: _keep(out, plan, manifest, r, n, n_points, is_interrupted()))
                 advance(n_done)
     if parallel.is_main_process():
@@ -125,70 +112,7 @@ def sweep(
     return store.open_store(out)
 
 
-def _make_plan(
-    study: Study,
-    grid: Mapping[str, Any],
-    seeds: int,
-    seed: int,
-    memory: int | str,
-    smoke: bool,
-    overrides: Mapping[str, Any],
-) -> _Plan:
-    point = point_of(study)
-    values = read_grid(study, grid)
-    n_seeds, seed = _checks.count("seeds", seeds), _checks.count("seed", seed, minimum=0)
-    budget = parse_memory(memory)
-    groups = make_groups(study, values, smoke, overrides)
-    programs = [make_program(point, group.config) for group in groups]
-    all_seeds = seed + np.arange(n_seeds, dtype=np.int64)
-    settings = config_json(make_config(study, smoke, dict(overrides)))
-    description = {
-        "study": study.name,
-        **{f"grid.{name}": list(entries) for name, entries in values.items()},
-        "parameters": list(values),
-        "seed": seed,
-        "seeds": n_seeds,
-        **{name: value for name, value in settings.items() if name not in values},
-        **{name: provenance()[name] for name in _VERSIONS},
-    }
-    coords = _coords(study, values, all_seeds, groups)
-    attributes = {
-        "title": f"Sweep of {study.name}: {study.title}",
-        "source": study.source,
-        "study": study.name,
-        "configuration": json.dumps({name: v for name, v in settings.items() if name not in values}),
-        "grid": json.dumps({name: list(entries) for name, entries in values.items()}),
-        "provenance": json.dumps(provenance()),
-    }
-    layout = store.Layout(
-        template=xr.Dataset(coords=coords, attrs=attributes),
-        dims={name: (*values, "seed", *variable.dims) for name, variable in point.variables.items()},
-        dtypes={name: np.dtype(programs[0].results[name].dtype) for name in point.variables},
-        attributes={name: variable.attributes for name, variable in point.variables.items()},
-        n_grid=len(values),
-    )
-    plan = _Plan(study, all_seeds, groups, programs, layout, description, budget)
-    for program in programs:
-        _points_at_once(plan, program)
-    return plan
-
-
-def _coords(study: Study, grid: Grid, seeds: np.ndarray, groups: Sequence[Group]) -> dict[str, Any]:
-    point = point_of(study)
-    coords: dict[str, Any] = {}
-    for name, values in grid.items():
-        array = np.array(values, dtype=object if isinstance(values[0], str) else None)
-        coords[name] = (name, array, {"units": point.units[name]} if name in point.units else {})
-    coords["seed"] = ("seed", seeds)
-    of_groups = [point.coords(group.config) for group in groups]
-    for name in of_groups[0]:
-        # Increasing whole numbers: the union of all groups' is what the longest has.
-        union = np.unique(np.concatenate([here[name] for here in of_groups]))
-        coords[name] = (name, union, {"units": point.units[name]} if name in point.units else {})
-    return coords
-
-
-def _open(out: Path, plan: _Plan, say: Callable[[str], None]) -> tuple[dict[str, Any], list[int]]:
+def _open(out: Path, plan: Plan, say: Callable[[str], None]) -> tuple[dict[str, Any], list[int]]:
     """Return the manifest and the blocks still to compute; make the store if there is none."""
     n_blocks = math.prod(plan.layout.shape_of_blocks)
     try:
@@ -209,39 +133,15 @@ def _open(out: Path, plan: _Plan, say: Callable[[str], None]) -> tuple[dict[str,
     return manifest, [block for block in range(n_blocks) if block not in intact]
 
 
-def _chunks(plan: _Plan, group: Group, program: Program, todo: Sequence[int]) -> list[list[int]]:
-    """Blocks of a group that are still to do, in chunks of about one size that memory allows."""
-    per_cell = plan.layout.shape_of_blocks[-1]
-    own = set(group.cells.tolist())
-    blocks = [block for block in todo if block // per_cell in own]
-    most = _points_at_once(plan, program)
-    n_points = _n_points(plan.layout, blocks)
-    even = min(most, -(-n_points // max(1, -(-n_points // most))) + store.SEEDS_PER_BLOCK - 1)
-    chunks: list[list[int]] = []
-    for block in blocks:
-        if not chunks or _n_points(plan.layout, [*chunks[-1], block]) > even:
-            chunks.append([])
-        chunks[-1].append(block)
-    return chunks
-
-
-def _points_at_once(plan: _Plan, program: Program) -> int:
-    layout = plan.layout
-    per_point = sum(
-        math.prod(layout.shape(name)[layout.n_grid + 1 :]) * dtype.itemsize for name, dtype in layout.dtypes.items()
-    )
-    return points_at_once(program, per_point, plan.budget, min(store.SEEDS_PER_BLOCK, len(plan.seeds)))
-
-
 def _compute(
-    plan: _Plan, group: Group, program: Program, chunk: Sequence[int], length: int
+    plan: Plan, group: Group, program: Program, chunk: Sequence[int], length: int
 ) -> dict[int, dict[str, np.ndarray]]:
     """Compute the points of some blocks; return the arrays of each block as they are stored.
 
     They are filled up to `length` points, by repeating the last, so that a shorter chunk needs no compilation.
     """
     layout, per_cell = plan.layout, plan.layout.shape_of_blocks[-1]
-    sizes = [_n_seeds(layout, block) for block in chunk]
+    sizes = [count_seeds(layout, block) for block in chunk]
     places = np.searchsorted(group.cells, [block // per_cell for block in chunk])
     fill = (0, length - sum(sizes))
     cells = np.pad(np.repeat(places, sizes), fill, mode="edge")
@@ -275,7 +175,7 @@ def _laid_out(layout: store.Layout, name: str, values: np.ndarray, coords: Mappi
 
 def _keep(
     out: Path,
-    plan: _Plan,
+    plan: Plan,
     manifest: dict[str, Any],
     results: Mapping[int, Mapping[str, np.ndarray]],
     n_done: int,
@@ -283,7 +183,7 @@ def _keep(
     is_interrupted: bool,
 ) -> None:
     """Write a chunk's blocks, then say so in the manifest."""
-    n_before = n_done - _n_points(plan.layout, list(results))
+    n_before = n_done - count_points(plan.layout, list(results))
     try:
         store.write_blocks(out, plan.layout, results)
         new = {str(block): store.checksum(arrays) for block, arrays in results.items()}
@@ -296,15 +196,6 @@ def _keep(
     manifest["checksums"].update(new)
     if is_interrupted and n_done < n_points:
         raise KeyboardInterrupt(f"{n_done} of {n_points} points are in {out}; the same command goes on")
-
-
-def _n_points(layout: store.Layout, blocks: Sequence[int]) -> int:
-    return sum(_n_seeds(layout, block) for block in blocks)
-
-
-def _n_seeds(layout: store.Layout, block: int) -> int:
-    seeds = layout.region(block)[-1]
-    return seeds.stop - seeds.start
 
 
 def _on_main(step: Callable[[], T]) -> T | None:
@@ -324,7 +215,7 @@ def _on_main(step: Callable[[], T]) -> T | None:
     return result
 
 
-def _blocks_of_all(plan: _Plan, todo: Sequence[int]) -> list[int]:
+def _blocks_of_all(plan: Plan, todo: Sequence[int]) -> list[int]:
     """The blocks that the main process found missing, in every process."""
     if jax.process_count() == 1:
         return list(todo)
@@ -362,7 +253,11 @@ def _bar(name: str, n_done: int, n_points: int, show: bool) -> Iterator[Callable
         yield lambda n: None
         return
     with tqdm(total=n_points, initial=n_done, desc=name, unit="point", leave=False) as bar:
-        yield lambda n: bar.update(n - bar.n) and None
+
+        def advance(n: int) -> None:
+            bar.update(n - bar.n)
+
+        yield advance
 
 
 __all__ = ["sweep"]
