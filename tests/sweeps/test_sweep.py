@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -20,11 +19,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stdpjax import cli, parallel, studies, sweeps
+from stdpjax import cli, parallel, stats, studies, sweeps
 from stdpjax.random import key, named_key
 from stdpjax.spikes import counting
 from stdpjax.studies import sweep_points
 from stdpjax.sweeps import run, store
+from stdpjax.sweeps.grid import point_of
 from stdpjax.sweeps.memory import make_program
 
 STUDY = studies.find("stdp_window")
@@ -63,12 +63,12 @@ def test_the_store_holds_what_a_loop_over_points_computes(finished):
     study = studies.find("stdp_window")
     data = xr.open_zarr(finished).load()
     assert dict(data.sizes) == {"window": 2, "max_probability": 3, "seed": 2, "lag": 9}
-    assert set(data.data_vars) == set(study.point.variables)
+    assert set(data.data_vars) == set(point_of(study).variables)
     window = 3  # the shorter one, which is padded
     config = dataclasses.replace(study.smoke, **SMALL, window=window, width=16.0)
-    function = jax.jit(lambda key, values: study.point.function(key, values, config))
+    function = jax.jit(lambda key, values: point_of(study).function(key, values, config))
     for q, seed in itertools.product(GRID["max_probability"], (0, 1)):
-        values = {name: jnp.asarray(getattr(study.smoke, name), float) for name in study.point.traced}
+        values = {name: jnp.asarray(getattr(study.smoke, name), float) for name in point_of(study).traced}
         values["max_probability"] = jnp.asarray(q, float)
         right = function(named_key(key(seed), study.name), values)
         cell = data.sel(window=window, max_probability=q, seed=seed)
@@ -85,13 +85,11 @@ def test_the_store_holds_what_a_loop_over_points_computes(finished):
 def test_correlations_are_those_of_double_precision(key):
     study = studies.find("rule_agreement")
     config = dataclasses.replace(study.smoke, n_sequences=200, width=16.0)
-    values = {name: jnp.asarray(getattr(study.smoke, name), float) for name in study.point.traced}
-    ours = jax.jit(lambda k: study.point.function(k, values, config))(key)
+    values = {name: jnp.asarray(getattr(study.smoke, name), float) for name in point_of(study).traced}
+    ours = jax.jit(lambda k: point_of(study).function(k, values, config))(key)
     made = sweep_points.make_sequences(named_key(key, "sequences"), config, values)
     eq1 = np.asarray(made.slope, np.float64) * np.asarray(made.pre_rate, np.float64)
     kernel = np.asarray(sweep_points.kernel_of(config), np.float64)
-    from stdpjax import stats
-
     bins = stats.quantile_bins(eq1, config.n_bins)
     sizes = np.bincount(bins.ravel())
     sampled = counting.sample_lag_counts(
@@ -119,7 +117,7 @@ def test_chunks_and_memory_do_not_change_a_bit(study, tmp_path, monkeypatch):
         monkeypatch.setattr("stdpjax.sweeps.plan.points_at_once", lambda *_, most=most: most)
         stores.append(contents_of(sweep(tmp_path / str(most), grid, study, **{"seeds": 1, **settings})))
         assert contents(tmp_path / str(most)) == contents(tmp_path / "1")
-    assert len(stores[0]) == len(studies.find(study).point.variables)
+    assert len(stores[0]) == len(point_of(studies.find(study)).variables)
 
 
 def contents_of(data: xr.Dataset) -> dict[str, bytes]:
@@ -160,16 +158,18 @@ def test_other_values_seeds_and_chunks_compile_nothing(finished, tmp_path, monke
     grid = {"window": (4, 3), "max_probability": (0.3, 0.7, 0.9)}
     sweep(tmp_path / "store", grid, seed=5, tau=3.0, width=7.0)
     assert traces == []
-    make_program(STUDY.point, dataclasses.replace(STUDY.smoke, n_steps=25))
+    make_program(point_of(STUDY), dataclasses.replace(STUDY.smoke, n_steps=25))
     assert traces == [1]  # power: another length is another program
 
 
 def test_the_estimate_of_memory_covers_what_xla_uses():
     study = studies.find("stdp_window")
-    program = make_program(study.point, dataclasses.replace(study.smoke, width=16.0))
-    values = {name: jax.ShapeDtypeStruct((), float) for name in study.point.traced}
+    program = make_program(point_of(study), dataclasses.replace(study.smoke, width=16.0))
+    values = {name: jax.ShapeDtypeStruct((), float) for name in point_of(study).traced}
     compiled = jax.jit(program.function).lower(jax.ShapeDtypeStruct((2,), jnp.uint32), values).compile()
-    used = compiled.memory_analysis().temp_size_in_bytes
+    analysis = compiled.memory_analysis()
+    assert analysis is not None
+    used = analysis.temp_size_in_bytes
     assert used < program.working_bytes < 6 * used
 
 
@@ -376,9 +376,8 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(finished, tmp_path, mon
         context.setattr(store, "write_blocks", full)
         code, printed, err = call(capsys, *COMMAND, "--out", str(out))
     assert (code, printed) == (2, "")
-    assert err == (
-        f"stdpjax: error: [Errno 28] No space left on device; 4 of 12 points are in {out}, and the same command goes on\n"
-    )
+    left = f"4 of 12 points are in {out}, and the same command goes on"
+    assert err == f"stdpjax: error: [Errno 28] No space left on device; {left}\n"
     code, printed, err = call(capsys, *COMMAND, "--out", str(out))
     assert (code, err) == (0, "")
     assert printed.startswith("stdp_window: going on after 2 of 6 blocks\n")
@@ -406,9 +405,9 @@ def test_an_interrupt_waits_for_the_chunk_and_says_how_to_go_on(finished, tmp_pa
 
 # As the console script does, without needing the package to be installed.
 PROGRAM = [sys.executable, "-c", "import sys; from stdpjax.cli import main; sys.exit(main())"]
-# Forty chunks of sixteen points.
+# Twenty chunks of sixteen points.
 SLOW = ["sweep", "stdp_window", "--smoke", "--n-sequences", "6", "--n-steps", "24", "--n-trials", "4000", "--window",
-        "3", "--grid", "tau=1:40:40", "--seeds", "16"]  # fmt: skip
+        "3", "--grid", "tau=1:20:20", "--seeds", "16"]  # fmt: skip
 
 
 def blocks_in(out: Path) -> int:
@@ -430,21 +429,29 @@ def test_a_real_kill_of_a_real_process_is_survived(tmp_path, capsys):
     finally:
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    assert 1 <= blocks_in(out) < 40
+    assert 1 <= blocks_in(out) < 20
     assert call(capsys, *SLOW, "--out", str(out))[0] == 0
     assert call(capsys, *SLOW, "--out", str(whole))[0] == 0
     assert contents(out) == contents(whole)
 
 
 @pytest.mark.slow
-def test_a_file_that_cannot_grow_is_one_line(tmp_path):
-    """A real failure to write, as on a full disk: no file may exceed 3000 bytes, which the manifest comes to."""
-    process = subprocess.Popen(
-        [*PROGRAM, *SLOW, "--out", str(tmp_path / "store")],
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY)),
+def test_a_file_that_cannot_grow_is_one_line_and_leaves_nothing(tmp_path):
+    """A real failure to write, as on a full disk: no file may exceed 4 KiB, and the metadata does."""
+    limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", *PROGRAM, *SLOW, "--out", str(tmp_path / "store")]
+    process = subprocess.run(limited, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert (process.returncode, process.stderr.count("\n")) == (2, 1)
+    assert "File too large" in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_devices", [2, 3, 8])
+def test_the_number_of_devices_changes_nothing_but_its_own_record(finished, tmp_path, n_devices):
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices}"}
+    subprocess.run([*PROGRAM, *COMMAND, "--out", str(tmp_path / "store")], env=environment, check=True, timeout=120)
+    one, several = (
+        {name: content for name, content in contents(folder).items() if name != "zarr.json"}  # n_devices stands there
+        for folder in (finished, tmp_path / "store")
     )
-    _, err = process.communicate(timeout=120)
-    assert (process.returncode, err.count("\n")) == (2, 1)
-    assert "of 640 points are in" in err or "File too large" in err
+    assert one == several
