@@ -10,7 +10,7 @@ __version__ = version("stdpjax")
 __all__ = ["drives", "parallel", "random", "rates", "rules", "spikes"]
 
 # These bring in matplotlib and xarray, which the numerical core does without; they load on first use.
-_LAZY = ("plotting", "report", "stats", "studies")
+_LAZY = ("plotting", "report", "stats", "studies", "sweeps")
 
 
 def __getattr__(name: str) -> ModuleType:

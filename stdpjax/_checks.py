@@ -5,6 +5,7 @@ shape can be checked.
 """
 
 from collections.abc import Collection
+from typing import TypeVar
 
 import jax
 import jax.core
@@ -14,15 +15,18 @@ import numpy as np
 import numpy.typing
 from jaxtyping import Array
 
+Number = TypeVar("Number", bound=float | Array)
+
 ArrayLike = jax.typing.ArrayLike | numpy.typing.ArrayLike
 
 
-def _is_concrete(value: object) -> bool:
+def is_concrete(value: object) -> bool:
+    """Whether a value is known, rather than being traced."""
     return not isinstance(value, jax.core.Tracer)
 
 
 def _as_float_array(name: str, value: ArrayLike) -> Array:
-    if not _is_concrete(value):
+    if not is_concrete(value):
         return jnp.asarray(value)
     try:
         array = np.asarray(value) if not isinstance(value, jax.Array) else value
@@ -38,7 +42,7 @@ def _as_float_array(name: str, value: ArrayLike) -> Array:
 def finite(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array, refusing NaN and infinity."""
     array = _as_float_array(name, value)
-    if _is_concrete(array):
+    if is_concrete(array):
         # A known array may be checked while something else is being traced.
         with jax.ensure_compile_time_eval():
             n_bad = int(jnp.sum(~jnp.isfinite(array)))
@@ -50,7 +54,7 @@ def finite(name: str, value: ArrayLike) -> Array:
 def probability(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array of spike probabilities per bin, refusing anything outside [0, 1]."""
     array = finite(name, value)
-    if not _is_concrete(array) or array.size == 0:
+    if not is_concrete(array) or array.size == 0:
         return array
     with jax.ensure_compile_time_eval():
         low, high = float(jnp.min(array)), float(jnp.max(array))
@@ -60,7 +64,7 @@ def probability(name: str, value: ArrayLike) -> Array:
 
 def one_probability(name: str, value: float, *, below_one: bool = False) -> float:
     """Return one spike probability per bin, refusing anything outside (0, 1], or (0, 1) if `below_one`."""
-    if _is_concrete(number(name, value)):
+    if is_concrete(number(name, value)):
         # In plain numbers: settings are checked on import, when JAX must not have started its devices yet.
         _refuse_outside_unit(name, float(value), float(value))
     return number(name, value, above=0, below=1 if below_one else None)
@@ -80,7 +84,7 @@ def spikes(name: str, value: ArrayLike) -> Array:
     array = value if isinstance(value, jax.Array) else np.asarray(value)
     if array.dtype == bool:
         return jnp.asarray(array)
-    if _is_concrete(array) and not bool(np.all((np.asarray(array) == 0) | (np.asarray(array) == 1))):
+    if is_concrete(array) and not bool(np.all((np.asarray(array) == 0) | (np.asarray(array) == 1))):
         raise ValueError(
             f"{name}: expected spike indicators (bool, or 0 and 1), got other values of dtype {array.dtype}"
         )
@@ -104,15 +108,15 @@ def count(name: str, value: int, minimum: int = 1) -> int:
 
 def number(
     name: str,
-    value: float,
+    value: Number,
     *,
     above: float | None = None,
     at_least: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
-) -> float:
+) -> Number:
     """Return `value`, refusing a concrete number outside the stated open or closed bounds."""
-    if not _is_concrete(value):
+    if not is_concrete(value):
         return value
     wanted = [
         f"{words} {bound:g}"

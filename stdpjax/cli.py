@@ -1,4 +1,4 @@
-"""The command line: `stdpjax reproduce`, `stdpjax run STUDY`, `stdpjax list`.
+"""The command line: `stdpjax reproduce`, `stdpjax run STUDY`, `stdpjax sweep STUDY`, `stdpjax list`.
 
 Bad input gets one line on standard error and exit code 2; an interrupt exit code 130.
 """
@@ -35,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except parallel.MainProcessError:  # which says what is wrong
         return 2
-    except KeyboardInterrupt:
-        print("\nstdpjax: interrupted; the same command goes on with the studies not yet done", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        how = str(interrupt) or "the same command goes on with what is not yet done"
+        print(f"\nstdpjax: interrupted; {how}", file=sys.stderr)
         return 130
 
 
@@ -48,6 +49,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
         return 0
     _connect(options)
+    if options.command == "sweep":
+        return _sweep(options)
     if options.command == "run":
         study = studies.find(options.study)
         overrides = {study.name: _settings(study, options)}
@@ -80,10 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
     common.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
     common.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
-    processes = common.add_argument_group("several processes", "each is started with the same command and its own id")
-    processes.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 is reached")
-    processes.add_argument("--num-processes", type=int, metavar="N", help="number of processes")
-    processes.add_argument("--process-id", type=int, metavar="K", help="number of this one, 0 to N - 1")
+    _add_processes(common)
     reproduce = commands.add_parser("reproduce", parents=[common], help="run all studies and write the report")
     reproduce.add_argument(
         "--set",
@@ -96,18 +96,17 @@ def _parser() -> argparse.ArgumentParser:
     by_name = run.add_subparsers(dest="study", required=True, metavar="STUDY", parser_class=_OneLineParser)
     for study in studies.STUDIES:
         one = by_name.add_parser(study.name, parents=[common], help=study.title, description=study.caption)
-        group = one.add_argument_group("settings", "the default is used for those that are not given")
-        for field in dataclasses.fields(study.config):
-            default = getattr(study.config, field.name)
-            placeholder = field.metadata.get("placeholder", "A,B,..." if isinstance(default, tuple) else "VALUE")
-            group.add_argument(
-                f"--{field.name.replace('_', '-')}",
-                dest=f"setting.{field.name}",
-                metavar=placeholder,
-                help=f"default: {_as_text(default)}",
-            )
+        _add_settings(one, study)
+    _add_sweep(commands)
     commands.add_parser("list", help="list the studies")
     return parser
+
+
+def _add_processes(parser: argparse.ArgumentParser) -> None:
+    processes = parser.add_argument_group("several processes", "each is started with the same command and its own id")
+    processes.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 is reached")
+    processes.add_argument("--num-processes", type=int, metavar="N", help="number of processes")
+    processes.add_argument("--process-id", type=int, metavar="K", help="number of this one, 0 to N - 1")
 
 
 def _connect(options: argparse.Namespace) -> None:
@@ -119,6 +118,57 @@ def _connect(options: argparse.Namespace) -> None:
         # Not within quotes, where a host may have such a name.
         text = re.sub(rf"(?<!')\b({'|'.join(names)})\b", lambda found: names[found[0]], str(error))
         raise ValueError(text) from error
+
+
+def _add_settings(parser: argparse.ArgumentParser, study: Study) -> None:
+    group = parser.add_argument_group("settings", "the default is used for those that are not given")
+    for field in dataclasses.fields(study.config):
+        default = getattr(study.config, field.name)
+        placeholder = field.metadata.get("placeholder", "A,B,..." if isinstance(default, tuple) else "VALUE")
+        group.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            dest=f"setting.{field.name}",
+            metavar=placeholder,
+            help=f"default: {_as_text(default)}",
+        )
+
+
+def _add_sweep(commands: Any) -> None:
+    sweep = commands.add_parser("sweep", help="run one study over a grid of settings and seeds")
+    by_name = sweep.add_subparsers(dest="study", required=True, metavar="STUDY", parser_class=_OneLineParser)
+    for study in studies.STUDIES:
+        one = by_name.add_parser(study.name, help=study.title, description=f"Sweep: {study.title}.")
+        one.add_argument(
+            "--grid",
+            action="append",
+            default=[],
+            metavar="NAME=A,B,...|LO:HI:N[:log]",
+            help="values of a setting, or a range with both ends, evenly spaced or by even ratios; may be repeated",
+        )
+        one.add_argument("--seeds", type=int, default=1, help="how many seeds (default: 1)")
+        one.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
+        one.add_argument("--out", required=True, metavar="FOLDER", help="folder of the zarr store")
+        one.add_argument("--memory", default="1GiB", metavar="SIZE", help="memory to use (default: 1GiB)")
+        one.add_argument("--smoke", action="store_true", help="small configuration, seconds instead of minutes")
+        _add_processes(one)
+        _add_settings(one, study)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from stdpjax import sweeps  # zarr takes half a second to import, which the other commands do without
+
+    study = studies.find(options.study)
+    sweeps.sweep(
+        study.name,
+        sweeps.parse_grid(study, options.grid),
+        seeds=options.seeds,
+        seed=options.seed,
+        out=options.out,
+        memory=options.memory,
+        smoke=options.smoke,
+        **_settings(study, options),
+    )
+    return 0
 
 
 def _settings(study: Study, options: argparse.Namespace) -> dict[str, Any]:

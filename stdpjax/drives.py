@@ -20,19 +20,31 @@ from stdpjax import _checks
 _FILTER_STDS = 4
 
 
-def smooth_noise(key: Key[Array, ""], n_steps: int, width: float = 10.0) -> Float[Array, "time"]:
+# A time scale: a number, or a traced one under `jit` and `vmap`.
+Width = float | Float[Array, ""]
+
+
+def smooth_noise(
+    key: Key[Array, ""], n_steps: int, width: Width = 10.0, *, support: int | None = None
+) -> Float[Array, "time"]:
     """Return white noise filtered with a Gaussian: a differentiable process with one time scale.
 
     Args:
         key: a scalar key.
         n_steps: length, at least 1 bin.
         width: standard deviation of the filter in bins, above 0. The autocorrelation is exp(-lag^2 / (4 width^2)).
+        support: bins that the filter reaches to either side, at least 1; by default four widths. The number of bins
+            is part of the compiled program, so a traced width needs it given: four times the largest width, or more.
+            With it the noise is laid out from the first bin of the record, so that a wider support leaves the drive
+            as it is, up to rounding; without it the same key gives another drive of the same law. A support
+            of less than four widths cuts the filter off.
 
     Returns:
         The drive, shape `[time]`, mean 0 and variance 1.
 
     Raises:
-        ValueError: the length is below 1 or the width is not above 0.
+        ValueError: the length or the support is below 1, the width is not above 0, or it is traced and the support
+            is not given.
 
     Example:
         >>> import jax, stdpjax
@@ -42,6 +54,12 @@ def smooth_noise(key: Key[Array, ""], n_steps: int, width: float = 10.0) -> Floa
         (500, 160)
     """
     n_steps, width = _check_length_and_width(n_steps, width)
+    if support is not None:
+        return _smooth_noise(key, n_steps, width, _checks.count("support", support))
+    if not _checks.is_concrete(width):
+        raise ValueError(
+            "support: expected the number of bins that the filter reaches, as the width is traced, got None"
+        )
     half_length = math.ceil(_FILTER_STDS * width)
     offsets = np.arange(-half_length, half_length + 1)
     weights = np.exp(-(offsets**2) / (2 * width**2))
@@ -50,7 +68,19 @@ def smooth_noise(key: Key[Array, ""], n_steps: int, width: float = 10.0) -> Floa
     return jnp.convolve(noise, weights, mode="valid")
 
 
-def ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: float = 20.0) -> Float[Array, "time"]:
+def _smooth_noise(key: Key[Array, ""], n_steps: int, width: Width, support: int) -> Float[Array, "time"]:
+    before_key, key = jax.random.split(key)
+    # Bins from the first of the record on, and those before it, counted backwards: neither depends on the support.
+    onward = jax.random.normal(key, (n_steps + support,), dtype=float)
+    before = jax.random.normal(before_key, (support,), dtype=float)
+    offsets = jnp.arange(-support, support + 1, dtype=float)
+    weights = jnp.exp(-(offsets**2) / (2 * width**2))
+    weights = jnp.where(jnp.abs(offsets) <= jnp.ceil(_FILTER_STDS * width), weights, 0.0)
+    weights = weights / jnp.sqrt(jnp.sum(weights**2))
+    return jnp.convolve(jnp.concatenate([before[::-1], onward]), weights, mode="valid", precision="highest")
+
+
+def ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: Width = 20.0) -> Float[Array, "time"]:
     """Return a discrete Ornstein-Uhlenbeck process: rough, its slope is white noise in the limit of small bins.
 
     Args:
@@ -70,8 +100,9 @@ def ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: float = 20.0) -
         (160,)
     """
     n_steps, width = _check_length_and_width(n_steps, width)
-    decay = math.exp(-1 / width)
-    kick = math.sqrt(1 - decay**2)
+    exp, sqrt = _functions_for(width)
+    decay = exp(-1 / width)
+    kick = sqrt(1 - decay**2)
     noise = jax.random.normal(key, (n_steps,), dtype=float)
 
     def step(value: Float[Array, ""], draw: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -82,7 +113,7 @@ def ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: float = 20.0) -
     return path
 
 
-def leaky_ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: float = 20.0) -> Float[Array, "time"]:
+def leaky_ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: Width = 20.0) -> Float[Array, "time"]:
     """Return an Ornstein-Uhlenbeck input after a leaky integrator of the same time constant.
 
     Args:
@@ -102,22 +133,23 @@ def leaky_ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: float = 2
         (160,)
     """
     n_steps, width = _check_length_and_width(n_steps, width, narrowest=1.0)
-    decay, keep = math.exp(-1 / width), 1 - 1 / width
+    exp, sqrt = _functions_for(width)
+    decay, keep = exp(-1 / width), 1 - 1 / width
     variance = (1 - keep) ** 2 * (1 + decay * keep) / ((1 - keep**2) * (1 - decay * keep))
     covariance = (1 - keep) * decay / (1 - decay * keep)
     input_key, start_key = jax.random.split(key)
     source = ornstein_uhlenbeck(input_key, n_steps, width)
     # Joint stationary law of input and integrator, so that no warm-up is needed.
-    start = covariance * source[0] + math.sqrt(variance - covariance**2) * jax.random.normal(start_key, dtype=float)
+    start = covariance * source[0] + sqrt(variance - covariance**2) * jax.random.normal(start_key, dtype=float)
 
     def step(value: Float[Array, ""], current: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         return keep * value + (1 - keep) * current, value
 
     _, path = jax.lax.scan(step, start, source)
-    return path / math.sqrt(variance)
+    return path / sqrt(variance)
 
 
-def sinusoids(key: Key[Array, ""], n_steps: int, width: float = 20.0) -> Float[Array, "time"]:
+def sinusoids(key: Key[Array, ""], n_steps: int, width: Width = 20.0) -> Float[Array, "time"]:
     """Return a sum of six sinusoids with random phases and periods between 2 and 10 widths.
 
     Args:
@@ -216,7 +248,7 @@ def bounded_voltage(drive: Float[Array, "..."], threshold: float = -0.5, margin:
 
 
 # A random drive of one sequence: key, number of bins, time scale.
-RandomDrive = Callable[[Key[Array, ""], int, float], Float[Array, "time"]]
+RandomDrive = Callable[[Key[Array, ""], int, Width], Float[Array, "time"]]
 
 DRIVES: Mapping[str, RandomDrive] = MappingProxyType(
     {
@@ -228,5 +260,10 @@ DRIVES: Mapping[str, RandomDrive] = MappingProxyType(
 )
 
 
-def _check_length_and_width(n_steps: int, width: float, narrowest: float = 0.0) -> tuple[int, float]:
+def _functions_for(width: Width) -> tuple[Callable, Callable]:
+    """Exponential and square root: in double precision for a plain number, traceable otherwise."""
+    return (jnp.exp, jnp.sqrt) if isinstance(width, jax.Array) else (math.exp, math.sqrt)
+
+
+def _check_length_and_width(n_steps: int, width: Width, narrowest: float = 0.0) -> tuple[int, Width]:
     return _checks.count("n_steps", n_steps), _checks.number("width", width, above=narrowest)

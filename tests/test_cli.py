@@ -208,7 +208,7 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(stdp, monkeypatch):
     monkeypatch.setattr(studies, "run_into", interrupted)
     outcome = stdp("reproduce")
     assert outcome.code == 130
-    assert "the same command goes on with the studies not yet done" in outcome.err
+    assert "the same command goes on with what is not yet done" in outcome.err
 
 
 def test_a_full_disk_is_one_line(stdp, monkeypatch):

@@ -94,3 +94,33 @@ def test_bounded_voltage_stays_in_the_active_region():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# A traced width, as in a sweep.
+
+
+@pytest.mark.parametrize("name", [name for name in drives.DRIVES if name != "smooth_noise"])
+def test_a_traced_width_gives_the_same_drive(name, key):
+    traced = jax.jit(lambda width: drives.DRIVES[name](key, N_STEPS, width))(jnp.asarray(7.0, float))
+    np.testing.assert_allclose(traced, drives.DRIVES[name](key, N_STEPS, 7.0), rtol=1e-3, atol=1e-4)
+
+
+def test_smooth_noise_needs_a_support_for_a_traced_width(key):
+    with pytest.raises(ValueError, match="support: expected the number of bins"):
+        jax.jit(lambda width: drives.smooth_noise(key, N_STEPS, width))(jnp.asarray(7.0, float))
+    with pytest.raises(ValueError, match="support: expected a whole number of at least 1, got 0"):
+        drives.smooth_noise(key, N_STEPS, 7.0, support=0)
+
+
+def test_smooth_noise_does_not_depend_on_a_wider_support(key):
+    draw = jax.jit(drives.smooth_noise, static_argnames=("n_steps", "support"))
+    narrow, wide = (draw(key, N_STEPS, jnp.asarray(7.0, float), support=support) for support in (28, 64))
+    np.testing.assert_allclose(narrow, wide, atol=1e-5)
+
+
+def test_smooth_noise_with_a_support_has_the_same_law():
+    lags = np.array([0, 1, 3, 8, 16, 32])
+    draw = jax.vmap(lambda k: drives.smooth_noise(k, N_STEPS, jnp.asarray(8.0, float), support=64))
+    paths = np.asarray(draw(member_keys(key(0), N_SEQUENCES)), dtype=np.float64)
+    assert z_of_products(paths, AUTOCORRELATION["smooth_noise"](lags, 8.0), lags).max() < 5
+    assert z_of_products(paths, AUTOCORRELATION["smooth_noise"](lags, 16.0), lags).max() > 8

@@ -11,7 +11,7 @@ from stdpjax import _checks
 Lags = Float[Array, "lag"]
 
 
-def lag_kernel(name: str, window: int = 20, **parameters: float) -> Float[Array, "2*{window}+1"]:
+def lag_kernel(name: str, window: int = 20, **parameters: float | Float[Array, ""]) -> Float[Array, "2*{window}+1"]:
     """Return the weight change for each lag from -window to +window; lag 0 gives no change.
 
     | name | change at lag d > 0 | at lag -d | parameters (default) |
@@ -58,7 +58,7 @@ def lag_kernel(name: str, window: int = 20, **parameters: float) -> Float[Array,
     return jnp.concatenate([depression[::-1], jnp.zeros(1, distance.dtype), potentiation])
 
 
-def _exponential(distance: Lags, tau: float) -> tuple[Lags, Lags]:
+def _exponential(distance: Lags, tau: float | Float[Array, ""]) -> tuple[Lags, Lags]:
     return _antisymmetric(jnp.exp(-distance / tau))
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 from matplotlib.figure import Figure
@@ -54,6 +55,36 @@ class Measurement(NamedTuple):
     note: str = ""
 
 
+class Variable(NamedTuple):
+    """A number or curve that a sweep keeps for each of its points."""
+
+    dims: tuple[str, ...]
+    attributes: Mapping[str, str]
+
+
+# Compared and hashed as an object: it is a key of the cache of compiled programs.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Point:
+    """What a sweep computes at one point of its grid, for one seed.
+
+    `function(key, values, config)` is pure and can be traced: `values` holds the settings named in `traced` as traced
+    numbers, and `config` all others. In `config` the traced settings are not those of the point: one named in
+    `ceilings` stands at a number no smaller than any that may come, the rest at the study's defaults.
+    """
+
+    function: Callable[[Key[Array, ""], Mapping[str, Array], Any], dict[str, Array]]
+    variables: Mapping[str, Variable]
+    traced: tuple[str, ...]
+    """Numbers that a sweep may vary without compiling again."""
+    structural: tuple[str, ...]
+    """Settings that a sweep may vary, which decide shapes or branches: one compilation for each combination."""
+    coords: Callable[[Any], Mapping[str, np.ndarray]]
+    """Coordinates of the variables' dims, for a configuration; increasing whole numbers."""
+    ceilings: tuple[str, ...] = ()
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Units of settings and of coordinates."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Study:
     """One question, one file: configuration, run, judgement, picture.
@@ -73,6 +104,8 @@ class Study:
     run: Callable[[Key[Array, ""], Any, Progress], xr.Dataset]
     judge: Callable[[xr.Dataset, Any], Mapping[str, Measurement]]
     plot: Callable[[xr.Dataset, Any], Figure]
+    point: Point | None = None
+    """What a sweep computes; None where a study does not lend itself to one."""
 
 
 class Result(NamedTuple):

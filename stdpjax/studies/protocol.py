@@ -5,7 +5,10 @@ The paper fixes the window (20), the number of sequences (500), their length (16
 """
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 import jax
@@ -23,6 +26,10 @@ from stdpjax.studies.base import Progress
 
 Edges = Literal["padded", "valid", "silent"]
 Voltage = Literal["bounded", "linear"]
+
+# Settings by name that are traced in place of the configuration's numbers.
+Values = Mapping[str, Float[Array, ""]]
+NO_VALUES: Values = MappingProxyType({})
 
 _THRESHOLD = -0.5
 _BLOCKS = 10
@@ -64,7 +71,7 @@ class ProtocolConfig:
         _checks.window(self.window, self.n_steps)
         _checks.one_probability("max_probability", self.max_probability)
         _checks.choice("drive", self.drive, DRIVES)
-        _checks.number("width", self.width, above=0)
+        _checks.number("width", self.width, above=1 if self.drive == "leaky_ornstein_uhlenbeck" else 0)
         _checks.choice("voltage", self.voltage, get_args(Voltage))
         _checks.number("voltage_scale", self.voltage_scale, above=0)
         _checks.choice("edges", self.edges, get_args(Edges))
@@ -102,17 +109,28 @@ class Sequences(NamedTuple):
     """Postsynaptic activity s_i."""
 
 
-def make_sequences(key: Key[Array, ""], config: ProtocolConfig) -> Sequences:
-    """Draw the rate sequences of a configuration; sequence `i` has its own key whatever their number."""
-    pre = _activities(named_key(key, "pre"), config)
-    post = _activities(named_key(key, "post"), config)
+def make_sequences(key: Key[Array, ""], config: ProtocolConfig, values: Values = NO_VALUES) -> Sequences:
+    """Draw the rate sequences of a configuration; sequence `i` has its own key whatever their number.
+
+    Args:
+        key: a scalar key.
+        config: the settings.
+        values: traced numbers that stand in for settings of the same name. With a traced width `config.width` is the
+            largest that may come, and the drives are others of the same law (see `stdpjax.drives.smooth_noise`).
+
+    Returns:
+        The sequences.
+    """
+    pre = _activities(named_key(key, "pre"), config, values)
+    post = _activities(named_key(key, "post"), config, values)
     rho = hard_sigmoid(_THRESHOLD).value
     pre_rate, post_rate = rho(pre), rho(post)
     edge = config.window if config.boundary == "valid" else 0
     counted = slice(edge, config.n_simulated - edge)
+    max_probability = values.get("max_probability", config.max_probability)
     return Sequences(
-        pre_probability=config.max_probability * pre_rate[:, 1:-1],
-        post_probability=config.max_probability * post_rate[:, 1:-1],
+        pre_probability=max_probability * pre_rate[:, 1:-1],
+        post_probability=max_probability * post_rate[:, 1:-1],
         pre_rate=pre_rate[:, 1:-1][:, counted],
         slope=state_slope(post)[:, counted],
         rate_slope=state_slope(post_rate)[:, counted],
@@ -120,12 +138,18 @@ def make_sequences(key: Key[Array, ""], config: ProtocolConfig) -> Sequences:
     )
 
 
-def _activities(key: Key[Array, ""], config: ProtocolConfig) -> Float[Array, "sequence simulated_plus_two"]:
-    # One bin more on either side, for the centred difference.
+def _activities(
+    key: Key[Array, ""], config: ProtocolConfig, values: Values
+) -> Float[Array, "sequence simulated_plus_two"]:
     keys = member_keys(key, config.n_sequences)
-    drives = _draw(keys, config.drive, config.n_simulated + 2, config.width)
+    n_steps = config.n_simulated + 2  # one bin more on either side, for the centred difference
+    if "width" in values:
+        options = {"support": math.ceil(4 * config.width)} if config.drive == "smooth_noise" else {}
+        drives = jax.vmap(lambda key: DRIVES[config.drive](key, n_steps, values["width"], **options))(keys)
+    else:
+        drives = _draw(keys, config.drive, n_steps, config.width)
     if config.voltage == "linear":
-        return config.voltage_scale * drives
+        return values.get("voltage_scale", config.voltage_scale) * drives
     return bounded_voltage(drives, _THRESHOLD)
 
 
@@ -176,9 +200,9 @@ def sampled_counts(
     return np.concatenate(counts)
 
 
-def kernel_of(config: ProtocolConfig) -> Float[Array, "lag"]:
-    """Return the lag kernel that a configuration names."""
-    parameters = {"tau": config.tau} if config.kernel == "exponential" else {}
+def kernel_of(config: ProtocolConfig, values: Values = NO_VALUES) -> Float[Array, "lag"]:
+    """Return the lag kernel that a configuration names; `values` as in `make_sequences`."""
+    parameters = {"tau": values.get("tau", config.tau)} if config.kernel == "exponential" else {}
     return lag_kernel(config.kernel, config.window, **parameters)
 
 
@@ -202,8 +226,10 @@ def mismatched(values: np.ndarray) -> np.ndarray:
 
 
 __all__ = [
+    "NO_VALUES",
     "ProtocolConfig",
     "Sequences",
+    "Values",
     "exact_counts",
     "kernel_of",
     "lags_of",

@@ -22,6 +22,7 @@ from stdpjax.studies.protocol import (
     part_of,
     sampled_counts,
 )
+from stdpjax.studies.sweep_points import RULE_AGREEMENT_POINT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,4 +324,5 @@ STUDY = Study(
     run=run,
     judge=judge,
     plot=plot,
+    point=RULE_AGREEMENT_POINT,
 )

@@ -25,6 +25,7 @@ from stdpjax.studies.protocol import (
     part_of,
     sampled_counts,
 )
+from stdpjax.studies.sweep_points import STDP_WINDOW_POINT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -395,4 +396,5 @@ STUDY = Study(
     run=run,
     judge=judge,
     plot=plot,
+    point=STDP_WINDOW_POINT,
 )

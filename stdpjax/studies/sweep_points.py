@@ -1,0 +1,168 @@
+"""What sweeps compute: statistics of one configuration and one seed, as functions that can be traced.
+
+They are the mean values of the studies of the same name, from the same protocol, without bootstrap and controls. One
+table of lag counts gives them all, so nothing is simulated twice.
+"""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int32, Key
+
+from stdpjax.random import named_key
+from stdpjax.rules import mean_update
+from stdpjax.spikes import sample_lag_counts
+from stdpjax.studies.base import Point, Variable
+from stdpjax.studies.protocol import ProtocolConfig, Sequences, Values, exact_counts, kernel_of, lags_of, make_sequences
+
+
+def stdp_window_point(key: Key[Array, ""], values: Values, config: ProtocolConfig) -> dict[str, Array]:
+    """Return the curves of Figure 1 by lag, sampled and exact."""
+    sequences = make_sequences(named_key(key, "sequences"), config, values)
+    sampled = _sampled_counts(key, sequences, config)
+    kernel = kernel_of(config, values)
+    results = {}
+    for suffix, table, n_trains in (
+        ("", sampled.astype(kernel.dtype), config.n_sequences * config.n_trials),
+        ("_exact", exact_counts(sequences, config), config.n_sequences),
+    ):
+        # One sequence first, then all: sums of few terms keep single precision.
+        change = jnp.sum(jnp.einsum("st,stl->sl", sequences.slope, table, precision="highest"), axis=0)
+        count = jnp.sum(jnp.sum(table, axis=1), axis=0)
+        results[f"eq1_mean{suffix}"] = change / jnp.where(count > 0, count, jnp.nan)
+        results[f"eq1_sum{suffix}"] = change / n_trains
+        results[f"nearest_neighbour_sum{suffix}"] = kernel * count / n_trains
+        results[f"lag_count{suffix}"] = count / n_trains
+    results["lag_count"] = jnp.sum(sampled, axis=(0, 1), dtype=jnp.int32)
+    return results
+
+
+def rule_agreement_point(key: Key[Array, ""], values: Values, config: ProtocolConfig) -> dict[str, Array]:
+    """Return the correlations of the two rules of Figure 2 (right), per bin and binned, sampled and exact."""
+    sequences = make_sequences(named_key(key, "sequences"), config, values)
+    kernel = kernel_of(config, values)
+    eq1 = sequences.slope * sequences.pre_rate
+    sampled = _sampled_counts(key, sequences, config)
+    n_bins: int = config.n_bins  # pyright: ignore[reportAttributeAccessIssue] -- a setting of this study alone
+    order = jnp.argsort(eq1.ravel(), stable=True)
+    binned_eq1 = _bin_means(eq1, order, n_bins)
+    results = {}
+    for suffix, table, n_trials in (
+        ("sampled", sampled.astype(kernel.dtype), float(config.n_trials)),
+        ("exact", exact_counts(sequences, config), 1.0),
+    ):
+        update = mean_update(table, kernel) / n_trials
+        results[f"per_bin_correlation_{suffix}"] = _correlation(update, eq1)
+        results[f"binned_correlation_{suffix}"] = _correlation(_bin_means(update, order, n_bins), binned_eq1)
+    return results
+
+
+def _sampled_counts(
+    key: Key[Array, ""], sequences: Sequences, config: ProtocolConfig
+) -> Int32[Array, "sequence time lag"]:
+    largest = (2**31 - 1) // (config.n_sequences * config.n_steps)
+    if config.n_trials > largest:
+        raise ValueError(
+            f"n_trials: expected at most {largest} for {config.n_sequences} sequences of {config.n_steps} bins, so "
+            f"that a sweep's counts fit into 32 bits, got {config.n_trials}; more seeds do the same"
+        )
+    return sample_lag_counts(
+        named_key(key, "spikes"),
+        sequences.pre_probability,
+        sequences.post_probability,
+        config.n_trials,
+        config.window,
+        config.coincidence,
+        boundary=config.boundary,
+    )
+
+
+def _bin_means(values: Float[Array, "sequence time"], order: Array, n_bins: int) -> Float[Array, "bin"]:
+    """Means over bins of equal count of `order`'s key, the bins of `stats.quantile_bins`.
+
+    A gather and a sum over one axis: a scatter would add in no fixed order on a GPU.
+    """
+    edges = -(-np.arange(n_bins + 1) * values.size // n_bins)
+    widest = int(np.max(np.diff(edges)))
+    starts, ends = jnp.asarray(edges[:-1], jnp.int32), jnp.asarray(edges[1:], jnp.int32)
+    places = starts[:, None] + jnp.arange(widest, dtype=jnp.int32)[None, :]
+    members = jnp.take(values.ravel(), order[jnp.minimum(places, values.size - 1)])
+    inside = places < ends[:, None]
+    return jnp.sum(jnp.where(inside, members, 0.0), axis=1) / (ends - starts).astype(values.dtype)
+
+
+def _correlation(x: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, ""]:
+    """Pearson's correlation; sums along the last axis first, which keeps single precision."""
+    x, y = _rows(x), _rows(y)
+    x, y = x - _mean(x), y - _mean(y)
+    return _mean(x * y) / jnp.sqrt(_mean(x * x) * _mean(y * y))
+
+
+def _rows(values: Float[Array, "*shape"]) -> Float[Array, "row column"]:
+    return values.reshape(-1, values.shape[-1])
+
+
+def _mean(values: Float[Array, "row column"]) -> Float[Array, ""]:
+    return jnp.mean(jnp.mean(values, axis=1), axis=0)
+
+
+def _lag_coords(config: ProtocolConfig) -> Mapping[str, np.ndarray]:
+    return {"lag": lags_of(config)}
+
+
+def _no_coords(config: ProtocolConfig) -> Mapping[str, np.ndarray]:
+    del config
+    return {}
+
+
+_TRACED = ("max_probability", "width", "voltage_scale", "tau")
+_STRUCTURAL = (
+    "window", "n_steps", "n_sequences", "n_trials", "drive", "voltage", "edges", "coincidence", "kernel",
+)  # fmt: skip
+_UNITS = {"max_probability": "1/bin", "width": "bins", "tau": "bins", "window": "bins", "n_steps": "bins"}
+
+
+def _by_lag(long_name: str, units: str) -> Variable:
+    return Variable(("lag",), {"long_name": long_name, "units": units})
+
+
+def _number(long_name: str) -> Variable:
+    return Variable((), {"long_name": long_name, "units": "1"})
+
+
+STDP_WINDOW_POINT = Point(
+    function=stdp_window_point,
+    variables={
+        "lag_count": _by_lag("presynaptic spikes with this lag, all sequences and trials", "1"),
+        "lag_count_exact": _by_lag("mean number of presynaptic spikes with this lag, per sequence and trial", "1"),
+        "eq1_mean": _by_lag("mean change of Eq 1", "1/bin"),
+        "eq1_mean_exact": _by_lag("mean change of Eq 1, exact", "1/bin"),
+        "eq1_sum": _by_lag("summed change of Eq 1, per sequence and trial", "1/bin"),
+        "eq1_sum_exact": _by_lag("summed change of Eq 1, per sequence and trial, exact", "1/bin"),
+        "nearest_neighbour_sum": _by_lag("summed change of nearest-neighbour STDP, per sequence and trial", "1"),
+        "nearest_neighbour_sum_exact": _by_lag(
+            "summed change of nearest-neighbour STDP, per sequence and trial, exact", "1"
+        ),
+    },
+    traced=_TRACED,
+    structural=_STRUCTURAL,
+    coords=_lag_coords,
+    ceilings=("width",),
+    units={**_UNITS, "lag": "bins"},
+)
+
+RULE_AGREEMENT_POINT = Point(
+    function=rule_agreement_point,
+    variables={
+        "per_bin_correlation_sampled": _number("correlation of the rules over bins of time"),
+        "per_bin_correlation_exact": _number("correlation of the rules over bins of time, exact"),
+        "binned_correlation_sampled": _number("correlation of the rules over bins of the value of Eq 1"),
+        "binned_correlation_exact": _number("correlation of the rules over bins of the value of Eq 1, exact"),
+    },
+    traced=_TRACED,
+    structural=(*_STRUCTURAL, "n_bins"),
+    coords=_no_coords,
+    ceilings=("width",),
+    units=_UNITS,
+)

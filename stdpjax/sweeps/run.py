@@ -1,0 +1,263 @@
+"""Running a sweep: chunks of points are computed on all devices and written block by block.
+
+Only the main process touches files; the others follow its lead.
+"""
+
+import contextlib
+import math
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+import xarray as xr
+from jax.experimental import multihost_utils
+from tqdm import tqdm
+
+from stdpjax import parallel
+from stdpjax.random import key, named_key
+from stdpjax.studies.base import Study
+from stdpjax.studies.registry import find
+from stdpjax.sweeps import store
+from stdpjax.sweeps.grid import Group, point_of
+from stdpjax.sweeps.memory import Program
+from stdpjax.sweeps.plan import Plan, count_points, count_seeds, make_chunks, make_plan
+
+T = TypeVar("T")
+
+
+def sweep(
+    study: str,
+    grid: Mapping[str, Any],
+    *,
+    seeds: int = 1,
+    seed: int = 0,
+    out: str | Path,
+    memory: int | str = "1GiB",
+    smoke: bool = False,
+    show_progress: bool = True,
+    say: Callable[[str], None] = print,
+    **overrides: Any,
+) -> xr.Dataset:
+    """Compute a study's numbers at every point of a grid, for several seeds, into a zarr store.
+
+    Started again after it was stopped, in whatever way, the same call checks what the store holds, goes on, and ends
+    with the store that an uninterrupted call makes. Numbers depend on the grid, the seeds and the settings alone, not
+    on chunks, memory or the number of devices.
+
+    All points of the grid share the random numbers of a seed, whichever values they have: differences along the grid
+    are paired, with less noise than the curves themselves. The drives are not those that `stdpjax run` draws for the
+    same seed, but others of the same law.
+
+    Args:
+        study: name of a study that can be swept.
+        grid: parameter to values: a sequence, or a text as on the command line ("3,10,20" or "0.01:1:9:log").
+        seeds: how many seeds, at least 1.
+        seed: the first of them, 0 or more.
+        out: folder of the store; it is made if needed.
+        memory: what the computation may use in each process, in bytes or as "2GiB". What one point needs is estimated
+            from its program, as the arrays that are alive at the same time.
+        smoke: start from the study's smoke configuration.
+        show_progress: draw a bar on a terminal or in a notebook.
+        say: receives one line of text at a time.
+        **overrides: settings of the study that all points share.
+
+    Returns:
+        The store, opened lazily: the grid's parameters in the order given, `seed`, and the study's own dims.
+
+    Raises:
+        ValueError: an unknown study, parameter or setting, a value out of range, too small a memory budget, or a
+            folder that holds something else.
+        OSError: the store cannot be written; what was written stays, and the same call goes on.
+        KeyboardInterrupt: after the chunk at work; the same call goes on.
+
+    Example:
+        >>> import tempfile, stdpjax
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     data = stdpjax.sweeps.sweep(
+        ...         "rule_agreement", {"max_probability": [0.05, 1.0]}, seeds=2, out=folder + "/store", smoke=True,
+        ...         n_sequences=20, n_steps=40, show_progress=False, say=lambda line: None).load()
+        >>> dict(data.sizes)
+        {'max_probability': 2, 'seed': 2}
+        >>> bool((data.per_bin_correlation_exact[0] > data.per_bin_correlation_exact[1]).all())
+        True
+    """
+    if str(out) == "":
+        raise ValueError("out: expected the name of a folder, got ''")
+    out = Path(out)
+    plan = make_plan(find(study), grid, seeds, seed, memory, smoke, overrides)
+    manifest, todo = _on_main(lambda: _open(out, plan, say)) or ({}, [])
+    todo = _blocks_of_all(plan, todo)
+    n_points = math.prod(plan.layout.shape(next(iter(plan.layout.dims)))[: plan.layout.n_grid + 1])
+    if not todo:
+        if parallel.is_main_process():
+            say(f"{study}: complete, {n_points} points in {out}")
+        return store.open_store(out)
+    n_done = n_points - count_points(plan.layout, todo)
+    with _bar(study, n_done, n_points, show_progress) as advance, _deferred_interrupt() as is_interrupted:
+        for group, program in zip(plan.groups, plan.programs, strict=True):
+            chunks = make_chunks(plan, group, program, todo)
+            length = max((count_points(plan.layout, chunk) for chunk in chunks), default=0)
+            for chunk in chunks:
+                results = _compute(plan, group, program, chunk, length)
+                n_done += count_points(plan.layout, chunk)
+                _on_main(lambda r=results, n=n_done: _keep(out, plan, manifest, r, n, n_points, is_interrupted()))
+                advance(n_done)
+    if parallel.is_main_process():
+        say(f"{study}: done, {n_points} points in {out}")
+    return store.open_store(out)
+
+
+def _open(out: Path, plan: Plan, say: Callable[[str], None]) -> tuple[dict[str, Any], list[int]]:
+    """Return the manifest and the blocks still to compute; make the store if there is none."""
+    n_blocks = math.prod(plan.layout.shape_of_blocks)
+    try:
+        manifest = store.read_manifest(out, plan.description)
+        if manifest is None:
+            return store.create(out, plan.layout, plan.description), list(range(n_blocks))
+        store.remove_leftovers(out)
+    except PermissionError as error:
+        raise ValueError(f"out: expected a folder that can be written, got {str(out)!r} ({error.strerror})") from error
+    intact = set(store.intact_blocks(out, plan.layout, manifest))
+    n_recorded = len(manifest["checksums"])
+    if len(intact) < n_recorded:
+        say(f"{plan.study.name}: {n_recorded - len(intact)} of {n_recorded} stored blocks fail their checksum and are "
+            "computed again")  # fmt: skip
+        manifest["checksums"] = {block: sum_ for block, sum_ in manifest["checksums"].items() if int(block) in intact}
+    if 0 < len(intact) < n_blocks:
+        say(f"{plan.study.name}: going on after {len(intact)} of {n_blocks} blocks")
+    return manifest, [block for block in range(n_blocks) if block not in intact]
+
+
+def _compute(
+    plan: Plan, group: Group, program: Program, chunk: Sequence[int], length: int
+) -> dict[int, dict[str, np.ndarray]]:
+    """Compute the points of some blocks; return the arrays of each block as they are stored.
+
+    They are filled up to `length` points, by repeating the last, so that a shorter chunk needs no compilation.
+    """
+    layout, per_cell = plan.layout, plan.layout.shape_of_blocks[-1]
+    sizes = [count_seeds(layout, block) for block in chunk]
+    places = np.searchsorted(group.cells, [block // per_cell for block in chunk])
+    fill = (0, length - sum(sizes))
+    cells = np.pad(np.repeat(places, sizes), fill, mode="edge")
+    seeds = np.pad(np.concatenate([plan.seeds[layout.region(block)[-1]] for block in chunk]), fill, mode="edge")
+    dtype = np.dtype(jax.numpy.zeros(()).dtype)
+    values = {name: column[cells].astype(dtype) for name, column in group.values.items()}
+    keys = {int(seed): _key_data(plan.study, int(seed)) for seed in np.unique(seeds)}
+    key_data = np.stack([keys[int(seed)] for seed in seeds])
+    results = parallel.map_sharded(program.function, key_data, values)
+    coords = point_of(plan.study).coords(group.config)
+    blocks, ends = {}, np.cumsum(sizes)
+    for block, end, size in zip(chunk, ends, sizes, strict=True):
+        blocks[block] = {name: _laid_out(layout, name, results[name][end - size : end], coords) for name in layout.dims}
+    return blocks
+
+
+def _key_data(study: Study, seed: int) -> np.ndarray:
+    return np.asarray(jax.random.key_data(named_key(key(seed), study.name)))
+
+
+def _laid_out(layout: store.Layout, name: str, values: np.ndarray, coords: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Put results at their places on the store's axes, which may be longer; NaN, or 0 for counts, elsewhere."""
+    dtype, own_dims = layout.dtypes[name], layout.dims[name][layout.n_grid + 1 :]
+    full = np.full((len(values), *layout.shape(name)[layout.n_grid + 1 :]), np.nan if dtype.kind == "f" else 0, dtype)
+    places = [np.searchsorted(layout.template[dim].values, coords[dim]) for dim in own_dims]
+    if dtype.kind == "f":
+        values = np.where(np.isnan(values), dtype.type(np.nan), values)  # one NaN, so that checksums agree
+    full[np.ix_(np.arange(len(values)), *places)] = values
+    return full
+
+
+def _keep(
+    out: Path,
+    plan: Plan,
+    manifest: dict[str, Any],
+    results: Mapping[int, Mapping[str, np.ndarray]],
+    n_done: int,
+    n_points: int,
+    is_interrupted: bool,
+) -> None:
+    """Write a chunk's blocks, then say so in the manifest."""
+    n_before = n_done - count_points(plan.layout, list(results))
+    try:
+        store.write_blocks(out, plan.layout, results)
+        new = {str(block): store.checksum(arrays) for block, arrays in results.items()}
+        store.write_manifest(out, {**manifest, "checksums": {**manifest["checksums"], **new}})
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror or error}; {n_before} of {n_points} points are in {out}, and the same command goes on",
+        ) from error
+    manifest["checksums"].update(new)
+    if is_interrupted and n_done < n_points:
+        raise KeyboardInterrupt(f"{n_done} of {n_points} points are in {out}; the same command goes on")
+
+
+def _on_main(step: Callable[[], T]) -> T | None:
+    """Run a step in the main process; if it fails there, fail everywhere, so that no process waits for ever."""
+    result, failure = None, None
+    if parallel.is_main_process():
+        try:
+            result = step()
+        except BaseException as error:
+            failure = error
+    if jax.process_count() > 1:
+        has_failed = multihost_utils.broadcast_one_to_all(np.int32(failure is not None))
+        if has_failed and not parallel.is_main_process():
+            raise ValueError("sweep: expected the main process to go on, got its failure; its message says why")
+    if failure is not None:
+        raise failure
+    return result
+
+
+def _blocks_of_all(plan: Plan, todo: Sequence[int]) -> list[int]:
+    """The blocks that the main process found missing, in every process."""
+    if jax.process_count() == 1:
+        return list(todo)
+    is_missing = np.zeros(math.prod(plan.layout.shape_of_blocks), bool)
+    is_missing[list(todo)] = True
+    return np.flatnonzero(multihost_utils.broadcast_one_to_all(is_missing)).tolist()
+
+
+@contextlib.contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Hear the first interrupt after the chunk at work, the second at once."""
+    heard = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield heard.is_set  # only the main thread may change how signals are handled
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def hear(*_: Any) -> None:
+        heard.set()
+        signal.signal(signal.SIGINT, before)
+        print("\nstdpjax: stopping after this chunk; interrupt again to stop at once", file=sys.stderr)
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield heard.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _bar(name: str, n_done: int, n_points: int, show: bool) -> Iterator[Callable[[int], None]]:
+    """A progress bar with rate and time left on a terminal or in a notebook, nothing elsewhere."""
+    is_seen = sys.stderr.isatty() or "ipykernel" in sys.modules
+    if not (show and is_seen and parallel.is_main_process()):
+        yield lambda n: None
+        return
+    with tqdm(total=n_points, initial=n_done, desc=name, unit="point", leave=False) as bar:
+
+        def advance(n: int) -> None:
+            bar.update(n - bar.n)
+
+        yield advance
+
+
+__all__ = ["sweep"]

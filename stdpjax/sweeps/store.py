@@ -1,0 +1,239 @@
+"""The zarr store of a sweep, and the manifest that says which of its blocks are there.
+
+A block is all variables of one grid cell for up to 16 seeds: one zarr chunk of each variable, so that blocks are
+written and replaced alone. A block counts once the manifest holds its checksum, and the manifest is replaced whole.
+Blocks do not depend on how the computation was chunked, and neither does the store.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.errors import ZarrUserWarning
+
+SEEDS_PER_BLOCK = 16
+MANIFEST = "manifest.json"
+_FORMAT = 1
+
+
+class Layout(NamedTuple):
+    """The arrays of a store, apart from their values."""
+
+    template: xr.Dataset
+    """Coordinates and attributes."""
+    dims: Mapping[str, tuple[str, ...]]
+    """Variable to its dims: the grid's parameters, `seed`, the study's own."""
+    dtypes: Mapping[str, np.dtype]
+    attributes: Mapping[str, Mapping[str, str]]
+    n_grid: int
+    """How many of the dims are parameters of the grid."""
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a variable."""
+        return tuple(self.template.sizes[dim] for dim in self.dims[name])
+
+    @property
+    def shape_of_blocks(self) -> tuple[int, ...]:
+        """How many blocks there are along each parameter and along the seeds."""
+        *grid, n_seeds = self.shape(next(iter(self.dims)))[: self.n_grid + 1]
+        return *grid, -(-n_seeds // SEEDS_PER_BLOCK)
+
+    def region(self, block: int) -> tuple[Any, ...]:
+        """Return the index of a block in the leading dims of every variable."""
+        *cell, seeds = (int(i) for i in np.unravel_index(block, self.shape_of_blocks))
+        last = self.template.sizes["seed"]
+        return *cell, slice(seeds * SEEDS_PER_BLOCK, min(last, (seeds + 1) * SEEDS_PER_BLOCK))
+
+
+def fill_value(dtype: np.dtype) -> float | int:
+    """Return what stands where nothing has been computed yet: NaN, or -1 for counts."""
+    return np.nan if dtype.kind == "f" else -1
+
+
+def checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 of named arrays: names, types, shapes and bytes.
+
+    Args:
+        arrays: name to array.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> import numpy as np
+        >>> checksum({"a": np.zeros(1)}) == checksum({"a": np.zeros((1, 1))})
+        False
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {np.shape(arrays[name])} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def read_manifest(out: Path, description: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the manifest of the store in a folder, if it is one of this sweep.
+
+    Args:
+        out: the folder.
+        description: everything that decides the numbers of the sweep.
+
+    Returns:
+        The manifest, or None where a store can be made: no such folder, or an empty one.
+
+    Raises:
+        ValueError: a file, a folder with other contents, or the store of another sweep; the message says where the
+            two differ.
+
+    Example:
+        >>> from pathlib import Path
+        >>> read_manifest(Path("no such folder"), {}) is None
+        True
+    """
+    if not out.exists():
+        if any(parent.exists() and not parent.is_dir() for parent in out.absolute().parents):
+            raise ValueError(f"out: expected a folder, got {str(out)!r}, which lies in a file")
+        return None
+    if not out.is_dir():
+        raise ValueError(f"out: expected a folder, got {str(out)!r}, which is a file")
+    if not any(out.iterdir()):
+        return None
+    try:
+        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        known = manifest["format"], manifest["description"], manifest["checksums"]
+    except FileNotFoundError:
+        raise ValueError(f"out: expected an empty folder or the store of a sweep, got {str(out)!r}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"out: expected a readable manifest, got {str(out / MANIFEST)!r} with {error!r}") from error
+    differences = _differences({"format": _FORMAT, **description}, {"format": known[0], **known[1]})
+    if differences:
+        raise ValueError(
+            f"out: expected a store of this sweep, got {str(out)!r} of another: {'; '.join(differences)}; give "
+            "another --out"
+        )
+    return manifest
+
+
+def _differences(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
+    absent = "nothing"
+    return [
+        f"{name}: expected {_short(expected.get(name, absent))}, got {_short(got.get(name, absent))}"
+        for name in dict.fromkeys([*expected, *got])
+        if expected.get(name, absent) != got.get(name, absent)
+    ]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:60]} ... ({len(value)} values)"
+
+
+def create(out: Path, layout: Layout, description: Mapping[str, Any]) -> dict[str, Any]:
+    """Make an empty store: beside the place where it belongs, then renamed.
+
+    Args:
+        out: the folder; it does not exist or is empty.
+        layout: the arrays.
+        description: everything that decides the numbers of the sweep.
+
+    Returns:
+        The manifest, without any block.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for left_behind in out.parent.glob(f".{out.name}.partial-*"):
+        shutil.rmtree(left_behind)
+    home = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
+    try:
+        home.chmod(0o777 & ~_umask())
+        layout.template.to_zarr(home, mode="w", consolidated=False, zarr_format=3)
+        group = zarr.open_group(home, mode="r+")
+        for name, dims in layout.dims.items():
+            shape = layout.shape(name)
+            group.create_array(
+                name,
+                shape=shape,
+                chunks=(*[1] * layout.n_grid, min(SEEDS_PER_BLOCK, shape[layout.n_grid]), *shape[layout.n_grid + 1 :]),
+                dtype=layout.dtypes[name],
+                fill_value=fill_value(layout.dtypes[name]),
+                dimension_names=dims,
+                attributes=dict(layout.attributes[name]),
+            )
+        with warnings.catch_warnings():
+            # Consolidated metadata is not in the specification yet, but xarray warns where it is missing.
+            warnings.simplefilter("ignore", ZarrUserWarning)
+            zarr.consolidate_metadata(home)
+        manifest = {"format": _FORMAT, "description": dict(description), "checksums": {}}
+        write_manifest(home, manifest)
+        home.replace(out)
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    return manifest
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove what a killed process was writing: zarr and `write_manifest` write aside and rename."""
+    for path in (*out.rglob("*.partial"), *out.glob(f".{MANIFEST}.partial-*")):
+        path.unlink()
+
+
+def write_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace the manifest by one that is complete."""
+    checksums = {block: manifest["checksums"][block] for block in sorted(manifest["checksums"], key=int)}
+    handle, name = tempfile.mkstemp(dir=out, prefix=f".{MANIFEST}.partial-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({**manifest, "checksums": checksums}, file, indent=1)
+            file.write("\n")
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(out / MANIFEST)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_blocks(out: Path, layout: Layout, blocks: Mapping[int, Mapping[str, np.ndarray]]) -> None:
+    """Write blocks; they count only once their checksums are in the manifest."""
+    for name in layout.dims:
+        array = zarr.open_array(out / name, mode="r+")
+        for block, arrays in blocks.items():
+            array[layout.region(block)] = arrays[name]
+
+
+def intact_blocks(out: Path, layout: Layout, manifest: Mapping[str, Any]) -> list[int]:
+    """Return the blocks whose contents still have the checksum that the manifest holds."""
+    arrays = {name: zarr.open_array(out / name, mode="r") for name in layout.dims}
+    intact = []
+    for block, expected in manifest["checksums"].items():
+        region = layout.region(int(block))
+        try:
+            contents = {name: np.asarray(array[region]) for name, array in arrays.items()}
+        except (OSError, ValueError, RuntimeError):  # what zarr and its codecs raise for a damaged or missing file
+            continue
+        if checksum(contents) == expected:
+            intact.append(int(block))
+    return intact
+
+
+def open_store(out: Path) -> xr.Dataset:
+    """Open a store lazily, as `xarray.open_zarr` does."""
+    return xr.open_zarr(out, chunks=None)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
