@@ -93,7 +93,7 @@ def _has_launcher() -> bool:
     """Whether JAX finds a launcher that tells this process about the others."""
     launchers = [launcher for launcher in clusters.ClusterEnv._cluster_types if not launcher.opt_in_only_method]
     if "JOB_COMPLETION_INDEX" not in os.environ:  # any pod looks like a cluster to JAX, a single one too
-        launchers = [launcher for launcher in launchers if launcher.name != "k8s"]
+        launchers = [launcher for launcher in launchers if launcher.__name__ != "K8sCluster"]
     return any(launcher.is_env_present() for launcher in launchers)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from stdpjax.studies.base import Study
 
 VERDICTS = {
-    "holds": "The printed statement was measured and stands.",
+    "holds": "The statement was measured and stands.",
     "holds_with_conditions": "It stands under conditions that the paper does not state; they are given.",
     "corrected": "The printed statement fails; the corrected one was verified.",
     "inconclusive": "This run decides nothing: too small, or the criterion was not met.",

@@ -35,8 +35,10 @@ def bootstrap(
 ) -> Estimate:
     """Bootstrap a statistic of sums over sequences, drawing whole sequences with replacement.
 
-    Bins within a sequence depend on each other; sequences do not. Resampling sums instead of raw data makes a
-    resample a product of counts and sums, exact and cheap.
+    Bins within a sequence depend on each other; sequences do not. The interval is that of percentiles: right for smooth
+    statistics of many sequences, but off for those that noise biases (maxima, correlations near 1) with few.
+
+    Resampling sums instead of raw data makes a resample a product of counts and sums, exact and cheap.
 
     Args:
         key: a scalar key.

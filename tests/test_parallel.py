@@ -308,6 +308,11 @@ def test_one_process_needs_no_connection_and_several_must_connect_first():
         parallel.initialize("127.0.0.1:1", 2, 0)
 
 
+def test_a_single_pod_is_not_a_cluster(monkeypatch):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    parallel.initialize()
+
+
 def test_a_launcher_is_not_overlooked_when_it_is_too_late(monkeypatch):
     jnp.zeros(1).block_until_ready()
     slurm = {"JOB_ID": "1", "STEP_NODELIST": "127.0.0.1", "NTASKS": "2", "PROCID": "0", "LOCALID": "0"}

@@ -125,13 +125,13 @@ class Result(NamedTuple):
 
 
 def meets(claim: Claim, value: float, interval: tuple[float, float] | None = None) -> bool:
-    """Whether a value meets a claim's criterion; for a bound, the interval must lie beyond it as well."""
+    """Whether a value and the whole of its interval meet a claim's criterion."""
     low, high = (float(end) for end in interval or (value, value))
     value = float(value)
     if not all(math.isfinite(number) for number in (value, low, high)):
         return False
     if claim.comparison == "within":
-        return abs(value - claim.expected) <= claim.tolerance
+        return max(abs(number - claim.expected) for number in (value, low, high)) <= claim.tolerance
     if claim.comparison == "at_least":
         return min(value, low) >= claim.expected
     return max(value, high) <= claim.expected

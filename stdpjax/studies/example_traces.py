@@ -67,7 +67,7 @@ CLAIMS = (
         "E2.variance",
         "Eq 2",
         "Variance of the final weight over spike trains, relative to the sum of p (1-p) (change of s)^2.",
-        "Not discussed.",
+        "Nothing is printed on this.",
         "Spikes add sampling variance p (1-p) per squared change; Eq 1 has none.",
         expected=1.0,
         comparison="within",

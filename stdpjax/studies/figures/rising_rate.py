@@ -38,11 +38,11 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
             spikes,
             np.full(spikes.size, -top * (0.08 + 0.035 * trial)),
             "|",
-            ms=4,
+            ms=3,
             color="0.25",
             label="postsynaptic spikes, one row a trial" if trial == 0 else None,
         )
-    picture.set_yticks(np.round(np.linspace(0, top, 4), 2))
+    picture.set_yticks(np.arange(0, top + 1e-9, 0.02 if top < 0.1 else 0.1))
     picture.legend(loc="upper left")
     plotting.label(
         picture, "Fig. 2 left: a rising rate\n", "time from presynaptic spike (bins)", "spike probability per bin"
