@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except parallel.MainProcessError:  # which says what is wrong
         return 2
     except KeyboardInterrupt as interrupt:
-        how = str(interrupt) or "the same command goes on with what is not yet done"
+        how = str(interrupt) or "the same command goes on with the studies not yet done"
         print(f"\nstdpjax: interrupted; {how}", file=sys.stderr)
         return 130
 
@@ -158,16 +158,19 @@ def _sweep(options: argparse.Namespace) -> int:
     from stdpjax import sweeps  # zarr takes half a second to import, which the other commands do without
 
     study = studies.find(options.study)
-    sweeps.sweep(
-        study.name,
-        sweeps.parse_grid(study, options.grid),
-        seeds=options.seeds,
-        seed=options.seed,
-        out=options.out,
-        memory=options.memory,
-        smoke=options.smoke,
-        **_settings(study, options),
-    )
+    try:
+        sweeps.sweep(
+            study.name,
+            sweeps.parse_grid(study, options.grid),
+            seeds=options.seeds,
+            seed=options.seed,
+            out=options.out,
+            memory=options.memory,
+            smoke=options.smoke,
+            **_settings(study, options),
+        )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(str(interrupt) or "the same command goes on with the points not yet done") from None
     return 0
 
 

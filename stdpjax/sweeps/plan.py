@@ -103,7 +103,7 @@ def make_chunks(plan: Plan, group: Group, program: Program, todo: Sequence[int])
     blocks = [block for block in todo if block // per_cell in own]
     most = _points_at_once(plan, program)
     n_points = count_points(plan.layout, blocks)
-    even = min(most, -(-n_points // max(1, -(-n_points // most))) + store.SEEDS_PER_BLOCK - 1)
+    even = min(most, -(-n_points // max(1, -(-n_points // most))) + min(store.SEEDS_PER_BLOCK, len(plan.seeds)) - 1)
     chunks: list[list[int]] = []
     for block in blocks:
         if not chunks or count_points(plan.layout, [*chunks[-1], block]) > even:
