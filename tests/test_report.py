@@ -56,7 +56,7 @@ def a_section(*claims: Claim, name: str = "fake", text: str = "plain", is_smoke:
 
 
 def a_claim(id: str, text: str = "plain", expected: float = 1.0, **others: Any) -> Claim:
-    others = {"comparison": "within", **others}
+    others = {"comparison": "within", "tolerance": 0.5, **others}
     return Claim(id, f"Eq {text}", text, f"printed {text}", f"corrected {text}", expected, **others)
 
 

@@ -300,7 +300,8 @@ def shape_match(curve: np.ndarray, other: np.ndarray) -> np.ndarray:
     def sizes(values: np.ndarray) -> np.ndarray:
         window = values.shape[-1] // 2
         sides = (-values[..., :window][..., ::-1], values[..., window + 1 :])
-        return np.concatenate([side / side.mean(-1, keepdims=True) for side in sides], axis=-1)
+        # By the size of the mean: a side of the wrong sign stays wrong.
+        return np.concatenate([side / np.abs(side.mean(-1, keepdims=True)) for side in sides], axis=-1)
 
     reference = sizes(other)
     return stats.correlation(sizes(curve), np.broadcast_to(reference, (*curve.shape[:-1], reference.size)))

@@ -14,7 +14,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from stdpjax import cli
-from stdpjax.rules import lag_kernel
 from stdpjax.studies import (
     STUDIES,
     Result,
@@ -237,8 +236,14 @@ def _other_coincidence_in_the_samples(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(protocol, "sample_lag_counts", wrong)
 
 
-def _asymmetric_kernel(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(rule_agreement, "kernel_of", lambda config: lag_kernel("bi_poo", config.window))
+def _postsynaptic_spikes_in_every_bin(patch: pytest.MonkeyPatch) -> None:
+    right = rule_agreement.sampled_counts
+
+    def wrong(key: Any, sequences: Any, config: Any, progress: Any) -> Any:
+        frequent = sequences.post_probability / config.max_probability
+        return right(key, sequences._replace(post_probability=frequent), config, progress)
+
+    patch.setattr(rule_agreement, "sampled_counts", wrong)
 
 
 def _kernel_without_sign(patch: pytest.MonkeyPatch) -> None:
@@ -294,7 +299,10 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
         "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"5.2.sampling"},
     ),
     "kernel without sign": ("stdp_window", SMALL_PROTOCOL, _kernel_without_sign, {"T9.biology_nearest_neighbour"}),
-    "asymmetric kernel": ("rule_agreement", SMALL_TABLE, _asymmetric_kernel, {"T10.proportional"}),
+    "spikes in every bin": (
+        "rule_agreement", {"probabilities": (0.02, 1.0), "widths": (10.0,)}, _postsynaptic_spikes_in_every_bin,
+        {"T10.binned", "T10.proportional"},
+    ),
     "coincident spikes in the law": (
         "constant_rate", {}, _other_coincidence_in_the_law, {"T4.asymmetric", "T4.closed_form"},
     ),

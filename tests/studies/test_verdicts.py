@@ -89,8 +89,9 @@ def test_a_bound_is_not_met_by_an_interval_that_leaves_its_value_out(expected, s
 
 
 @given(EIGHTHS, STEPS)
-def test_an_interval_does_not_matter_within_a_tolerance(expected, reach):
-    assert meets(a_claim("within", expected, 0.125), expected, (expected - reach, expected + reach))
+def test_the_whole_interval_has_to_lie_within_a_tolerance(expected, reach):
+    interval = (expected - reach, expected + reach)
+    assert meets(a_claim("within", expected, 0.125), expected, interval) == (reach <= 0.125)
 
 
 @pytest.mark.parametrize("comparison", ["within", "at_least", "at_most"])
