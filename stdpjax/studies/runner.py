@@ -99,7 +99,7 @@ def run_into(
         names: studies to run, all by default.
         seed: whole number, 0 or more.
         smoke: use the smoke configurations.
-        force: run and overwrite what is there.
+        force: run and overwrite the studies that are there; files that no run has made are refused all the same.
         overrides: study name to settings to replace.
         show_progress: draw a bar on a terminal or in a notebook.
         say: receives one line of text at a time.
@@ -156,6 +156,7 @@ def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool) -> list[_Task
     def names() -> list[str]:
         _make_folder(out)
         _recover(out)
+        _refuse_files_of_others(tasks, out)
         return [task.study.name for task in (tasks if force else _not_done(tasks, out))]
 
     todo = parallel.on_main_process(names)
@@ -166,6 +167,18 @@ def _write(out: Path, task: _Task, result: Result, seconds: float, say: Callable
     _write_study(out, task, result, seconds)
     _write_summary(out)
     say(f"{task.study.name}: done in {seconds:.1f} s")
+
+
+def _refuse_files_of_others(tasks: Sequence[_Task], out: Path) -> None:
+    """Refuse to replace what no run of ours has written, whatever `force` says."""
+    others = [task.folder.name for task in tasks if task.folder.exists() and not (task.folder / RECORD).exists()]
+    if not any((out / study.name / RECORD).exists() for study in STUDIES):
+        others += [name for name in (LEDGER, REPORT) if (out / name).exists()]
+    if others:
+        raise ValueError(
+            f"out: expected a folder without files of others, got {str(out)!r}, where {', '.join(others)} (not made by "
+            "a run) would be overwritten; move them away or give another --out"
+        )
 
 
 def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:

@@ -215,7 +215,19 @@ def test_a_folder_that_is_no_study_of_ours_is_not_overwritten(fakes, tmp_path):
     (tmp_path / "first" / "diary.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"first .* would be overwritten"):
         write(tmp_path)
+    with pytest.raises(ValueError, match=r"first \(not made by a run\) would be overwritten; move them away"):
+        write(tmp_path, "first", force=True)
     assert list(snapshot(tmp_path)) == ["first/diary.txt"]
+
+
+@pytest.mark.parametrize("name", ["ledger.json", "report.html"])
+def test_a_ledger_or_report_that_is_not_ours_is_not_overwritten(fakes, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    for force in (False, True):
+        with pytest.raises(ValueError, match=rf"out: .* where {name} \(not made by a run\) would be overwritten"):
+            write(tmp_path, "first", force=force)
+    assert list(snapshot(tmp_path)) == [name]
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def test_studies_already_done_are_kept_and_only_the_others_run(fakes, tmp_path):
