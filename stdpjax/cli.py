@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_OneLineParser)
     common = _OneLineParser(add_help=False)
-    common.add_argument("--seed", type=int, default=0, help="whole number, 0 or more (default: 0)")
+    common.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
     common.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
     common.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
     common.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")

@@ -186,6 +186,7 @@ BAD = {
     "unknown kernel": (["run", "stdp_window", "--kernel", "mexican"], "'exponential', 'sign', 'inverse', 'linear'"),
     "unknown drive": (["run", "example_traces", "--drive", "square"], "drive: expected one of "),
     "negative seed": (["run", "example_traces", "--seed", "-1"], "seed: expected a whole number of at least 0, got -1"),
+    "large seed": (["run", "example_traces", "--seed", "4294967296"], "seed: expected a whole number below 2**32"),
     "bad seed": (["run", "example_traces", "--seed", "one"], "'one'"),
     "out is a file": (["run", "example_traces", "--out", "file"], "out: expected a folder, got 'file'"),
     "out below a file": (["run", "example_traces", "--out", "file/below"], "which is or lies in a file"),

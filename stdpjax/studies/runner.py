@@ -36,7 +36,7 @@ def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = 
 
     Args:
         name: name of the study, see `stdpjax.studies.STUDIES`.
-        seed: whole number, 0 or more. The same seed on the same machine gives the same numbers.
+        seed: whole number, 0 or more and below 2**32. The same seed on the same machine gives the same numbers.
         smoke: use the study's smoke configuration, made of seconds; its records carry no verdict.
         show_progress: draw a bar on a terminal or in a notebook.
         **overrides: settings of the study's configuration to replace.
@@ -97,7 +97,7 @@ def run_into(
     Args:
         out: the folder; it is made if needed.
         names: studies to run, all by default.
-        seed: whole number, 0 or more.
+        seed: whole number, 0 or more and below 2**32.
         smoke: use the smoke configurations.
         force: run and overwrite the studies that are there; files that no run has made are refused all the same.
         overrides: study name to settings to replace.
@@ -123,7 +123,7 @@ def run_into(
     if str(out) == "":
         raise ValueError("out: expected the name of a folder, got ''")
     out = Path(out)
-    seed = _checks.count("seed", seed, minimum=0)
+    seed = _checks.seed(seed)
     if isinstance(names, str):
         raise ValueError(f"names: expected a sequence of names, got the text {names!r}")
     studies = list(STUDIES) if names is None else [find(name) for name in dict.fromkeys(names)]
