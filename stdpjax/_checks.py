@@ -106,6 +106,15 @@ def count(name: str, value: int, minimum: int = 1) -> int:
     return int(value)
 
 
+def seed(value: int, n_seeds: int = 1) -> int:
+    """Return the first of `n_seeds` seeds as an int, refusing what does not fit the 32 bits that a key takes of it."""
+    value = count("seed", value, minimum=0)
+    if value + n_seeds > 2**32:
+        what = "a whole number" if n_seeds == 1 else f"the first of {n_seeds} whole numbers"
+        raise ValueError(f"seed: expected {what} below 2**32, got {value}")
+    return value
+
+
 def number(
     name: str,
     value: Number,

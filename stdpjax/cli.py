@@ -57,17 +57,24 @@ def _main(arguments: Sequence[str] | None) -> int:
         names = [study.name]
     else:
         overrides, names = _reproduce_settings(options.set), None
-    ledger = studies.run_into(
-        options.out,
-        names,
-        seed=options.seed,
-        smoke=options.smoke,
-        force=options.force,
-        overrides=overrides,
-    )
+    try:
+        ledger = studies.run_into(
+            options.out,
+            names,
+            seed=options.seed,
+            smoke=options.smoke,
+            force=options.force,
+            overrides=overrides,
+        )
+    except KeyboardInterrupt as interrupt:
+        if options.force:
+            how = "the same command starts over; without --force the studies that are done are kept"
+            raise KeyboardInterrupt(how) from interrupt
+        raise
     if not parallel.is_main_process():
         return 0
-    _print_ledger(ledger)
+    # The folder may hold other studies, run with other settings.
+    _print_ledger([record for record in ledger if names is None or record["study"] in names])
     if options.smoke:
         print("\nSmoke configurations are too small to judge, so every verdict is inconclusive.")
     print(f"\nreport: {options.out}/report.html")
@@ -79,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_OneLineParser)
     common = _OneLineParser(add_help=False)
-    common.add_argument("--seed", type=int, default=0, help="whole number, 0 or more (default: 0)")
+    common.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
     common.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
     common.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
     common.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")

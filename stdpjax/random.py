@@ -26,21 +26,21 @@ def key(seed: int) -> Key[Array, ""]:
     """Return the typed key of a seed.
 
     Args:
-        seed: a whole number, 0 or more.
+        seed: a whole number, 0 or more and below 2**32: JAX drops higher bits.
 
     Returns:
         A scalar key; every draw from it equals the draw from `jax.random.key(seed, impl="threefry2x32")`, which is
         JAX's default, bit for bit.
 
     Raises:
-        ValueError: the seed is negative or not a whole number.
+        ValueError: the seed is negative, 2**32 or more, or not a whole number.
 
     Example:
         >>> import jax, stdpjax
         >>> bool(jax.random.uniform(stdpjax.random.key(3)) == jax.random.uniform(jax.random.key(3)))
         True
     """
-    return jax.random.key(_checks.count("seed", seed, minimum=0), impl=UNROLLED_THREEFRY)
+    return jax.random.key(_checks.seed(seed), impl=UNROLLED_THREEFRY)
 
 
 def named_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:

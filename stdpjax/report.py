@@ -47,10 +47,11 @@ def render(sections: Sequence[Section]) -> str:
         for verdict, meaning in VERDICTS.items()
     )
     rows = "".join(_row(section.study, claim) for section in sections for claim in section.record["claims"])
+    small = [html.escape(section.study.name) for section in sections if section.record["is_smoke"]]
     smoke = (
-        '<p class="warning">Smoke configuration: small runs that only show that everything works. '
+        f'<p class="warning">Smoke configuration: {", ".join(small)}. Small runs only show that everything works. '
         "No verdict is drawn from them; run without <code>--smoke</code>.</p>"
-        if any(section.record["is_smoke"] for section in sections)
+        if small
         else ""
     )
     return f"""<!DOCTYPE html>

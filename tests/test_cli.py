@@ -111,6 +111,18 @@ def test_run_writes_where_it_is_told_prints_each_claim_and_overwrites_only_by_fo
     assert "overwriting here/example_traces" in forced.out
 
 
+def test_run_prints_the_records_of_its_own_study_alone(stdp, monkeypatch):
+    records = [
+        {"id": f"{name}.one", "study": name, "verdict": verdict, "measured": 1.0, "claim": "one"}
+        for name, verdict in (("example_traces", "inconclusive"), ("constant_rate", "holds"))
+    ]
+    monkeypatch.setattr(studies, "run_into", lambda *_, **__: records)
+    out = stdp(*TRACES).out
+    assert "example_traces.one" in out
+    assert "constant_rate.one" not in out
+    assert "constant_rate.one" in stdp("reproduce").out
+
+
 def test_results_is_the_folder_if_none_is_named(stdp, monkeypatch):
     seen = []
     monkeypatch.setattr(studies, "run_into", lambda out, names, **options: seen.append((str(out), names)) or [])
@@ -174,6 +186,7 @@ BAD = {
     "unknown kernel": (["run", "stdp_window", "--kernel", "mexican"], "'exponential', 'sign', 'inverse', 'linear'"),
     "unknown drive": (["run", "example_traces", "--drive", "square"], "drive: expected one of "),
     "negative seed": (["run", "example_traces", "--seed", "-1"], "seed: expected a whole number of at least 0, got -1"),
+    "large seed": (["run", "example_traces", "--seed", "4294967296"], "seed: expected a whole number below 2**32"),
     "bad seed": (["run", "example_traces", "--seed", "one"], "'one'"),
     "out is a file": (["run", "example_traces", "--out", "file"], "out: expected a folder, got 'file'"),
     "out below a file": (["run", "example_traces", "--out", "file/below"], "which is or lies in a file"),
@@ -209,6 +222,10 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(stdp, monkeypatch):
     outcome = stdp("reproduce")
     assert outcome.code == 130
     assert "the same command goes on with what is not yet done" in outcome.err
+    forced = stdp("reproduce", "--force")
+    assert forced.code == 130
+    assert "the same command starts over; without --force the studies that are done are kept" in forced.err
+    assert "goes on" not in forced.err
 
 
 def test_a_full_disk_is_one_line(stdp, monkeypatch):

@@ -36,7 +36,7 @@ def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = 
 
     Args:
         name: name of the study, see `stdpjax.studies.STUDIES`.
-        seed: whole number, 0 or more. The same seed on the same machine gives the same numbers.
+        seed: whole number, 0 or more and below 2**32. The same seed on the same machine gives the same numbers.
         smoke: use the study's smoke configuration, made of seconds; its records carry no verdict.
         show_progress: draw a bar on a terminal or in a notebook.
         **overrides: settings of the study's configuration to replace.
@@ -97,9 +97,9 @@ def run_into(
     Args:
         out: the folder; it is made if needed.
         names: studies to run, all by default.
-        seed: whole number, 0 or more.
+        seed: whole number, 0 or more and below 2**32.
         smoke: use the smoke configurations.
-        force: run and overwrite what is there.
+        force: run and overwrite the studies that are there; files that no run has made are refused all the same.
         overrides: study name to settings to replace.
         show_progress: draw a bar on a terminal or in a notebook.
         say: receives one line of text at a time.
@@ -123,7 +123,7 @@ def run_into(
     if str(out) == "":
         raise ValueError("out: expected the name of a folder, got ''")
     out = Path(out)
-    seed = _checks.count("seed", seed, minimum=0)
+    seed = _checks.seed(seed)
     if isinstance(names, str):
         raise ValueError(f"names: expected a sequence of names, got the text {names!r}")
     studies = list(STUDIES) if names is None else [find(name) for name in dict.fromkeys(names)]
@@ -147,7 +147,7 @@ def run_into(
         with _bar(task.study.name, show_progress and is_main) as progress:
             result = _run(task.study, task.config, seed, smoke, progress)
         parallel.on_main_process(functools.partial(_write, out, task, result, time.perf_counter() - start, say))
-    return parallel.on_main_process(functools.partial(_write_summary, out))
+    return parallel.on_main_process(functools.partial(_write_summary, out, say))
 
 
 def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool) -> list[_Task]:
@@ -156,6 +156,7 @@ def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool) -> list[_Task
     def names() -> list[str]:
         _make_folder(out)
         _recover(out)
+        _refuse_files_of_others(tasks, out)
         return [task.study.name for task in (tasks if force else _not_done(tasks, out))]
 
     todo = parallel.on_main_process(names)
@@ -164,19 +165,31 @@ def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool) -> list[_Task
 
 def _write(out: Path, task: _Task, result: Result, seconds: float, say: Callable[[str], None]) -> None:
     _write_study(out, task, result, seconds)
-    _write_summary(out)
+    _write_summary(out, lambda line: None)  # the last one says what is missing
     say(f"{task.study.name}: done in {seconds:.1f} s")
+
+
+def _refuse_files_of_others(tasks: Sequence[_Task], out: Path) -> None:
+    """Refuse to replace what no run of ours has written, whatever `force` says."""
+    others = [task.folder.name for task in tasks if task.folder.exists() and not (task.folder / RECORD).exists()]
+    if not any((out / study.name / RECORD).exists() for study in STUDIES):
+        others += [name for name in (LEDGER, REPORT) if (out / name).exists()]
+    if others:
+        raise ValueError(
+            f"out: expected a folder without files of others, got {str(out)!r}, where {', '.join(others)} (not made by "
+            "a run) would be overwritten; move them away or give another --out"
+        )
 
 
 def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:
     """Return the tasks still to run; refuse to overwrite anything."""
     present = [task for task in tasks if task.folder.exists()]
-    done = [task for task in present if _identity_in(task.folder) == task.identity]
+    done = [task for task in present if _identity_in(task.study, task.folder) == task.identity]
     other = [task.study.name for task in present if task not in done]
     if other:
         raise ValueError(
             f"out: expected a folder without other results, got {str(out)!r}, where {', '.join(other)} (of another "
-            "configuration, seed or version) would be overwritten; give --force or another --out"
+            "configuration, seed or version, or damaged) would be overwritten; give --force or another --out"
         )
     if tasks and len(done) == len(tasks):
         raise ValueError(
@@ -186,11 +199,25 @@ def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:
     return [task for task in tasks if task not in done]
 
 
-def _identity_in(folder: Path) -> str | None:
+def _identity_in(study: Study, folder: Path) -> str | None:
+    section = _read_section(study, folder)
+    return None if isinstance(section, str) else section.record["identity"]
+
+
+def _read_section(study: Study, folder: Path) -> report.Section | str:
+    """Return what ledger and report need of a study's folder, or what keeps it from being read."""
     try:
-        return json.loads((folder / RECORD).read_text(encoding="utf-8"))["identity"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        section = report.Section(study, record, (folder / "figure.svg").read_text(encoding="utf-8"))
+        report.render([section])
+        json.dumps(record["claims"], allow_nan=False)
+        if not isinstance(record["identity"], str) or any(claim["study"] != study.name for claim in record["claims"]):
+            return f"{RECORD} is of something else"
+    except OSError as error:
+        return f"{Path(error.filename or folder).name}: {error.strerror}"
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        return f"{type(error).__name__}: {error}"
+    return section
 
 
 def _make_folder(out: Path) -> None:
@@ -264,16 +291,19 @@ def _swap(aside: Path, home: Path) -> None:
     shutil.rmtree(old)
 
 
-def _write_summary(out: Path) -> list[dict[str, Any]]:
-    """Write ledger and report from the studies that the folder holds."""
+def _write_summary(out: Path, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Write ledger and report from the studies that the folder holds; leave out, and name, what cannot be read."""
     sections, ledger = [], []
     for study in STUDIES:
         folder = out / study.name
-        if _identity_in(folder) is None:
+        if not (folder / RECORD).exists():
             continue
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        sections.append(report.Section(study, record, (folder / "figure.svg").read_text(encoding="utf-8")))
-        ledger.extend(record["claims"])
+        section = _read_section(study, folder)
+        if isinstance(section, str):
+            say(f"{study.name}: left out of ledger and report, {folder} is damaged ({' '.join(section.split())})")
+            continue
+        sections.append(section)
+        ledger.extend(section.record["claims"])
     _write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
     _write_aside(out / REPORT, report.render(sections))
     return ledger

@@ -43,7 +43,8 @@ def make_plan(
     """Check a sweep's arguments, those of `stdpjax.sweeps.sweep`, and return what is to be done."""
     point = point_of(study)
     values = read_grid(study, grid)
-    n_seeds, seed = _checks.count("seeds", seeds), _checks.count("seed", seed, minimum=0)
+    n_seeds = _checks.count("seeds", seeds)
+    seed = _checks.seed(seed, n_seeds)
     budget = parse_memory(memory)
     groups = make_groups(study, values, smoke, overrides)
     programs = [make_program(point, group.config) for group in groups]

@@ -57,7 +57,7 @@ def sweep(
         study: name of a study that can be swept.
         grid: parameter to values: a sequence, or a text as on the command line ("3,10,20" or "0.01:1:9:log").
         seeds: how many seeds, at least 1.
-        seed: the first of them, 0 or more.
+        seed: the first of them, 0 or more; all lie below 2**32.
         out: folder of the store; it is made if needed.
         memory: what the computation may use in each process, in bytes or as "2GiB". What one point needs is estimated
             from its program, as the arrays that are alive at the same time.

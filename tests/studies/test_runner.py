@@ -204,7 +204,9 @@ def test_the_same_run_again_is_refused_and_changes_nothing(fakes, tmp_path):
 def test_results_of_another_configuration_are_not_overwritten(fakes, tmp_path, options):
     write(tmp_path, "second")
     before = snapshot(tmp_path)
-    with pytest.raises(ValueError, match=r"second \(of another configuration, seed or version\) would be overwritten"):
+    with pytest.raises(
+        ValueError, match=r"second \(of another configuration, seed or version, or damaged\) would be overwritten"
+    ):
         write(tmp_path, "first", "second", **options)
     assert snapshot(tmp_path) == before
     assert not (tmp_path / "first").exists()
@@ -215,7 +217,19 @@ def test_a_folder_that_is_no_study_of_ours_is_not_overwritten(fakes, tmp_path):
     (tmp_path / "first" / "diary.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"first .* would be overwritten"):
         write(tmp_path)
+    with pytest.raises(ValueError, match=r"first \(not made by a run\) would be overwritten; move them away"):
+        write(tmp_path, "first", force=True)
     assert list(snapshot(tmp_path)) == ["first/diary.txt"]
+
+
+@pytest.mark.parametrize("name", ["ledger.json", "report.html"])
+def test_a_ledger_or_report_that_is_not_ours_is_not_overwritten(fakes, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    for force in (False, True):
+        with pytest.raises(ValueError, match=rf"out: .* where {name} \(not made by a run\) would be overwritten"):
+            write(tmp_path, "first", force=force)
+    assert list(snapshot(tmp_path)) == [name]
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def test_studies_already_done_are_kept_and_only_the_others_run(fakes, tmp_path):
@@ -238,6 +252,37 @@ def test_force_overwrites_and_says_so(fakes, tmp_path):
     assert {record["seed"] for record in ledger} == {1}
     assert {path.name for path in (tmp_path / "first").iterdir()} == STUDY_FILES
     assert hidden(tmp_path) == []
+
+
+def _without_claims(folder: Path) -> None:
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    del record["claims"]
+    (folder / "record.json").write_text(json.dumps(record))
+
+
+DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "no figure": lambda folder: (folder / "figure.svg").unlink(),
+    "no claims": _without_claims,
+    "half a record": lambda folder: (folder / "record.json").write_text('{"study": "fir'),
+    "a list": lambda folder: (folder / "record.json").write_text("[]"),
+    "not text": lambda folder: (folder / "record.json").write_bytes(b"\xff\xfe\x00"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_study_is_left_out_and_named_once(fakes, tmp_path, damage):
+    write(tmp_path, "first")
+    DAMAGE[damage](tmp_path / "first")
+    said: list[str] = []
+    ledger = write(tmp_path, "second", "third", said=said)
+    assert {record["study"] for record in ledger} == {"second", "third"}
+    assert read_ledger(tmp_path) == ledger
+    named = [line for line in said if line.startswith("first: left out of ledger and report, ")]
+    assert len(named) == 1
+    assert "\n" not in named[0]
+    with pytest.raises(ValueError, match=r"first .* or damaged"):
+        write(tmp_path, "first")
+    assert len(write(tmp_path, "first", force=True)) == 6
 
 
 # Interruptions.

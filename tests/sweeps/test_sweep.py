@@ -299,6 +299,10 @@ MISTAKES = {
     "out of range": ([*COMMAND, "--grid", "tau=3,-1"], "tau: expected a finite number above 0, got -1.0"),
     "both": ([*COMMAND, "--window", "3"], "window: expected either a setting or a parameter of the grid"),
     "no seeds": ([*COMMAND, "--seeds", "0"], "seeds: expected a whole number of at least 1, got 0"),
+    "large seed": (
+        [*COMMAND, "--seeds", "2", "--seed", "4294967295"],
+        "seed: expected the first of 2 whole numbers below 2**32",
+    ),
     "negative seed": ([*COMMAND, "--seed", "-1"], "seed: expected a whole number of at least 0, got -1"),
     "little memory": ([*COMMAND, "--memory", "1KiB"], "memory: expected at least"),
     "no memory": ([*COMMAND, "--memory", "lots"], "memory: expected bytes, or a text"),
