@@ -124,7 +124,7 @@ def _section(section: Section) -> str:
 
 def _claim(study: Study, claim: dict[str, Any]) -> str:
     anchor = html.escape(f"{study.name}-{claim['id']}")
-    corrected = f"<br><i>Corrected:</i> {html.escape(claim['corrected'])}" if claim["corrected"] else ""
+    corrected = f"<br><i>Corrected or completed:</i> {html.escape(claim['corrected'])}" if claim["corrected"] else ""
     note = f"<br><small>{html.escape(claim['note'])}</small>" if claim["note"] else ""
     return (
         f'<dt id="{anchor}"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span> '

@@ -160,7 +160,15 @@ def test_the_tiles_count_the_verdicts(html):
 
 def test_the_record_of_a_run_can_be_read_in_the_page(html):
     text = Page(html).text
-    for part in ("seed 11", "1.2 s", "2030-01-01", '"device": "plain"', "Printed:", "Corrected:", "0.5 … 1.5"):
+    for part in (
+        "seed 11",
+        "1.2 s",
+        "2030-01-01",
+        '"device": "plain"',
+        "Printed:",
+        "Corrected or completed:",
+        "0.5 … 1.5",
+    ):
         assert part in text
 
 
