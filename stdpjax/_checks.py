@@ -99,11 +99,25 @@ def same_shape(first_name: str, first: Array, second_name: str, second: Array) -
         raise ValueError(f"{second_name}: expected the shape of {first_name}, {first.shape}, got {second.shape}")
 
 
-def count(name: str, value: int, minimum: int = 1) -> int:
-    """Return `value` as an int, refusing anything below `minimum` or not a whole number."""
+def count(name: str, value: int, minimum: int = 1, maximum: int | None = None) -> int:
+    """Return `value` as an int, refusing anything below `minimum`, above `maximum` or not a whole number."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise ValueError(f"{name}: expected a whole number of at least {minimum}, got {value!r}")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name}: expected a whole number of at most {maximum}, got {value!r}")
     return int(value)
+
+
+# Trials are counted in 32 bits.
+MAX_TRIALS = 2**31 - 1
+# Where all spike trains of a study are held at once.
+MAX_HELD_TRAINS = 10**7
+
+
+def distinct(name: str, values: tuple[float, ...]) -> None:
+    """Refuse values of which one comes twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{name}: expected different values, got {values!r}")
 
 
 def seed(value: int, n_seeds: int = 1) -> int:

@@ -6,7 +6,7 @@ A `RateFunction` is any pair of elementwise functions, so a rate function of you
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,13 +27,11 @@ class RateFunction(NamedTuple):
     slope: Callable[[Float[ArrayLike, "..."]], Float[Array, "..."]]
 
 
-# Cached: the same arguments give the same object, so a rate function used as a static argument never recompiles.
-@cache
-def hard_sigmoid(threshold: float = -0.5) -> RateFunction:
+def hard_sigmoid(threshold: Any = -0.5) -> RateFunction:
     """Return the paper's piecewise-linear rate: 0 below the threshold, 1 above `threshold + 1`, slope 1 between.
 
     Args:
-        threshold: beta_1 of Eq 18, in (-1, 0), so that rest (activity 0) lies inside the active region.
+        threshold: a number, beta_1 of Eq 18, in (-1, 0), so that rest (activity 0) lies inside the active region.
 
     Returns:
         The rate function. At both kinks the slope is 1, the convention that the paper's text implies; automatic
@@ -50,8 +48,12 @@ def hard_sigmoid(threshold: float = -0.5) -> RateFunction:
         >>> rho.slope(jnp.array([-0.5, 0.0, 0.5, 2.0])).tolist()
         [1.0, 1.0, 1.0, 0.0]
     """
-    _check_threshold(threshold)
+    return _hard_sigmoid(_threshold(threshold))
 
+
+# Cached: the same arguments give the same object, so a rate function used as a static argument never recompiles.
+@cache
+def _hard_sigmoid(threshold: float) -> RateFunction:
     @jax.custom_jvp
     def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         return jnp.clip(activity - threshold, 0, 1)
@@ -69,8 +71,7 @@ def hard_sigmoid(threshold: float = -0.5) -> RateFunction:
     return RateFunction(value, slope)
 
 
-@cache
-def smoothed_hard_sigmoid(noise_std: float, threshold: float = -0.5) -> RateFunction:
+def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction:
     """Return the mean of the hard sigmoid under Gaussian noise on the activity: E[rho(v + eta)].
 
     Args:
@@ -89,9 +90,11 @@ def smoothed_hard_sigmoid(noise_std: float, threshold: float = -0.5) -> RateFunc
         >>> round(float(smooth.value(jnp.array(-0.5))), 4)
         0.0399
     """
-    _checks.number("noise_std", noise_std, above=0)
-    _check_threshold(threshold)
+    return _smoothed_hard_sigmoid(_known("noise_std", noise_std, above=0), _threshold(threshold))
 
+
+@cache
+def _smoothed_hard_sigmoid(noise_std: float, threshold: float) -> RateFunction:
     def bounds(activity: Float[ArrayLike, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         centred = (jnp.asarray(activity) - threshold) / noise_std
         return -centred, 1 / noise_std - centred
@@ -108,8 +111,7 @@ def smoothed_hard_sigmoid(noise_std: float, threshold: float = -0.5) -> RateFunc
     return RateFunction(value, slope)
 
 
-@cache
-def sigmoid(gain: float = 4.0) -> RateFunction:
+def sigmoid(gain: Any = 4.0) -> RateFunction:
     """Return the logistic rate 1 / (1 + exp(-gain v)).
 
     Args:
@@ -126,8 +128,11 @@ def sigmoid(gain: float = 4.0) -> RateFunction:
         >>> float(stdpjax.rates.sigmoid().slope(jnp.array(0.0)))
         1.0
     """
-    _checks.number("gain", gain, above=0)
+    return _sigmoid(_known("gain", gain, above=0))
 
+
+@cache
+def _sigmoid(gain: float) -> RateFunction:
     def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         return jax.nn.sigmoid(gain * activity)
 
@@ -138,5 +143,12 @@ def sigmoid(gain: float = 4.0) -> RateFunction:
     return RateFunction(value, slope)
 
 
-def _check_threshold(threshold: float) -> None:
-    _checks.number("threshold", threshold, above=-1, below=0)
+def _threshold(value: Any) -> float:
+    return _known("threshold", value, above=-1, below=0)
+
+
+def _known(name: str, value: Any, **bounds: float) -> float:
+    """Return a number as a float, which a cache can hold, refusing a traced one."""
+    if not _checks.is_concrete(value):
+        raise ValueError(f"{name}: expected a number known before tracing, got {value}")
+    return float(_checks.number(name, value, **bounds))

@@ -85,3 +85,11 @@ def test_equal_arguments_give_the_same_object():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_anything_that_is_a_number_will_do():
+    assert rates.hard_sigmoid(jnp.array(-0.5)) is rates.hard_sigmoid()
+    assert rates.smoothed_hard_sigmoid(jnp.array(0.5), jnp.array(-0.5)) is rates.smoothed_hard_sigmoid(0.5)
+    assert rates.sigmoid(jnp.array(4.0)) is rates.sigmoid()
+    with pytest.raises(ValueError, match="threshold: expected a number known before tracing"):
+        jax.jit(lambda threshold: rates.hard_sigmoid(threshold).value(0.0))(-0.5)

@@ -55,12 +55,16 @@ class ConstantRateConfig:
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
         _checks.window(self.window)
-        for name, minimum in (("n_trials", 2), ("n_causal_trains", 2), ("causal_bins", 1)):
-            _checks.count(name, getattr(self, name), minimum=minimum)
+        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+        _checks.count("n_causal_trains", self.n_causal_trains, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
+        _checks.count("causal_bins", self.causal_bins)
         if not self.probabilities or not self.causal_weights:
             raise ValueError("probabilities: expected at least one probability and one causal weight, got none")
         for value in self.probabilities:
             _checks.one_probability("probabilities", value, below_one=True)
+            # The rising control reaches 1.5 times the constant probability.
+            _checks.number("probabilities", value, at_most=2 / 3)
+        _checks.distinct("probabilities", self.probabilities)
         for name in ("saturated_probability", "causal_probability", "causal_pre_probability"):
             _checks.one_probability(name, getattr(self, name), below_one=True)
         _checks.number("decay", self.decay, above=0, below=1)
@@ -68,6 +72,9 @@ class ConstantRateConfig:
             _checks.number(
                 "causal_weights", value, at_least=0, at_most=(1 - self.causal_probability) / self.causal_bins
             )
+        _checks.distinct("causal_weights", self.causal_weights)
+        if self.causal_weights[0] != 0:
+            raise ValueError(f"causal_weights: expected 0, the control, and then others, got {self.causal_weights}")
 
 
 _N_STEPS = 160

@@ -35,7 +35,7 @@ class ExampleTracesConfig:
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
         _checks.count("n_steps", self.n_steps, minimum=2)
-        _checks.count("n_trials", self.n_trials, minimum=2)
+        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
         _checks.one_probability("max_probability", self.max_probability)
         _checks.choice("drive", self.drive, DRIVES)
         _checks.number("width", self.width, above=0)
@@ -160,9 +160,11 @@ def weight_path(
 
 def judge(data: xr.Dataset, config: ExampleTracesConfig) -> dict[str, Measurement]:
     """Compare the run with the criteria."""
+    # As the path starts: 0.1 in single precision is not 0.1 in double.
+    start = data.rate_weight.dtype.type(config.initial_weight)
 
     def share_at_spikes(weight: xr.DataArray) -> float:
-        is_changed = np.diff(weight.values, prepend=config.initial_weight) != 0
+        is_changed = np.diff(weight.values, prepend=start) != 0
         return float(data.pre_spikes.values[is_changed].mean()) if is_changed.any() else float("nan")
 
     def largest_z(expected: xr.DataArray) -> float:

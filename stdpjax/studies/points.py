@@ -2,7 +2,6 @@
 
 import csv
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 Point = tuple[float, ...]
@@ -63,10 +62,12 @@ def read_lag_points(path: str | Path) -> tuple[Point, ...]:
     return tuple(points)
 
 
-def is_point(point: Sequence[object]) -> bool:
+def is_point(point: object) -> bool:
     """Whether these are two or three finite numbers, the third, a standard error, at least 0."""
+    if not isinstance(point, list | tuple):
+        return False
     are_numbers = all(isinstance(part, int | float) and math.isfinite(part) for part in point)
-    return are_numbers and len(point) in (2, 3) and (len(point) == 2 or point[2] >= 0)  # pyright: ignore[reportOperatorIssue]
+    return are_numbers and len(point) in (2, 3) and (len(point) == 2 or point[2] >= 0)
 
 
 def _is_float(field: str) -> bool:

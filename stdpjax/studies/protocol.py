@@ -65,8 +65,9 @@ class ProtocolConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
-        for name in ("n_sequences", "n_trials", "n_resamples"):
+        for name in ("n_sequences", "n_resamples"):
             _checks.count(name, getattr(self, name), minimum=2)
+        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
         _checks.count("n_steps", self.n_steps)
         _checks.window(self.window, self.n_steps)
         _checks.one_probability("max_probability", self.max_probability)

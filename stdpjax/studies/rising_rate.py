@@ -1,6 +1,7 @@
 """Figure 2 left: what a rising postsynaptic rate does to the lags, and why spikes on both sides must cancel."""
 
 import dataclasses
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -39,15 +40,18 @@ class RisingRateConfig:
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
         _checks.window(self.window)
-        for name in ("n_trials", "n_sequences"):
-            _checks.count(name, getattr(self, name), minimum=2)
+        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+        _checks.count("n_sequences", self.n_sequences, minimum=2)
         if len(self.slopes) < 2 or len(self.probabilities) < 1:
             raise ValueError(f"slopes: expected at least two slopes and one probability, got {self.slopes}")
         for slope in self.slopes:
             _checks.number("slopes", slope, at_least=0)
+        if self.slopes[0] != 0 or any(low >= high for low, high in pairwise(self.slopes)):
+            raise ValueError(f"slopes: expected 0 and then increasing numbers, got {self.slopes}")
         for value in self.probabilities:
             reach = max(self.slopes) * self.window
             _checks.number("probabilities", value, above=reach, below=1 - reach)
+        _checks.distinct("probabilities", self.probabilities)
         _checks.one_probability("max_probability", self.max_probability)
         _checks.number("tau", self.tau, above=0)
 

@@ -50,6 +50,7 @@ class RuleAgreementConfig(ProtocolConfig):
                 raise ValueError(f"{name}: expected at least one value, got none")
             for value in getattr(self, name):
                 check(name, value)
+            _checks.distinct(name, getattr(self, name))
         for name in ("highest_agreeing", "saturating_scale", "saturating_width"):
             _checks.number(name, getattr(self, name), above=0)
         if min(self.probabilities) > self.highest_agreeing:

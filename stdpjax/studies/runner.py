@@ -200,16 +200,16 @@ def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:
 
 
 def _identity_in(study: Study, folder: Path) -> str | None:
-    section = _read_section(study, folder)
-    return None if isinstance(section, str) else section.record["identity"]
+    read = _read_study(study, folder)
+    return None if isinstance(read, str) else read[0]["identity"]
 
 
-def _read_section(study: Study, folder: Path) -> report.Section | str:
-    """Return what ledger and report need of a study's folder, or what keeps it from being read."""
+def _read_study(study: Study, folder: Path) -> tuple[dict[str, Any], str] | str:
+    """Return a study's record and figure, as ledger and report need them, or what is wrong with its folder."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        section = report.Section(study, record, (folder / "figure.svg").read_text(encoding="utf-8"))
-        report.render([section])
+        figure = (folder / "figure.svg").read_text(encoding="utf-8")
+        report.render([report.Section(study, record, figure)])
         json.dumps(record["claims"], allow_nan=False)
         if not isinstance(record["identity"], str) or any(claim["study"] != study.name for claim in record["claims"]):
             return f"{RECORD} is of something else"
@@ -217,7 +217,7 @@ def _read_section(study: Study, folder: Path) -> report.Section | str:
         return f"{Path(error.filename or folder).name}: {error.strerror}"
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         return f"{type(error).__name__}: {error}"
-    return section
+    return record, figure
 
 
 def _make_folder(out: Path) -> None:
@@ -298,12 +298,13 @@ def _write_summary(out: Path, say: Callable[[str], None]) -> list[dict[str, Any]
         folder = out / study.name
         if not (folder / RECORD).exists():
             continue
-        section = _read_section(study, folder)
-        if isinstance(section, str):
-            say(f"{study.name}: left out of ledger and report, {folder} is damaged ({' '.join(section.split())})")
+        read = _read_study(study, folder)
+        if isinstance(read, str):
+            say(f"{study.name}: left out of ledger and report, {folder} is damaged ({' '.join(read.split())})")
             continue
-        sections.append(section)
-        ledger.extend(section.record["claims"])
+        record, figure = read
+        sections.append(report.Section(study, record, figure))
+        ledger.extend(record["claims"])
     _write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
     _write_aside(out / REPORT, report.render(sections))
     return ledger

@@ -39,7 +39,7 @@ UNLABELLED = {"trial", "point"}
 # Small enough for two more runs by default.
 QUICK: dict[str, dict[str, Any]] = {
     "example_traces": {},
-    "constant_rate": {"probabilities": (0.05,), "causal_weights": (0.01,), "n_causal_trains": 50},
+    "constant_rate": {"probabilities": (0.05,), "causal_weights": (0.0, 0.01), "n_causal_trains": 50},
 }
 
 
@@ -338,3 +338,41 @@ def test_a_wrong_model_does_not_get_its_verdict(twin, monkeypatch):
         patch(context)
         wrong = {record["id"]: record["verdict"] for record in run(name, show_progress=False, **settings).records}
     assert {wrong[claim] for claim in lost} == {"inconclusive"}
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("rising_rate", {"probabilities": (0.02, 0.02)}, "probabilities: expected different values"),
+        ("rising_rate", {"slopes": (2e-4, 5e-4)}, "slopes: expected 0 and then increasing numbers"),
+        ("rising_rate", {"slopes": (0.0, 5e-4, 5e-4)}, "slopes: expected 0 and then increasing numbers"),
+        ("rising_rate", {"slopes": (0.0, 5e-4, 2e-4)}, "slopes: expected 0 and then increasing numbers"),
+        ("rule_agreement", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),
+        ("rule_agreement", {"widths": (3.0, 3.0)}, "widths: expected different values"),
+        ("constant_rate", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),
+        ("constant_rate", {"probabilities": (0.1, 0.7)}, "probabilities: expected a finite number at most 0.666667"),
+        ("constant_rate", {"causal_weights": (0.0, 0.01, 0.01)}, "causal_weights: expected different values"),
+        ("constant_rate", {"causal_weights": (0.01, 0.0)}, "causal_weights: expected 0, the control"),
+        ("constant_rate", {"n_causal_trains": 10**12}, "n_causal_trains: expected a whole number of at most 10000000"),
+        ("example_traces", {"n_trials": 10**12}, "n_trials: expected a whole number of at most 10000000, got"),
+        *(
+            (name, {"n_trials": 2**31}, "n_trials: expected a whole number of at most 2147483647")
+            for name in ("stdp_window", "rising_rate", "rule_agreement", "constant_rate")
+        ),
+    ],
+)
+def test_settings_that_a_study_cannot_use_are_refused(name, settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_config(find(name), True, settings)
+
+
+def test_the_highest_probability_that_the_constant_rate_study_takes_works():
+    run("constant_rate", smoke=True, show_progress=False, **{**QUICK["constant_rate"], "probabilities": (2 / 3,)})
+
+
+def test_a_start_that_single_precision_rounds_is_no_change():
+    result = run("example_traces", smoke=True, show_progress=False, initial_weight=0.1, n_trials=50)
+    assert {record["id"]: record["measured"] for record in result.records}["E2.only_at_spikes"] == 1.0

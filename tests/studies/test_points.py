@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stdpjax.studies.points import read_lag_points
+from stdpjax.studies.points import is_point, read_lag_points
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 POINT = st.tuples(NUMBER, NUMBER) | st.tuples(NUMBER, NUMBER, st.floats(min_value=0, allow_infinity=False))
@@ -111,3 +111,8 @@ def test_a_file_that_is_no_text_of_points_is_refused(file, content):
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"^data: expected .*points\.csv"):
         read_lag_points(file)
+
+
+def test_what_is_no_sequence_is_no_point():
+    assert is_point((1.0, 2.0))
+    assert not any(is_point(value) for value in (1, "12", None, (1.0,), (1.0, 2.0, -1.0)))
