@@ -136,7 +136,8 @@ def _add_settings(parser: argparse.ArgumentParser, study: Study) -> None:
             f"--{field.name.replace('_', '-')}",
             dest=f"setting.{field.name}",
             metavar=placeholder,
-            help=f"default: {_as_text(default)}",
+            # argparse takes % for its own.
+            help=f"{field.metadata.get('help', '')} (default: {_as_text(default)})".strip().replace("%", "%%"),
         )
 
 

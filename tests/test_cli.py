@@ -1,5 +1,6 @@
 """The command line: what it prints, what it writes, and one line for every mistake."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -81,9 +82,13 @@ def test_help_explains_itself(stdp, command):
 
 
 def test_help_shows_every_setting_with_its_default(stdp):
-    text = stdp("run", "constant_rate", "--help").out
+    text = " ".join(stdp("run", "constant_rate", "--help").out.split())
     for line in ("--window", "default: 20", "--causal-weights A,B,...", "default: 0.0,0.01,0.03"):
         assert line in text
+    text = " ".join(stdp("run", "stdp_window", "--help").out.split())
+    assert "random process behind the activities: smooth_noise, " in text
+    for study in studies.STUDIES:
+        assert all(field.metadata["help"] for field in dataclasses.fields(study.config))
     assert "--data FILE.csv" in stdp("run", "stdp_window", "--help").out
 
 

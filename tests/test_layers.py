@@ -24,6 +24,7 @@ ORDER = [
     "studies.figures",
     "studies.base",
     "studies.points",
+    "studies.settings",
     "studies.protocol",
     "studies.sweep_points",
     "studies.stdp_window",

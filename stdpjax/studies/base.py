@@ -153,10 +153,12 @@ def make_record(study: Study, claim: Claim, measurement: Measurement, config: An
         verdict = "inconclusive"
         notes.append("Smoke configuration: too small to judge.")
     elif config != study.config:
+        names = [field.name for field in dataclasses.fields(config)]
+        values = {name: repr(getattr(config, name)) for name in names}
         changed = [
-            f"{field.name}={getattr(config, field.name)!r}"
-            for field in dataclasses.fields(config)
-            if getattr(config, field.name) != getattr(study.config, field.name)
+            f"{name}={values[name]}" if len(values[name]) <= 40 else name
+            for name in names
+            if getattr(config, name) != getattr(study.config, name)
         ]
         notes.append(f"The criterion was stated for the default configuration; here {', '.join(changed)}.")
     return {

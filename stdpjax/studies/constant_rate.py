@@ -16,6 +16,7 @@ from stdpjax.rules import lag_kernel, lag_update, mean_update, rate_update
 from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.figures.constant_rate import plot
+from stdpjax.studies.settings import setting
 
 # Song, Miller & Abbott (2000): depression 5 % stronger than potentiation, equal time constants.
 _SONG = {"A_plus": 1.0, "A_minus": 1.05, "tau_plus": 20.0, "tau_minus": 20.0}
@@ -34,23 +35,25 @@ ANTISYMMETRIC = ("exponential", "sign", "inverse", "linear")
 class ConstantRateConfig:
     """Settings of the constant-rate study; probabilities per bin, times in bins."""
 
-    window: int = 20
-    probabilities: tuple[float, ...] = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
-    """Constant postsynaptic spike probabilities."""
-    n_trials: int = 200_000
-    """Presynaptic spikes sampled at each probability."""
-    saturated_probability: float = 0.1
-    """Spike probability at rate 1, for the activity that decays inside the saturated range."""
-    decay: float = 0.01
-    """Step over time constant of that decay, in (0, 1)."""
-    causal_probability: float = 0.03
-    """Background of the postsynaptic neuron that presynaptic spikes excite."""
-    causal_weights: tuple[float, ...] = (0.0, 0.01, 0.03)
-    """Rise of the postsynaptic spike probability after a presynaptic spike."""
-    causal_bins: int = 5
-    """How many bins the rise lasts."""
-    causal_pre_probability: float = 0.02
-    n_causal_trains: int = 20_000
+    window: int = setting(20, "longest lag on either side, in bins")
+    probabilities: tuple[float, ...] = setting(
+        (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3),
+        "constant postsynaptic spike probabilities per bin, at most 2/3",
+    )
+    n_trials: int = setting(200_000, "presynaptic spikes sampled at each probability")
+    saturated_probability: float = setting(
+        0.1, "spike probability per bin at rate 1, for the activity that decays inside the saturated range"
+    )
+    decay: float = setting(0.01, "step over time constant of that decay, in (0, 1)")
+    causal_probability: float = setting(
+        0.03, "background spike probability per bin of the postsynaptic neuron that presynaptic spikes excite"
+    )
+    causal_weights: tuple[float, ...] = setting(
+        (0.0, 0.01, 0.03), "rises of the postsynaptic spike probability after a presynaptic spike; the first is 0"
+    )
+    causal_bins: int = setting(5, "how many bins the rise lasts")
+    causal_pre_probability: float = setting(0.02, "presynaptic spike probability per bin")
+    n_causal_trains: int = setting(20_000, "pairs of spike trains at each causal weight")
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""

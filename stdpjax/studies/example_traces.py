@@ -16,21 +16,20 @@ from stdpjax.rules import Sample, differential_rule
 from stdpjax.spikes import sample_spikes
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.figures.example_traces import plot
+from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
 class ExampleTracesConfig:
     """Settings of the example; times in bins."""
 
-    n_steps: int = 160
-    max_probability: float = 0.2
-    """Presynaptic spike probability per bin at rate 1."""
-    drive: str = "smooth_noise"
-    width: float = 10.0
-    learning_rate: float = 1.0
-    initial_weight: float = 0.0
-    n_trials: int = 20_000
-    """Presynaptic trains over which Eq 2 is averaged."""
+    n_steps: int = setting(160, "length of the example, in bins")
+    max_probability: float = setting(0.2, "presynaptic spike probability per bin at rate 1")
+    drive: str = setting("smooth_noise", "random process behind the activities", choices=DRIVES)
+    width: float = setting(10.0, "time scale of the drive, in bins")
+    learning_rate: float = setting(1.0, "factor on every weight change")
+    initial_weight: float = setting(0.0, "the weight at the start")
+    n_trials: int = setting(20_000, "presynaptic trains over which Eq 2 is averaged")
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""

@@ -23,6 +23,7 @@ from stdpjax.rules import LAG_KERNELS, lag_kernel, state_slope
 from stdpjax.spikes import COINCIDENCES, expected_lag_counts, sample_lag_counts
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides
 from stdpjax.studies.base import Progress
+from stdpjax.studies.settings import setting
 
 Edges = Literal["padded", "valid", "silent"]
 Voltage = Literal["bounded", "linear"]
@@ -39,29 +40,35 @@ _BLOCKS = 10
 class ProtocolConfig:
     """Settings of the section 5.1 simulation; times in bins."""
 
-    n_sequences: int = 500
-    n_steps: int = 160
-    n_trials: int = 1000
-    window: int = 20
-    max_probability: float = 0.2
-    """Spike probability per bin at rate 1. 0.2 gives a decaying curve by lag, 0.05 the best agreement of the rules."""
-    drive: str = "smooth_noise"
-    """Differentiable, stationary and with one time scale, so that the slope means something."""
-    width: float = 10.0
-    """Time scale of the drive. Half a window: the mean slope is visible, and so is the decay with lag."""
-    voltage: Voltage = "bounded"
-    """"bounded" stays in the active region, where rate and activity have the same slope; "linear" saturates."""
-    voltage_scale: float = 0.2
-    """Standard deviation of the activity for voltage "linear"; 0.6 saturates in 40 % of bins."""
-    edges: Edges = "padded"
-    """"padded" simulates `window` more bins on either side and counts the middle, "valid" counts complete windows
-    only, "silent" assumes no spikes outside, which biases the ends."""
-    coincidence: Coincidence = "skip"
-    """A coincident spike is the closest spike, the paper's "if both spikes coincide"."""
-    kernel: str = "exponential"
-    tau: float = 10.0
-    """Decay of the exponential kernel; other kernels ignore it."""
-    n_resamples: int = 1000
+    n_sequences: int = setting(500, "pairs of rate sequences")
+    n_steps: int = setting(160, "length of a sequence, in bins")
+    n_trials: int = setting(1000, "spike trains sampled for each sequence")
+    window: int = setting(20, "longest lag on either side, in bins")
+    # 0.2 gives a decaying curve by lag, 0.05 the best agreement of the rules.
+    max_probability: float = setting(0.2, "spike probability per bin at rate 1")
+    # Differentiable, stationary and with one time scale, so that the slope means something.
+    drive: str = setting("smooth_noise", "random process behind the activities", choices=DRIVES)
+    # Half a window: the mean slope is visible, and so is the decay with lag.
+    width: float = setting(10.0, "time scale of the drive, in bins")
+    voltage: Voltage = setting(
+        "bounded",
+        'activity from drive; "bounded" stays where rate and activity have the same slope, "linear" saturates',
+    )
+    # 0.6 saturates in 40 % of bins.
+    voltage_scale: float = setting(0.2, 'standard deviation of the activity for voltage "linear"')
+    edges: Edges = setting(
+        "padded",
+        'ends of the record; "padded" simulates a window more on either side, "valid" counts complete windows only, '
+        '"silent" assumes no spikes outside, which biases the ends',
+    )
+    # The paper has "if both spikes coincide": the coincident spike is the closest one.
+    coincidence: Coincidence = setting(
+        "skip",
+        'a postsynaptic spike at lag 0; "skip" takes it as the closest spike, so no update, "ignore" looks past it',
+    )
+    kernel: str = setting("exponential", "lag kernel of the nearest-neighbour rule", choices=LAG_KERNELS)
+    tau: float = setting(10.0, "decay of the exponential kernel, in bins; other kernels ignore it")
+    n_resamples: int = setting(1000, "bootstrap resamples of the sequences, for intervals")
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -20,8 +21,10 @@ _SETTINGS = {
     "prng": "jax_default_prng_impl",
     "matmul_precision": "jax_default_matmul_precision",
 }
-# Two runs that agree in these may differ in the last bits at most; results of other versions are not mixed.
-_IDENTITY = ("stdpjax", "jax", "backend", "x64")
+# Two runs that agree in these may differ in the last bits at most; results of other versions or of other code are not
+# mixed.
+_IDENTITY = ("stdpjax", "commit", "diff", "jax", "backend", "x64")
+_NO_COMMIT = {"commit": "unknown", "is_dirty": None, "diff": None}
 
 
 def make_config(study: Study, is_smoke: bool, overrides: dict[str, Any]) -> Any:
@@ -90,9 +93,13 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def identity(study: Study, config: Any, seed: int, is_smoke: bool) -> str:
-    """Return a short hash of everything that decides the numbers of a run, up to the machine."""
-    origin = provenance()
+def identity(study: Study, config: Any, seed: int, is_smoke: bool, origin: dict[str, Any]) -> str:
+    """Return a short hash of what decides the numbers of a run.
+
+    That is study, configuration and seed, and from `origin`, the `provenance()`, the version, the commit and what
+    differs from it in tracked files, JAX, its backend and its precision. The machine, the devices and the versions of
+    other packages are not in it: they change the last bits at most. An installed package has no commit, only a version.
+    """
     content = {
         "study": study.name,
         "configuration": config_json(config),
@@ -104,17 +111,21 @@ def identity(study: Study, config: Any, seed: int, is_smoke: bool) -> str:
 
 
 def _commit() -> dict[str, Any]:
-    """The commit of the checkout that this package lies in; unknown for an installed package."""
+    """The commit of the checkout that this package lies in, and a hash of what tracked files change since.
+
+    Unknown for an installed package.
+    """
     root = Path(stdpjax.__file__).resolve().parent.parent
 
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True
-        ).stdout.strip()
+    def git(*arguments: str) -> bytes:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, timeout=10, check=True).stdout.strip()
 
     try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
-            return {"commit": "unknown", "is_dirty": None}
-        return {"commit": git("rev-parse", "HEAD"), "is_dirty": bool(git("status", "--porcelain"))}
+        if Path(os.fsdecode(git("rev-parse", "--show-toplevel"))).resolve() != root:
+            return _NO_COMMIT
+        is_dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
+        diff = hashlib.sha256(git("diff", "--no-ext-diff", "--binary", "HEAD")).hexdigest()[:16] if is_dirty else None
+        return {"commit": git("rev-parse", "HEAD").decode(), "is_dirty": is_dirty, "diff": diff}
     except (OSError, subprocess.SubprocessError):
-        return {"commit": "unknown", "is_dirty": None}
+        return _NO_COMMIT

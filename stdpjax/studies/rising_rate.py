@@ -17,25 +17,24 @@ from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.figures.rising_rate import plot
 from stdpjax.studies.protocol import ProtocolConfig, exact_counts, lags_of, make_sequences
+from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
 class RisingRateConfig:
     """Settings of the rising-rate study; probabilities per bin, times in bins."""
 
-    window: int = 20
-    probabilities: tuple[float, ...] = (0.02, 0.05, 0.2)
-    """Postsynaptic spike probability at the presynaptic spike."""
-    slopes: tuple[float, ...] = (0.0, 2e-4, 5e-4, 9e-4)
-    """Rise of the spike probability per bin."""
-    n_trials: int = 200_000
-    """Presynaptic spikes sampled for each probability and slope."""
-    n_sequences: int = 500
-    """Random rising rates (T1) and random drives (T3)."""
-    max_probability: float = 0.05
-    """Spike probability at rate 1 of the random drives (T3)."""
-    tau: float = 10.0
-    """Decay of the exponential lag kernel."""
+    window: int = setting(20, "longest lag on either side, in bins")
+    probabilities: tuple[float, ...] = setting(
+        (0.02, 0.05, 0.2), "postsynaptic spike probabilities per bin at the presynaptic spike"
+    )
+    slopes: tuple[float, ...] = setting(
+        (0.0, 2e-4, 5e-4, 9e-4), "rises of the spike probability per bin: 0 and then increasing"
+    )
+    n_trials: int = setting(200_000, "presynaptic spikes sampled for each probability and slope")
+    n_sequences: int = setting(500, "random rising rates (T1) and random drives (T3)")
+    max_probability: float = setting(0.05, "spike probability per bin at rate 1 of the random drives (T3)")
+    tau: float = setting(10.0, "decay of the exponential lag kernel, in bins")
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""

@@ -22,6 +22,7 @@ from stdpjax.studies.protocol import (
     part_of,
     sampled_counts,
 )
+from stdpjax.studies.settings import setting
 from stdpjax.studies.sweep_points import RULE_AGREEMENT_POINT
 
 
@@ -29,17 +30,17 @@ from stdpjax.studies.sweep_points import RULE_AGREEMENT_POINT
 class RuleAgreementConfig(ProtocolConfig):
     """Settings of the rule agreement study."""
 
-    max_probability: float = 0.05
-    n_bins: int = 30
-    """Bins of equal count of the value of Eq 1, as on the horizontal axis of Figure 2."""
-    probabilities: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
-    """Maximal spike probabilities of the table."""
-    widths: tuple[float, ...] = (3.0, 10.0, 20.0)
-    """Drive widths of the table, in bins."""
-    highest_agreeing: float = 0.3
-    """Spike probability up to which the binned relation is claimed to be linear."""
-    saturating_scale: float = 0.6
-    saturating_width: float = 20.0
+    max_probability: float = setting(0.05, "spike probability per bin at rate 1")
+    n_bins: int = setting(30, "bins of equal count of the value of Eq 1, as on the horizontal axis of Figure 2")
+    probabilities: tuple[float, ...] = setting(
+        (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0), "maximal spike probabilities per bin of the table"
+    )
+    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "drive widths of the table, in bins")
+    highest_agreeing: float = setting(
+        0.3, "spike probability per bin up to which the binned relation is claimed to be linear"
+    )
+    saturating_scale: float = setting(0.6, "standard deviation of the activity in the saturating control")
+    saturating_width: float = setting(20.0, "drive width of the saturating control, in bins")
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""

@@ -73,6 +73,7 @@ class _Task:
     study: Study
     config: Any
     identity: str
+    origin: dict[str, Any]
     folder: Path
 
 
@@ -131,10 +132,10 @@ def run_into(
     for name in overrides:
         if find(name) not in studies:
             raise ValueError(f"overrides: expected settings of a study that is run, got {name!r}")
-    tasks = []
+    tasks, origin = [], provenance()
     for study in studies:
         config = make_config(study, smoke, dict(overrides.get(study.name, {})))
-        tasks.append(_Task(study, config, identity(study, config, seed, smoke), out / study.name))
+        tasks.append(_Task(study, config, identity(study, config, seed, smoke, origin), origin, out / study.name))
     todo = _agree_on_todo(tasks, out, force)
     is_main = parallel.is_main_process()
     for task in tasks:
@@ -253,7 +254,7 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
         "seed": result.seed,
         "is_smoke": result.is_smoke,
         "configuration": config_json(result.config),
-        "provenance": provenance(),
+        "provenance": task.origin,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "claims": list(result.records),
@@ -264,10 +265,10 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
         data = result.data.assign_attrs(
             title=task.study.title,
             source=task.study.source,
-            **{name: json.dumps(record[name]) for name in ("study", "identity", "seed", "is_smoke")},
+            **{name: record[name] for name in ("study", "identity", "seed", "finished")},
+            is_smoke=_attribute(result.is_smoke),
             configuration=json.dumps(record["configuration"]),
-            provenance=json.dumps(record["provenance"]),
-            finished=record["finished"],
+            **{name: _attribute(value) for name, value in task.origin.items()},
         )
         data.to_netcdf(aside / "result.nc", engine="h5netcdf")
         figure = result.figure()
@@ -279,6 +280,11 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+
+
+def _attribute(value: str | int | None) -> str | int:
+    """Return a value that netCDF can hold, which has neither truth values nor None."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else value
 
 
 def _swap(aside: Path, home: Path) -> None:

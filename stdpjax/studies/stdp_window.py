@@ -25,6 +25,7 @@ from stdpjax.studies.protocol import (
     part_of,
     sampled_counts,
 )
+from stdpjax.studies.settings import setting
 from stdpjax.studies.sweep_points import STDP_WINDOW_POINT
 
 
@@ -32,14 +33,16 @@ from stdpjax.studies.sweep_points import STDP_WINDOW_POINT
 class StdpWindowConfig(ProtocolConfig):
     """Settings of the STDP window study."""
 
-    bin_ms: float = 1.0
-    """Width of a bin, used only to lay the published curve over the simulated lags."""
-    sparse_probability: float = 0.05
-    """A second, lower spike probability, at which the curve by lag does not decay."""
-    data: tuple[tuple[float, ...], ...] = dataclasses.field(
-        default=(), metadata={"read": read_lag_points, "placeholder": "FILE.csv"}
+    bin_ms: float = setting(1.0, "width of a bin in ms, used only to lay the published curve over the simulated lags")
+    sparse_probability: float = setting(
+        0.05, "a second, lower spike probability per bin, at which the curve by lag does not decay"
     )
-    """Measured points (lag_ms, change_percent[, sem]), drawn into the left panel; on the command line a CSV file."""
+    data: tuple[tuple[float, ...], ...] = setting(
+        (),
+        "measured points (lag_ms, change_percent[, sem]) to draw into the left panel, from a CSV file",
+        read=read_lag_points,
+        placeholder="FILE.csv",
+    )
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""

@@ -180,3 +180,8 @@ def test_numpy_numbers_make_a_json_record(comparison):
     # A judge may hand over what NumPy gives it.
     record = record_of(a_claim(comparison), Measurement(np.float64(1.0), (np.float64(1.0), np.float64(1.0))))
     assert json.loads(json.dumps(record)) == record
+
+
+def test_a_long_setting_is_named_without_its_value():
+    note = record_of(a_claim(), Measurement(1.0), Config(size=10**50, width=2.0))["note"]
+    assert note == "The criterion was stated for the default configuration; here size, width=2.0."
