@@ -84,7 +84,9 @@ def _main(arguments: Sequence[str] | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _OneLineParser(prog="stdpjax", description=stdpjax.__doc__)
     parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_OneLineParser)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="reproduce|run|sweep|list", parser_class=_OneLineParser
+    )
     common = _OneLineParser(add_help=False)
     common.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
     common.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")

@@ -226,7 +226,7 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(stdp, monkeypatch):
     monkeypatch.setattr(studies, "run_into", interrupted)
     outcome = stdp("reproduce")
     assert outcome.code == 130
-    assert "the same command goes on with what is not yet done" in outcome.err
+    assert "the same command goes on with the studies not yet done" in outcome.err
     forced = stdp("reproduce", "--force")
     assert forced.code == 130
     assert "the same command starts over; without --force the studies that are done are kept" in forced.err

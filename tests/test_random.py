@@ -220,7 +220,7 @@ def test_either_numbering_of_elements_follows_jax(is_partitionable):
 
 
 def test_words_of_the_keys_are_equal():
-    ours, stock = both_keys(2**40 + 5)
+    ours, stock = both_keys(2**32 - 5)
     np.testing.assert_array_equal(jax.random.key_data(ours), jax.random.key_data(stock))
     back = jax.random.wrap_key_data(jax.random.key_data(ours), impl="threefry2x32")
     np.testing.assert_array_equal(jax.random.poisson(back, 3.0, (9,)), jax.random.poisson(stock, 3.0, (9,)))
