@@ -6,12 +6,13 @@ The paper fixes the window (20), the number of sequences (500), their length (16
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
@@ -219,6 +220,15 @@ def lags_of(config: ProtocolConfig) -> Int[np.ndarray, "lag"]:
     return np.arange(-config.window, config.window + 1)
 
 
+def bisect_probability(function: Callable[[Float[Array, ""]], Float[Array, ""]]) -> float:
+    """Return the probability in (0, 1) at which a function that starts above 0 crosses it, to 1e-6."""
+    low, high = 1e-3, 1 - 1e-3
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if float(function(jnp.asarray(middle))) > 0 else (low, middle)
+    return 0.5 * (low + high)
+
+
 def part_of(progress: Progress, start: float, end: float) -> Progress:
     """Return a progress report that covers only the part from `start` to `end` of the whole."""
 
@@ -238,6 +248,7 @@ __all__ = [
     "ProtocolConfig",
     "Sequences",
     "Values",
+    "bisect_probability",
     "exact_counts",
     "kernel_of",
     "lags_of",

@@ -16,7 +16,7 @@ from stdpjax.rules import lag_kernel, mean_update, ramp_gain
 from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.figures.rising_rate import plot
-from stdpjax.studies.protocol import ProtocolConfig, exact_counts, lags_of, make_sequences
+from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, lags_of, make_sequences
 from stdpjax.studies.settings import setting
 
 
@@ -272,11 +272,7 @@ def critical_probability(window: int) -> float:
 
         return jax.grad(mean_lag)(jnp.zeros(()))
 
-    low, high = 1e-3, 1 - 1e-3
-    for _ in range(20):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if float(change(jnp.asarray(middle))) > 0 else (low, middle)
-    return 0.5 * (low + high)
+    return bisect_probability(change)
 
 
 def _law(probability: float | Array, slope: float | Array, window: int) -> Float[Array, "lag"]:

@@ -18,6 +18,7 @@ from stdpjax.studies.figures.stdp_window import plot
 from stdpjax.studies.points import is_point, read_lag_points
 from stdpjax.studies.protocol import (
     ProtocolConfig,
+    bisect_probability,
     exact_counts,
     kernel_of,
     lags_of,
@@ -344,11 +345,7 @@ def critical_probability(window: int) -> float:
         profile = ramp_profile(probability, window)
         return profile[-1] - profile[0]
 
-    low, high = 1e-3, 1 - 1e-3
-    for _ in range(20):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if float(rise(jnp.asarray(middle))) > 0 else (low, middle)
-    return 0.5 * (low + high)
+    return bisect_probability(rise)
 
 
 def judge(data: xr.Dataset, config: StdpWindowConfig) -> dict[str, Measurement]:
