@@ -175,7 +175,7 @@ def test_measured_points_are_read_from_their_file(folder):
 
 
 BAD = {
-    "no command": ([], "required: command"),
+    "no command": ([], "required: reproduce|run"),
     "unknown command": (["simulate"], "'simulate'"),
     "unknown study": (["run", "stdp"], "'stdp_window', 'rising_rate', 'rule_agreement', 'example_traces'"),
     "unknown setting": (["run", "example_traces", "--steps", "80"], "--steps"),
