@@ -410,9 +410,9 @@ def simulate(
     n_steps = _checks.count("n_steps", n_steps)
     if trace_every is not None and n_steps % _checks.count("trace_every", trace_every):
         raise ValueError(f"trace_every: expected a divisor of {n_steps} steps, got {trace_every}")
-    hyper = check_hyper(hyper, n_units, start.dtype)
     if isinstance(kernel, CheckedKernel):
         kernel.check(params, hyper)
+    hyper = check_hyper(hyper, n_units, start.dtype)
     start = _hold_all(start, hyper.clamps)
     learning_rate = jnp.asarray(_checks.number("learning_rate", learning_rate), start.dtype)
     first_step = 0 if resume is None else resume.n_steps

@@ -20,18 +20,24 @@ def run(hyper, n_steps, state=(0.2, -0.1, 0.3), kernel=None, key=None, **options
     return simulate(key, PARAMS, None, hyper, kernel=kernel, state=jnp.asarray(state), n_steps=n_steps, **options)
 
 
+def trace_of(*arguments, **options):
+    trace = run(*arguments, trace_every=1, **options).trace
+    assert trace is not None
+    return trace
+
+
 def test_a_clamped_state_acts_from_the_first_step_on():
     hyper = Hyper(0.5, clamps=(clamps.clamp_state(FIRST, 0.4),))
-    trace = run(hyper, 3, state=(-1.0, -0.1, 0.3), trace_every=1).trace
+    trace = trace_of(hyper, 3, state=(-1.0, -0.1, 0.3))
     np.testing.assert_array_equal(trace[:, 0], np.float32(0.4))
-    same = run(hyper, 3, state=(0.4, -0.1, 0.3), trace_every=1).trace
+    same = trace_of(hyper, 3, state=(0.4, -0.1, 0.3))
     np.testing.assert_array_equal(trace, same)
-    with_own_start = run(Hyper(0.5), 1, state=(-1.0, -0.1, 0.3), trace_every=1).trace
+    with_own_start = trace_of(Hyper(0.5), 1, state=(-1.0, -0.1, 0.3))
     assert abs(float(trace[0, 1] - with_own_start[0, 1])) > 0.05
 
 
 def test_a_clamped_input_is_approached_exponentially():
-    trace = run(Hyper(0.25, clamps=(clamps.clamp_input(FIRST, 0.4),)), 10, trace_every=1).trace
+    trace = trace_of(Hyper(0.25, clamps=(clamps.clamp_input(FIRST, 0.4),)), 10)
     expected = 0.4 - 0.75 ** np.arange(1, 11) * (0.4 - 0.2)
     np.testing.assert_allclose(trace[:, 0], expected, rtol=1e-6)
     assert float(jnp.abs(run(Hyper(0.25), 10).state[0] - expected[-1])) > 0.01
@@ -63,7 +69,7 @@ def test_clamps_apply_in_their_order_and_those_of_the_state_last():
 @pytest.mark.parametrize("make", [spiking_integrator, metropolis_langevin])
 def test_held_units_stay_and_others_move(make, key):
     hyper = Hyper(0.5, temperature=0.1, clamps=(clamps.clamp_state(FIRST, 0.4),))
-    trace = run(hyper, 50, kernel=make(RHO), key=key, trace_every=1).trace
+    trace = trace_of(hyper, 50, kernel=make(RHO), key=key)
     np.testing.assert_array_equal(trace[:, 0], np.float32(0.4))
     assert float(trace[:, 1].std()) > 0.01
 

@@ -1,5 +1,7 @@
 """One-step kernels against plain loops, `simulate` against itself in pieces, samplers against quadrature."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,26 +66,28 @@ def with_heat(state, pull, eta, hyper):
     ids=["inside", "added", "none", "printed", "langevin"],
 )
 def test_kernels_against_a_plain_loop(kernel, step, key, params, start):
-    run = simulate(key, params, None, HYPER, kernel=kernel, state=start, n_steps=N_STEPS, trace_every=1)
+    trace = simulate(key, params, None, HYPER, kernel=kernel, state=start, n_steps=N_STEPS, trace_every=1).trace
+    assert trace is not None
     weights, bias = plain_network.in_double(params)
     for trial, trial_key in enumerate(member_keys(key, 3)):
         state = np.asarray(start[trial], np.float64)
         for t, eta in enumerate(normals(trial_key)):
             state = step(state, lambda s: plain_network.target(weights, bias, s), eta, HYPER)
-            np.testing.assert_allclose(run.trace[trial, t], state, atol=5e-6)
+            np.testing.assert_allclose(trace[trial, t], state, atol=5e-6)
 
 
 def test_spiking_kernel_against_a_plain_loop(key, params):
     state = np.array([0.2, -0.1, 0.4, -0.3])
     kernel = dynamics.spiking_integrator(RHO)
-    run = simulate(key, params, None, HYPER, kernel=kernel, state=state, n_steps=N_STEPS, trace_every=1)
+    trace = simulate(key, params, None, HYPER, kernel=kernel, state=state, n_steps=N_STEPS, trace_every=1).trace
+    assert trace is not None
     weights, bias = plain_network.in_double(params)
     for t in range(N_STEPS):
         uniform = np.asarray(jax.random.uniform(jax.random.fold_in(key, t), (N_UNITS,)))
         spikes = uniform < plain_network.hard_value(state)
         pull = plain_network.hard_slope(state) * (bias + weights @ spikes)
         state = state + HYPER.step * (pull - state)
-        np.testing.assert_allclose(run.trace[t], state, atol=5e-6)
+        np.testing.assert_allclose(trace[t], state, atol=5e-6)
 
 
 def test_transition_is_the_kernel_with_given_noise(key, params, start):
@@ -117,7 +121,7 @@ def test_pieces_make_the_whole(rule, key, params, start):
     observe = {"state": mean_of(lambda sample: sample.next_post_state)}
 
     def go(n_steps, **options):
-        settings = dict(kernel=leaky_integrator(RHO), rule=rule, learning_rate=0.1, observe=observe)
+        settings = {"kernel": leaky_integrator(RHO), "rule": rule, "learning_rate": 0.1, "observe": observe}
         return simulate(key, params, drive, HYPER, n_steps=n_steps, **settings, **options)
 
     whole = go(10, state=start)
@@ -132,15 +136,17 @@ def test_pieces_make_the_whole(rule, key, params, start):
 
 
 def test_traces(key, params, start):
-    def trace(every, state=start):
+    def go(every, state=start):
         kernel = leaky_integrator(RHO)
-        return simulate(key, params, None, HYPER, kernel=kernel, state=state, n_steps=12, trace_every=every)
+        run = simulate(key, params, None, HYPER, kernel=kernel, state=state, n_steps=12, trace_every=every)
+        assert run.trace is not None
+        return run.state, run.trace
 
-    every = trace(1)
-    assert every.trace.shape == (3, 12, N_UNITS)
-    np.testing.assert_array_equal(trace(4).trace, every.trace[:, 3::4])
-    np.testing.assert_array_equal(every.trace[:, -1], every.state)
-    assert trace(3, start[0]).trace.shape == (4, N_UNITS)
+    last, trace = go(1)
+    assert trace.shape == (3, 12, N_UNITS)
+    np.testing.assert_array_equal(go(4)[1], trace[:, 3::4])
+    np.testing.assert_array_equal(trace[:, -1], last)
+    assert go(3, start[0])[1].shape == (4, N_UNITS)
 
 
 def test_drives_of_three_kinds_agree(key, params, start):
@@ -184,7 +190,8 @@ def test_a_rule_in_the_loop_against_a_plain_loop(key, params, start):
         weights, bias = plain_network.in_double(params)
         state = np.asarray(start[trial], np.float64)
         for eta in normals(trial_key):
-            after = inside(state, lambda s, w=weights: plain_network.target(w, bias, s), eta, HYPER)
+            pull = partial(plain_network.target, weights, bias)
+            after = inside(state, pull, eta, HYPER)
             weights = weights + rate * np.outer(after - state, plain_network.hard_value(state))
             state = after
         np.testing.assert_allclose(run.params.weights[trial], weights, atol=1e-5)
@@ -194,7 +201,7 @@ def test_a_rule_in_the_loop_against_a_plain_loop(key, params, start):
 
 def test_trials_that_blow_up_are_flagged_alone(key, params, start):
     drive = jnp.zeros((3, N_STEPS, N_UNITS)).at[1].set(3e38)
-    kernel = leaky_integrator(rates.RateFunction(lambda s: s, jnp.ones_like))
+    kernel = leaky_integrator(rates.RateFunction(jnp.asarray, jnp.ones_like))
 
     def go(drive):
         return simulate(key, params, drive, HYPER, kernel=kernel, state=start)
@@ -277,7 +284,7 @@ def moments(sample):
 
 
 def z_scores(kernel, key, step, n_trials, n_steps):
-    settings = dict(kernel=kernel, observe={"moments": mean_of(moments)})
+    settings = {"kernel": kernel, "observe": {"moments": mean_of(moments)}}
     hyper = Hyper(step, temperature=1.0)
     start = jax.random.normal(jax.random.fold_in(key, 1), (n_trials, 2))
     warm = simulate(key, TWO, None, hyper, kernel=kernel, state=start, n_steps=200)
@@ -331,7 +338,7 @@ def test_metropolis_with_a_held_unit_samples_the_conditional_law(key):
 @pytest.mark.parametrize("step", [0.05, 0.2, 0.5])
 def test_variance_of_linear_modes(mode, step, key):
     # Two units and weight w: modes of eigenvalue +w and -w; a small threshold distance keeps both unsaturated.
-    linear = rates.RateFunction(lambda s: s, jnp.ones_like)
+    linear = rates.RateFunction(jnp.asarray, jnp.ones_like)
     params = energy.make_params([[0.0, mode], [mode, 0.0]])
 
     def along(sample):

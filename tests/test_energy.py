@@ -21,7 +21,7 @@ ALL = {
 STATE = jnp.array([0.1, -0.3, 0.21, -0.9, 1.3])
 
 
-@pytest.fixture(params=ALL.values(), ids=ALL.keys())
+@pytest.fixture(params=ALL.values(), ids=list(ALL))
 def rate_fn(request):
     return request.param
 
@@ -52,9 +52,7 @@ def test_energy_is_the_sum_over_pairs(params, rate_fn):
 def test_target_is_slope_times_field(params, untied, rate_fn):
     state = np.asarray(STATE, np.float64)
     for network in (params, untied):
-        plain = plain_network.target(
-            *plain_network.in_double(network), state, value_of(rate_fn), slope_of(rate_fn)
-        )
+        plain = plain_network.target(*plain_network.in_double(network), state, value_of(rate_fn), slope_of(rate_fn))
         np.testing.assert_allclose(energy.target(network, STATE, rate_fn), plain, atol=2e-6)
 
 

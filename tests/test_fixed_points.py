@@ -43,7 +43,7 @@ def test_the_clip_form_minimises_the_energy_between_the_kinks(network, key):
     found = relax(params, jnp.zeros(5), HARD)
     assert bool(found.converged)
     np.testing.assert_allclose(found.state, box_minimum(params), atol=2e-5)
-    assert float(jnp.abs(found.state).max()) == 0.5  # some unit is at a kink
+    assert float(jnp.abs(found.state).max()) > 0.49999  # some unit is at a kink
     # Power: the gradient form has no fixed point there, and says so.
     assert not bool(relax(params, jnp.zeros(5), HARD, form="gradient", step=0.05, max_steps=500).converged)
 
@@ -56,9 +56,7 @@ def test_soft_clamps_add_up(key):
         return float(clamp_energy(jnp.asarray(state, jnp.float32), soft))
 
     both = relax(params, jnp.zeros(5), HARD, clamps=soft)
-    expected = 0.5 * 1.0 * 5 * 0 + box_minimum(
-        params, lambda s: 0.5 * ((s - 0.3) ** 2).sum() + 0.25 * ((s[:2] + 0.4) ** 2).sum()
-    )
+    expected = box_minimum(params, lambda s: 0.5 * ((s - 0.3) ** 2).sum() + 0.25 * ((s[:2] + 0.4) ** 2).sum())
     np.testing.assert_allclose(both.state, expected, atol=2e-5)
     assert abs(extra(expected) - 0.5 * ((expected - 0.3) ** 2).sum() - 0.25 * ((expected[:2] + 0.4) ** 2).sum()) < 1e-5
     np.testing.assert_allclose(relax(params, jnp.zeros(5), HARD, clamps=soft[::-1]).state, both.state, atol=1e-5)
@@ -73,6 +71,7 @@ def test_the_clip_form_is_where_the_dynamics_chatter(key):
         key, params, None, Hyper(step, clamps=held), kernel=kernel, n_steps=4000, resume=settled, trace_every=1
     ).trace
     found = relax(params, jnp.zeros(5), HARD, clamps=held)
+    assert trace is not None
     np.testing.assert_allclose(trace.mean(0), found.state, atol=2 * step)
     np.testing.assert_allclose(found.state[:2], [0.2, 0.9], atol=1e-6)
 
@@ -123,9 +122,7 @@ def end_of(rate_fn, form, kinds):
 def test_derivatives_are_those_of_the_fixed_point(case, key):
     end = end_of(*case)
     params, value = contraction(key), jnp.full(5, 0.1)
-    direction = Params(
-        energy.tie(jax.random.normal(key, (5, 5))), jax.random.normal(jax.random.fold_in(key, 2), (5,))
-    )
+    direction = Params(energy.tie(jax.random.normal(key, (5, 5))), jax.random.normal(jax.random.fold_in(key, 2), (5,)))
     tangent = (direction, jnp.full(5, 0.5))
     forward = jax.jvp(end, (params, value), tangent)[1]
     h = 2e-3
@@ -177,7 +174,7 @@ def test_a_large_determinant_may_be_stable_and_the_step_decides(step, stable):
     np.testing.assert_allclose(found.determinant, 2.126, rtol=1e-3)
     assert bool(found.stable) is stable
     start = 1e-3 * jnp.array([1.0, 2.0, -1.0, 0.5, 1.0, 1.0])
-    settings = dict(kernel=leaky_integrator(HARD, "none"), state=start, n_steps=400)
+    settings = {"kernel": leaky_integrator(HARD, "none"), "state": start, "n_steps": 400}
     run = simulate(jax.random.key(0), params, None, Hyper(step), **settings)
     assert (float(jnp.abs(run.state).max()) < 1e-4) is stable
 

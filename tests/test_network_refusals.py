@@ -1,5 +1,7 @@
 """What the network's functions refuse, and how they say so."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +25,7 @@ FOR_THREE = clamps.clamp_state([True, False, False], 0.1)
 METROPOLIS = dynamics.metropolis_langevin(RHO)
 
 
-def run(hyper=None, *, params=GOOD, drive=None, kernel=None, state=ZERO, n_steps=2, **options):
+def run(hyper=None, *, params=GOOD, drive=None, kernel=None, state: Any = ZERO, n_steps: Any = 2, **options):
     kernel = kernel or dynamics.leaky_integrator(RHO)
     return dynamics.simulate(
         make_key(0), params, drive, hyper or Hyper(), kernel=kernel, state=state, n_steps=n_steps, **options
@@ -140,7 +142,7 @@ REFUSED = [
     (lambda: objectives.stdp_objective(GOOD, ZERO, jnp.zeros((1, 2)), RHO, 0.1), r"noise: expected shape \(2, 2\)"),
     (lambda: objectives.stdp_objective(GOOD, NAN, jnp.zeros((2, 2)), RHO, 0.1), "state: expected finite numbers"),
     (lambda: objectives.prediction_error(GOOD, ZERO, jnp.zeros(2), jnp.zeros(2), RHO, 0.0), "step: expected a finite"),
-    (lambda: objectives.condition_1(lambda p, s: 0.0, GOOD, ZERO, RHO, 0.0), "step: expected a finite number"),
+    (lambda: objectives.condition_1(lambda p, s: s[0], GOOD, ZERO, RHO, 0.0), "step: expected a finite number"),
     (lambda: matching(temperature=0.0), "temperature: expected a finite number above 0, got 0"),
     (lambda: matching(rate_fn=RHO), "kink_density: expected the data's density .* got None"),
     (lambda: matching(kink_density=jnp.zeros((3, 2, 1))), r"kink_density: expected shape \(3, 2, 2\)"),

@@ -22,19 +22,21 @@ def setting(key):
     return params, state, noise
 
 
-def path(params, state, noise, rate_fn, step=STEP):
+def path(setting, rate_fn, step=STEP):
+    params, state, noise = setting
     first = transition(params, state, noise[0], rate_fn, Hyper(step))
     return first, transition(params, first, noise[1], rate_fn, Hyper(step))
 
 
 def weight_slope(setting, rate_fn, target, step=STEP):
-    return jax.grad(objectives.stdp_objective)(*setting, rate_fn, step, target).weights
+    params, state, noise = setting
+    return jax.grad(objectives.stdp_objective)(params, state, noise, rate_fn, step, target).weights
 
 
 @pytest.mark.parametrize("rate_fn", [HARD, SMOOTH], ids=["hard", "smooth"])
 def test_gradients_of_the_three_targets(setting, rate_fn):
     params, state, noise = setting
-    first, second = path(*setting, rate_fn)
+    first, second = path(setting, rate_fn)
     seen, later = state + noise[0], first + noise[1]
     change = second - first
     predictor = -STEP * (change * rate_fn.slope(seen))[:, None] * rate_fn.value(seen)[None, :]
@@ -44,15 +46,14 @@ def test_gradients_of_the_three_targets(setting, rate_fn):
     # What the weights do to the prediction comes back through the second step.
     jacobian = (1 - STEP) * jnp.eye(5) + STEP * energy.target_jacobian(params, later, rate_fn)
     through = STEP * ((jacobian.T @ change) * rate_fn.slope(seen))[:, None] * rate_fn.value(seen)[None, :]
-    np.testing.assert_allclose(
-        weight_slope(setting, rate_fn, "free"), predictor + reached + through, atol=2e-6
-    )
+    np.testing.assert_allclose(weight_slope(setting, rate_fn, "free"), predictor + reached + through, atol=2e-6)
 
 
 def test_the_value_does_not_depend_on_what_is_held(setting):
-    first, second = path(*setting, HARD)
+    params, state, noise = setting
+    first, second = path(setting, HARD)
     for target in ("stop", "free", "predictor_stop"):
-        value = objectives.stdp_objective(*setting, HARD, STEP, target)
+        value = objectives.stdp_objective(params, state, noise, HARD, STEP, target)
         np.testing.assert_allclose(value, 0.5 * jnp.sum((second - first) ** 2), rtol=1e-5)
 
 
@@ -60,7 +61,7 @@ def test_only_the_held_target_descends_along_equation_1(key):
     params = energy.random_params(key, 6, scale=0.5)
     state = 0.2 * jax.random.normal(key, (6,))
     setting = params, state, jnp.zeros((2, 6))
-    first, second = path(*setting, HARD, 0.02)
+    first, second = path(setting, HARD, 0.02)
     rule = (second - first)[:, None] * HARD.value(state)[None, :]
 
     def cosine(target):
@@ -74,13 +75,13 @@ def test_only_the_held_target_descends_along_equation_1(key):
 
 def test_parts_add_up_to_the_whole(setting):
     params, state, noise = setting
-    first, second = path(*setting, SMOOTH)
+    _first, second = path(setting, SMOOTH)
     visible = jnp.array([True, True, False, False, False])
 
     def part(mask):
         return objectives.prediction_error(params, state, noise[0], second, SMOOTH, STEP, mask)
 
-    whole = objectives.stdp_objective(*setting, SMOOTH, STEP)
+    whole = objectives.stdp_objective(params, state, noise, SMOOTH, STEP)
     np.testing.assert_allclose(part(visible) + part(~visible), whole, rtol=1e-5)
     np.testing.assert_allclose(part(None), whole, rtol=1e-5)
     assert float(part(visible)) > 0 < float(part(~visible))
@@ -96,9 +97,9 @@ def test_without_noise_the_visible_part_is_the_energy_gradient(key):
 
 
 def test_noise_adds_weight_decay(key):
-    params = energy.random_params(key, 5)
-    state, noise_std = 0.1 * jax.random.normal(key, (5,)), 0.03
-    noise = noise_std * jax.random.normal(jax.random.fold_in(key, 1), (20_000, 5))
+    params = energy.random_params(key, 5, scale=1.0)
+    state, noise_std = 0.1 * jax.random.normal(key, (5,)), 0.05
+    noise = noise_std * jax.random.normal(jax.random.fold_in(key, 1), (100_000, 5))
     visible = jnp.arange(5) < 2
 
     def one(noise):
@@ -162,7 +163,8 @@ def test_score_matching_of_a_smooth_network_by_automatic_differentiation(key):
         second = jnp.diagonal(jax.hessian(lambda s: energy.energy(params, s, SMOOTH))(state))
         return jnp.sum(jnp.where(visible, slope**2 / (2 * 0.7) + sign * second, 0.0))
 
-    for correction, sign in (("exact", -1.0), ("dropped", 0.0), ("printed", 1.0)):
+    signs: dict[objectives.Correction, float] = {"exact": -1.0, "dropped": 0.0, "printed": 1.0}
+    for correction, sign in signs.items():
         found = objectives.score_matching(params, states, SMOOTH, correction, visible=visible, temperature=0.7)
         expected = jnp.mean(jax.vmap(lambda state, sign=sign: direct(state, sign))(states))
         np.testing.assert_allclose(found, expected, rtol=1e-5)
