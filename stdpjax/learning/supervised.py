@@ -4,8 +4,7 @@ The clamped inputs act on the other units like a bias, so the phases run on the 
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +14,12 @@ from stdpjax import _checks
 from stdpjax.clamps import SoftClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import TOWARDS, natural_form
+from stdpjax.learning.training import Metrics, Update
 from stdpjax.rates import RateFunction
 from stdpjax.rules.contrastive import contrastive_update, movement_update
 
 PhaseRule = Literal["paper", "paper_midpoint", "paper_two_sided", "one_sided", "random_sign", "symmetric"]
 PHASE_RULES: tuple[PhaseRule, ...] = get_args(PhaseRule)
-
-Metrics = Mapping[str, Float[Array, ""]]
 
 
 class Labelled(NamedTuple):
@@ -93,9 +91,7 @@ def settle(
     return states
 
 
-def phase_update(
-    rate_fn: RateFunction, phases: Phases, n_outputs: int
-) -> Callable[[Key[Array, ""], Params, Labelled], tuple[Params, Metrics]]:
+def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Update:
     """Return the function that turns a batch into an update of weights and biases.
 
     Args:
@@ -105,9 +101,9 @@ def phase_update(
             others to the lower; for smooth rate functions to activities 0.5 and -0.5.
 
     Returns:
-        `update(key, params, batch) -> (delta, metrics)`: `delta` is to be added and estimates minus the gradient of
-        the mean squared error / 2; the metrics are means over the batch of `loss`, `error` (share of wrong labels) and
-        `energy`.
+        `update(key, params, batch, memory) -> (delta, metrics, memory)`: `delta` is to be added and estimates minus
+        the gradient of the mean squared error / 2; the metrics are means over the batch of `loss`, `error` (share of
+        wrong labels) and `energy`; there is nothing to remember.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -115,13 +111,13 @@ def phase_update(
         >>> update = phase_update(stdpjax.rates.hard_sigmoid(), Phases(), n_outputs=2)
         >>> params = random_layers(stdpjax.random.key(0), (3, 4, 2))
         >>> batch = Labelled(jnp.zeros((5, 3)), jnp.array([0, 1, 1, 0, 1]))
-        >>> delta, metrics = update(stdpjax.random.key(1), params, batch)
+        >>> delta, metrics, _ = update(stdpjax.random.key(1), params, batch, ())
         >>> delta.weights.shape, sorted(metrics)
         ((9, 9), ['energy', 'error', 'loss'])
     """
     low, high = rate_fn.kinks or (-0.5, 0.5)
 
-    def update(key: Key[Array, ""], params: Params, batch: Labelled) -> tuple[Params, Metrics]:
+    def update(key: Key[Array, ""], params: Params, batch: Labelled, memory: Any) -> tuple[Params, Metrics, Any]:
         inputs, labels = batch
         free = _free(params, inputs, rate_fn)
         settled = settle(params, inputs, rate_fn, phases)
@@ -165,7 +161,7 @@ def phase_update(
             "error": jnp.mean((jnp.argmax(outputs, axis=1) != labels).astype(inputs.dtype)),
             "energy": jnp.mean(_energies(params, inputs, settled, rate_fn)),
         }
-        return delta, metrics
+        return delta, metrics, memory
 
     return update
 

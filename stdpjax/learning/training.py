@@ -1,8 +1,8 @@
 """The loop in which measured updates are applied, through optax.
 
-An update function is `update(key, params, batch) -> (delta, metrics)` with `delta` to be added, an estimate of minus a
-gradient. The loop hands -delta to an optimiser, keeps to the mask, to ties and to bounds, and stops at the first
-update that is not finite, with the weights before it.
+An update function is `update(key, params, batch, memory) -> (delta, metrics, memory)` with `delta` to be added, an
+estimate of minus a gradient, and a memory of its own, such as Markov chains. The loop hands -delta to an optimiser,
+keeps to the mask, to ties and to bounds, and stops at the first update that is not finite, with the weights before it.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,8 @@ from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 from stdpjax import _checks
 from stdpjax.energy import Params, check_params, tie
 
-Update = Callable[[Key[Array, ""], Params, Any], tuple[Params, Mapping[str, Float[Array, ""]]]]
+Metrics = Mapping[str, Float[Array, ""]]
+Update = Callable[[Key[Array, ""], Params, Any, Any], tuple[Params, Metrics, Any]]
 
 
 class Learner(NamedTuple):
@@ -40,14 +41,17 @@ class TrainState(NamedTuple):
     """Updates applied."""
     is_finite: Bool[Array, ""]
     """False once an update would have left the finite numbers: `params` are those before it."""
+    memory: PyTree = ()
+    """What the update function remembers from batch to batch."""
 
 
-def start(learner: Learner, params: Params) -> TrainState:
+def start(learner: Learner, params: Params, memory: PyTree = ()) -> TrainState:
     """Return the state before the first update.
 
     Args:
         learner: what learning consists of.
         params: initial weights and biases.
+        memory: what the update function starts from.
 
     Returns:
         The state.
@@ -67,7 +71,7 @@ def start(learner: Learner, params: Params) -> TrainState:
     check_params(params, tied=learner.tied)
     if learner.bounds is not None:
         _checks.number("bounds", learner.bounds[1], above=learner.bounds[0])
-    return TrainState(params, learner.optimizer.init(params), jnp.zeros((), jnp.int32), jnp.asarray(True))
+    return TrainState(params, learner.optimizer.init(params), jnp.zeros((), jnp.int32), jnp.asarray(True), memory)
 
 
 def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[Array, "unit unit"]) -> TrainState:
@@ -92,7 +96,7 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
         weights = jnp.where(mask, weights, 0.0)
     params = params._replace(weights=weights)
     is_finite = jnp.all(jnp.isfinite(params.weights)) & jnp.all(jnp.isfinite(params.bias)) & state.is_finite
-    moved = TrainState(params, optimizer_state, state.n_updates + 1, is_finite)
+    moved = TrainState(params, optimizer_state, state.n_updates + 1, is_finite, state.memory)
     kept = state._replace(is_finite=is_finite)
     return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), moved, kept)
 
@@ -105,7 +109,7 @@ def train_epoch(
     data: PyTree[Array],
     mask: Bool[Array, "unit unit"],
     batch_size: int,
-) -> tuple[TrainState, Mapping[str, Float[Array, ""]]]:
+) -> tuple[TrainState, Metrics]:
     """Return the state after one pass over the data in random order, and the metrics' means over its batches.
 
     `vmap` over `key` and `state` trains several seeds together.
@@ -144,8 +148,9 @@ def train_epoch(
     def one_batch(state: TrainState, batch: tuple[Array, Array]):
         number, members = batch
         chosen = jax.tree.map(lambda leaf: leaf[members], data)
-        delta, metrics = learner.update(jax.random.fold_in(key, number + 1), state.params, chosen)
-        return apply_update(learner, state, delta, mask), metrics
+        batch_key = jax.random.fold_in(key, number + 1)
+        delta, metrics, memory = learner.update(batch_key, state.params, chosen, state.memory)
+        return apply_update(learner, state._replace(memory=memory), delta, mask), metrics
 
     numbers = jnp.arange(n_batches, dtype=jnp.uint32)
     state, metrics = jax.lax.scan(one_batch, state, (numbers, order.reshape(n_batches, batch_size)))
