@@ -25,6 +25,7 @@ from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 # operations of this size on one thread (it splits larger ones over threads, which costs more than it gains here).
 _WORDS_AT_ONCE = 2**15
 
+
 def sample_lag_counts(
     key: Key[Array, ""],
     pre_probability: ArrayLike,
