@@ -12,6 +12,7 @@ PACKAGE = Path(stdpjax.__file__).parent
 # In order; a folder stands for all of its modules, which may import each other.
 ORDER = [
     "_checks",
+    "_lock",
     "_threefry",
     "random",
     "parallel",
@@ -19,6 +20,12 @@ ORDER = [
     "drives",
     "spikes",
     "rules",
+    "energy",
+    "clamps",
+    "observers",
+    "dynamics",
+    "fixed_points",
+    "objectives",
     "stats",
     "plotting",
     "studies.figures",
