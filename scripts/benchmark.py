@@ -28,6 +28,7 @@ import numpy as np
 import opponents
 
 import stdpjax
+from stdpjax.spikes.counting import compiler_options
 from stdpjax.spikes.packed import sample_packed_pair
 
 SEQUENCES, STEPS, TRIALS, WINDOW = 500, 160, 1000, 20
@@ -65,7 +66,6 @@ def rates(n_sequences: int = SEQUENCES, n_steps: int = STEPS) -> tuple[np.ndarra
     return pre, post
 
 
-@jax.jit
 def draws_alone(sequence_keys: jax.Array, pre: jax.Array, post: jax.Array) -> jax.Array:
     """Draw the words of the protocol, ten sequences at a time, and keep next to nothing."""
     fold_in_words = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))
@@ -88,12 +88,13 @@ def protocol(n_repeats: int) -> Iterator[Row]:
     key = stdpjax.random.key(0)
     sequence_keys = stdpjax.random.member_keys(key, SEQUENCES)
     generator = np.random.default_rng(0)
+    draw = jax.jit(draws_alone, compiler_options=dict(compiler_options()))
     ways = {
         "sampled": lambda: stdpjax.spikes.sample_lag_counts(key, pre, post, TRIALS, WINDOW),
         "exact": lambda: stdpjax.spikes.expected_lag_counts(pre, post, WINDOW),
         "numba": lambda: opponents.numba_lag_counts(1, pre_threshold, post_threshold, TRIALS, WINDOW),
         "numba by bit": lambda: opponents.numba_lag_counts_by_bit(1, pre_threshold, post_threshold, TRIALS, WINDOW),
-        "draws": lambda: draws_alone(sequence_keys, pre, post),
+        "draws": lambda: draw(sequence_keys, pre, post),
         "numpy": lambda: opponents.numpy_lag_counts(generator, numpy_pre, numpy_post, TRIALS, WINDOW),
     }
     seconds = interleaved(ways, n_repeats)
@@ -259,7 +260,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     device = "" if where["backend"] == "cpu" else f", {where['device']}"
     lines = [
         f"Measured on {where['cores']} cores ({where['cpu']}{device}), JAX {where['jax']}, Python {where['python']}, "
-        f"medians of {result['repeats']} interleaved runs:",
+        f"medians of {result['repeats']} interleaved runs, load average {where['load_average']:.1f} before them:",
         "",
         "| what | ratio or value | over the rounds | should be at most |",
         "|---|---|---|---|",

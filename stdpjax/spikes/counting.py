@@ -148,7 +148,7 @@ def _count_by_sequence(
     per_device = -(-n_sequences // parallel.n_devices())
     count = _counter(*_block_sizes(-(-n_trials // TRIALS_PER_WORD), per_device, n_steps), *options)
     shared = (np.uint32(0), np.uint32(n_trials))
-    return jnp.asarray(parallel.map_blocks(count, *sequences, shared=shared, compiler_options=_compiler_options()))
+    return jnp.asarray(parallel.map_blocks(count, *sequences, shared=shared, compiler_options=compiler_options()))
 
 
 def _count_by_trial(
@@ -161,7 +161,7 @@ def _count_by_trial(
     ends = np.minimum(edges[1:] * np.uint64(TRIALS_PER_WORD), np.uint64(n_trials))
     ranges = np.stack([edges[:-1], ends], axis=1).astype(np.uint32)
     count = _range_counter(*_block_sizes(-(-n_words // n_devices), n_sequences, n_steps), *options)
-    parts = parallel.map_blocks(count, ranges, shared=sequences, compiler_options=_compiler_options())
+    parts = parallel.map_blocks(count, ranges, shared=sequences, compiler_options=compiler_options())
     return jnp.asarray(parts.sum(axis=0, dtype=np.int32))
 
 
@@ -183,14 +183,12 @@ def _counter(words_at_once: int, sequences_at_once: int, *options: Any) -> Calla
 @lru_cache(maxsize=256)
 def _wide_counter(*settings: Any) -> Callable[..., Array]:
     count = _counter(*settings)
-    return jax.jit(lambda *arguments: count(*arguments), compiler_options=dict(_compiler_options()))
+    return jax.jit(lambda *arguments: count(*arguments), compiler_options=dict(compiler_options()))
 
 
-def _compiler_options() -> tuple[tuple[str, Any], ...]:
-    """Vectors of 512 bits where the processor has them: XLA's default of 256 draws a third slower.
-
-    JAX takes such options for an outermost `jit` only.
-    """
+def compiler_options() -> tuple[tuple[str, Any], ...]:
+    """Return XLA's options for a counter, in pairs; JAX takes them for an outermost `jit` only."""
+    # Vectors of 512 bits where the processor has them: with XLA's default of 256 drawing takes half as long again.
     return (("xla_cpu_prefer_vector_width", 512),) if jax.default_backend() == "cpu" else ()
 
 
