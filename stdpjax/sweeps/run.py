@@ -1,6 +1,8 @@
 """Running a sweep: chunks of points are computed on all devices and written block by block.
 
-Only the main process touches files; the others follow its lead.
+Only the main process touches files; the others follow its lead. A device takes the points of a chunk one after the
+other: vmapped, 16 points take 1.2 (500 sequences, 1000 trials) to 3 times (smoke size) the processor time on a CPU, and
+come out different in the last bits of their drives, by which even counts can change.
 """
 
 import contextlib
