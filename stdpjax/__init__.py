@@ -4,13 +4,39 @@ from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
 
-from stdpjax import drives, parallel, random, rates, rules, spikes
+from stdpjax import (
+    clamps,
+    drives,
+    dynamics,
+    energy,
+    fixed_points,
+    objectives,
+    observers,
+    parallel,
+    random,
+    rates,
+    rules,
+    spikes,
+)
 
 __version__ = version("stdpjax")
-__all__ = ["drives", "parallel", "random", "rates", "rules", "spikes"]
+__all__ = [
+    "clamps",
+    "drives",
+    "dynamics",
+    "energy",
+    "fixed_points",
+    "objectives",
+    "observers",
+    "parallel",
+    "random",
+    "rates",
+    "rules",
+    "spikes",
+]
 
-# These bring in matplotlib and xarray, which the numerical core does without; they load on first use.
-_LAZY = ("plotting", "report", "stats", "studies", "sweeps")
+# These bring in optax, matplotlib and xarray, which the numerical core does without; they load on first use.
+_LAZY = ("learning", "plotting", "report", "stats", "studies", "sweeps")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -25,6 +25,28 @@ class RateFunction(NamedTuple):
 
     value: Callable[[Float[ArrayLike, "..."]], Float[Array, "..."]]
     slope: Callable[[Float[ArrayLike, "..."]], Float[Array, "..."]]
+    kinks: tuple[float, float] | None = None
+    """Where the slope jumps from 0 to 1 and back, for a function that is linear in between; None for a smooth one."""
+
+
+def curvature(rate_fn: RateFunction, activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+    """Return the second derivative of a rate function, the derivative of its written-out slope.
+
+    Args:
+        rate_fn: the rate function.
+        activity: any shape.
+
+    Returns:
+        rho'' of the same shape; 0 for the hard sigmoid, whose jumps of slope at `rate_fn.kinks` are not seen here.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> rho = stdpjax.rates.sigmoid()
+        >>> float(stdpjax.rates.curvature(rho, jnp.array(0.0)))
+        0.0
+    """
+    activity = jnp.asarray(activity)
+    return jax.jvp(rate_fn.slope, (activity,), (jnp.ones_like(activity),))[1]
 
 
 def hard_sigmoid(threshold: Any = -0.5) -> RateFunction:
@@ -68,7 +90,7 @@ def _hard_sigmoid(threshold: float) -> RateFunction:
         (activity,), (tangent,) = primals, tangents
         return value(activity), slope(activity) * tangent
 
-    return RateFunction(value, slope)
+    return RateFunction(value, slope, kinks=(threshold, threshold + 1))
 
 
 def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction:

@@ -20,10 +20,24 @@ class Sample(NamedTuple):
     """Integrated activity after the step."""
     pre_rate: Float[Array, "pre"]
     """Presynaptic rate rho(s) before the step."""
-    pre_spikes: Bool[Array, "pre"]
-    """Presynaptic spikes drawn in this step."""
-    post_spikes: Bool[Array, "post"]
+    pre_spikes: Bool[Array, "pre"] | None = None
+    """Presynaptic spikes drawn in this step; None where only rates are simulated."""
+    post_spikes: Bool[Array, "post"] | None = None
     """Postsynaptic spikes drawn in this step."""
+    post_slope: Float[Array, "post"] | None = None
+    """Slope rho'(s) of the rate function before the step."""
+
+
+def required(sample: Sample, name: str) -> Array:
+    """Return a field of a sample that a rule needs.
+
+    Raises:
+        ValueError: whoever made the sample left the field out.
+    """
+    value = getattr(sample, name)
+    if value is None:
+        raise ValueError(f"{name}: expected a sample that has it, which this rule needs, got None")
+    return value
 
 
 class Rule(NamedTuple):

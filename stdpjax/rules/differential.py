@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
-from stdpjax.rules.base import Rule, Sample
+from stdpjax.rules.base import Rule, Sample, required
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
 PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
@@ -180,7 +180,7 @@ def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate",
     ) -> tuple[Float[Array, "post pre"], _Memory]:
         del weights
         change = sample.next_post_state - sample.post_state
-        factor = sample.pre_rate if presynaptic == "rate" else sample.pre_spikes.astype(change.dtype)
+        factor = sample.pre_rate if presynaptic == "rate" else required(sample, "pre_spikes").astype(change.dtype)
         pairs = {
             "previous": (change, memory.pre_rate),
             "current": (change, factor),

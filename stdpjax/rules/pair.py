@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
-from stdpjax.rules.base import Rule, Sample
+from stdpjax.rules.base import Rule, Sample, required
 from stdpjax.spikes.pairing import Coincidence, Sides, check_options, pick_lag
 
 
@@ -111,8 +111,8 @@ def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip",
         sample: Sample, history: _History, weights: Float[Array, "post pre"]
     ) -> tuple[Float[Array, "post pre"], _History]:
         del weights
-        pre = jnp.concatenate([history.pre[1:], sample.pre_spikes[None]])
-        post = jnp.concatenate([history.post[1:], sample.post_spikes[None]])
+        pre = jnp.concatenate([history.pre[1:], required(sample, "pre_spikes")[None]])
+        post = jnp.concatenate([history.post[1:], required(sample, "post_spikes")[None]])
         before, after = _bins_to_first(post[:window][::-1]), _bins_to_first(post[window + 1 :])
         lag = pick_lag(before, after, post[window], window, coincidence, sides)
         delta_w = kernel[lag + window][:, None] * pre[0][None, :].astype(kernel.dtype)

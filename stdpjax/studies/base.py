@@ -3,9 +3,10 @@
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
@@ -50,6 +51,14 @@ class Claim:
     tolerance: float = 0.0
     verdict: Verdict = "holds"
     """The verdict if the criterion is met: what happens to the printed statement then."""
+    double: float | None = None
+    """For a run in double precision, where more can be asked: the tolerance instead, or the limit to be met."""
+
+    def in_precision(self, is_double: bool) -> "Claim":
+        """Return the claim with the criterion that holds in single or in double precision."""
+        if not is_double or self.double is None:
+            return self
+        return dataclasses.replace(self, **{"tolerance" if self.comparison == "within" else "expected": self.double})
 
 
 class Measurement(NamedTuple):
@@ -145,11 +154,38 @@ def meets(claim: Claim, value: float, interval: tuple[float, float] | None = Non
     return max(value, high) <= claim.expected
 
 
-def make_record(study: Study, claim: Claim, measurement: Measurement, config: Any, is_smoke: bool) -> dict[str, Any]:
+def failures(data: xr.Dataset) -> tuple[str, ...]:
+    """Return what went wrong in a run, in words.
+
+    A bool variable with the attribute `required` says for each of its elements (trials, networks) whether that came
+    about; the attribute says what, as in "trials with finite states".
+    """
+    wrong = []
+    for variable in data.data_vars.values():
+        if "required" in variable.attrs:
+            n_wrong = int((~variable.values.astype(bool)).sum())
+            if n_wrong:
+                first = np.flatnonzero(~variable.values.astype(bool).ravel())[0]
+                wrong.append(f"{variable.attrs['required']}: {n_wrong} of {variable.size} are not (first: {first}).")
+    return tuple(wrong)
+
+
+def make_record(
+    study: Study,
+    claim: Claim,
+    measurement: Measurement,
+    config: Any,
+    is_smoke: bool,
+    failures: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
+    claim = claim.in_precision(jax.config.jax_enable_x64)
     is_met = meets(claim, measurement.value, measurement.interval)
     notes = [measurement.note] if measurement.note else []
     verdict: Verdict = claim.verdict if is_met else "inconclusive"
+    if failures:
+        verdict = "inconclusive"
+        notes.extend(failures)
     control = measurement.control
     if is_met and control is not None and not math.isfinite(control):
         verdict = "inconclusive"

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from stdpjax import _checks, parallel, plotting, report
 from stdpjax._lock import sole_writer
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Progress, Result, Study, is_watched, make_record, silent
+from stdpjax.studies.base import Progress, Result, Study, failures, is_watched, make_record, silent
 from stdpjax.studies.record import config_json, identity, make_config, provenance
 from stdpjax.studies.registry import STUDIES, find
 
@@ -62,9 +62,10 @@ def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = 
 
 def _run(study: Study, config: Any, seed: int, is_smoke: bool, progress: Progress) -> Result:
     data = study.run(named_key(key(seed), study.name), config, progress)
-    measurements = study.judge(data, config)
+    measurements, wrong = study.judge(data, config), failures(data)
     records = tuple(
-        {**make_record(study, claim, measurements[claim.id], config, is_smoke), "seed": seed} for claim in study.claims
+        {**make_record(study, claim, measurements[claim.id], config, is_smoke, wrong), "seed": seed}
+        for claim in study.claims
     )
     return Result(study, config, seed, is_smoke, data, records)
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stdpjax import plotting
-from stdpjax.studies.base import Claim, Measurement, Study, make_record, meets
+from stdpjax.studies.base import Claim, Measurement, Study, failures, make_record, meets
 
 # Multiples of 1/8 of moderate size: sums and differences are exact, so an edge is an edge.
 EIGHTHS = st.integers(-800, 800).map(lambda n: n / 8)
@@ -185,3 +186,26 @@ def test_numpy_numbers_make_a_json_record(comparison):
 def test_a_long_setting_is_named_without_its_value():
     note = record_of(a_claim(), Measurement(1.0), Config(size=10**50, width=2.0))["note"]
     assert note == "The criterion was stated for the default configuration; here size, width=2.0."
+
+
+def test_double_precision_can_ask_for_more():
+    limit = a_claim("at_most", 1e-5, double=1e-12)
+    assert limit.in_precision(False).expected == 1e-5
+    assert limit.in_precision(True).expected == 1e-12
+    value = a_claim("within", 1.0, 1e-3, double=1e-9)
+    assert value.in_precision(True) == dataclasses.replace(value, tolerance=1e-9)
+    assert a_claim("at_most", 1e-5).in_precision(True).expected == 1e-5
+
+
+def test_a_trial_that_went_wrong_makes_every_verdict_inconclusive():
+    attributes = {"required": "trials with finite states"}
+    good = xr.Dataset({"is_finite": ("trial", np.ones(3, bool), attributes)})
+    bad = xr.Dataset({"is_finite": ("trial", np.array([True, False, False]), attributes)})
+    assert failures(good) == ()
+    (words,) = failures(bad)
+    assert words == "trials with finite states: 2 of 3 are not (first: 1)."
+    claim = a_claim("at_most", 1.0)
+    record = make_record(a_study(claim), claim, Measurement(0.5), Config(), False, (words,))
+    assert record["is_met"]
+    assert record["verdict"] == "inconclusive"
+    assert words in record["note"]

@@ -1,0 +1,153 @@
+"""Holding units at given values: their state, their input, or softly.
+
+A clamp is data (mask, value), so a sweep or a batch of images is a `vmap` over its values; which kinds there are is
+static. Several clamps make a tuple and apply in its order.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from stdpjax import _checks
+
+
+class StateClamp(NamedTuple):
+    """The state of the masked units is the value, after every step."""
+
+    mask: Bool[Array, "unit"]
+    value: Float[Array, "unit"]
+
+
+class InputClamp(NamedTuple):
+    """The target of the masked units is the value instead of R(s): they relax towards it (Eq 27)."""
+
+    mask: Bool[Array, "unit"]
+    value: Float[Array, "unit"]
+
+
+class SoftClamp(NamedTuple):
+    """The masked units are pulled towards the value: `strength * (value - s)` is added to R(s) - s."""
+
+    mask: Bool[Array, "unit"]
+    value: Float[Array, "unit"]
+    strength: Float[Array, ""]
+
+
+Clamp = StateClamp | InputClamp | SoftClamp
+Clamps = tuple[Clamp, ...]
+
+
+def clamp_state(mask: _checks.ArrayLike, value: _checks.ArrayLike) -> StateClamp:
+    """Return a clamp of the state.
+
+    Args:
+        mask: which units, bool, shape `[unit]`.
+        value: shape `[unit]`, or a number for all; read at the masked units alone.
+
+    Returns:
+        The clamp.
+
+    Raises:
+        ValueError: a mask that is not bool with one axis, or a value of another shape or not finite.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.clamps.clamp_state([True, False], 0.25).value.tolist()
+        [0.25, 0.25]
+    """
+    return StateClamp(*_mask_and_value(mask, value))
+
+
+def clamp_input(mask: _checks.ArrayLike, value: _checks.ArrayLike) -> InputClamp:
+    """Return a clamp of the input; arguments and errors as in `clamp_state`.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.clamps.clamp_input([True, False], 0.25).mask.tolist()
+        [True, False]
+    """
+    return InputClamp(*_mask_and_value(mask, value))
+
+
+def clamp_softly(mask: _checks.ArrayLike, value: _checks.ArrayLike, strength: float | Array) -> SoftClamp:
+    """Return a pull towards a value; arguments and errors as in `clamp_state`.
+
+    Args:
+        mask: which units, bool, shape `[unit]`.
+        value: shape `[unit]`, or a number for all.
+        strength: of the pull, relative to the leak; negative pushes away.
+
+    Returns:
+        The clamp.
+
+    Raises:
+        ValueError: as in `clamp_state`, or a strength that is not finite.
+
+    Example:
+        >>> import stdpjax
+        >>> float(stdpjax.clamps.clamp_softly([True, False], 0.25, 0.5).strength)
+        0.5
+    """
+    mask, value = _mask_and_value(mask, value)
+    return SoftClamp(mask, value, jnp.asarray(_checks.number("strength", strength), value.dtype))
+
+
+def clamp_target(target: Float[Array, "unit"], state: Float[Array, "unit"], clamps: Clamps) -> Float[Array, "unit"]:
+    """Return what the units relax towards under the clamps, given R and the state without noise."""
+    for clamp in clamps:
+        if isinstance(clamp, InputClamp):
+            target = jnp.where(clamp.mask, clamp.value, target)
+        elif isinstance(clamp, SoftClamp):
+            target = target + jnp.where(clamp.mask, clamp.strength * (clamp.value - state), 0.0)
+    return target
+
+
+def hold_state(state: Float[Array, "unit"], clamps: Clamps) -> Float[Array, "unit"]:
+    """Return the state with the clamped units at their values."""
+    for clamp in clamps:
+        if isinstance(clamp, StateClamp):
+            state = jnp.where(clamp.mask, clamp.value, state)
+    return state
+
+
+def clamp_energy(state: Float[Array, "unit"], clamps: Clamps) -> Float[Array, ""]:
+    """Return the energy that the clamps add; that of soft ones."""
+    total = jnp.zeros((), state.dtype)
+    for clamp in clamps:
+        if isinstance(clamp, SoftClamp):
+            total = total + 0.5 * clamp.strength * jnp.sum(jnp.where(clamp.mask, (clamp.value - state) ** 2, 0.0))
+    return total
+
+
+def check_clamps(clamps: Clamps, n_units: int) -> None:
+    """Refuse clamps for another number of units.
+
+    Raises:
+        ValueError: the mask or the value does not have `n_units` units.
+    """
+    for clamp in clamps:
+        if not isinstance(clamp, Clamp):
+            raise ValueError(f"clamps: expected a tuple of clamps, see stdpjax.clamps, got {clamp!r}")
+        for name, array in (("mask", clamp.mask), ("value", clamp.value)):
+            if array.shape != (n_units,):
+                raise ValueError(
+                    f"clamps: expected a {name} for each of {n_units} units, got shape {array.shape} in "
+                    f"{type(clamp).__name__}"
+                )
+
+
+def _mask_and_value(
+    mask: _checks.ArrayLike, value: _checks.ArrayLike
+) -> tuple[Bool[Array, "unit"], Float[Array, "unit"]]:
+    mask_array = jnp.asarray(mask)
+    if mask_array.dtype != bool or mask_array.ndim != 1:
+        raise ValueError(
+            f"mask: expected one truth value for each unit, got dtype {mask_array.dtype} and shape {mask_array.shape}"
+        )
+    value = _checks.finite("value", value)
+    if value.ndim == 0:
+        value = jnp.full(mask_array.shape, value)
+    if value.shape != mask_array.shape:
+        raise ValueError(f"value: expected the shape of mask, {mask_array.shape}, got {value.shape}")
+    return mask_array, value

@@ -1,0 +1,515 @@
+"""The network in time: one-step kernels, and `simulate`, the scan that runs them (Eq 6, 7, 14, 15, 17, 20).
+
+A kernel is `kernel(key, state, params, drive, hyper) -> (next_state, sample)`, one time step of one trial. The kernels
+here are pure functions of traced numbers: step sizes, noise levels, temperatures, weights, drives and clamped values
+vary without compiling again.
+
+`step` is epsilon = dt / tau; with theta = step * time, continuous time is counted in tau.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from stdpjax import _checks
+from stdpjax.clamps import Clamps, InputClamp, check_clamps, clamp_energy, clamp_target, hold_state
+from stdpjax.energy import Params, check_params, energy_of, target_of
+from stdpjax.observers import Observer
+from stdpjax.random import member_keys
+from stdpjax.rates import RateFunction
+from stdpjax.rules import Rule, Sample
+
+
+class Hyper(NamedTuple):
+    """Numbers of the dynamics, a pytree: a sweep is a `vmap` over them."""
+
+    step: Any = 0.1
+    """Step size epsilon = dt / tau, in (0, 1]."""
+    noise_std: Any = 0.0
+    """Standard deviation of the noise eta on each unit, 0 or more, in units of activity."""
+    temperature: Any = 1.0
+    """Temperature T of exp(-E/T) for the Langevin kernels, 0 or more (above 0 for Metropolis)."""
+    clamps: Clamps = ()
+    """Units held at values, see `stdpjax.clamps`."""
+
+
+Kernel = Callable[
+    [Key[Array, ""], Float[Array, "unit"], Params, Float[Array, "unit"] | None, Hyper],
+    tuple[Float[Array, "unit"], Sample],
+]
+
+
+def transition(
+    params: Params, state: Float[Array, "unit"], noise: Float[Array, "unit"], rate_fn: RateFunction, hyper: Hyper
+) -> Float[Array, "unit"]:
+    """Return f(s, eta) = s + step (R(s + eta) - s), one step of the corrected leaky integrator with given noise.
+
+    Args:
+        params: weights `[post, pre]` and biases `[unit]`, unchecked.
+        state: shape `[unit]`.
+        noise: eta, shape `[unit]`; 0 for the noise-free step.
+        rate_fn: the rate function rho.
+        hyper: step and clamps.
+
+    Returns:
+        The next state, shape `[unit]`.
+
+    Source: Bengio et al. 2015, Eq 6 and 7, with the leak -h_t instead of the printed -s_t.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, transition
+        >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> rho = stdpjax.rates.hard_sigmoid()
+        >>> transition(params, jnp.array([0.0, 0.25]), jnp.zeros(2), rho, Hyper(step=0.5)).tolist()
+        [0.375, 0.375]
+    """
+    pulled = clamp_target(target_of(params, state + noise, rate_fn), state, hyper.clamps)
+    return hold_state(state + hyper.step * (pulled - state), hyper.clamps)
+
+
+# The kernels are cached: the same arguments give the same object, so that a simulation is compiled once.
+@cache
+def leaky_integrator(rate_fn: RateFunction, noise: Literal["inside", "added", "none"] = "inside") -> Kernel:
+    """Return the kernel s + step (R(s + eta) - s) (Eq 6, 14).
+
+    Args:
+        rate_fn: the rate function rho.
+        noise: "inside", eta ~ N(0, noise_std^2) goes through R, as in the paper; "added", step * eta is added to the
+            step instead, the bracket of Eq 14 read as Langevin; "none", noise-free descent, no random numbers drawn.
+
+    Returns:
+        The kernel.
+
+    Raises:
+        ValueError: unknown noise.
+
+    Source: Bengio et al. 2015, Eq 6 with the leak corrected; Eq 14 is the same step.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, leaky_integrator
+        >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> kernel = leaky_integrator(stdpjax.rates.hard_sigmoid(), noise="none")
+        >>> kernel(stdpjax.random.key(0), jnp.array([0.0, 0.25]), params, None, Hyper(step=0.5))[0].tolist()
+        [0.375, 0.375]
+    """
+    _checks.choice("noise", noise, ("inside", "added", "none"))
+
+    def kernel(key, state, params, drive, hyper):
+        params = _driven(params, drive)
+        eta = 0.0 if noise == "none" else hyper.noise_std * jax.random.normal(key, state.shape, state.dtype)
+        seen = state + eta if noise == "inside" else state
+        pulled = clamp_target(target_of(params, seen, rate_fn), state, hyper.clamps)
+        change = pulled - state + (eta if noise == "added" else 0.0)
+        return _emit(state, state + hyper.step * change, rate_fn, hyper)
+
+    return kernel
+
+
+@cache
+def printed_integrator(rate_fn: RateFunction) -> Kernel:
+    """Return Eq 17 as printed, which subtracts the leak twice: (1 - step) s + step (R(s + eta) - s - eta).
+
+    It descends E with the quadratic term doubled and comes to rest at s = R(s) / 2. Here to be compared with.
+
+    Args:
+        rate_fn: the rate function rho.
+
+    Returns:
+        The kernel.
+
+    Source: Bengio et al. 2015, Eq 17.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, printed_integrator
+        >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> kernel = printed_integrator(stdpjax.rates.hard_sigmoid())
+        >>> kernel(stdpjax.random.key(0), jnp.array([0.0, 0.25]), params, None, Hyper(step=0.5))[0].tolist()
+        [0.375, 0.25]
+    """
+
+    def kernel(key, state, params, drive, hyper):
+        params = _driven(params, drive)
+        seen = state + hyper.noise_std * jax.random.normal(key, state.shape, state.dtype)
+        pulled = clamp_target(target_of(params, seen, rate_fn), state, hyper.clamps)
+        return _emit(state, (1 - hyper.step) * state + hyper.step * (pulled - seen), rate_fn, hyper)
+
+    return kernel
+
+
+@cache
+def langevin(rate_fn: RateFunction) -> Kernel:
+    """Return unadjusted Langevin dynamics of exp(-E/T): s + step (R(s) - s) + sqrt(2 step T) xi, xi ~ N(0, 1).
+
+    What Eq 14 was meant to be. Its stationary law differs from exp(-E/T) by O(step): a linear mode of curvature
+    lambda has variance T / (lambda (1 - step lambda / 2)).
+
+    Args:
+        rate_fn: the rate function rho.
+
+    Returns:
+        The kernel; it reads `hyper.temperature`, not `hyper.noise_std`.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, langevin
+        >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> kernel = langevin(stdpjax.rates.hard_sigmoid())
+        >>> cold = Hyper(step=0.5, temperature=0.0)
+        >>> kernel(stdpjax.random.key(0), jnp.array([0.0, 0.25]), params, None, cold)[0].tolist()
+        [0.375, 0.375]
+    """
+
+    def kernel(key, state, params, drive, hyper):
+        params = _driven(params, drive)
+        xi = jax.random.normal(key, state.shape, state.dtype)
+        pulled = clamp_target(target_of(params, state, rate_fn), state, hyper.clamps)
+        kick = jnp.sqrt(2 * hyper.step * hyper.temperature) * xi
+        return _emit(state, state + hyper.step * (pulled - state) + kick, rate_fn, hyper)
+
+    return kernel
+
+
+@cache
+def metropolis_langevin(rate_fn: RateFunction) -> Kernel:
+    """Return Metropolis-adjusted Langevin dynamics (MALA, through blackjax), whose stationary law is exp(-E/T).
+
+    A rejected step repeats the state. Clamped states stay and do not enter the acceptance; an input clamp has no
+    energy and is refused.
+
+    Args:
+        rate_fn: the rate function rho.
+
+    Returns:
+        The kernel; it reads `hyper.temperature`, above 0, not `hyper.noise_std`.
+
+    Raises:
+        ValueError: by the kernel, when there is an input clamp.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, metropolis_langevin
+        >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> kernel = metropolis_langevin(stdpjax.rates.hard_sigmoid())
+        >>> state, _ = kernel(stdpjax.random.key(0), jnp.zeros(2), params, None, Hyper(step=0.5))
+        >>> state.shape
+        (2,)
+    """
+    # Takes a second to import, which nothing else here needs.
+    from blackjax.mcmc import mala
+
+    propose = mala.build_kernel()
+
+    def kernel(key, state, params, drive, hyper):
+        params = _driven(params, drive)
+        if any(isinstance(clamp, InputClamp) for clamp in hyper.clamps):
+            raise ValueError("clamps: expected clamps that have an energy (state, soft), got InputClamp")
+
+        def log_density(position):
+            # Flat in clamped units: whatever the proposal does there, it is reset below and accepted for the rest.
+            held = hold_state(position, hyper.clamps)
+            total = energy_of(params, held, rate_fn) + clamp_energy(held, hyper.clamps)
+            return -total / hyper.temperature
+
+        start = mala.init(hold_state(state, hyper.clamps), log_density)
+        # Drift step * grad(-E) and noise sqrt(2 step T), the proposal of `langevin`.
+        moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
+        return _emit(state, jnp.asarray(moved.position), rate_fn, hyper)
+
+    return kernel
+
+
+@cache
+def spiking_integrator(rate_fn: RateFunction) -> Kernel:
+    """Return a leaky integrator driven by Bernoulli spikes instead of rates: R_i = rho'(s_i) (b_i + sum_j W_ij xi_j).
+
+    Spike probability per step is the rate rho(s_j); the spikes that moved the units are in the sample, so Eq 2 with
+    them shows the covariance of an input with its own effect.
+
+    Args:
+        rate_fn: the rate function rho, with values in [0, 1].
+
+    Returns:
+        The kernel; `hyper.noise_std` does not enter.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, spiking_integrator
+        >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> kernel = spiking_integrator(stdpjax.rates.hard_sigmoid())
+        >>> _, sample = kernel(stdpjax.random.key(0), jnp.array([-1.0, 1.0]), params, None, Hyper())
+        >>> sample.pre_spikes.tolist()
+        [False, True]
+    """
+
+    def kernel(key, state, params, drive, hyper):
+        params = _driven(params, drive)
+        spikes = jax.random.uniform(key, state.shape, state.dtype) < rate_fn.value(state)
+        field = params.bias + params.weights @ spikes.astype(state.dtype)
+        pulled = clamp_target(rate_fn.slope(state) * field, state, hyper.clamps)
+        next_state, sample = _emit(state, state + hyper.step * (pulled - state), rate_fn, hyper)
+        return next_state, sample._replace(pre_spikes=spikes, post_spikes=spikes)
+
+    return kernel
+
+
+class Simulation(NamedTuple):
+    """Where a simulation stands, and what was observed; `[trial]` leads every array if there is a trial axis."""
+
+    state: Float[Array, "*trial unit"]
+    params: Params
+    """As given, or what the rule has made of them."""
+    rule_state: PyTree
+    observed: Mapping[str, PyTree]
+    """The observers' statistics, by name."""
+    trace: Float[Array, "*trial time unit"] | None
+    """The state after every `trace_every` steps, of this call."""
+    is_finite: Bool[Array, "*trial"]
+    """Whether states and weights have stayed finite."""
+    n_steps: int
+    """Steps done since the start."""
+
+
+class _Carry(NamedTuple):
+    state: Float[Array, "unit"]
+    weights: Float[Array, "post pre"] | None
+    """What the rule has made of the weights; None without a rule, as what loops carry is not optimised as well."""
+    rule_state: PyTree
+    observed: tuple[PyTree, ...]
+    is_finite: Bool[Array, ""]
+
+
+def simulate(
+    key: Key[Array, ""],
+    params: Params,
+    drive: _checks.ArrayLike | Callable[[Int[Array, ""]], Float[Array, "unit"]] | None,
+    hyper: Hyper,
+    *,
+    kernel: Kernel,
+    state: _checks.ArrayLike | None = None,
+    n_steps: int | None = None,
+    rule: Rule | None = None,
+    learning_rate: float | Array = 0.0,
+    observe: Mapping[str, Observer] | None = None,
+    trace_every: int | None = None,
+    resume: Simulation | None = None,
+    first_trial: int = 0,
+) -> Simulation:
+    """Run a network for some steps, and observe it on the way.
+
+    Memory does not grow with the number of steps unless a trace is asked for. Step t of trial i has the key
+    `fold_in(fold_in(key, i), t)` (without a trial axis `fold_in(key, t)`), so a run cut into several calls, by
+    `resume` or by `first_trial`, gives the states of the whole, bit for bit on the same backend and batch size, and to
+    rounding in other batch sizes, for which XLA may order a matrix product's sums in another way.
+
+    Args:
+        key: a scalar key.
+        params: weights `[post, pre]` (0 on the diagonal) and biases `[unit]`.
+        drive: added to the biases: `[time, unit]`, of time steps from the start of this call; `[trial, time, unit]`;
+            a function of the step number (counted from the very start), better one defined once than a new lambda
+            each time; or None.
+        hyper: step in (0, 1], noise level, temperature and clamps.
+        kernel: from this module, or your own.
+        state: initial state, `[unit]` or `[trial, unit]` for independent trials; not with `resume`.
+        n_steps: how many; may be left out where `drive` is an array.
+        rule: a plasticity rule whose updates, times `learning_rate`, are added to the weights after each step; every
+            trial then has weights of its own. It is for watching a rule at work; `stdpjax.learning` trains.
+        learning_rate: of the rule.
+        observe: observers by name, see `stdpjax.observers`; they see each step's sample.
+        trace_every: keep the state after every so many steps; must divide `n_steps`.
+        resume: where an earlier call of the same settings ended; goes on from there.
+        first_trial: number of the first trial, for a block of a longer trial axis.
+
+    Returns:
+        The simulation. Trials that have left the finite numbers are flagged, and the others are not affected.
+
+    Raises:
+        ValueError: a parameter out of range, shapes that do not fit, or a `trace_every` that does not divide.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+        >>> from stdpjax.observers import mean_of
+        >>> params = stdpjax.energy.random_params(stdpjax.random.key(0), 8)
+        >>> run = simulate(
+        ...     stdpjax.random.key(1), params, None, Hyper(step=0.1, noise_std=0.2),
+        ...     kernel=leaky_integrator(stdpjax.rates.hard_sigmoid()), state=jnp.zeros((100, 8)), n_steps=50,
+        ...     observe={"state": mean_of(lambda sample: sample.next_post_state)})
+        >>> run.observed["state"].mean.shape, bool(run.is_finite.all())
+        ((100, 8), True)
+    """
+    n_units = params.bias.shape[-1]
+    observe = dict(observe or {})
+    if (state is None) == (resume is None):
+        raise ValueError("state: expected an initial state, or a simulation to resume, got both or neither")
+    if resume is not None and tuple(resume.observed) != tuple(observe):
+        raise ValueError(f"observe: expected {tuple(resume.observed)}, as before, got {tuple(observe)}")
+    start = resume.state if resume is not None else _checks.finite("state", state)  # pyright: ignore[reportArgumentType]
+    if start.ndim not in (1, 2) or start.shape[-1] != n_units:
+        raise ValueError(f"state: expected shape [unit] or [trial, unit] with {n_units} units, got {start.shape}")
+    if params.weights.ndim == 2:
+        check_params(params)
+    is_batch = start.ndim == 2
+    if callable(drive) or drive is None:
+        if n_steps is None:
+            raise ValueError("n_steps: expected the number of steps, as the drive does not say, got None")
+        drive_function, drive_array = drive, None
+    else:
+        drive_function, drive_array = None, _checks.finite("drive", drive)
+        if drive_array.ndim not in (2, 2 + is_batch) or drive_array.shape[-1] != n_units:
+            raise ValueError(
+                f"drive: expected shape [time, unit] or [trial, time, unit] with {n_units} units and the state's "
+                f"trials, got {drive_array.shape}"
+            )
+        if drive_array.ndim == 3 and drive_array.shape[0] != start.shape[0]:
+            raise ValueError(f"drive: expected {start.shape[0]} trials, as the state has, got {drive_array.shape[0]}")
+        n_steps = drive_array.shape[-2] if n_steps is None else n_steps
+        if drive_array.shape[-2] < n_steps:
+            raise ValueError(f"drive: expected at least {n_steps} steps, got {drive_array.shape[-2]}")
+    n_steps = _checks.count("n_steps", n_steps)
+    if trace_every is not None and n_steps % _checks.count("trace_every", trace_every):
+        raise ValueError(f"trace_every: expected a divisor of {n_steps} steps, got {trace_every}")
+    hyper = check_hyper(hyper, n_units, start.dtype)
+    learning_rate = jnp.asarray(_checks.number("learning_rate", learning_rate), start.dtype)
+    first_step = 0 if resume is None else resume.n_steps
+
+    if resume is None:
+        carry = _first_carry(start, params.weights, rule, tuple(observe.values()), is_batch)
+    else:
+        weights = None if rule is None else resume.params.weights
+        carry = _Carry(resume.state, weights, resume.rule_state, tuple(resume.observed.values()), resume.is_finite)
+    keys = member_keys(key, start.shape[0], _checks.count("first_trial", first_trial, minimum=0)) if is_batch else key
+    last, trace = _run(
+        keys,
+        carry,
+        params,
+        drive_array,
+        hyper,
+        learning_rate,
+        jnp.asarray(first_step, jnp.uint32),
+        kernel=kernel,
+        rule=rule,
+        observers=tuple(observe.values()),
+        n_steps=n_steps,
+        trace_every=trace_every,
+        drive_function=drive_function,
+        is_batch=is_batch,
+    )
+    return Simulation(
+        last.state,
+        params if last.weights is None else params._replace(weights=last.weights),
+        last.rule_state,
+        dict(zip(observe, last.observed, strict=True)),
+        trace,
+        last.is_finite,
+        first_step + n_steps,
+    )
+
+
+def check_hyper(hyper: Hyper, n_units: int, dtype: Any) -> Hyper:
+    """Return the numbers as arrays of a dtype, refusing what no simulation can use.
+
+    Raises:
+        ValueError: a step outside (0, 1], a negative noise or temperature, or clamps for another number of units.
+    """
+    check_clamps(hyper.clamps, n_units)
+    step = _checks.number("step", hyper.step, above=0, at_most=1)
+    noise_std = _checks.number("noise_std", hyper.noise_std, at_least=0)
+    temperature = _checks.number("temperature", hyper.temperature, at_least=0)
+    clamps = jax.tree.map(lambda leaf: leaf if leaf.dtype == bool else leaf.astype(dtype), hyper.clamps)
+    return Hyper(jnp.asarray(step, dtype), jnp.asarray(noise_std, dtype), jnp.asarray(temperature, dtype), clamps)
+
+
+def _first_carry(
+    start: Float[Array, "*trial unit"],
+    weights: Float[Array, "post pre"],
+    rule: Rule | None,
+    observers: tuple[Observer, ...],
+    is_batch: bool,
+) -> _Carry:
+    def first(state: Float[Array, "unit"]) -> _Carry:
+        rule_state = () if rule is None else rule.init(weights)
+        observed = tuple(observer.init(state) for observer in observers)
+        return _Carry(state, None if rule is None else weights, rule_state, observed, jnp.asarray(True))
+
+    return jax.vmap(first)(start) if is_batch else first(start)
+
+
+@partial(
+    jax.jit,
+    static_argnames=("kernel", "rule", "observers", "n_steps", "trace_every", "drive_function", "is_batch"),
+)
+def _run(keys, carry, params, drive, hyper, learning_rate, first_step, *, is_batch, **static):
+    one = partial(_run_trial, **static)
+    if is_batch:
+        drive_axis = 0 if drive is not None and drive.ndim == 3 else None
+        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None))
+    return one(keys, carry, params, drive, hyper, learning_rate, first_step)
+
+
+def _run_trial(
+    key: Key[Array, ""],
+    carry: _Carry,
+    params: Params,
+    drive: Float[Array, "time unit"] | None,
+    hyper: Hyper,
+    learning_rate: Float[Array, ""],
+    first_step: Int[Array, ""],
+    *,
+    kernel: Kernel,
+    rule: Rule | None,
+    observers: tuple[Observer, ...],
+    n_steps: int,
+    trace_every: int | None,
+    drive_function: Callable[[Int[Array, ""]], Float[Array, "unit"]] | None,
+) -> tuple[_Carry, Float[Array, "time unit"] | None]:
+    def one_step(carry: _Carry, index: Int[Array, ""]) -> tuple[_Carry, None]:
+        number = first_step + index
+        if drive is not None:
+            now = drive[index]
+        else:
+            now = None if drive_function is None else drive_function(number)
+        now_params = params if carry.weights is None else params._replace(weights=carry.weights)
+        state, sample = kernel(jax.random.fold_in(key, number), carry.state, now_params, now, hyper)
+        observed = tuple(
+            observer.update(sample, statistics) for observer, statistics in zip(observers, carry.observed, strict=True)
+        )
+        weights, rule_state = carry.weights, carry.rule_state
+        is_finite = carry.is_finite & jnp.all(jnp.isfinite(state))
+        if rule is not None:
+            delta_w, rule_state = rule.update(sample, rule_state, now_params.weights)
+            weights = now_params.weights + learning_rate * delta_w
+            is_finite = is_finite & jnp.all(jnp.isfinite(weights))
+        return _Carry(state, weights, rule_state, observed, is_finite), None
+
+    indices = jnp.arange(n_steps, dtype=jnp.uint32)
+    if trace_every is None:
+        return jax.lax.scan(one_step, carry, indices)
+
+    def stretch(carry: _Carry, indices: Int[Array, "step"]) -> tuple[_Carry, Float[Array, "unit"]]:
+        carry, _ = jax.lax.scan(one_step, carry, indices)
+        return carry, carry.state
+
+    return jax.lax.scan(stretch, carry, indices.reshape(-1, trace_every))
+
+
+def _driven(params: Params, drive: Float[Array, "unit"] | None) -> Params:
+    return params if drive is None else params._replace(bias=params.bias + drive)
+
+
+def _emit(
+    state: Float[Array, "unit"], next_state: Float[Array, "unit"], rate_fn: RateFunction, hyper: Hyper
+) -> tuple[Float[Array, "unit"], Sample]:
+    next_state = hold_state(next_state, hyper.clamps)
+    return next_state, Sample(
+        post_state=state,
+        next_post_state=next_state,
+        pre_rate=rate_fn.value(state),
+        post_slope=rate_fn.slope(state),
+    )

@@ -1,0 +1,201 @@
+"""Statistics of a simulation that accumulate step by step, so that nothing has to be kept.
+
+An observer is `init(state) -> statistics` and `update(sample, statistics) -> statistics` for one trial. Sums are
+compensated (Kahan), so single precision keeps its digits over millions of steps.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int32, PyTree
+
+from stdpjax import _checks
+from stdpjax.rules import Sample
+
+
+class Observer(NamedTuple):
+    """A streaming statistic of the samples of one trial."""
+
+    init: Callable[[Float[Array, "unit"]], Any]
+    update: Callable[[Sample, Any], Any]
+
+
+class Mean(NamedTuple):
+    """A running mean; `total` holds the sum without its rounding error, which is in `lost`."""
+
+    total: PyTree
+    lost: PyTree
+    n_seen: Int32[Array, ""]
+
+    @property
+    def mean(self) -> Any:
+        """The mean so far; NaN before the first step."""
+        seen = self.n_seen
+        return jax.tree.map(
+            lambda total: total / jnp.expand_dims(seen, range(seen.ndim, total.ndim)).astype(total.dtype), self.total
+        )
+
+
+# Cached, as the kernels are: the same function gives the same observer, and no new compilation.
+@cache
+def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
+    """Return an observer of the mean of any function of a sample.
+
+    Args:
+        function: gives an array, or a pytree of arrays, for each step's sample. Define it once: a new lambda compiles
+            anew.
+
+    Returns:
+        The observer; its statistics are a `Mean`.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.observers import mean_of
+        >>> speed = mean_of(lambda sample: (sample.next_post_state - sample.post_state) ** 2)
+        >>> sample = stdpjax.rules.Sample(jnp.zeros(2), jnp.ones(2), jnp.zeros(2))
+        >>> speed.update(sample, speed.init(jnp.zeros(2))).mean.tolist()
+        [1.0, 1.0]
+    """
+
+    def init(state: Float[Array, "unit"]) -> Mean:
+        like = jax.eval_shape(function, _sample_like(state))
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+        return Mean(zeros, zeros, jnp.zeros((), jnp.int32))
+
+    def update(sample: Sample, so_far: Mean) -> Mean:
+        value = jax.tree.map(lambda new, lost: new - lost, function(sample), so_far.lost)
+        total = jax.tree.map(lambda total, value: total + value, so_far.total, value)
+        lost = jax.tree.map(lambda total, before, value: (total - before) - value, total, so_far.total, value)
+        return Mean(total, lost, so_far.n_seen + 1)
+
+    return Observer(init, update)
+
+
+class Autocovariance(NamedTuple):
+    """Running products of a signal with itself some steps earlier."""
+
+    recent: Float[Array, "lag unit"]
+    """The last values, newest first."""
+    products: Mean
+    """`[lag, unit]`."""
+    values: Mean
+    """`[unit]`."""
+    n_seen: Int32[Array, ""]
+
+    @property
+    def covariance(self) -> Float[Array, "*trial lag unit"]:
+        """Autocovariance at lags 0 to the largest, about the mean over the run."""
+        mean = self.values.mean
+        return self.products.mean - (mean * mean)[..., None, :]
+
+
+@cache
+def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_lag: int) -> Observer:
+    """Return an observer of the autocovariance of a signal at lags 0 to `max_lag` steps.
+
+    The first `max_lag` steps only fill the memory.
+
+    Args:
+        function: gives the signal, shape `[unit]`, for each step's sample.
+        max_lag: largest lag, in steps, 0 or more.
+
+    Returns:
+        The observer; its statistics are an `Autocovariance`.
+
+    Raises:
+        ValueError: `max_lag` is not a whole number of at least 0.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.observers import autocovariance_of
+        >>> observer = autocovariance_of(lambda sample: sample.next_post_state, max_lag=1)
+        >>> seen = observer.init(jnp.zeros(1))
+        >>> for value in (1.0, -1.0, 1.0, -1.0, 1.0):
+        ...     seen = observer.update(stdpjax.rules.Sample(jnp.zeros(1), jnp.full(1, value), jnp.zeros(1)), seen)
+        >>> seen.covariance[:, 0].tolist()
+        [1.0, -1.0]
+    """
+    _checks.count("max_lag", max_lag, minimum=0)
+    times_earlier = mean_of(_products)
+    itself = mean_of(_newest)
+
+    def init(state: Float[Array, "unit"]) -> Autocovariance:
+        like = jax.eval_shape(function, _sample_like(state))
+        recent = jnp.zeros((max_lag + 1, *like.shape), like.dtype)
+        return Autocovariance(recent, times_earlier.init(recent), itself.init(recent), jnp.zeros((), jnp.int32))
+
+    def update(sample: Sample, so_far: Autocovariance) -> Autocovariance:
+        recent = jnp.concatenate([function(sample)[None], so_far.recent[:-1]])
+        stand_in = Sample(recent, recent, recent)
+        is_full = so_far.n_seen >= max_lag
+
+        def keep(new: Array, old: Array) -> Array:
+            return jnp.where(is_full, new, old)
+
+        products = jax.tree.map(keep, times_earlier.update(stand_in, so_far.products), so_far.products)
+        values = jax.tree.map(keep, itself.update(stand_in, so_far.values), so_far.values)
+        return Autocovariance(recent, products, values, so_far.n_seen + 1)
+
+    return Observer(init, update)
+
+
+class Histogram(NamedTuple):
+    """Counts of a signal in bins of equal width; what lies outside goes to the first and last bin."""
+
+    counts: Int32[Array, "*shape bin"]
+
+
+@cache
+def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, high: float, n_bins: int) -> Observer:
+    """Return an observer of the histogram of each element of a signal.
+
+    Args:
+        function: gives the signal for each step's sample, any shape.
+        low: lower edge of the first bin.
+        high: upper edge of the last bin, above `low`.
+        n_bins: how many, 1 or more.
+
+    Returns:
+        The observer; its statistics are a `Histogram`, counts of shape `[..., bin]`.
+
+    Raises:
+        ValueError: no bins, or `high` not above `low`.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.observers import histogram_of
+        >>> observer = histogram_of(lambda sample: sample.next_post_state, 0.0, 1.0, 2)
+        >>> sample = stdpjax.rules.Sample(jnp.zeros(1), jnp.full(1, 0.75), jnp.zeros(1))
+        >>> observer.update(sample, observer.init(jnp.zeros(1))).counts.tolist()
+        [[0, 1]]
+    """
+    n_bins = _checks.count("n_bins", n_bins)
+    _checks.number("high", high, above=low)
+
+    def init(state: Float[Array, "unit"]) -> Histogram:
+        like = jax.eval_shape(function, _sample_like(state))
+        return Histogram(jnp.zeros((*like.shape, n_bins), jnp.int32))
+
+    def update(sample: Sample, so_far: Histogram) -> Histogram:
+        place = jnp.floor((function(sample) - low) * (n_bins / (high - low)))
+        place = jnp.clip(place, 0, n_bins - 1).astype(jnp.int32)
+        # A comparison with every bin: a scatter would be slow on a GPU.
+        return Histogram(so_far.counts + (place[..., None] == jnp.arange(n_bins, dtype=jnp.int32)))
+
+    return Observer(init, update)
+
+
+def _products(sample: Sample) -> Float[Array, "lag unit"]:
+    return sample.post_state[:1] * sample.post_state
+
+
+def _newest(sample: Sample) -> Float[Array, "unit"]:
+    return sample.post_state[0]
+
+
+def _sample_like(state: Float[Array, "unit"]) -> Sample:
+    spikes = jnp.zeros(state.shape, bool)
+    return Sample(state, state, state, spikes, spikes, state)
