@@ -223,13 +223,14 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
     anywhere = jnp.where(jnp.arange(n_units)[None, :] % 2 == 0, active, anywhere)
     noise = config.noise_std * jax.random.normal(named_key(key, "noise"), (n_networks, 2, n_units), float)
     steps = jnp.asarray(config.steps, float)
-    over_networks = jax.vmap(directions, in_axes=(0, 0, 0, None))
+    networks = (0, 0, 0, None)
 
     @jax.jit
     def everything():
-        by_step = jax.vmap(over_networks, in_axes=(None, None, None, 0))(params, active, noise, steps)
-        exact = jax.vmap(lambda *args: formulas(*args, config.exact_step))(params, anywhere, noise)
-        moved = jax.vmap(lambda *args: losses_along_the_rule(*args, config.finite_step))(params, active, noise)
+        over_steps = jax.vmap(jax.vmap(directions, networks), (None, None, None, 0))
+        by_step = over_steps(params, active, noise, steps)
+        exact = jax.vmap(formulas, networks)(params, anywhere, noise, config.exact_step)
+        moved = jax.vmap(losses_along_the_rule, networks)(params, active, noise, config.finite_step)
         return by_step, exact, moved
 
     by_step, exact, moved = everything()

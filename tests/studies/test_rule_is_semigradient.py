@@ -11,7 +11,10 @@ from stdpjax.rates import RateFunction
 from stdpjax.studies import networks, run
 from stdpjax.studies import rule_is_semigradient as study
 
-SMALL = {"n_networks": 8}
+
+def verdicts():
+    result = run(study.STUDY.name, show_progress=False, n_networks=8)
+    return {record["id"]: record["verdict"] for record in result.records}
 
 
 def numbers(key, n_units=4):
@@ -86,7 +89,11 @@ def test_losses_start_from_zero_and_their_slopes_are_those_of_the_gradients(key)
 
 def _gradient_of_everything(patch):
     right = study.stdp_objective
-    patch.setattr(study, "stdp_objective", lambda *args: right(*args[:5], "free"))
+    patch.setattr(
+        study,
+        "stdp_objective",
+        lambda params, state, noise, rate_fn, step, target="stop": right(params, state, noise, rate_fn, step, "free"),
+    )
 
 
 def _no_slope(patch):
@@ -103,9 +110,7 @@ def _leak_twice(patch):
     patch.setattr(study, "transition", printed)
 
 
-@functools.cache
-def right_verdicts():
-    return {record["id"]: record["verdict"] for record in run(study.STUDY.name, show_progress=False, **SMALL).records}
+right_verdicts = functools.cache(verdicts)
 
 
 @pytest.mark.slow
@@ -121,7 +126,7 @@ def right_verdicts():
 def test_a_wrong_model_does_not_get_its_verdict(patch, lost, monkeypatch):
     assert "inconclusive" not in right_verdicts().values()
     patch(monkeypatch)
-    wrong = {record["id"]: record["verdict"] for record in run(study.STUDY.name, show_progress=False, **SMALL).records}
+    wrong = verdicts()
     assert {wrong[claim] for claim in lost} == {"inconclusive"}
 
 
