@@ -213,6 +213,7 @@ def condition_2(
 def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "unit"]) -> Params:
     """Return the largest |d^3 E / d s_i^2 d theta| over units i, for each parameter (condition 3, Eq 24).
 
+    As in the other conditions an energy has one weight for each pair, and the derivative is with respect to that.
     Zero is what lets score matching drop its second derivative. For the hard sigmoid it is zero at almost every
     state, and not zero as a distribution: the jumps at the kinks, which no derivative at a point sees, carry the term.
 
@@ -239,7 +240,10 @@ def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "
     def curvatures(params: Params) -> Float[Array, "unit"]:
         return jnp.diagonal(jax.hessian(energy_fn, argnums=1)(params, state))
 
-    largest = jax.tree.map(lambda leaf: jnp.max(jnp.abs(leaf), axis=0), jax.jacobian(curvatures)(params))
+    derivative = jax.jacobian(curvatures)(params)
+    # Tied: the weights of a pair are one number.
+    derivative = derivative._replace(weights=derivative.weights + jnp.swapaxes(derivative.weights, 1, 2))
+    largest = jax.tree.map(lambda leaf: jnp.max(jnp.abs(leaf), axis=0), derivative)
     # There are no weights on the diagonal to differentiate by.
     off_diagonal = 1.0 - jnp.eye(state.shape[0], dtype=largest.weights.dtype)
     return largest._replace(weights=largest.weights * off_diagonal)
