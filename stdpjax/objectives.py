@@ -200,9 +200,9 @@ def condition_2(
     derivative = derivative + jnp.swapaxes(derivative, 1, 2)  # tied: the weights of a pair are one number
     n_units = state.shape[0]
     own = jnp.arange(n_units)
-    rows = derivative[own, own]
-    off_diagonal = 1.0 - jnp.eye(n_units, dtype=rows.dtype)
-    rows, rates = rows * off_diagonal, rate_fn.value(state)[None, :] * off_diagonal
+    off_diagonal = 1.0 - jnp.eye(n_units, dtype=derivative.dtype)
+    derivative = derivative * off_diagonal[None]  # no unit has a weight to itself
+    rows, rates = derivative[own, own], rate_fn.value(state)[None, :] * off_diagonal
     coefficient = jnp.sum(rows * rates, axis=1) / jnp.sum(rates * rates, axis=1)
     whole = jnp.sqrt(jnp.sum(derivative**2))
     unexplained = jnp.sqrt(jnp.sum((rows - coefficient[:, None] * rates) ** 2))
