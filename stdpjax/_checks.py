@@ -45,10 +45,21 @@ def finite(name: str, value: ArrayLike) -> Array:
     if is_concrete(array):
         # A known array may be checked while something else is being traced.
         with jax.ensure_compile_time_eval():
-            n_bad = int(jnp.sum(~jnp.isfinite(array)))
+            n_bad = int(_count_not_finite(array))
         if n_bad:
             raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {array.size} that are NaN or infinite")
     return array
+
+
+# Jitted, since on a small array an operation costs less than its dispatch.
+@jax.jit
+def _count_not_finite(array: Array) -> Array:
+    return jnp.sum(~jnp.isfinite(array))
+
+
+@jax.jit
+def _extremes(array: Array) -> Array:
+    return jnp.stack([jnp.min(array), jnp.max(array)])
 
 
 def probability(name: str, value: ArrayLike) -> Array:
@@ -57,7 +68,7 @@ def probability(name: str, value: ArrayLike) -> Array:
     if not is_concrete(array) or array.size == 0:
         return array
     with jax.ensure_compile_time_eval():
-        low, high = float(jnp.min(array)), float(jnp.max(array))
+        low, high = (float(extreme) for extreme in np.asarray(_extremes(array)))
     _refuse_outside_unit(name, low, high)
     return array
 

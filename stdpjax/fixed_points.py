@@ -83,12 +83,11 @@ def relax(
     step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
     tolerance = jnp.asarray(_checks.number("tolerance", tolerance, above=0), state.dtype)
     max_steps = _checks.count("max_steps", max_steps)
-    if form is None:
-        form = "gradient" if rate_fn.kinks is None else "clip"
+    form = natural_form(rate_fn) if form is None else form
     _checks.choice("form", form, ("clip", "gradient"))
     if form == "clip" and rate_fn.kinks is None:
         raise ValueError("form: expected 'gradient' for a rate function without kinks, got 'clip'")
-    towards = partial(_clip_target if form == "clip" else _gradient_target, params, rate_fn, clamps)
+    towards = partial(TOWARDS[form], params, rate_fn, clamps)
 
     def excess(state: Float[Array, "unit"]) -> Float[Array, "unit"]:
         return towards(state) - state
@@ -190,16 +189,17 @@ def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, "
     return jnp.where(stability.stable, slowest, jnp.inf)
 
 
-def _gradient_target(
+def gradient_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
+    """Return R(s) under the clamps: what a step of the dynamics moves to."""
     return hold_state(clamp_target(target_of(params, state, rate_fn), state, clamps), clamps)
 
 
-def _clip_target(
+def clip_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
-    """Where each unit would minimise the energy between the kinks, the others held."""
+    """Return where each unit would minimise the energy between the kinks, the others held."""
     goal = field_of(params, rate_fn.value(state))
     for clamp in clamps:
         if isinstance(clamp, SoftClamp):
@@ -211,6 +211,14 @@ def _clip_target(
         if isinstance(clamp, InputClamp | StateClamp):
             goal = jnp.where(clamp.mask, clamp.value, goal)
     return goal
+
+
+TOWARDS = {"clip": clip_target, "gradient": gradient_target}
+
+
+def natural_form(rate_fn: RateFunction) -> Form:
+    """Return the form that finds all equilibria: "clip" where the rate function has kinks, else "gradient"."""
+    return "gradient" if rate_fn.kinks is None else "clip"
 
 
 def _split(result):

@@ -432,7 +432,9 @@ def test_a_process_killed_while_writing_loses_only_the_study_it_was_at(fakes, tm
     assert done.returncode == -signal.SIGKILL
     assert (out / "first" / "record.json").exists()
     assert not (out / "second").exists()
-    assert hidden(out) != []  # else it was not killed where it hurts
+    left = hidden(out)
+    assert left[0] == ".lock"
+    assert left[1].startswith(".second.partial-")  # else it was not killed where it hurts
     finished = snapshot(out / "first")
     write(out)
     write(tmp_path / "whole")
