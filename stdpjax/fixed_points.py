@@ -85,14 +85,13 @@ def relax(
     step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
     tolerance = jnp.asarray(_checks.number("tolerance", tolerance, above=0), state.dtype)
     max_steps = _checks.count("max_steps", max_steps, maximum=_MAX_STEPS)
-    if form is None:
-        form = "gradient" if rate_fn.kinks is None else "clip"
+    form = natural_form(rate_fn) if form is None else form
     _checks.choice("form", form, ("clip", "gradient"))
     if form == "clip" and rate_fn.kinks is None:
         raise ValueError("form: expected 'gradient' for a rate function without kinks, got 'clip'")
     if form == "clip" and rate_fn.kinks is not None:
         _check_soft_clamps(clamps, rate_fn.kinks)
-    towards = partial(_clip_target if form == "clip" else _gradient_target, params, rate_fn, clamps)
+    towards = partial(TOWARDS[form], params, rate_fn, clamps)
 
     def excess(state: Float[Array, "unit"]) -> Float[Array, "unit"]:
         return towards(state) - state
@@ -198,16 +197,17 @@ def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, "
     return jnp.where(stability.stable, slowest, jnp.inf)
 
 
-def _gradient_target(
+def gradient_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
+    """Return R(s) under the clamps: what a step of the dynamics moves to."""
     return hold_state(clamp_target(target_of(params, state, rate_fn), state, clamps), clamps)
 
 
-def _clip_target(
+def clip_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
-    """Where each unit would minimise the energy between the kinks, the others held."""
+    """Return where each unit would minimise the energy between the kinks, the others held."""
     # A unit minimises total s^2 / 2 - pull s: soft clamps add to both, an input clamp replaces what was before it.
     pull = field_of(params, rate_fn.value(state))
     total = jnp.ones_like(pull)
@@ -239,6 +239,14 @@ def _check_soft_clamps(clamps: Clamps, kinks: tuple[float, float]) -> None:
                 f"clamps: expected soft clamps with values between the kinks, {kinks[0]:g} and {kinks[1]:g}, for the "
                 f"clip form, got {n_outside} outside"
             )
+
+
+TOWARDS = {"clip": clip_target, "gradient": gradient_target}
+
+
+def natural_form(rate_fn: RateFunction) -> Form:
+    """Return the form that finds all equilibria: "clip" where the rate function has kinks, else "gradient"."""
+    return "gradient" if rate_fn.kinks is None else "clip"
 
 
 def _split(result):

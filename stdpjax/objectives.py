@@ -201,14 +201,13 @@ def condition_2(
     derivative = derivative + jnp.swapaxes(derivative, 1, 2)  # tied: the weights of a pair are one number
     n_units = state.shape[0]
     own = jnp.arange(n_units)
-    rows = derivative[own, own]
-    off_diagonal = 1.0 - jnp.eye(n_units, dtype=rows.dtype)
-    rows, rates = rows * off_diagonal, rate_fn.value(state)[None, :] * off_diagonal
+    off_diagonal = 1.0 - jnp.eye(n_units, dtype=derivative.dtype)
+    derivative = derivative * off_diagonal[None]  # no unit has a weight to itself
+    rows, rates = derivative[own, own], rate_fn.value(state)[None, :] * off_diagonal
     coefficient = _ratio(jnp.sum(rows * rates, axis=1), jnp.sum(rates * rates, axis=1))
-    whole = jnp.sqrt(jnp.sum((derivative * off_diagonal[None]) ** 2))
+    whole = jnp.sqrt(jnp.sum(derivative**2))
     unexplained = jnp.sqrt(jnp.sum((rows - coefficient[:, None] * rates) ** 2))
-    # A weight on the diagonal is none, so its column counts in no row.
-    others = derivative.at[own, own].set(0.0) * off_diagonal[None]
+    others = derivative.at[own, own].set(0.0)
     return WeightCondition(coefficient, _ratio(unexplained, whole), _ratio(jnp.sqrt(jnp.sum(others**2)), whole))
 
 
@@ -244,6 +243,7 @@ def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "
         return jnp.diagonal(jax.hessian(energy_fn, argnums=1)(params, state))
 
     derivative = jax.jacobian(curvatures)(params)
+    # Tied: the weights of a pair are one number.
     derivative = derivative._replace(weights=derivative.weights + jnp.swapaxes(derivative.weights, 1, 2))
     largest = jax.tree.map(lambda leaf: jnp.max(jnp.abs(leaf), axis=0), derivative)
     # There are no weights on the diagonal to differentiate by.
