@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
 
 from stdpjax import _checks
 from stdpjax.clamps import Clamps, InputClamp, check_clamps, clamp_energy, clamp_target, hold_state
@@ -288,7 +288,7 @@ class _Carry(NamedTuple):
 def simulate(
     key: Key[Array, ""],
     params: Params,
-    drive: _checks.ArrayLike | Callable[[Int[Array, ""]], Float[Array, "unit"]] | None,
+    drive: _checks.ArrayLike | Callable[[UInt32[Array, ""]], Float[Array, "unit"]] | None,
     hyper: Hyper,
     *,
     kernel: Kernel,
@@ -460,16 +460,16 @@ def _run_trial(
     drive: Float[Array, "time unit"] | None,
     hyper: Hyper,
     learning_rate: Float[Array, ""],
-    first_step: Int[Array, ""],
+    first_step: UInt32[Array, ""],
     *,
     kernel: Kernel,
     rule: Rule | None,
     observers: tuple[Observer, ...],
     n_steps: int,
     trace_every: int | None,
-    drive_function: Callable[[Int[Array, ""]], Float[Array, "unit"]] | None,
+    drive_function: Callable[[UInt32[Array, ""]], Float[Array, "unit"]] | None,
 ) -> tuple[_Carry, Float[Array, "time unit"] | None]:
-    def one_step(carry: _Carry, index: Int[Array, ""]) -> tuple[_Carry, None]:
+    def one_step(carry: _Carry, index: UInt32[Array, ""]) -> tuple[_Carry, None]:
         number = first_step + index
         if drive is not None:
             now = drive[index]
@@ -492,7 +492,7 @@ def _run_trial(
     if trace_every is None:
         return jax.lax.scan(one_step, carry, indices)
 
-    def stretch(carry: _Carry, indices: Int[Array, "step"]) -> tuple[_Carry, Float[Array, "unit"]]:
+    def stretch(carry: _Carry, indices: UInt32[Array, "step"]) -> tuple[_Carry, Float[Array, "unit"]]:
         carry, _ = jax.lax.scan(one_step, carry, indices)
         return carry, carry.state
 
