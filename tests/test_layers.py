@@ -42,6 +42,8 @@ ORDER = [
     "studies.example_traces",
     "studies.constant_rate",
     "studies.pairing_drift",
+    "studies.spike_memory",
+    "studies.spike_input_bias",
     "studies.registry",
     "report",
     "studies.record",
