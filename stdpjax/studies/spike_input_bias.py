@@ -190,7 +190,8 @@ def simulate_network(
     seen: Lagged = run.observed["products"]
     # The memory holds nothing before the start: a lag has that many products less.
     share = (config.n_steps - jnp.arange(config.max_lag + 1, dtype=float)) / config.n_steps
-    covariance = jnp.swapaxes(seen.products.mean, -1, -2) / share[None, None]
+    mean = seen.products.mean.reshape(config.n_trials, config.max_lag + 1, 2)
+    covariance = jnp.swapaxes(mean, -1, -2) / share[None, None]
     return Network(covariance, run.is_finite & (run.observed["slope"].mean == 1))
 
 

@@ -17,7 +17,7 @@ class Lagged(NamedTuple):
     recent: Float[Array, "lag earlier"]
     """The last values of the earlier signal, newest first."""
     products: Mean
-    """`[lag, earlier]`. For the first steps the memory holds zeros in place of what was before the start."""
+    """`[lag * earlier]`, the lags one after the other. For the first steps the memory holds zeros in place of what was before the start."""
 
 
 @cache
@@ -42,7 +42,7 @@ def lagged_products_of(
         >>> for value in (1.0, -1.0, 1.0, -1.0):
         ...     sample = stdpjax.rules.Sample(jnp.zeros(1), jnp.full(1, value), jnp.full(1, value))
         ...     seen = observer.update(sample, seen)
-        >>> seen.products.mean[:, 0].tolist()
+        >>> seen.products.mean.tolist()
         [1.0, -0.75]
     """
     products = mean_of(_product)
@@ -51,15 +51,16 @@ def lagged_products_of(
         spikes = jnp.zeros(state.shape, bool)
         like = earlier(Sample(state, state, state, spikes, spikes, state))
         recent = jnp.zeros((max_lag + 1, *like.shape), like.dtype)
-        return Lagged(recent, products.init(recent))
+        return Lagged(recent, products.init(recent.ravel()))
 
     def update(sample: Sample, so_far: Lagged) -> Lagged:
         recent = jnp.concatenate([earlier(sample)[None], so_far.recent[:-1]])
-        stand_in = Sample(jnp.broadcast_to(later(sample), recent.shape), recent, recent)
+        flat = recent.ravel()
+        stand_in = Sample(jnp.broadcast_to(later(sample), flat.shape), flat, flat)
         return Lagged(recent, products.update(stand_in, so_far.products))
 
     return Observer(init, update)
 
 
-def _product(sample: Sample) -> Float[Array, "lag earlier"]:
+def _product(sample: Sample) -> Float[Array, "products"]:
     return sample.post_state * sample.next_post_state
