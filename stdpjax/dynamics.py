@@ -542,7 +542,7 @@ def _hold_all(state: Float[Array, "*trial unit"], clamps: Clamps) -> Float[Array
 
 
 def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Array) -> Float[Array, "unit"]:
-    """Return normal noise for each unit; `level` is 0 or more."""
+    """Return normal noise for each unit; `level` is any finite number."""
 
     def draw(level: float | Array) -> Float[Array, "unit"]:
         del level
@@ -551,7 +551,7 @@ def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Arr
     def draw_once(level: float | Array) -> Float[Array, "unit"]:
         # On a CPU, XLA would draw again in every loop that reads the noise. Nothing fuses across a condition, even
         # one that always holds.
-        return jax.lax.cond(jnp.asarray(level) >= 0, draw, lambda _: jnp.full_like(state, jnp.nan), level)
+        return jax.lax.cond(jnp.isfinite(level), draw, lambda _: jnp.full_like(state, jnp.nan), level)
 
     return jax.lax.platform_dependent(level, cpu=draw_once, default=draw)
 
