@@ -40,6 +40,8 @@ ORDER = [
     "studies.example_traces",
     "studies.constant_rate",
     "studies.rule_is_semigradient",
+    "studies.hidden_chain",
+    "studies.conditions",
     "studies.registry",
     "report",
     "studies.record",

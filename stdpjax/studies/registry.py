@@ -1,6 +1,7 @@
 """The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
 
 from stdpjax.studies.base import Study
+from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
@@ -15,6 +16,7 @@ STUDIES: tuple[Study, ...] = (
     EXAMPLE_TRACES,
     CONSTANT_RATE,
     RULE_IS_SEMIGRADIENT,
+    CONDITIONS,
 )
 
 
