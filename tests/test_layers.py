@@ -42,6 +42,7 @@ ORDER = [
     "studies.rule_is_semigradient",
     "studies.hidden_chain",
     "studies.conditions",
+    "studies.energy_gradient",
     "studies.registry",
     "report",
     "studies.record",

@@ -104,7 +104,7 @@ def predict(key: Key[Array, ""], law: ChainLaw, sample: ChainSample) -> Predicti
         return joint / predicted @ law.move[:, symbol], jnp.stack([predicted, drawn, law.emit[state, symbol]])
 
     uniform = jax.random.uniform(key, sample.symbols.shape, float)
-    _, factors = jax.lax.scan(step, law.start, (uniform, *sample))
+    _, factors = jax.lax.scan(step, law.start, (uniform, sample.states, sample.symbols))
     return Predictions(*jnp.sum(jnp.log(factors), axis=0))
 
 

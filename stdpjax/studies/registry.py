@@ -3,6 +3,7 @@
 from stdpjax.studies.base import Study
 from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
+from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
@@ -17,6 +18,7 @@ STUDIES: tuple[Study, ...] = (
     CONSTANT_RATE,
     RULE_IS_SEMIGRADIENT,
     CONDITIONS,
+    ENERGY_GRADIENT,
 )
 
 
