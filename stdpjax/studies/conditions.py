@@ -93,8 +93,6 @@ class ConditionsConfig:
         for name, values in (("switching", (self.switching,)), ("emission", self.emission)):
             for value in values:
                 _checks.number(name, value, above=0, below=1)
-        if len(self.emission) != 2:
-            raise ValueError(f"emission: expected a probability for each of two states, got {self.emission}")
 
 
 _CONDITION_1 = "df_i(s_{t-1}, eta_{t-1}) / dW_ij is proportional to rho(s_{t-1,j})."
