@@ -5,6 +5,7 @@ from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
@@ -19,6 +20,7 @@ STUDIES: tuple[Study, ...] = (
     RULE_IS_SEMIGRADIENT,
     CONDITIONS,
     ENERGY_GRADIENT,
+    LANGEVIN_NOISE,
 )
 
 
