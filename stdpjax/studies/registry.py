@@ -1,7 +1,9 @@
 """The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
 
 from stdpjax.studies.base import Study
+from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
+from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
@@ -20,6 +22,8 @@ STUDIES: tuple[Study, ...] = (
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,
     RULE_IS_SEMIGRADIENT,
+    CONDITIONS,
+    ENERGY_GRADIENT,
     LANGEVIN_NOISE,
 )
 
