@@ -46,6 +46,7 @@ ORDER = [
     "studies.spike_memory",
     "studies.spike_input_bias",
     "studies.rule_is_semigradient",
+    "studies.printed_update",
     "studies.noise_laws",
     "studies.langevin_claims",
     "studies.langevin_noise",
