@@ -49,6 +49,7 @@ ORDER = [
     "studies.hidden_chain",
     "studies.conditions",
     "studies.energy_gradient",
+    "studies.printed_update",
     "studies.noise_laws",
     "studies.langevin_claims",
     "studies.langevin_noise",

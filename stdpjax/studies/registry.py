@@ -7,6 +7,7 @@ from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
+from stdpjax.studies.printed_update import STUDY as PRINTED_UPDATE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
@@ -24,6 +25,7 @@ STUDIES: tuple[Study, ...] = (
     RULE_IS_SEMIGRADIENT,
     CONDITIONS,
     ENERGY_GRADIENT,
+    PRINTED_UPDATE,
     LANGEVIN_NOISE,
 )
 
