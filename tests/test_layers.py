@@ -43,6 +43,7 @@ ORDER = [
     "studies.noise_laws",
     "studies.langevin_claims",
     "studies.langevin_noise",
+    "studies.langevin_density",
     "studies.registry",
     "report",
     "studies.record",

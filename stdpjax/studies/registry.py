@@ -3,12 +3,21 @@
 from stdpjax.studies.base import Study
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
-STUDIES: tuple[Study, ...] = (STDP_WINDOW, RISING_RATE, RULE_AGREEMENT, EXAMPLE_TRACES, CONSTANT_RATE, LANGEVIN_NOISE)
+STUDIES: tuple[Study, ...] = (
+    STDP_WINDOW,
+    RISING_RATE,
+    RULE_AGREEMENT,
+    EXAMPLE_TRACES,
+    CONSTANT_RATE,
+    LANGEVIN_NOISE,
+    LANGEVIN_DENSITY,
+)
 
 
 def find(name: str) -> Study:
