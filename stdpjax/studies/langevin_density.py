@@ -139,17 +139,17 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     )  # fmt: skip
     progress(0.9, "quadrature")
     network = Params(two.weights[0], two.bias[0])
-    fine, exact = quadrature(network, 1.0, _REACH, 20 * _N_BINS)
+    fine, exact = quadrature(network, 1.0, _REACH, 10 * _N_BINS)
     rates, is_active = np.clip(fine + 0.5, 0, 1), np.abs(fine) <= 0.5
     of_one = exact.sum(1)
     exact_statistics = np.array([of_one @ fine**2, rates @ exact @ rates, of_one @ is_active])
     one = Params(jnp.zeros((1, 1), float), jnp.zeros(1, float))
     active, active_in_variance = [], []
     for temperature in config.temperatures:
-        points, probability = quadrature(one, temperature, _REACH, 20_000)
+        points, probability = quadrature(one, temperature, _REACH, 5000)
         active.append(probability[np.abs(points) <= 0.5].sum())
         # As if T were the standard deviation.
-        points, probability = quadrature(one, temperature**2, _REACH, 20_000)
+        points, probability = quadrature(one, temperature**2, _REACH, 5000)
         active_in_variance.append(probability[np.abs(points) <= 0.5].sum())
 
     samples = [np.asarray(each.states[0], np.float64) for each in (paper, unadjusted, adjusted)]
@@ -164,7 +164,7 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     return xr.Dataset(
         {
             "probability": (("sampler", *cell), np.stack([histogram(states) for states in samples]), share),
-            "exact_probability": (cell, exact.reshape(_N_BINS, 20, _N_BINS, 20).sum((1, 3)), share),
+            "exact_probability": (cell, exact.reshape(_N_BINS, 10, _N_BINS, 10).sum((1, 3)), share),
             "measured": (("sampler", "statistic"), np.stack([mean for mean, _ in moments])),
             "measured_error": (("sampler", "statistic"), np.stack([error for _, error in moments])),
             "exact": ("statistic", exact_statistics),

@@ -11,6 +11,11 @@ from stdpjax import plotting
 from stdpjax.plotting import COLORS
 
 _NAMES = {"metropolis": "Langevin with Metropolis step", "langevin": "Langevin", "paper": "the paper's noise"}
+_TITLES = {
+    "metropolis": "Metropolis Langevin: same",
+    "langevin": "Langevin: nearly",
+    "paper": "Paper's noise: one spot",
+}
 _SHORT = {"metropolis": "Metropolis", "langevin": "Langevin", "paper": "paper"}
 _COLOR = {"metropolis": COLORS["nearest"], "langevin": COLORS["rate"], "paper": COLORS["eq1"]}
 
@@ -23,23 +28,20 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     side = float(data.first[1] - data.first[0])
     centres = data.first.values
     exact = data.exact_probability.values / side**2
-    titles = {"exact": "exp(-E), the goal as printed", **{name: f"Sampled: {_NAMES[name]}" for name in _NAMES}}
+    titles = {"exact": "Goal: exp(-E)", **_TITLES}
     axes = top.subplots(1, 4, sharex=True, sharey=True)
     image = None
     for ax, (name, title) in zip(axes, titles.items(), strict=True):
         density = exact if name == "exact" else data.probability.sel(sampler=name).values / side**2
-        shown = np.where(density > 0, density, np.nan)
+        shown = np.where(density >= 1e-3, density, np.nan)
         image = ax.pcolormesh(centres, centres, shown.T, cmap="viridis", norm=LogNorm(1e-3, 10), shading="nearest")
         ax.contour(centres, centres, exact.T, levels=[0.01, 0.05, 0.1], colors=COLORS["sum"], linewidths=0.8)
         ax.set_xlim(-3.5, 3.5)
         ax.set_ylim(-3.5, 3.5)
         ax.set_aspect("equal")
-        plotting.label(
-            ax, title, "first unit $s_1$ (activity)", "second unit $s_2$ (activity)" if ax is axes[0] else ""
-        )
-        ax.set_ylabel("second unit $s_2$ (activity)")
-        ax.label_outer()
-        ax.set_ylabel("second unit $s_2$ (activity)" if ax is axes[0] else " ")
+        plotting.label(ax, title, "first unit $s_1$ (activity)", "second unit $s_2$ (activity)")
+        if ax is not axes[0]:
+            ax.set_ylabel(" ")
     top.colorbar(image, ax=list(axes), label="density (1/activity²); red: exp(-E)", shrink=0.85, pad=0.01)
 
     marginal, statistics, active = bottom.subplots(1, 3, width_ratios=(1.3, 1.1, 1))
@@ -49,8 +51,10 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         shares = data.probability.sel(sampler=name).sum("second") / side
         marginal.plot(
             centres, shares.where(shares > 0), marker, ms=4, color=_COLOR[name], label=_NAMES[name],
-            ls="-" if name == "paper" else "", lw=1,
+            ls="",
         )  # fmt: skip
+        if name == "paper":
+            marginal.vlines(centres, 0, shares.where(shares > 0), color=_COLOR[name], lw=2)
     marginal.set_yscale("log")
     marginal.set_ylim(1e-3, 300)
     marginal.set_xlim(-3.5, 3.5)
@@ -80,7 +84,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     active.set_ylim(0, 1.15)
     active.set_xlim(0.007, 2.5)
     plotting.label(
-        active, "At temperature 1 most states are saturated", "temperature T of exp(-E/T), one unit",
+        active, "At T = 1 most saturate", "temperature T of exp(-E/T), one unit",
         "probability between the kinks",
     )  # fmt: skip
     return figure
