@@ -44,6 +44,8 @@ ORDER = [
     "studies.langevin_claims",
     "studies.langevin_noise",
     "studies.langevin_density",
+    "studies.hidden_claims",
+    "studies.hidden_objective",
     "studies.registry",
     "report",
     "studies.record",

@@ -3,6 +3,7 @@
 from stdpjax.studies.base import Study
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
 from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
@@ -17,6 +18,7 @@ STUDIES: tuple[Study, ...] = (
     CONSTANT_RATE,
     LANGEVIN_NOISE,
     LANGEVIN_DENSITY,
+    HIDDEN_OBJECTIVE,
 )
 
 
