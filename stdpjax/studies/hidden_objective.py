@@ -223,7 +223,7 @@ def learning_relaxations(
             rule=differential_rule(), learning_rate=rate,
         )  # fmt: skip
         path = jnp.concatenate([start[None], jnp.asarray(run.trace)])
-        distance = jnp.linalg.norm(path - path[-1], axis=1)
+        distance = jnp.linalg.norm(path - path[-1:], axis=1)
         is_close = distance <= 0.05 * distance[0]
         return run.params.weights, (speed, 0.1 * jnp.argmax(is_close).astype(speed.dtype), run.is_finite)
 
@@ -446,9 +446,9 @@ STUDY = Study(
     title="Clamped units descend, free units ascend",
     figure="Section 6, Eq 19 to 22",
     source="Bengio et al. 2015, sections 6, 6.1 and 6.2",
-    caption="The objective splits into clamped and hidden units, and either part is half the squared energy gradient. A "
-    "step on it with the target frozen lowers the gradient of clamped units, and raises that of hidden ones: J_h speeds "
-    "the network up, which need not make it converge sooner.",
+    caption="The objective splits into clamped and hidden units, and either part is half the squared energy gradient. "
+    "A step on it with the target frozen lowers the gradient of clamped units, and raises that of hidden ones: J_h "
+    "speeds the network up, which need not make it converge sooner.",
     config=HiddenObjectiveConfig(),
     smoke=HiddenObjectiveConfig(
         n_networks=8, n_draws=2000, n_learners=2, n_relaxations=5, n_relaxation_steps=50, late=2.0

@@ -63,7 +63,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     signs.axhline(0, color="0.75", lw=0.8, zorder=0)
     signs.set_xticks(range(len(bars)), list(bars), fontsize=7)
     plotting.label(
-        signs, "Clamped units descend, hidden ones ascend", "one update of the weights (points: networks; bars: mean)",
+        signs, "Clamped units fall, hidden ones rise", "one weight update (points: networks)",
         "change of the gradient's norm (%)",
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     top = 1.15 * float(expected.max())
     noise.plot([0, top], [0, top], color=COLORS["exact"], lw=1, label="corrected: weight decay")
     noise.axhline(0, ls="--", color=COLORS["control"], label="printed: noise ignored")
-    noise.legend(loc="center right")
+    noise.legend(loc="upper left")
     plotting.label(
         noise, "Noise in $J_x$ is a weight decay", "noise² |W|² / 2 (10⁻³ activity²)",
         "$J_x$ / step² beyond the noise-free (10⁻³ activity²)",
