@@ -331,7 +331,7 @@ def late_ratios(data: xr.Dataset, config: HiddenObjectiveConfig) -> xr.Dataset:
         `index`: J_h over half the squared step times gradient; `two_steps` and `one_step`: norms of changes over the
         step times gradient; each `[network, step]`.
     """
-    found = []
+    found: list[xr.Dataset] = []
     for step in config.steps:
         cell = data.sel(step=step).sel(time=max(1, min(round(config.late / step), data.sizes["time"])))
         descent = step * cell.gradient_before

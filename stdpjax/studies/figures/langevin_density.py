@@ -23,7 +23,7 @@ _COLOR = {"metropolis": COLORS["nearest"], "langevin": COLORS["rate"], "paper": 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the densities that the dynamics sample beside exp(-E)."""
     figure = plotting.new_figure(12.0, 6.8)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 0.95))
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 0.95)))
     figure.suptitle("Eq 14: exp(-E) against what is sampled, two hard-sigmoid units", fontweight="bold")
     side = float(data.first[1] - data.first[0])
     centres = data.first.values
@@ -42,7 +42,8 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         plotting.label(ax, title, "first unit $s_1$ (activity)", "second unit $s_2$ (activity)")
         if ax is not axes[0]:
             ax.set_ylabel(" ")
-    top.colorbar(image, ax=list(axes), label="density (1/activity²); red: exp(-E)", shrink=0.85, pad=0.01)
+    bar = top.colorbar(image, ax=list(axes), shrink=0.75, pad=0.01).ax
+    plotting.label(bar, "density", "(1/activity²)", "colours; red lines: exp(-E)")
 
     marginal, statistics, active = bottom.subplots(1, 3, width_ratios=(1.3, 1.1, 1))
     marginal.axvspan(-0.5, 0.5, color="0.93", zorder=0, label="between the kinks")
