@@ -5,6 +5,8 @@ from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
+from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
 from stdpjax.studies.printed_update import STUDY as PRINTED_UPDATE
@@ -27,6 +29,8 @@ STUDIES: tuple[Study, ...] = (
     ENERGY_GRADIENT,
     PRINTED_UPDATE,
     LANGEVIN_NOISE,
+    LANGEVIN_DENSITY,
+    HIDDEN_OBJECTIVE,
 )
 
 
