@@ -4,12 +4,14 @@ The numbers J are one thing, their gradients another: Eq 1 is minus the gradient
 the target, the next state, is held fixed. `target` says what is held.
 """
 
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
+from jax.scipy.special import log_ndtr, logsumexp
 from jaxtyping import Array, Bool, Float
 
 from stdpjax import _checks
@@ -361,15 +363,23 @@ def conditional_density(
     low, high = rate_fn.kinks
     fields = jax.vmap(lambda state: field_of(params, rate_fn.value(state)))(states)
     std = jnp.sqrt(jnp.asarray(temperature, states.dtype))
-    cdf = jax.scipy.stats.norm.cdf
-    # In the middle -E/T is a parabola about u: -(s - u)^2 / 2T + (u^2 / 2 - u low) / T.
+    # In logarithms: at low temperature the pieces overflow one by one. In the middle -E/T is a parabola about u:
+    # -(s - u)^2 / 2T + (u^2 / 2 - u low) / T.
     rise = (0.5 * fields**2 - fields * low) / temperature
-    below = cdf(low / std)
-    above = jnp.exp(fields / temperature) * cdf(-high / std)
-    between = jnp.exp(rise) * (cdf((high - fields) / std) - cdf((low - fields) / std))
-    total = std * jnp.sqrt(2 * jnp.pi) * (below + between + above)
+    below = jnp.full_like(fields, log_ndtr(low / std))
+    above = fields / temperature + log_ndtr(-high / std)
+    between = rise + _log_probability((low - fields) / std, (high - fields) / std)
+    total = logsumexp(jnp.stack([below, above, between]), axis=0) + jnp.log(std * math.sqrt(2 * math.pi))
     exponent = (fields[..., None] * rate_fn.value(at)[None, None] - 0.5 * at[None, None] ** 2) / temperature
-    return jnp.exp(exponent) / total[..., None]
+    return jnp.exp(exponent - total[..., None])
+
+
+def _log_probability(low: Float[Array, "..."], high: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return the logarithm of the normal probability between two numbers, taken in the tail that holds more digits."""
+    is_right = low + high > 0
+    low, high = jnp.where(is_right, -high, low), jnp.where(is_right, -low, high)
+    of_high = log_ndtr(high)
+    return of_high + jnp.log1p(-jnp.exp(log_ndtr(low) - of_high))
 
 
 def kernel_density_at_kinks(
@@ -378,8 +388,9 @@ def kernel_density_at_kinks(
     """Return a Gaussian kernel's estimate, for `score_matching`, of the data's density at the kinks.
 
     Each sample stands for itself: averaged with any function of the other units, the kernel at s_i - kink estimates
-    that function times the density. It equals smoothing the slope of the rate function by the kernel, biased as the
-    square of the bandwidth.
+    that function times the density. It equals smoothing the slope of the rate function by the kernel. Its bias goes as
+    the square of the bandwidth for a smooth density, and as the bandwidth for the model's own: the slope of exp(-E/T)
+    jumps at the kinks. Twice the estimate less that of double the bandwidth is free of the first order.
 
     Args:
         states: data, shape `[sample, unit]`.
