@@ -41,6 +41,8 @@ ORDER = [
     "studies.score_laws",
     "studies.score_fits",
     "studies.score_matching",
+    "studies.box_minima",
+    "studies.fixed_points",
     "studies.registry",
     "report",
     "studies.record",

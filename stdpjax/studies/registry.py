@@ -3,12 +3,21 @@
 from stdpjax.studies.base import Study
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
-STUDIES: tuple[Study, ...] = (STDP_WINDOW, RISING_RATE, RULE_AGREEMENT, EXAMPLE_TRACES, CONSTANT_RATE, SCORE_MATCHING)
+STUDIES: tuple[Study, ...] = (
+    STDP_WINDOW,
+    RISING_RATE,
+    RULE_AGREEMENT,
+    EXAMPLE_TRACES,
+    CONSTANT_RATE,
+    SCORE_MATCHING,
+    FIXED_POINTS,
+)
 
 
 def find(name: str) -> Study:
