@@ -3,6 +3,7 @@
     python scripts/benchmark.py                      everything, a few minutes on two cores
     python scripts/benchmark.py --only protocol      one section
     python scripts/benchmark.py --device gpu         on an accelerator
+    python scripts/benchmark.py --brian2-python PATH interpreter of an environment with Brian2, for one more row
 
 Writes `benchmarks.json` and prints a Markdown table; `--readme` puts it into README. Needs `pip install numba`.
 """
@@ -14,8 +15,10 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ import numpy as np
 import opponents
 
 import stdpjax
+from stdpjax.spikes.counting import compiler_options
 from stdpjax.spikes.packed import sample_packed_pair
 
 SEQUENCES, STEPS, TRIALS, WINDOW = 500, 160, 1000, 20
@@ -62,7 +66,6 @@ def rates(n_sequences: int = SEQUENCES, n_steps: int = STEPS) -> tuple[np.ndarra
     return pre, post
 
 
-@jax.jit
 def draws_alone(sequence_keys: jax.Array, pre: jax.Array, post: jax.Array) -> jax.Array:
     """Draw the words of the protocol, ten sequences at a time, and keep next to nothing."""
     fold_in_words = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))
@@ -77,7 +80,7 @@ def draws_alone(sequence_keys: jax.Array, pre: jax.Array, post: jax.Array) -> ja
 
 
 def protocol(n_repeats: int) -> Iterator[Row]:
-    """The whole table of section 5.1: ours, sampled and exact, against Numba, NumPy and the draws alone."""
+    """The whole table of section 5.1: ours, sampled and exact, against two Numba loops, NumPy and the draws alone."""
     numpy_pre, numpy_post = rates()
     pre, post = jnp.asarray(numpy_pre), jnp.asarray(numpy_post)
     to_threshold = [np.round(rate.astype(np.float64) * 2**32).astype(np.uint64) for rate in (numpy_pre, numpy_post)]
@@ -85,18 +88,22 @@ def protocol(n_repeats: int) -> Iterator[Row]:
     key = stdpjax.random.key(0)
     sequence_keys = stdpjax.random.member_keys(key, SEQUENCES)
     generator = np.random.default_rng(0)
+    draw = jax.jit(draws_alone, compiler_options=dict(compiler_options()))
     ways = {
         "sampled": lambda: stdpjax.spikes.sample_lag_counts(key, pre, post, TRIALS, WINDOW),
         "exact": lambda: stdpjax.spikes.expected_lag_counts(pre, post, WINDOW),
         "numba": lambda: opponents.numba_lag_counts(1, pre_threshold, post_threshold, TRIALS, WINDOW),
-        "draws": lambda: draws_alone(sequence_keys, pre, post),
+        "numba by bit": lambda: opponents.numba_lag_counts_by_bit(1, pre_threshold, post_threshold, TRIALS, WINDOW),
+        "draws": lambda: draw(sequence_keys, pre, post),
         "numpy": lambda: opponents.numpy_lag_counts(generator, numpy_pre, numpy_post, TRIALS, WINDOW),
     }
     seconds = interleaved(ways, n_repeats)
     yield ratio_row("sampled table / Numba loop, all cores", seconds, "sampled", "numba", 0.75)
+    yield ratio_row("sampled table / Numba loop by the bit, all cores", seconds, "sampled", "numba by bit", None)
     yield ratio_row("sampled table / NumPy", seconds, "sampled", "numpy", 0.08)
     yield ratio_row("sampled table / drawing its bits alone", seconds, "sampled", "draws", 2.5)
     yield ratio_row("exact table / Numba's sampled table", seconds, "exact", "numba", 0.08)
+    yield ratio_row("exact table / Numba's sampled table by the bit", seconds, "exact", "numba by bit", None)
 
 
 def generator(n_repeats: int) -> Iterator[Row]:
@@ -183,12 +190,30 @@ def scaling(n_repeats: int) -> Iterator[Row]:
         yield {"what": f"time of four times the {name} / protocol", "ratio": pair[0] / pair[1], "seconds": pair}
     if jax.default_backend() == "cpu":
         runs: dict[int, list[float]] = {1: [], 2: []}
-        for _ in range(max(3, n_repeats // 2)):
+        for _ in range(n_repeats):
             for n_devices, times in runs.items():
-                flags = f"--xla_force_host_platform_device_count={n_devices}"
-                times.append(in_fresh_protocol(n_repeats=8, environment={"XLA_FLAGS": flags})["again"])
+                environment = {"JAX_NUM_CPU_DEVICES": str(n_devices)}
+                times.append(in_fresh_protocol(n_repeats=8, environment=environment)["again"])
         pair = [statistics.median(runs[2]), statistics.median(runs[1])]
         yield {"what": "two virtual devices / one", "ratio": pair[0] / pair[1], "seconds": pair, "bound": 1.0}
+
+
+def brian2(python: Path, n_repeats: int) -> Iterator[Row]:
+    """The protocol against Brian2's pair rule, which pairs by traces and keeps no table: a simpler job."""
+    program = Path(__file__).with_name("brian2_pair_rule.py")
+    sizes = [str(number) for number in (SEQUENCES, STEPS, TRIALS, os.cpu_count())]
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            [python, program, *sizes, str(n_repeats), directory], capture_output=True, text=True, timeout=1800
+        )
+    if done.returncode:
+        raise SystemExit(f"{python}: {done.stderr.strip().splitlines()[-1]}")
+    seconds = json.loads(done.stdout.splitlines()[-1])
+    ours = in_fresh_protocol(n_repeats=n_repeats + 1)["again"]
+    run = statistics.median(seconds["run"])
+    what = f"sampled table / Brian2 {seconds['version']} C++ standalone, {os.cpu_count()} threads, pair rule by traces"
+    yield {"what": what, "ratio": ours / run, "seconds": [ours, run]}
+    yield {"what": "building Brian2's program (s)", "ratio": seconds["build"]}
 
 
 def cold_start(n_repeats: int) -> Iterator[Row]:
@@ -235,7 +260,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     device = "" if where["backend"] == "cpu" else f", {where['device']}"
     lines = [
         f"Measured on {where['cores']} cores ({where['cpu']}{device}), JAX {where['jax']}, Python {where['python']}, "
-        f"medians of {result['repeats']} interleaved runs:",
+        f"medians of {result['repeats']} interleaved runs, load average {where['load_average']:.1f} before them:",
         "",
         "| what | ratio or value | over the rounds | should be at most |",
         "|---|---|---|---|",
@@ -254,6 +279,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="where to run; JAX's choice by default")
     parser.add_argument("--out", type=Path, default=Path("benchmarks.json"))
+    parser.add_argument("--brian2-python", type=Path, metavar="PATH", help="interpreter of an environment with Brian2")
     parser.add_argument("--readme", action="store_true", help="put the table into README")
     arguments = parser.parse_args()
     if arguments.device:
@@ -261,8 +287,11 @@ def main() -> None:
         os.environ["JAX_PLATFORMS"] = platform_name  # for the fresh processes
         jax.config.update("jax_platforms", platform_name)
     result: dict[str, Any] = {"machine": machine(), "repeats": arguments.repeats, "rows": []}
-    for name in arguments.only or SECTIONS:
-        for row in SECTIONS[name](arguments.repeats):
+    sections = {name: SECTIONS[name] for name in arguments.only or SECTIONS}
+    if arguments.brian2_python:
+        sections["brian2"] = partial(brian2, arguments.brian2_python)
+    for name, section in sections.items():
+        for row in section(arguments.repeats):
             result["rows"].append({"section": name, **row})
             print(f"{row['ratio']:8.3g}  {row['what']}  {row.get('seconds', '')}", file=sys.stderr)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""The protocol of section 5.1 as one would write it without this library: NumPy, and Numba on all cores.
+"""The protocol of section 5.1 as one would write it without this library: NumPy, and Numba on all cores in two ways.
 
 Each returns the whole table of lags, int32 `[sequence, time, 2 * window + 1]`, for coincidence "skip" and silence
 outside the record. They are written to be fast: a weak opponent proves nothing.
@@ -53,6 +53,43 @@ def leading_zeros(typing_context, word):
 
 @numba.njit(parallel=True, boundscheck=False, error_model="numpy")
 def numba_lag_counts(seed, pre_threshold, post_threshold, n_trials, window):
+    """Count lags bin by bin with running distances to the last and to the next spike: what one writes first.
+
+    One xoroshiro128+ a sequence; thresholds of 32 bits, one 64-bit number for pre and post.
+    """
+    n_sequences, n_steps = pre_threshold.shape
+    counts = np.zeros((n_sequences, n_steps, 2 * window + 1), np.int32)
+    far = np.int32(window + 1)
+    for sequence in numba.prange(n_sequences):
+        first, second = seeded_state(seed * n_sequences + sequence)
+        table = counts[sequence]
+        pre_rate, post_rate = pre_threshold[sequence], post_threshold[sequence]
+        unpaired = np.empty(n_steps, np.bool_)
+        post = np.empty(n_steps, np.bool_)
+        before = np.empty(n_steps, np.int32)
+        for _ in range(n_trials):
+            distance = far
+            for step in range(n_steps):
+                number = first + second
+                second ^= first
+                first = rotate_left(first, 24) ^ second ^ (second << np.uint64(16))
+                second = rotate_left(second, 37)
+                here = (number & np.uint64(0xFFFFFFFF)) < post_rate[step]
+                post[step] = here
+                unpaired[step] = ((number >> np.uint64(32)) < pre_rate[step]) & (not here)
+                before[step] = distance
+                distance = np.int32(1) if here else min(distance + np.int32(1), far)
+            distance = far
+            for step in range(n_steps - 1, -1, -1):
+                if unpaired[step] and (before[step] <= window) != (distance <= window):
+                    lag = distance if distance <= window else -before[step]
+                    table[step, window + lag] += 1
+                distance = np.int32(1) if post[step] else min(distance + np.int32(1), far)
+    return counts
+
+
+@numba.njit(parallel=True, boundscheck=False, error_model="numpy")
+def numba_lag_counts_by_bit(seed, pre_threshold, post_threshold, n_trials, window):
     """Count lags with one xoroshiro128+ a sequence; thresholds of 32 bits, one 64-bit number for pre and post.
 
     Time is the bit axis here, 64 bins to a word: drawing does not branch, and both windows of a presynaptic spike

@@ -35,8 +35,8 @@ __all__ = [
     "spikes",
 ]
 
-# These bring in matplotlib and xarray, which the numerical core does without; they load on first use.
-_LAZY = ("plotting", "report", "stats", "studies", "sweeps")
+# These bring in optax, matplotlib and xarray, which the numerical core does without; they load on first use.
+_LAZY = ("learning", "plotting", "report", "stats", "studies", "sweeps")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -178,7 +178,12 @@ def _by_element(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.vmap(function)
 
 
-def map_blocks(function: Callable[..., Any], *arrays: Any, shared: Sequence[Any] = ()) -> Any:
+def map_blocks(
+    function: Callable[..., Any],
+    *arrays: Any,
+    shared: Sequence[Any] = (),
+    compiler_options: tuple[tuple[str, Any], ...] = (),
+) -> Any:
     """Apply a function to one contiguous block of the leading axis on each device.
 
     Args:
@@ -186,6 +191,7 @@ def map_blocks(function: Callable[..., Any], *arrays: Any, shared: Sequence[Any]
             elements as the block has; compiled once for each function object.
         *arrays: arrays, keys, or pytrees of them, with one common length of at least 1 along their leading axes.
         shared: arrays, keys, or pytrees of them, that every device gets whole.
+        compiler_options: XLA's, as for `jax.jit`, in pairs.
 
     Returns:
         The blocks' results, joined, as numpy arrays, whole in every process.
@@ -201,9 +207,8 @@ def map_blocks(function: Callable[..., Any], *arrays: Any, shared: Sequence[Any]
     leaves, structure = jax.tree.flatten(arrays)
     shared_leaves, shared_structure = jax.tree.flatten(tuple(shared))
     n_elements = np.shape(leaves[0])[0]
-    compiled = compiled_blocks(
-        function, devices, structure, shared_structure, tuple(_key_kind(leaf) for leaf in [*leaves, *shared_leaves])
-    )
+    key_kinds = tuple(_key_kind(leaf) for leaf in [*leaves, *shared_leaves])
+    compiled = compiled_blocks(function, devices, structure, shared_structure, key_kinds, compiler_options)
     blocks = [_place(_padded(_on_host(leaf), devices.size), devices, _ON_BLOCKS) for leaf in _plain(leaves)]
     result = compiled(blocks, [_place(_on_host(leaf), devices, _ON_ALL) for leaf in _plain(shared_leaves)])
     if jax.process_count() > 1:
@@ -213,7 +218,12 @@ def map_blocks(function: Callable[..., Any], *arrays: Any, shared: Sequence[Any]
 
 @lru_cache(maxsize=256)
 def compiled_blocks(
-    function: Callable[..., Any], devices: Mesh, structure: Any, shared_structure: Any, key_kinds: tuple[Any, ...]
+    function: Callable[..., Any],
+    devices: Mesh,
+    structure: Any,
+    shared_structure: Any,
+    key_kinds: tuple[Any, ...],
+    compiler_options: tuple[tuple[str, Any], ...] = (),
 ) -> Callable[..., Any]:
     """Return the jitted program of `map_blocks`: leaves of the blocks, leaves of what is shared, sharded results."""
 
@@ -229,7 +239,8 @@ def compiled_blocks(
         # Nothing is exchanged inside, so there is nothing for JAX to check about what differs between devices.
         jax.shard_map(
             on_one_device, mesh=devices, in_specs=(_ON_BLOCKS, _ON_ALL), out_specs=_ON_BLOCKS, check_vma=False
-        )
+        ),
+        compiler_options=dict(compiler_options),
     )
 
 

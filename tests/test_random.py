@@ -239,7 +239,7 @@ def test_the_key_is_an_ordinary_typed_key():
         np.asarray(key)
 
 
-def test_another_process_understands_a_saved_key():
+def test_a_pickled_key_draws_what_it_drew():
     key = jax.random.split(stdpjax.random.key(5), 3)
     saved = pickle.dumps((np.asarray(jax.random.key_data(key)), jax.random.key_impl(key)))
     key_words, generator = pickle.loads(saved)

@@ -60,7 +60,23 @@ def expected_lag_counts(
     pre_probability = _checks.probability("pre_probability", pre_probability)
     post_probability = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
-    law = lag_probability(post_probability, window, coincidence, sides=sides, boundary=boundary)
+    n_steps = post_probability.shape[-1]
+    _checks.window(window, n_steps)
+    check_options(window, coincidence, sides, boundary, n_steps)
+    return _expected_lag_counts(pre_probability, post_probability, window, coincidence, sides, boundary)
+
+
+# One program with the law, so that the table is written once.
+@partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def _expected_lag_counts(
+    pre_probability: Float[Array, "*batch time"],
+    post_probability: Float[Array, "*batch time"],
+    window: int,
+    coincidence: Coincidence,
+    sides: Sides,
+    boundary: Boundary,
+) -> Float[Array, "*batch counted lag"]:
+    law = _lag_probability(post_probability, window, coincidence, sides, boundary)
     if boundary == "valid":
         pre_probability = pre_probability[..., window : pre_probability.shape[-1] - window]
     return pre_probability[..., None].astype(law.dtype) * law

@@ -4,8 +4,10 @@ from stdpjax.studies.base import Study
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
+from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
+from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
@@ -15,6 +17,8 @@ STUDIES: tuple[Study, ...] = (
     RULE_AGREEMENT,
     EXAMPLE_TRACES,
     CONSTANT_RATE,
+    RULE_IS_SEMIGRADIENT,
+    LANGEVIN_NOISE,
     SCORE_MATCHING,
     FIXED_POINTS,
 )

@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,14 +20,16 @@ from typing import Any
 from tqdm import tqdm
 
 from stdpjax import _checks, parallel, plotting, report
+from stdpjax._lock import sole_writer
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Progress, Result, Study, failures, make_record, silent
+from stdpjax.studies.base import Progress, Result, Study, failures, is_watched, make_record, silent
 from stdpjax.studies.record import config_json, identity, make_config, provenance
 from stdpjax.studies.registry import STUDIES, find
 
 RECORD = "record.json"
 LEDGER = "ledger.json"
 REPORT = "report.html"
+_LOCK = ".lock"
 
 
 def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = True, **overrides: Any) -> Result:
@@ -110,7 +111,8 @@ def run_into(
         The ledger: one record for each claim of each study in the folder.
 
     Raises:
-        ValueError: unknown study or setting, a value out of range, or results that would be overwritten.
+        ValueError: unknown study or setting, a value out of range, results that would be overwritten, or a folder
+            that somebody else is writing.
         OSError: the folder cannot be written.
         stdpjax.parallel.MainProcessError: in the other processes, where the main one raised any of these.
 
@@ -137,7 +139,20 @@ def run_into(
     for study in studies:
         config = make_config(study, smoke, dict(overrides.get(study.name, {})))
         tasks.append(_Task(study, config, identity(study, config, seed, smoke, origin), origin, out / study.name))
-    todo = _agree_on_todo(tasks, out, force)
+    with contextlib.ExitStack() as lock:
+        return _run_tasks(out, tasks, _agree_on_todo(tasks, out, force, lock), seed, smoke, show_progress, say)
+
+
+def _run_tasks(
+    out: Path,
+    tasks: Sequence[_Task],
+    todo: Sequence[_Task],
+    seed: int,
+    smoke: bool,
+    show_progress: bool,
+    say: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Run and write the studies that are to do; return the ledger of all."""
     is_main = parallel.is_main_process()
     for task in tasks:
         if is_main and task not in todo:
@@ -152,11 +167,15 @@ def run_into(
     return parallel.on_main_process(functools.partial(_write_summary, out, say))
 
 
-def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool) -> list[_Task]:
-    """Return the tasks that all processes will run; the folder is the main process's alone, and may be its disk's."""
+def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool, lock: contextlib.ExitStack) -> list[_Task]:
+    """Lock the folder and return the tasks that all processes will run.
+
+    The folder is the main process's alone, and may be its disk's.
+    """
 
     def names() -> list[str]:
         _make_folder(out)
+        lock.enter_context(sole_writer(out / _LOCK, out))  # before what another one is writing looks left behind
         _recover(out)
         _refuse_files_of_others(tasks, out)
         return [task.study.name for task in (tasks if force else _not_done(tasks, out))]
@@ -275,6 +294,7 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
         figure = result.figure()
         with plotting.style():
             figure.savefig(aside / "figure.png")
+            figure.set_layout_engine("none")  # where its parts go is settled, and takes as long as drawing them
             figure.savefig(aside / "figure.svg", metadata={"Date": None})
         (aside / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         _swap(aside, task.folder)
@@ -339,7 +359,7 @@ def _umask() -> int:
 @contextlib.contextmanager
 def _bar(name: str, show: bool) -> Iterator[Progress]:
     """A progress bar on a terminal or in a notebook, nothing elsewhere."""
-    if not show or not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+    if not (show and is_watched()):
         yield silent
         return
     with tqdm(

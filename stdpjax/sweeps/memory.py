@@ -1,5 +1,6 @@
 """How many points fit into a memory budget."""
 
+import collections
 import functools
 import re
 from collections.abc import Mapping
@@ -93,7 +94,7 @@ def points_at_once(program: Program, result_bytes: int, budget: int, block: int)
     Args:
         program: what is computed.
         result_bytes: bytes that one point's results take in the store.
-        budget: bytes that this process may use, beyond what JAX itself takes.
+        budget: bytes that a process may use, beyond what JAX itself takes.
         block: points that are written together.
 
     Returns:
@@ -106,8 +107,10 @@ def points_at_once(program: Program, result_bytes: int, budget: int, block: int)
         >>> points_at_once(Program(None, {}, working_bytes=1000), result_bytes=100, budget=2000, block=1) >= 1
         True
     """
-    # Every device of this process works on one point; results lie on the device, on the host, and padded.
-    fixed = program.working_bytes * jax.local_device_count()
+    # Every device of a process works on one point; results lie on the device, on the host, and padded. The process with
+    # most devices decides, as all have to take the same chunks.
+    most_devices = max(collections.Counter(device.process_index for device in jax.devices()).values())
+    fixed = program.working_bytes * most_devices
     need = fixed + 3 * result_bytes * block
     if need > budget:
         what = "one point needs" if block == 1 else f"one point with {block} seeds needs"

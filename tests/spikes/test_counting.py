@@ -74,7 +74,7 @@ def test_shapes_and_empty_cases(key):
     assert int(sample_lag_counts(key, np.zeros((1, 30)), np.ones((1, 30)), 5, 4).sum()) == 0
 
 
-def test_nothing_is_recompiled_for_other_rates_and_seeds(monkeypatch):
+def test_nothing_is_recompiled_for_other_rates_seeds_and_trials(monkeypatch):
     n_traces = 0
     draw = counting.sample_packed_pair
 
@@ -88,8 +88,18 @@ def test_nothing_is_recompiled_for_other_rates_and_seeds(monkeypatch):
     sample_lag_counts(make_key(0), p, q, 21, 8)
     after_first = n_traces
     for seed in range(1, 4):
-        sample_lag_counts(make_key(seed), p / seed, q, 21, 8)
+        sample_lag_counts(make_key(seed), p / seed, q, 21 + seed, 8)
     assert n_traces == after_first > 0
+
+
+def test_known_and_traced_arguments_give_the_same_counts(key):
+    p, q = (jnp.asarray(part, jnp.float32) for part in probabilities(3, 50))
+    known = sample_lag_counts(key, p, q, 70, 8)
+    np.testing.assert_array_equal(jax.jit(lambda key: sample_lag_counts(key, p, q, 70, 8))(key), known)
+    np.testing.assert_array_equal(jax.jit(lambda: sample_lag_counts(key, p, q, 70, 8))(), known)
+    numbers = jnp.arange(2)
+    by_vmap = jax.vmap(lambda number: number + sample_lag_counts(key, p, q, 70, 8))(numbers)
+    np.testing.assert_array_equal(by_vmap, known[None] + numbers[:, None, None, None])
 
 
 def check_against_exact(n_trials, n_sequences, coincidence, key):

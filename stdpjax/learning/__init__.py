@@ -1,0 +1,37 @@
+"""Learning: measured updates, applied through optax; two-phase supervised learning, EM, layers, checkpoints."""
+
+from stdpjax.learning.backpropagation import backpropagation_update, forward, forward_class
+from stdpjax.learning.data import Images, load_digits, load_images, split
+from stdpjax.learning.em import EM_RULES, Clamped, em_update, start_chains
+from stdpjax.learning.layers import all_to_all_mask, layer_slices, layered_mask, random_layers
+from stdpjax.learning.supervised import PHASE_RULES, Labelled, Phases, phase_update, predict, settle
+from stdpjax.learning.training import Learner, TrainState, apply_update, start, train_epoch
+
+__all__ = [
+    "EM_RULES",
+    "PHASE_RULES",
+    "Clamped",
+    "Images",
+    "Labelled",
+    "Learner",
+    "Phases",
+    "TrainState",
+    "all_to_all_mask",
+    "apply_update",
+    "backpropagation_update",
+    "em_update",
+    "forward",
+    "forward_class",
+    "layer_slices",
+    "layered_mask",
+    "load_digits",
+    "load_images",
+    "phase_update",
+    "predict",
+    "random_layers",
+    "settle",
+    "split",
+    "start",
+    "start_chains",
+    "train_epoch",
+]

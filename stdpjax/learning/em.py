@@ -1,0 +1,160 @@
+"""Monte Carlo EM by score matching: hidden units are sampled with the data clamped, and the weights follow (6.3).
+
+Patient EM runs its chains for long before each update and averages over the run; impatient EM updates after each step
+of chains that go on under the changing weights. One update function does both: they differ in its numbers of steps.
+"""
+
+from functools import partial
+from typing import Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from stdpjax import _checks
+from stdpjax.clamps import StateClamp, hold_state
+from stdpjax.dynamics import Hyper, Kernel
+from stdpjax.energy import Params, field_of
+from stdpjax.learning.training import Update
+from stdpjax.objectives import kernel_density_at_kinks, score_matching
+from stdpjax.rates import RateFunction
+from stdpjax.rules.contrastive import movement_update
+
+EMRule = Literal["literal", "delta", "dropped", "exact"]
+EM_RULES: tuple[EMRule, ...] = get_args(EMRule)
+
+
+class Clamped(NamedTuple):
+    """Data for the visible units, and which chain each sample has."""
+
+    values: Float[Array, "sample unit"]
+    """Activities, read at the visible units."""
+    chain: Int[Array, "sample"]
+    """Row of the chains."""
+
+
+def start_chains(key: Key[Array, ""], values: Float[Array, "sample unit"], visible: Bool[Array, "unit"]) -> Array:
+    """Return a chain for each sample: its values, and hidden units drawn from exp(-s^2 / 2).
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> visible = jnp.array([True, False])
+        >>> stdpjax.learning.start_chains(stdpjax.random.key(0), jnp.ones((3, 2)), visible)[:, 0].tolist()
+        [1.0, 1.0, 1.0]
+    """
+    return jnp.where(visible[None], values, jax.random.normal(key, values.shape, values.dtype))
+
+
+def em_update(
+    rate_fn: RateFunction,
+    kernel: Kernel,
+    visible: Bool[Array, "unit"],
+    hyper: Hyper,
+    *,
+    rule: EMRule = "exact",
+    n_steps: int = 1,
+    n_burn_in: int = 0,
+    bandwidth: float = 0.1,
+) -> Update:
+    """Return the update function of patient or impatient EM.
+
+    Args:
+        rate_fn: the rate function rho.
+        kernel: the sampler, from `stdpjax.dynamics`; one that does not sample exp(-E/T) learns something else.
+        visible: which units the data clamps, shape `[unit]`.
+        hyper: step, noise and temperature of the sampler; clamps of its own are kept.
+        rule: "literal", Eq 1 on all rows, so clamped units learn nothing; "delta", the delta rule
+            (x - R_x) rho'(x) rho(s_j) on their rows and Eq 1 on the others; "dropped", the gradient of score matching
+            on the visible units without its second derivative; "exact", with it.
+        n_steps: steps of the chains whose updates are averaged; 1 for impatient EM.
+        n_burn_in: steps before them, for patient EM.
+        bandwidth: of the kernel estimate of the density at the kinks, for "exact" with a rate function that has any.
+
+    Returns:
+        `update(key, params, batch, chains) -> (delta, metrics, chains)` with `batch` a `Clamped`; `delta` is to be
+        added, of tied weights; metrics: `objective`, |d_x E|^2 / 2 summed over visible units.
+
+    Raises:
+        ValueError: unknown rule, or a number out of range.
+
+    Source: Bengio et al. 2015, section 6.3; corrections: Eq 23 and 24.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax import dynamics, learning
+        >>> rho, visible = stdpjax.rates.hard_sigmoid(), jnp.array([True, False])
+        >>> update = learning.em_update(rho, dynamics.langevin(rho), visible, dynamics.Hyper(step=0.1))
+        >>> params, values = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]]), jnp.zeros((4, 2))
+        >>> chains = learning.start_chains(stdpjax.random.key(0), values, visible)
+        >>> batch = learning.Clamped(values, jnp.arange(4))
+        >>> delta, metrics, chains = update(stdpjax.random.key(1), params, batch, chains)
+        >>> delta.weights.shape, chains.shape
+        ((2, 2), (4, 2))
+    """
+    _checks.choice("rule", rule, EM_RULES)
+    _checks.count("n_steps", n_steps)
+    _checks.count("n_burn_in", n_burn_in, minimum=0)
+    _checks.number("bandwidth", bandwidth, above=0)
+
+    def update(key, params, batch, chains):
+        keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(batch.values.shape[0], dtype=jnp.uint32))
+
+        def one_step(keys, state, value):
+            clamped = hyper._replace(clamps=(*hyper.clamps, StateClamp(visible, value)))
+            return kernel(keys, hold_state(state, clamped.clamps), params, None, clamped)[0]
+
+        def advance(states, number):
+            step_keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, number)
+            return jax.vmap(one_step)(step_keys, states, batch.values)
+
+        def measured(carry, number):
+            states, total = carry
+            moved = advance(states, number)
+            delta = _delta(params, states, moved, rate_fn, visible, rule, hyper, bandwidth)
+            return (moved, jax.tree.map(jnp.add, total, delta)), None
+
+        numbers = jnp.arange(n_burn_in + n_steps, dtype=jnp.uint32)
+        states = jnp.where(visible[None], batch.values, chains[batch.chain])
+        states, _ = jax.lax.scan(lambda states, number: (advance(states, number), None), states, numbers[:n_burn_in])
+        nothing = jax.tree.map(jnp.zeros_like, params)
+        (states, total), _ = jax.lax.scan(measured, (states, nothing), numbers[n_burn_in:])
+        delta = jax.tree.map(lambda leaf: leaf / n_steps, total)
+        objective = score_matching(params, states, rate_fn, "dropped", visible=visible)
+        return delta, {"objective": objective}, chains.at[batch.chain].set(states)
+
+    return update
+
+
+def _delta(
+    params: Params,
+    states: Float[Array, "sample unit"],
+    moved: Float[Array, "sample unit"],
+    rate_fn: RateFunction,
+    visible: Bool[Array, "unit"],
+    rule: EMRule,
+    hyper: Hyper,
+    bandwidth: float,
+) -> Params:
+    """The update that one step of the chains gives, with the clamped data in the chains' visible units."""
+    if rule in ("literal", "delta"):
+        changes = moved - states
+        if rule == "delta":
+            slopes = rate_fn.slope(states)
+            towards = slopes * (jax.vmap(partial(field_of, params))(rate_fn.value(states)))
+            changes = jnp.where(visible[None], hyper.step * slopes * (states - towards), changes)
+        return Params(movement_update(changes, rate_fn.value(states)), jnp.mean(changes, axis=0))
+    density = None
+    if rule == "exact" and rate_fn.kinks is not None:
+        density = kernel_density_at_kinks(states, rate_fn, bandwidth)
+
+    def objective(params):
+        # The tied matrix enters twice, as its lower and as its upper half.
+        weights = 0.5 * (params.weights + params.weights.T)
+        tied = params._replace(weights=weights - jnp.diag(jnp.diagonal(weights)))
+        return score_matching(
+            tied, states, rate_fn, rule, visible=visible, kink_density=density, temperature=hyper.temperature
+        )  # fmt: skip
+
+    slope = jax.grad(objective)(params)
+    # By one number for each pair: the derivatives by W_ij and W_ji add up.
+    return Params(-(slope.weights + slope.weights.T), -slope.bias)

@@ -1,0 +1,102 @@
+"""Which units are connected, and what the weights start from."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Key
+
+from stdpjax import _checks
+from stdpjax.energy import Params
+
+
+def layer_slices(sizes: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return where each layer's units lie on the unit axis.
+
+    Args:
+        sizes: units in each layer, at least two layers of at least one unit.
+
+    Returns:
+        One slice for each layer.
+
+    Raises:
+        ValueError: fewer than two layers, or a size that is not a whole number of at least 1.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.learning.layer_slices((3, 2))
+        (slice(0, 3, None), slice(3, 5, None))
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"sizes: expected at least two layers, got {sizes!r}")
+    edges = (0, *itertools.accumulate(_checks.count("sizes", size) for size in sizes))
+    return tuple(slice(low, high) for low, high in itertools.pairwise(edges))
+
+
+def layered_mask(sizes: tuple[int, ...]) -> Bool[Array, "unit unit"]:
+    """Return which pairs are connected if each layer is connected with its neighbours, both ways.
+
+    Args:
+        sizes: units in each layer.
+
+    Returns:
+        Symmetric, shape `[unit, unit]`.
+
+    Raises:
+        ValueError: as in `layer_slices`.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.learning.layered_mask((1, 1, 1)).astype(int).tolist()
+        [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
+    """
+    layers = layer_slices(sizes)
+    mask = np.zeros((layers[-1].stop, layers[-1].stop), bool)
+    for below, above in itertools.pairwise(layers):
+        mask[below, above] = mask[above, below] = True
+    return jnp.asarray(mask)
+
+
+def all_to_all_mask(n_units: int) -> Bool[Array, "unit unit"]:
+    """Return the mask of a network in which every unit is connected with every other.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.learning.all_to_all_mask(2).tolist()
+        [[False, True], [True, False]]
+    """
+    return ~jnp.eye(_checks.count("n_units", n_units), dtype=bool)
+
+
+def random_layers(key: Key[Array, ""], sizes: tuple[int, ...], gain: float = 0.5, input_rate: float = 0.25) -> Params:
+    """Return a layered network with tied normal weights, at rest near the middle of its rates.
+
+    Args:
+        key: a scalar key.
+        sizes: units in each layer, inputs first.
+        gain: standard deviation of the weights between two layers in units of sqrt(2 / (their sizes' sum)). From
+            about 0.7 on the network has several equilibria, and learning may fail.
+        input_rate: mean rate of the inputs, which the biases balance; the other layers' is 1/2.
+
+    Returns:
+        Weights, 0 outside of the layers' mask, and biases.
+
+    Raises:
+        ValueError: as in `layer_slices`, or a gain or rate that is not a number.
+
+    Example:
+        >>> import stdpjax
+        >>> params = stdpjax.learning.random_layers(stdpjax.random.key(0), (3, 2))
+        >>> bool((params.weights == params.weights.T).all()), params.bias.shape
+        (True, (5,))
+    """
+    layers = layer_slices(sizes)
+    n_units = layers[-1].stop
+    scale = np.zeros((n_units, n_units))
+    for below, above in itertools.pairwise(layers):
+        scale[below, above] = np.sqrt(2 / (above.stop - below.start))
+    half = jax.random.normal(key, (n_units, n_units), float) * jnp.asarray(_checks.number("gain", gain) * scale, float)
+    weights = half + half.T
+    rates = jnp.full(n_units, 0.5, float).at[layers[0]].set(_checks.number("input_rate", input_rate))
+    return Params(weights, -weights @ rates)

@@ -1,0 +1,241 @@
+"""Supervised learning in two phases: settle with the inputs clamped, then pull the outputs towards their labels.
+
+The clamped inputs act on the other units like a bias, so the phases run on the free units alone.
+"""
+
+import dataclasses
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from stdpjax import _checks
+from stdpjax.clamps import SoftClamp
+from stdpjax.energy import Params
+from stdpjax.fixed_points import TOWARDS, natural_form
+from stdpjax.learning.training import Metrics, Update
+from stdpjax.rates import RateFunction
+from stdpjax.rules.contrastive import contrastive_update, movement_update
+
+PhaseRule = Literal["paper", "paper_midpoint", "paper_two_sided", "one_sided", "random_sign", "symmetric"]
+PHASE_RULES: tuple[PhaseRule, ...] = get_args(PhaseRule)
+
+
+class Labelled(NamedTuple):
+    """Samples with labels, the unit axis in the order of the layers."""
+
+    inputs: Float[Array, "sample input"]
+    """Activity s of the input units; rates between 0 and 1 are activities shifted by the threshold."""
+    labels: Int[Array, "sample"]
+    """Class of each sample, 0 or more and below the number of outputs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Phases:
+    """How the two phases run; static, so each combination is compiled once."""
+
+    rule: PhaseRule = "symmetric"
+    """"paper": Eq 1 with pairing "current", summed over the pulled phase; "paper_midpoint": with the midpoint;
+    "paper_two_sided": the mean of that for a pull and for a push. "one_sided", "random_sign" (of the pull, one for
+    each batch) and "symmetric" (pull and push): equilibrium propagation."""
+    n_settle: int = 20
+    """Steps of the first phase, from rest."""
+    n_pulled: int = 6
+    """Steps of the second phase."""
+    step: float = 0.5
+    """Step size, in (0, 1]."""
+    pull: float = 0.5
+    """Strength beta, in (0, 1)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot run."""
+        _checks.choice("rule", self.rule, PHASE_RULES)
+        _checks.count("n_settle", self.n_settle)
+        _checks.count("n_pulled", self.n_pulled)
+        _checks.number("step", self.step, above=0, at_most=1)
+        # A push of strength 1 leaves the outputs without a restoring force.
+        _checks.number("pull", self.pull, above=0, below=1)
+
+
+class _Pull(NamedTuple):
+    """A soft clamp of the output units of each sample."""
+
+    mask: Bool[Array, "free"]
+    values: Float[Array, "sample free"]
+
+
+def settle(
+    params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, phases: Phases
+) -> Float[Array, "sample free"]:
+    """Return the free units' states after the first phase.
+
+    Args:
+        params: weights and biases of all units, inputs first.
+        inputs: activities of the input units, shape `[sample, input]`.
+        rate_fn: the rate function rho.
+        phases: number and size of the steps.
+
+    Returns:
+        States, shape `[sample, free]`; the last ones are the outputs.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> params = stdpjax.learning.random_layers(stdpjax.random.key(0), (3, 4, 2))
+        >>> rho = stdpjax.rates.hard_sigmoid()
+        >>> stdpjax.learning.settle(params, jnp.zeros((5, 3)), rho, stdpjax.learning.Phases()).shape
+        (5, 6)
+    """
+    start = jnp.zeros((inputs.shape[0], params.bias.shape[0] - inputs.shape[1]), inputs.dtype)
+    states, _ = _phase(_free(params, inputs, rate_fn), start, rate_fn, phases, phases.n_settle, None, 0.0, None)
+    return states
+
+
+def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Update:
+    """Return the function that turns a batch into an update of weights and biases.
+
+    Args:
+        rate_fn: a rate function; with kinks the phases relax in the clip form (see `stdpjax.fixed_points.relax`).
+        phases: the rule and how the phases run.
+        n_outputs: number of output units, the last ones. A label's unit is pulled to the upper kink (rate 1), the
+            others to the lower; for smooth rate functions to activities 0.5 and -0.5.
+
+    Returns:
+        `update(key, params, batch, memory) -> (delta, metrics, memory)`: `delta` is to be added and estimates minus
+        the gradient of the mean squared error / 2; the metrics are means over the batch of `loss`, `error` (share of
+        wrong labels) and `energy`; there is nothing to remember.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.learning import Labelled, Phases, phase_update, random_layers
+        >>> update = phase_update(stdpjax.rates.hard_sigmoid(), Phases(), n_outputs=2)
+        >>> params = random_layers(stdpjax.random.key(0), (3, 4, 2))
+        >>> batch = Labelled(jnp.zeros((5, 3)), jnp.array([0, 1, 1, 0, 1]))
+        >>> delta, metrics, _ = update(stdpjax.random.key(1), params, batch, ())
+        >>> delta.weights.shape, sorted(metrics)
+        ((9, 9), ['energy', 'error', 'loss'])
+    """
+    low, high = rate_fn.kinks or (-0.5, 0.5)
+
+    def update(key: Key[Array, ""], params: Params, batch: Labelled, memory: Any) -> tuple[Params, Metrics, Any]:
+        inputs, labels = batch
+        free = _free(params, inputs, rate_fn)
+        settled = settle(params, inputs, rate_fn, phases)
+        n_free = settled.shape[1]
+        is_label = jax.nn.one_hot(labels, n_outputs, dtype=inputs.dtype)
+        goals = jnp.full((inputs.shape[0], n_free), low, inputs.dtype)
+        goals = goals.at[:, n_free - n_outputs :].set(low + (high - low) * is_label)
+        pull = _Pull(jnp.arange(n_free) >= n_free - n_outputs, goals)
+
+        def pulled(strength, with_movement: str | None = None):
+            return _phase(free, settled, rate_fn, phases, phases.n_pulled, pull, strength, with_movement)
+
+        def all_rates(states: Float[Array, "sample free"]) -> Float[Array, "sample unit"]:
+            return jnp.concatenate([rate_fn.value(inputs), rate_fn.value(states)], axis=1)
+
+        def contrast(states, others, distance):
+            return Params(*contrastive_update(all_rates(states), all_rates(others), distance))
+
+        def movement(strength, pairing):
+            states, one_way = pulled(strength, pairing)
+            change_of_rate = jnp.concatenate([jnp.zeros_like(inputs), states - settled], axis=1)
+            scaled = jax.tree.map(lambda leaf: leaf / strength, (one_way, jnp.mean(change_of_rate, axis=0)))
+            return Params(*scaled)
+
+        rule = phases.rule
+        if rule == "symmetric":
+            delta = contrast(pulled(phases.pull)[0], pulled(-phases.pull)[0], 2 * phases.pull)
+        elif rule == "one_sided":
+            delta = contrast(pulled(phases.pull)[0], settled, phases.pull)
+        elif rule == "random_sign":
+            signed = phases.pull * jax.random.rademacher(key, (), inputs.dtype)
+            delta = contrast(pulled(signed)[0], settled, signed)
+        elif rule == "paper_two_sided":
+            both = movement(phases.pull, "midpoint"), movement(-phases.pull, "midpoint")
+            delta = jax.tree.map(lambda one, other: 0.5 * (one + other), *both)
+        else:
+            delta = movement(phases.pull, "midpoint" if rule == "paper_midpoint" else "current")
+        outputs = settled[:, n_free - n_outputs :]
+        metrics = {
+            "loss": 0.5 * jnp.mean(jnp.sum((outputs - goals[:, n_free - n_outputs :]) ** 2, axis=1)),
+            "error": jnp.mean((jnp.argmax(outputs, axis=1) != labels).astype(inputs.dtype)),
+            "energy": jnp.mean(_energies(params, inputs, settled, rate_fn)),
+        }
+        return delta, metrics, memory
+
+    return update
+
+
+def predict(
+    params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, phases: Phases, n_outputs: int
+) -> Int[Array, "sample"]:
+    """Return the class of each sample: the output unit with the highest activity after the first phase.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.learning import Phases, predict, random_layers
+        >>> params = random_layers(stdpjax.random.key(0), (3, 4, 2))
+        >>> predict(params, jnp.zeros((5, 3)), stdpjax.rates.hard_sigmoid(), Phases(), n_outputs=2).shape
+        (5,)
+    """
+    return jnp.argmax(settle(params, inputs, rate_fn, phases)[:, -n_outputs:], axis=1)
+
+
+class _Free(NamedTuple):
+    """The free units, driven by the inputs, and the inputs' rates."""
+
+    weights: Float[Array, "free free"]
+    drive: Float[Array, "sample free"]
+    input_rates: Float[Array, "sample input"]
+
+
+def _free(params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction) -> _Free:
+    n_inputs = inputs.shape[1]
+    rates = rate_fn.value(inputs)
+    drive = rates @ params.weights[n_inputs:, :n_inputs].T + params.bias[None, n_inputs:]
+    return _Free(params.weights[n_inputs:, n_inputs:], drive, rates)
+
+
+def _phase(
+    free: _Free,
+    start: Float[Array, "sample free"],
+    rate_fn: RateFunction,
+    phases: Phases,
+    n_steps: int,
+    pull: _Pull | None,
+    strength: float | Array,
+    pairing: str | None,
+) -> tuple[Float[Array, "sample free"], Float[Array, "unit unit"] | None]:
+    """Run a phase; with a pairing, also sum up Eq 1 on the way."""
+    towards = TOWARDS[natural_form(rate_fn)]
+    strength = jnp.asarray(strength, start.dtype)
+
+    def goal(drive, state, value):
+        clamps = () if pull is None else (SoftClamp(pull.mask, value, strength),)
+        return towards(Params(free.weights, drive), rate_fn, clamps, state)
+
+    values = start if pull is None else pull.values
+
+    def advance(carry, _):
+        states, total = carry
+        moved = states + phases.step * (jax.vmap(goal)(free.drive, states, values) - states)
+        if total is not None:
+            before, after = rate_fn.value(states), rate_fn.value(moved)
+            paired = before if pairing == "current" else 0.5 * (before + after)
+            changes = jnp.concatenate([jnp.zeros_like(free.input_rates), moved - states], axis=1)
+            total = total + movement_update(changes, jnp.concatenate([free.input_rates, paired], axis=1))
+        return (moved, total), None
+
+    n_units = free.input_rates.shape[1] + start.shape[1]
+    total = None if pairing is None else jnp.zeros((n_units, n_units), start.dtype)
+    (states, total), _ = jax.lax.scan(advance, (start, total), None, length=n_steps)
+    return states, total
+
+
+def _energies(
+    params: Params, inputs: Float[Array, "sample input"], states: Float[Array, "sample free"], rate_fn: RateFunction
+) -> Float[Array, "sample"]:
+    all_states = jnp.concatenate([inputs, states], axis=1)
+    rates = rate_fn.value(all_states)
+    quadratic = 0.5 * jnp.sum(all_states * all_states, axis=1)
+    return quadratic - jnp.sum(rates * (0.5 * (rates @ params.weights.T) + params.bias[None]), axis=1)

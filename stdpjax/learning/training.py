@@ -1,0 +1,157 @@
+"""The loop in which measured updates are applied, through optax.
+
+An update function is `update(key, params, batch, memory) -> (delta, metrics, memory)` with `delta` to be added, an
+estimate of minus a gradient, and a memory of its own, such as Markov chains. The loop hands -delta to an optimiser,
+keeps to the mask, to ties and to bounds, and stops at the first update that is not finite, with the weights before it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+
+from stdpjax import _checks
+from stdpjax.energy import Params, check_params, tie
+
+Metrics = Mapping[str, Float[Array, ""]]
+Update = Callable[[Key[Array, ""], Params, Any, Any], tuple[Params, Metrics, Any]]
+
+
+class Learner(NamedTuple):
+    """What learning consists of; its functions are static and each is compiled once."""
+
+    update: Update
+    optimizer: optax.GradientTransformation
+    tied: bool = True
+    """Whether the weights of a pair are one number."""
+    bounds: tuple[float, float] | None = None
+    """Lowest and highest weight; None for no bounds."""
+
+
+class TrainState(NamedTuple):
+    """Where learning stands: what a checkpoint holds."""
+
+    params: Params
+    optimizer_state: PyTree
+    n_updates: Int32[Array, ""]
+    """Updates applied."""
+    is_finite: Bool[Array, ""]
+    """False once an update would have left the finite numbers: `params` are those before it."""
+    memory: PyTree = ()
+    """What the update function remembers from batch to batch."""
+
+
+def start(learner: Learner, params: Params, memory: PyTree = ()) -> TrainState:
+    """Return the state before the first update.
+
+    Args:
+        learner: what learning consists of.
+        params: initial weights and biases.
+        memory: what the update function starts from.
+
+    Returns:
+        The state.
+
+    Raises:
+        ValueError: parameters that are no network, or not symmetric although tied; bounds the wrong way round.
+
+    Example:
+        >>> import optax, stdpjax
+        >>> from stdpjax import learning
+        >>> update = learning.phase_update(stdpjax.rates.hard_sigmoid(), learning.Phases(), n_outputs=2)
+        >>> learner = learning.Learner(update, optax.sgd(0.1))
+        >>> state = learning.start(learner, learning.random_layers(stdpjax.random.key(0), (3, 4, 2)))
+        >>> int(state.n_updates), bool(state.is_finite)
+        (0, True)
+    """
+    check_params(params, tied=learner.tied)
+    if learner.bounds is not None:
+        _checks.number("bounds", learner.bounds[1], above=learner.bounds[0])
+    return TrainState(params, learner.optimizer.init(params), jnp.zeros((), jnp.int32), jnp.asarray(True), memory)
+
+
+def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[Array, "unit unit"]) -> TrainState:
+    """Return the state after one measured update, or unchanged and marked if that is not finite.
+
+    Args:
+        learner: what learning consists of.
+        state: where learning stands.
+        delta: to be added, before the optimiser; of tied weights the symmetric part counts.
+        mask: which weights there are, shape `[post, pre]`, symmetric if tied.
+
+    Returns:
+        The next state.
+    """
+    weights = tie(delta.weights) if learner.tied else delta.weights
+    ascent = jax.tree.map(jnp.negative, Params(jnp.where(mask, weights, 0.0), delta.bias))
+    steps, optimizer_state = learner.optimizer.update(ascent, state.optimizer_state, state.params)
+    params: Params = optax.apply_updates(state.params, steps)  # pyright: ignore[reportAssignmentType]
+    weights = jnp.where(mask, params.weights, 0.0)
+    if learner.bounds is not None:
+        weights = jnp.clip(weights, *learner.bounds)
+        weights = jnp.where(mask, weights, 0.0)
+    params = params._replace(weights=weights)
+    is_finite = jnp.all(jnp.isfinite(params.weights)) & jnp.all(jnp.isfinite(params.bias)) & state.is_finite
+    moved = TrainState(params, optimizer_state, state.n_updates + 1, is_finite, state.memory)
+    kept = state._replace(is_finite=is_finite)
+    return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), moved, kept)
+
+
+@partial(jax.jit, static_argnames=("learner", "batch_size"))
+def train_epoch(
+    key: Key[Array, ""],
+    learner: Learner,
+    state: TrainState,
+    data: PyTree[Array],
+    mask: Bool[Array, "unit unit"],
+    batch_size: int,
+) -> tuple[TrainState, Metrics]:
+    """Return the state after one pass over the data in random order, and the metrics' means over its batches.
+
+    `vmap` over `key` and `state` trains several seeds together.
+
+    Args:
+        key: of this epoch; its order and each batch's random numbers follow from it.
+        learner: what learning consists of.
+        state: where learning stands.
+        data: a tree of arrays with a leading sample axis.
+        mask: which weights there are.
+        batch_size: samples in a batch; those that fill no batch are left out of this epoch.
+
+    Returns:
+        The next state and the metrics.
+
+    Raises:
+        ValueError: a batch larger than the data, or not a whole number of at least 1.
+
+    Example:
+        >>> import jax.numpy as jnp, optax, stdpjax
+        >>> from stdpjax import learning
+        >>> update = learning.phase_update(stdpjax.rates.hard_sigmoid(), learning.Phases(), n_outputs=2)
+        >>> learner = learning.Learner(update, optax.sgd(0.1))
+        >>> state = learning.start(learner, learning.random_layers(stdpjax.random.key(0), (3, 4, 2)))
+        >>> data = learning.Labelled(jnp.zeros((6, 3)), jnp.zeros(6, int))
+        >>> mask = learning.layered_mask((3, 4, 2))
+        >>> state, metrics = learning.train_epoch(stdpjax.random.key(1), learner, state, data, mask, 2)
+        >>> int(state.n_updates)
+        3
+    """
+    n_samples = jax.tree.leaves(data)[0].shape[0]
+    batch_size = _checks.count("batch_size", batch_size, maximum=n_samples)
+    n_batches = n_samples // batch_size
+    order = jax.random.permutation(jax.random.fold_in(key, 0), n_samples)[: n_batches * batch_size]
+
+    def one_batch(state: TrainState, batch: tuple[Array, Array]):
+        number, members = batch
+        chosen = jax.tree.map(lambda leaf: leaf[members], data)
+        batch_key = jax.random.fold_in(key, number + 1)
+        delta, metrics, memory = learner.update(batch_key, state.params, chosen, state.memory)
+        return apply_update(learner, state._replace(memory=memory), delta, mask), metrics
+
+    numbers = jnp.arange(n_batches, dtype=jnp.uint32)
+    state, metrics = jax.lax.scan(one_batch, state, (numbers, order.reshape(n_batches, batch_size)))
+    return state, jax.tree.map(jnp.mean, metrics)

@@ -1,0 +1,66 @@
+"""Updates from two phases: equilibrium propagation, and the paper's rule summed over the second phase.
+
+With the output pulled towards its label by a strength beta, the network moves from one equilibrium to another. Their
+contrast d(r_i r_j) / beta is minus the gradient of the output's squared error as beta goes to 0 (Scellier & Bengio
+2017); the paper's rule, summed over the movement in both directions of a pair, is the same total derivative up to the
+pairing's drift (see `stdpjax.rules.differential`).
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from stdpjax import _checks
+
+
+def contrastive_update(
+    rates: Float[Array, "sample unit"], other_rates: Float[Array, "sample unit"], distance: float | Array
+) -> tuple[Float[Array, "unit unit"], Float[Array, "unit"]]:
+    """Return the contrast of two equilibria as an update of tied weights and of biases, averaged over samples.
+
+    Args:
+        rates: rho(s) at the one, shape `[sample, unit]`.
+        other_rates: rho(s) at the other, same shape.
+        distance: what strength of pull, or of whatever parameter, lies between them; not 0.
+
+    Returns:
+        `delta_w`, to be added, symmetric with 0 on the diagonal, shape `[unit, unit]`, and the update of the biases.
+
+    Raises:
+        ValueError: shapes that differ.
+
+    Source: Scellier & Bengio 2017; the tied form of Bengio et al. 2015, Eq 5, integrated.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> up = stdpjax.rules.contrastive_update(jnp.array([[1.0, 0.5]]), jnp.array([[0.5, 0.5]]), 0.5)
+        >>> up[0].tolist(), up[1].tolist()
+        ([[0.0, 0.5], [0.5, 0.0]], [1.0, 0.0])
+    """
+    _checks.same_shape("rates", rates, "other_rates", other_rates)
+    scale = 1 / (rates.shape[0] * jnp.asarray(distance, rates.dtype))
+    products = scale * (rates.T @ rates - other_rates.T @ other_rates)
+    return products - jnp.diag(jnp.diagonal(products)), scale * jnp.sum(rates - other_rates, axis=0)
+
+
+def movement_update(
+    changes: Float[Array, "sample unit"], pre_rates: Float[Array, "sample unit"]
+) -> Float[Array, "unit unit"]:
+    """Return Eq 1 for one step of many samples, averaged, in both directions of each pair.
+
+    Args:
+        changes: change of activity of each unit in the step, shape `[sample, unit]`; 0 for clamped units.
+        pre_rates: the rates that it pairs with, as the pairing has it, same shape.
+
+    Returns:
+        delta_w_ij + delta_w_ji with 0 on the diagonal, shape `[unit, unit]`.
+
+    Source: Bengio et al. 2015, Eq 1, for tied weights.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> stdpjax.rules.movement_update(jnp.array([[0.5, 0.0]]), jnp.array([[0.25, 1.0]])).tolist()
+        [[0.0, 0.5], [0.5, 0.0]]
+    """
+    one_way = changes.T @ pre_rates / changes.shape[0]
+    both = one_way + one_way.T
+    return both - jnp.diag(jnp.diagonal(both))
