@@ -34,7 +34,7 @@ class FixedPointsConfig:
     n_networks: int = setting(40, "random networks with tied weights")
     n_units: int = setting(5, f"units of each, at most {MAX_UNITS}")
     max_eigenvalue: float = setting(0.9, "largest eigenvalue of the weights, below 0.95; drawn from a fifth of it up")
-    bias_std: float = setting(0.5, "standard deviation of the biases, about those that balance the network at rest")
+    bias_std: float = setting(0.35, "standard deviation of the biases, about those that balance the network at rest")
     steps: tuple[float, ...] = setting((0.002, 0.005, 0.02, 0.05), "step sizes of the raw iteration, rising")
     n_steps: int = setting(25_000, "steps to settle, and again as many to average over")
     fields: tuple[float, ...] = setting(
@@ -192,7 +192,8 @@ def draw_networks(
     weights = raw * (largest / np.linalg.eigvalsh(raw)[:, -1])[:, None, None]
     noise = np.asarray(jax.random.normal(bias_key, (n_networks, n_units), float), np.float64)
     bias = -0.5 * weights.sum(axis=-1) + bias_std * noise
-    return tuple(np.asarray(jnp.asarray(part, float), np.float64) for part in (weights, bias))
+    weights, bias = (np.asarray(jnp.asarray(part, float), np.float64) for part in (weights, bias))
+    return weights, bias
 
 
 def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> xr.Dataset:
@@ -208,10 +209,9 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
     # Eq 26 solved as a linear equation, as if no unit were past a kink, and cut off at the kinks afterwards.
     linear = np.linalg.solve(np.eye(config.n_units) - weights, (bias - LOW * weights.sum(-1))[..., None])[..., 0]
     params = Params(jnp.asarray(weights, float), jnp.asarray(bias, float))
-    change = Params(*(jax.random.normal(named_key(key, "direction"), leaf.shape, float) for leaf in params))
-    change = change._replace(weights=0.5 * (change.weights + change.weights.swapaxes(1, 2))
-                             * (1 - jnp.eye(config.n_units, dtype=float)))  # fmt: skip
-    direction = [np.asarray(leaf, np.float64) for leaf in change]
+    # A random direction in which the parameters change, the weights tied.
+    direction = draw_networks(named_key(key, "direction"), config.n_networks, config.n_units, (1.0, 1.0), 1.0)
+    change = Params(*(jnp.asarray(part, float) for part in direction))
     ahead, behind = (
         box_minimum(weights + sign * _DIFFERENCE * direction[0], bias + sign * _DIFFERENCE * direction[1])
         for sign in (1, -1)
@@ -269,7 +269,7 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
 def _relaxed(params: Params, change: Params, noise_std: Array) -> dict[str, Array]:
     """Fixed points of all networks, with kinks and smoothed, and their derivative along a change of the parameters."""
     rho, smooth_rho = hard_sigmoid(), smoothed_hard_sigmoid(noise_std)
-    is_double = jax.config.jax_enable_x64
+    is_double = params.bias.dtype == jnp.float64
     settle = partial(relax, tolerance=1e-12 if is_double else 2e-6, max_steps=20_000)
 
     def one(params: Params, change: Params) -> dict[str, Array]:
@@ -319,8 +319,8 @@ def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], 
     hyper = Hyper(jnp.repeat(steps, n_networks), jnp.zeros(n_all, float))
     keys = member_keys(key, n_all)
     state = jnp.zeros((n_all, n_units), float)
-    for _ in range(2):
-        state, average, is_finite = _settle(keys, every, state, hyper, n_steps, False)
+    state, _, _ = _settle(keys, every, state, hyper, n_steps, False)
+    _, average, is_finite = _settle(keys, every, state, hyper, n_steps, False)
     shape = (steps.shape[0], n_networks)
     return np.asarray(average, np.float64).reshape(*shape, n_units), np.asarray(is_finite).reshape(shape)
 
@@ -328,10 +328,9 @@ def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], 
 def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig):
     n_networks = config.n_networks
     hyper = Hyper(jnp.full(n_networks, config.noisy_step, float), jnp.full(n_networks, config.noise_std, float))
-    state = jnp.zeros_like(params.bias)
-    for phase in ("settle", "average"):
-        keys = member_keys(named_key(key, phase), n_networks)
-        state, average, is_finite = _settle(keys, params, state, hyper, config.n_noisy, True)
+    settle_keys, keys = (member_keys(named_key(key, phase), n_networks) for phase in ("settle", "average"))
+    state, _, _ = _settle(settle_keys, params, jnp.zeros_like(params.bias), hyper, config.n_noisy, True)
+    _, average, is_finite = _settle(keys, params, state, hyper, config.n_noisy, True)
     return np.asarray(average, np.float64), np.asarray(is_finite)
 
 
