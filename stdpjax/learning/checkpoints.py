@@ -5,6 +5,7 @@ Each is written aside and counts once it is complete; a checksum says whether it
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,8 +88,15 @@ def opened(folder: Path) -> Iterator[Checkpoints]:
     options = ocp.CheckpointManagerOptions(
         max_to_keep=2, enable_async_checkpointing=False, cleanup_tmp_directories=True
     )
-    with ocp.CheckpointManager(folder.absolute(), options=options) as manager:
-        yield Checkpoints(folder, manager)
+    log = logging.getLogger("absl")
+    level = log.level
+    # It warns of an old checkpoint that a killed process was removing, which goes when the next one is saved.
+    log.setLevel(logging.ERROR)
+    try:
+        with ocp.CheckpointManager(folder.absolute(), options=options) as manager:
+            yield Checkpoints(folder, manager)
+    finally:
+        log.setLevel(level)
 
 
 def checksum(checkpoint: Checkpoint) -> str:

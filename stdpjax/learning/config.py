@@ -123,18 +123,13 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
         stages.append(optax.add_decayed_weights(config.weight_decay, mask=Params(True, False)))  # pyright: ignore[reportArgumentType]
     if config.layer_rates:
         stages.append(scale_layers(sizes, config.layer_rates))
-    stages.append(optax.scale_by_learning_rate(_cosine(rate, n_updates) if config.schedule == "cosine" else rate))
+    stages.append(
+        optax.scale_by_learning_rate(
+            optax.cosine_decay_schedule(rate, n_updates) if config.schedule == "cosine" else rate
+        )
+    )
     bound = config.weight_bound
     return Learner(update, optax.chain(*stages), bounds=(-bound, bound) if bound else None)
-
-
-def _cosine(rate: float, n_updates: int) -> optax.Schedule:
-    """optax's own takes a power of a whole number, which strict promotion refuses."""
-
-    def rate_at(count):
-        return 0.5 * rate * (1 + jnp.cos(jnp.pi * jnp.minimum(count / n_updates, 1.0)))
-
-    return rate_at
 
 
 def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.GradientTransformation:

@@ -113,8 +113,8 @@ def count_classes(images: Images) -> int:
     missing = np.flatnonzero(present != np.arange(len(present)))
     if missing.size:
         raise ValueError(
-            f"data: expected labels from 0 to {len(present) - 1}, one for each of {len(present)} classes, got none that is "
-            f"{missing[0]} but some that are {present[-1]}"
+            f"data: expected labels from 0 to {len(present) - 1}, one for each of {len(present)} classes, got none "
+            f"that is {missing[0]} but some that are {present[-1]}"
         )
     return len(present)
 
