@@ -12,6 +12,7 @@ PACKAGE = Path(stdpjax.__file__).parent
 # In order; a folder stands for all of its modules, which may import each other.
 ORDER = [
     "_checks",
+    "_files",
     "_lock",
     "_threefry",
     "random",
@@ -26,9 +27,11 @@ ORDER = [
     "dynamics",
     "fixed_points",
     "objectives",
-    "learning",
+    "settings",
+    "provenance",
     "stats",
     "plotting",
+    "learning",
     "studies.figures",
     "studies.base",
     "studies.points",
