@@ -64,6 +64,8 @@ ORDER = [
     "studies.score_matching",
     "studies.box_minima",
     "studies.fixed_points",
+    "studies.digit_training",
+    "studies.digits_supervised",
     "studies.registry",
     "report",
     "studies.record",
