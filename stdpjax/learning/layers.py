@@ -69,7 +69,9 @@ def all_to_all_mask(n_units: int) -> Bool[Array, "unit unit"]:
     return ~jnp.eye(_checks.count("n_units", n_units), dtype=bool)
 
 
-def random_layers(key: Key[Array, ""], sizes: tuple[int, ...], gain: float = 0.5, input_rate: float = 0.25) -> Params:
+def random_layers(
+    key: Key[Array, ""], sizes: tuple[int, ...], gain: float = 0.5, input_rate: float | Array = 0.25
+) -> Params:
     """Return a layered network with tied normal weights, at rest near the middle of its rates.
 
     Args:
