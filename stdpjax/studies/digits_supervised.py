@@ -119,7 +119,7 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
     """Train networks with one and with two hidden layers by each of the rules."""
     images = images_of(config.data)
     n_classes = count_classes(images)
-    courses = {}
+    courses, compared = {}, None
     for n_layers, rules, n_networks in ((1, RULES, config.n_networks), (2, DEEP_RULES, config.n_deep_networks)):
         progress(0.4 * (n_layers - 1), f"{'one' if n_layers == 1 else 'two'} hidden layers")
         own = named_key(key, f"{n_layers} hidden")
@@ -127,7 +127,7 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
         settings = config.training(n_layers)
         sizes = (training.inputs.shape[-1], *settings.hidden, n_classes)
         courses[n_layers] = train_networks(own, rules, settings, sizes, training, test, config.n_stages)
-        if n_layers == 1:
+        if compared is None:
             batch = jax.tree.map(lambda leaf: leaf[0, : config.batch_size], training)
             params = random_layers(named_key(own, "compared"), sizes, config.gain)
             compared = _differences(params, batch, phases=settings.phases(), n_outputs=n_classes)

@@ -72,9 +72,16 @@ def test_updates_with_the_wrong_sign_learn_nothing(monkeypatch):
     monkeypatch.setattr(digit_training, "phase_update", wrong)
     monkeypatch.setattr("stdpjax.learning.config.phase_update", wrong)
     stdpjax.learning.config.make_learner.cache_clear()
-    settings = {"n_networks": 2, "n_deep_networks": 2, "n_stages": 2, "n_epochs": 2, "n_hidden": 16}
     try:
-        result = run("digits_supervised", show_progress=False, **settings)
+        result = run(
+            "digits_supervised",
+            n_networks=2,
+            n_deep_networks=2,
+            n_stages=2,
+            n_epochs=2,
+            n_hidden=16,
+            show_progress=False,
+        )
     finally:
         stdpjax.learning.config.make_learner.cache_clear()
     verdicts = {record["id"]: record["verdict"] for record in result.records}

@@ -57,7 +57,7 @@ def _final(ax: Axes, data: xr.Dataset) -> None:
     rows = [("", "rule", name, "one") for name in data.rule.values]
     rows += [("deep_", "deep_rule", name, "two") for name in data.deep_rule.values]
     rows = [row for row in rows if not (row[0] and row[2] == "paper")]
-    place = np.arange(len(rows))
+    place = range(len(rows))
     for height, (prefix, rule, name, _) in zip(place, rows, strict=True):
         values = 100 * data[f"{prefix}accuracy"].sel({rule: name}).values[:, -1]
         jitter = np.linspace(-0.2, 0.2, values.size)
