@@ -66,6 +66,7 @@ ORDER = [
     "studies.fixed_points",
     "studies.digit_training",
     "studies.digits_supervised",
+    "studies.sequence_prediction",
     "studies.registry",
     "report",
     "studies.record",

@@ -16,6 +16,7 @@ from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
+from stdpjax.studies.sequence_prediction import STUDY as SEQUENCE_PREDICTION
 from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
@@ -29,6 +30,7 @@ STUDIES: tuple[Study, ...] = (
     SPIKE_INPUT_BIAS,
     RULE_IS_SEMIGRADIENT,
     CONDITIONS,
+    SEQUENCE_PREDICTION,
     ENERGY_GRADIENT,
     PRINTED_UPDATE,
     LANGEVIN_NOISE,
