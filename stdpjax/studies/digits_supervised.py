@@ -231,8 +231,9 @@ STUDY = Study(
     figure="Section 8",
     source="Bengio et al. 2015, section 8; Scellier & Bengio 2017",
     caption="Networks of one and of two hidden layers learn scikit-learn's digits from their own weight changes. Eq 1 "
-    "summed over one pull of the outputs falls behind back-propagation, with two layers and these step sizes by far; summed over a "
-    "pull and a push it is equilibrium propagation and as good as back-propagation. Bars: 95 % intervals over networks.",
+    "summed over one pull of the outputs falls behind back-propagation, by far with two layers and these step sizes; "
+    "summed over a pull and a push it is equilibrium propagation and as good as back-propagation. Bands and bars: "
+    "95 % intervals over networks.",
     config=DigitsSupervisedConfig(),
     smoke=DigitsSupervisedConfig(
         n_images=60, n_hidden=8, n_networks=2, n_deep_networks=2, n_stages=2, n_epochs=1, batch_size=20

@@ -158,7 +158,7 @@ def ridge_error(training: np.ndarray, test: np.ndarray, n_past: int, penalty: fl
 
 def follow(
     params: Params, frames: Float[Array, "frame pixel"], step: float | Array, learning_rate: float | Array
-) -> tuple[Params, Float[Array, "frame pixel"]]:
+) -> tuple[Params, Float[Array, "later pixel"]]:
     """Return the parameters after a sequence, and what was predicted for each of its frames but the first.
 
     The visible units are clamped to a frame; the next frame is compared with R_x and the rows of x learn by the delta
