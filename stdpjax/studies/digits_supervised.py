@@ -15,6 +15,7 @@ from stdpjax.learning.data import count_classes
 from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update
 from stdpjax.random import named_key
+from stdpjax.stats import wilson_interval
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
@@ -41,7 +42,7 @@ class DigitsSupervisedConfig:
     learning_rate: float = setting(4e-3, "largest step size of Adam, one hidden layer")
     deep_learning_rate: float = setting(2.5e-3, "largest step size of Adam, two hidden layers")
     n_settle: int = setting(12, "steps of the first phase, one hidden layer")
-    n_deep_settle: int = setting(20, "steps of the first phase, two hidden layers")
+    n_deep_settle: int = setting(30, "steps of the first phase, two hidden layers")
     n_pulled: int = setting(6, "steps of the second phase, one hidden layer")
     n_deep_pulled: int = setting(10, "steps of the second phase, two hidden layers")
     pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)")
@@ -101,10 +102,15 @@ CLAIMS = (
     ),
     _claim("accuracy", "Test accuracy of Eq 1 over a pull and a push, one hidden layer.", 0.96, "at_least"),
     _claim("behind", "Back-propagation's test accuracy less that of the two-sided rule.", 0.01, "at_most"),
-    _claim("printed", "Back-propagation's test accuracy less that of Eq 1 as printed.", 0.01, "at_least"),
+    _claim(
+        "printed",
+        "Share of networks that learn more than 1 point worse by Eq 1 as printed than by back-propagation.",
+        0.5,
+        "at_least",
+    ),
     _claim("deep_accuracy", "Test accuracy of Eq 1 over a pull and a push, two hidden layers.", 0.96, "at_least"),
-    _claim("deep_behind", "As 8.behind, two hidden layers.", 0.01, "at_most"),
-    _claim("deep_printed", "As 8.printed, two hidden layers.", 0.01, "at_least"),
+    _claim("deep_behind", "As 8.behind, two hidden layers.", 0.02, "at_most"),
+    _claim("deep_printed", "As 8.printed, more than 5 points worse, two hidden layers.", 0.5, "at_least"),
     _claim(
         "alignment",
         "Least cosine over the stages, of means over networks, of the two-sided update with a weak pull and minus the "
@@ -200,7 +206,8 @@ def judge(data: xr.Dataset, config: DigitsSupervisedConfig) -> dict[str, Measure
         shuffled = float(data[f"{prefix}shuffled_accuracy"].sel({rule: "symmetric"})[-1])
         value, *interval = mean_interval(two_sided)
         behind, *behind_interval = mean_interval(bar - two_sided)
-        lost, *lost_interval = mean_interval(bar - printed)
+        margin = 0.05 if prefix else 0.01
+        n_lost, n_control = (int(np.sum(bar - values > margin)) for values in (printed, two_sided))
         n_networks = f"{len(bar)} networks, each with its own split."
         means = ", ".join(f"{name} {values.mean():.4f}" for name, values in final.items())
         measurements |= {
@@ -212,7 +219,8 @@ def judge(data: xr.Dataset, config: DigitsSupervisedConfig) -> dict[str, Measure
                 f"{n_networks} Control: the two-sided rule with shuffled labels.",
             ),
             f"8.{prefix}printed": Measurement(
-                lost, (lost_interval[0], lost_interval[1]), behind, f"{n_networks} Control: the two-sided rule."
+                n_lost / len(bar), wilson_interval(n_lost, len(bar)), n_control / len(bar),
+                f"On average {100 * np.mean(bar - printed):.1f} points. Control: the two-sided rule.",
             ),
         }  # fmt: skip
     limit, away = (data[name].sel(rule="symmetric") for name in ("limit", "misalignment"))
