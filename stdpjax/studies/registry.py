@@ -1,5 +1,6 @@
 """The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
 
+from stdpjax.studies.backprop_link import STUDY as BACKPROP_LINK
 from stdpjax.studies.base import Study
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
@@ -7,7 +8,7 @@ from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
-STUDIES: tuple[Study, ...] = (STDP_WINDOW, RISING_RATE, RULE_AGREEMENT, EXAMPLE_TRACES, CONSTANT_RATE)
+STUDIES: tuple[Study, ...] = (STDP_WINDOW, RISING_RATE, RULE_AGREEMENT, EXAMPLE_TRACES, CONSTANT_RATE, BACKPROP_LINK)
 
 
 def find(name: str) -> Study:
