@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jax.scipy.special import gammainc
 
 from stdpjax.studies.base import Claim, Measurement
 
@@ -193,7 +192,7 @@ def judge(data: xr.Dataset, config: Any) -> dict[str, Measurement]:
     def largest_mean(values: xr.DataArray, of: str = "max") -> tuple[float, tuple[float, float]]:
         """The mean over networks with the largest (smallest) value, and its 95 % interval."""
         mean, error = values.mean("network"), values.std("network", ddof=1) / np.sqrt(values.sizes["network"])
-        index = int(mean.argmax() if of == "max" else mean.argmin())
+        index = int(mean.values.argmax() if of == "max" else mean.values.argmin())
         value, reach = float(mean.values.flat[index]), 1.96 * float(error.values.flat[index])
         return value, (value - reach, value + reach)
 
@@ -205,7 +204,9 @@ def judge(data: xr.Dataset, config: Any) -> dict[str, Measurement]:
     binomial = np.abs(early.growth / early.binomial - 1)
     geometric = np.abs(early.growth / (early.theta ** (early.layer + 1) / _factorials(early.layer + 1)) - 1)
     end = hard.sel(theta_fine=1, method="nearest")
-    erlang = largest_mean(np.abs(end.growth_fine / end.erlang_fine - 1))
+    # One event fewer: the law of the layer before.
+    too_early = end.erlang_fine.copy(data=erlang(np.array([float(end.theta_fine)]), data.sizes["layer"])[0, :-1])
+    arrived = largest_mean(np.abs(end.growth_fine / end.erlang_fine - 1))
 
     def turning(values: xr.DataArray) -> xr.DataArray:
         first, last = (values.sel(theta_fine=time, method="nearest") for time in (0.3, 1.0))
@@ -273,8 +274,8 @@ def judge(data: xr.Dataset, config: Any) -> dict[str, Measurement]:
             "without the leak.",
         ),
         "S8.erlang": Measurement(
-            *erlang,
-            control=largest_mean(np.abs(end.growth_fine / _erlang(end.layer, end.theta_fine) - 1))[0],
+            *arrived,
+            control=largest_mean(np.abs(end.growth_fine / too_early - 1))[0],
             note=f"Step {config.fine_step:g}. Control: the Erlang law of k events, of mean k.",
         ),
         "S8.turning": Measurement(
@@ -293,9 +294,43 @@ def judge(data: xr.Dataset, config: Any) -> dict[str, Measurement]:
     }
 
 
-def _erlang(n_events: xr.DataArray, theta: xr.DataArray) -> xr.DataArray:
-    """Probability that so many events, 1 or more, have come by time theta."""
-    return n_events.copy(data=np.asarray(gammainc(1.0 * n_events.values, float(theta))))
+def binomial_tail(n: np.ndarray, n_layers: int, step: float) -> np.ndarray:
+    """Return Pr[Bin(n, step) >= k+1]: what a chain of leaky integrators k = 0, 1, ... has taken up of a lasting input.
+
+    Args:
+        n: increasing numbers of steps, shape `[time]`.
+        n_layers: how many layers.
+        step: step size, in (0, 1].
+
+    Returns:
+        Shape `[time, layer]`, by the chain itself, which loses no digits.
+
+    Example:
+        >>> import numpy as np
+        >>> from stdpjax.studies.backprop_claims import binomial_tail
+        >>> binomial_tail(np.array([1, 2]), 2, 0.5).tolist()
+        [[0.5, 0.0], [0.75, 0.25]]
+    """
+    taken, kept = np.zeros(n_layers), []
+    for _ in range(int(n[-1])):
+        taken = taken + step * (np.concatenate([[1.0], taken[:-1]]) - taken)
+        kept.append(taken)
+    return np.array(kept)[np.asarray(n) - 1]
+
+
+def erlang(theta: np.ndarray, n_layers: int) -> np.ndarray:
+    """Return 1 - exp(-theta) sum_(i<=k) theta^i / i!, the same in continuous time theta, in units of tau.
+
+    Example:
+        >>> import numpy as np
+        >>> from stdpjax.studies.backprop_claims import erlang
+        >>> erlang(np.array([1.0]), 2).round(4).tolist()
+        [[0.6321, 0.2642]]
+    """
+    # The sum over the later terms: no cancellation while they are small.
+    index = np.arange(1, n_layers + int(4 * theta.max()) + 40)
+    terms = np.exp(-theta[:, None] + np.cumsum(np.log(theta[:, None] / index), axis=1))
+    return np.cumsum(terms[:, ::-1], axis=1)[:, ::-1][:, :n_layers]
 
 
 def _factorials(values: xr.DataArray) -> xr.DataArray:

@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax.scipy.special import betainc, gammainc
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
@@ -29,7 +28,7 @@ from stdpjax.learning import layer_slices
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
-from stdpjax.studies.backprop_claims import CLAIMS, judge
+from stdpjax.studies.backprop_claims import CLAIMS, binomial_tail, erlang, judge
 from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.backprop_link import plot
 from stdpjax.studies.layered import (
@@ -137,9 +136,9 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
             "growth_fine": (grown_fine, sizes_of(fine) / (0.5 * sizes_of(tied_gradient)), relative),
             "angle": (grown, angles(coarse, -tied_gradient), angle),
             "angle_fine": (grown_fine, angles(fine, -tied_gradient), angle),
-            "binomial": (("theta", "layer"), np.asarray(_binomial(n_done[:, None], power, config.growth_step))),
-            "erlang": (("theta", "layer"), np.asarray(gammainc(1.0 * power, theta[:, None]))),
-            "erlang_fine": (("theta_fine", "layer"), np.asarray(gammainc(1.0 * power, theta_fine[:, None]))),
+            "binomial": (("theta", "layer"), binomial_tail(n_done, len(layers), config.growth_step)),
+            "erlang": (("theta", "layer"), erlang(theta, len(layers))),
+            "erlang_fine": (("theta_fine", "layer"), erlang(theta_fine, len(layers))),
             "long_angle": (
                 ("stability", "network", "long_time", "layer"),
                 np.moveaxis(angles(long.pop("trace"), -tied_gradient[0][:, None]), 1, 0),
@@ -175,11 +174,6 @@ def _on_host(arrays: Any) -> Any:
     return jax.tree.map(lambda array: np.asarray(array, array.dtype if array.dtype == bool else np.float64), arrays)
 
 
-def _binomial(n: np.ndarray, k: np.ndarray, probability: float) -> Array:
-    """Pr[Bin(n, probability) >= k], where n >= k."""
-    return betainc(1.0 * k, n - k + 1.0, probability)
-
-
 class _Setup(NamedTuple):
     """A network at rest, in its variants, and what is done to it."""
 
@@ -196,10 +190,10 @@ def _networks(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: BackpropL
     state, offset = jax.random.uniform(named_key(key, "state"), (2, n_units), float, -1, 1)
     state = config.spread * state
     pull = InputClamp(jnp.arange(n_units) < config.sizes[0], state + config.distance * offset)
-    tied, other = (
-        network_at_rest(named_key(key, name), state, config.sizes, rate_fn, config.largest)
-        for name in ("weights", "feedback")
+    pair = jax.vmap(lambda one: network_at_rest(one, state, config.sizes, rate_fn, config.largest))(
+        member_keys(named_key(key, "weights"), 2)
     )
+    tied, other = (jax.tree.map(lambda array, index=index: array[index], pair) for index in (0, 1))
     hidden = tied.weights[config.sizes[0] :, config.sizes[0] :]
     # Those of the hidden units decide, as x follows its input. For the hard sigmoid W is R'.
     stronger = config.unstable / jnp.linalg.eigvalsh(hidden)[-1] * tied.weights
