@@ -186,7 +186,8 @@ def judge(data: xr.Dataset, config: Any) -> dict[str, Measurement]:
 
     def exponent_error(values: xr.DataArray) -> float:
         """Largest deviation of the exponents from k+1, whichever law they are of."""
-        fit = np.log(values).assign_coords(step=np.log(values.step)).polyfit("step", 1)
+        logarithms = values.copy(data=np.log(values.values)).assign_coords(step=np.log(values.step.values))
+        fit = logarithms.polyfit("step", 1)
         return largest(fit.polyfit_coefficients.sel(degree=1) - (values.layer + 1))
 
     def largest_mean(values: xr.DataArray, of: str = "max") -> tuple[float, tuple[float, float]]:

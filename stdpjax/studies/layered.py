@@ -174,7 +174,7 @@ def one_minus_cosine(vectors: Any, others: Any) -> np.ndarray:
         >>> one_minus_cosine([[1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0], [-1.0, 0.0]]).tolist()
         [0.0, 2.0]
     """
-    return 0.5 * np.sum((_direction(vectors) - _direction(others)) ** 2, axis=-1)
+    return np.asarray(0.5 * np.sum((_direction(vectors) - _direction(others)) ** 2, axis=-1))
 
 
 def _direction(vectors: Any) -> np.ndarray:

@@ -134,20 +134,13 @@ def _gradient_of_another_goal(patch):
 
 
 def _all_untied(patch):
-    right = backprop_link.untie
+    right = backprop_link.network_at_rest
 
-    def only_untied(tied, other, state, rate_fn):
-        return right(tied, other, state, rate_fn)
+    def untied(key, state, sizes, rate_fn, largest):
+        one, other = (right(named_key(key, name), state, sizes, rate_fn, largest) for name in "ab")
+        return layered.untie(one, other, state, rate_fn)
 
-    patch.setattr(
-        backprop_link,
-        "network_at_rest",
-        lambda key, state, sizes, rate_fn, largest: only_untied(
-            *(layered.network_at_rest(named_key(key, name), state, sizes, rate_fn, largest) for name in "ab"),
-            state,
-            rate_fn,
-        ),
-    )
+    patch.setattr(backprop_link, "network_at_rest", untied)
 
 
 @pytest.mark.slow
