@@ -18,6 +18,7 @@ from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
+from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -37,6 +38,7 @@ STUDIES: tuple[Study, ...] = (
     SCORE_MATCHING,
     FIXED_POINTS,
     BACKPROP_LINK,
+    SUPERVISED_GRADIENT,
 )
 
 
