@@ -318,7 +318,7 @@ STUDY = Study(
     "contrast of two equilibria, whose error against the gradient of the settled loss is proportional to the pull. "
     "Pulling and pushing leaves an error of second order. All of it needs tied weights, and Eq 1 hard rates.",
     config=SupervisedGradientConfig(),
-    smoke=SupervisedGradientConfig(n_networks=2, n_samples=2, pulls=(0.04, 0.16), n_steps=30, lengths=(1, 3)),
+    smoke=SupervisedGradientConfig(n_networks=2, n_samples=2, pulls=(0.04, 0.16), lengths=(1, 3)),
     claims=CLAIMS,
     run=run,
     judge=judge,

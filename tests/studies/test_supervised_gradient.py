@@ -30,12 +30,13 @@ def network_and_batch(key, rate_fn):
 def test_the_settled_gradient_is_that_of_finite_differences(key, kind):
     rate_fn = RATES[kind]
     params, batch = network_and_batch(key, rate_fn)
-    found = supervised_gradient.settled_update(params, batch, rate_fn, 2)
+    found = jax.jit(lambda: supervised_gradient.settled_update(params, batch, rate_fn, 2))()
     goals = np.array([[0.5, -0.5], [-0.5, 0.5]])
 
+    rest = jax.jit(lambda weights: settle(Params(weights, params.bias), batch.inputs, rate_fn, Phases(n_settle=100)))
+
     def loss(weights):
-        phases = Phases(n_settle=100)
-        outputs = np.asarray(settle(Params(weights, params.bias), batch.inputs, rate_fn, phases), np.float64)[:, -2:]
+        outputs = np.asarray(rest(weights), np.float64)[:, -2:]
         return 0.5 * np.mean(np.sum((outputs - goals) ** 2, axis=1))
 
     for i, j in ((0, 2), (3, 5), (4, 6)):

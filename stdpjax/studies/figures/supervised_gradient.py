@@ -59,11 +59,11 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
 
     error = data.error.sel(rate="hard", kind=["layered", "all to all"]).mean(("kind", "network"))
     for rule, (label, color) in _NAMES.items():
-        pulls.plot(data.pull, error.sel(rule=rule), "o-", ms=4, color=plotting.COLORS[color], label=label,
+        pulls.plot(data.pull, error.sel(rule=rule), marker="o", ms=4, color=plotting.COLORS[color], label=label,
                    ls="--" if rule == "paper_midpoint" else "-")  # fmt: skip
     start = error.sel(rule="symmetric").values[-1]
     for power in (1, 2):
-        guide = start * (data.pull / data.pull[-1]) ** power * (4 if power == 1 else 0.4)
+        guide = start * (data.pull / data.pull[-1]) ** power * (8 if power == 1 else 0.4)
         pulls.plot(data.pull, guide, ":", lw=1, color="0.5")
         pulls.text(float(data.pull[0]), float(guide[0]), f"slope {power}", fontsize=8, color="0.4", va="bottom")
     pulls.set_xscale("log")
@@ -72,7 +72,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     pulls.minorticks_off()
     pulls.set_ylim(top=10 * float(error.max()))
     plotting.label(
-        pulls, "The error falls with the pull, with a push faster", r"strength of the pull $\beta$",
+        pulls, "The weaker the pull, the smaller the error", r"strength of the pull $\beta$",
         "relative error against the gradient",
     )  # fmt: skip
     pulls.legend(loc="upper left")
@@ -124,7 +124,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     ]
     for index, (_, values, color) in enumerate(bars):
         conditions.bar(index, float(values.mean()), 0.7, color=plotting.COLORS[color])
-        conditions.text(index, 1.3 * float(values.mean()), f"{float(values.mean()):.2g}", ha="center", fontsize=8)
+        conditions.text(index, 1.3 * float(values.mean()), f"{float(values.mean()):.1g}", ha="center", fontsize=8)
     conditions.set_yscale("log")
     conditions.set_ylim(top=20)
     conditions.set_xticks(range(len(bars)), [name for name, _, _ in bars], fontsize=7.5)
