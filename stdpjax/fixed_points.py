@@ -20,6 +20,7 @@ from stdpjax.energy import Params, check_params, field_of, target_jacobian, targ
 from stdpjax.rates import RateFunction
 
 Form = Literal["clip", "gradient"]
+_MAX_STEPS = 2**24
 
 
 class FixedPoint(NamedTuple):
@@ -61,7 +62,7 @@ def relax(
             function with kinks; "gradient" towards R(s). Default: "clip" where there are kinks.
         step: damping, in (0, 1].
         tolerance: of the residual, above 0, in units of activity; rounding leaves about 1e-7 in single precision.
-        max_steps: give up after so many steps.
+        max_steps: give up after so many steps, at most 2**24.
 
     Returns:
         The fixed point and how it was reached. Not having converged is no error: look at `converged`.
@@ -83,7 +84,7 @@ def relax(
     check_clamps(clamps, state.shape[-1])
     step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
     tolerance = jnp.asarray(_checks.number("tolerance", tolerance, above=0), state.dtype)
-    max_steps = _checks.count("max_steps", max_steps)
+    max_steps = _checks.count("max_steps", max_steps, maximum=_MAX_STEPS)
     form = natural_form(rate_fn) if form is None else form
     _checks.choice("form", form, ("clip", "gradient"))
     if form == "clip" and rate_fn.kinks is None:
@@ -113,8 +114,8 @@ def relax(
         return jnp.linalg.solve(jax.jacobian(linear)(jnp.zeros_like(right)), right)
 
     found, (residual, n_steps) = lax.custom_root(excess, state, solve, tangent_solve, has_aux=True)
-    residual = lax.stop_gradient(residual)
-    return FixedPoint(found, residual, n_steps, residual <= tolerance)
+    residual, n_steps = lax.stop_gradient((residual, n_steps))
+    return FixedPoint(found, residual, n_steps.astype(jnp.int32), residual <= tolerance)
 
 
 class Stability(NamedTuple):
@@ -250,4 +251,5 @@ def natural_form(rate_fn: RateFunction) -> Form:
 
 def _split(result):
     state, residual, n_steps = result
-    return state, (residual, n_steps)
+    # Beside a root that has derivatives only floats are taken; they hold whole numbers up to _MAX_STEPS.
+    return state, (residual, n_steps.astype(state.dtype))

@@ -36,11 +36,15 @@ ORDER = [
     "studies.networks",
     "studies.protocol",
     "studies.sweep_points",
+    "studies.interior",
     "studies.stdp_window",
     "studies.rising_rate",
     "studies.rule_agreement",
     "studies.example_traces",
     "studies.constant_rate",
+    "studies.pairing_drift",
+    "studies.spike_memory",
+    "studies.spike_input_bias",
     "studies.rule_is_semigradient",
     "studies.hidden_chain",
     "studies.conditions",
@@ -93,7 +97,7 @@ def test_imports_point_one_way(path):
         assert layer(module) <= layer(own), f"{own} imports {module}"
 
 
-def test_numerics_do_not_import_pictures_or_tables():
+def test_numerics_do_not_import_pictures_tables_samplers_or_optimisers():
     import subprocess
     import sys
 

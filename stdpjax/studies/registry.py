@@ -6,9 +6,11 @@ from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
+from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
+from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
 STUDIES: tuple[Study, ...] = (
@@ -17,6 +19,8 @@ STUDIES: tuple[Study, ...] = (
     RULE_AGREEMENT,
     EXAMPLE_TRACES,
     CONSTANT_RATE,
+    PAIRING_DRIFT,
+    SPIKE_INPUT_BIAS,
     RULE_IS_SEMIGRADIENT,
     CONDITIONS,
     ENERGY_GRADIENT,
