@@ -50,6 +50,8 @@ ORDER = [
     "studies.noise_laws",
     "studies.langevin_claims",
     "studies.langevin_noise",
+    "studies.energy_claims",
+    "studies.energy_descent",
     "studies.registry",
     "report",
     "studies.record",

@@ -2,6 +2,7 @@
 
 from stdpjax.studies.base import Study
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
+from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
@@ -23,6 +24,7 @@ STUDIES: tuple[Study, ...] = (
     RULE_IS_SEMIGRADIENT,
     PRINTED_UPDATE,
     LANGEVIN_NOISE,
+    ENERGY_DESCENT,
 )
 
 
