@@ -64,6 +64,8 @@ ORDER = [
     "studies.score_matching",
     "studies.box_minima",
     "studies.fixed_points",
+    "studies.energy_claims",
+    "studies.energy_descent",
     "studies.registry",
     "report",
     "studies.record",
