@@ -50,6 +50,7 @@ ORDER = [
     "studies.score_matching",
     "studies.box_minima",
     "studies.fixed_points",
+    "studies.stability",
     "studies.registry",
     "report",
     "studies.record",

@@ -9,6 +9,7 @@ from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
+from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
 STUDIES: tuple[Study, ...] = (
@@ -21,6 +22,7 @@ STUDIES: tuple[Study, ...] = (
     LANGEVIN_NOISE,
     SCORE_MATCHING,
     FIXED_POINTS,
+    STABILITY,
 )
 
 
