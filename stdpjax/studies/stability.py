@@ -42,7 +42,7 @@ class StabilityConfig:
     """Settings of the stability study; times in steps."""
 
     n_random: int = setting(400, f"random untied networks of {N_UNITS} units at random step sizes")
-    scale: float = setting(1.3, "standard deviation of their weights, times the square root of the number of units")
+    scale: float = setting(1.6, "standard deviation of their weights, times the square root of the number of units")
     margin: float = setting(0.01, "least distance of the spectral radius from 1 for a network to be judged")
     n_pairs: int = setting(200, "random pairs of units with tied weights")
     n_tied: int = setting(100, "random tied networks whose decay is timed")
