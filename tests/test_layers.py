@@ -66,6 +66,7 @@ ORDER = [
     "studies.fixed_points",
     "studies.energy_claims",
     "studies.energy_descent",
+    "studies.stability",
     "studies.registry",
     "report",
     "studies.record",

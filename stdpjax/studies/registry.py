@@ -17,6 +17,7 @@ from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
+from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
 STUDIES: tuple[Study, ...] = (
@@ -33,10 +34,11 @@ STUDIES: tuple[Study, ...] = (
     PRINTED_UPDATE,
     LANGEVIN_NOISE,
     LANGEVIN_DENSITY,
-    HIDDEN_OBJECTIVE,
     SCORE_MATCHING,
+    HIDDEN_OBJECTIVE,
     FIXED_POINTS,
     ENERGY_DESCENT,
+    STABILITY,
 )
 
 
