@@ -1,5 +1,6 @@
 """The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
 
+from stdpjax.studies.backprop_link import STUDY as BACKPROP_LINK
 from stdpjax.studies.base import Study
 from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
@@ -39,6 +40,7 @@ STUDIES: tuple[Study, ...] = (
     FIXED_POINTS,
     ENERGY_DESCENT,
     STABILITY,
+    BACKPROP_LINK,
 )
 
 
