@@ -1,12 +1,17 @@
-"""Write the claims of a ledger into README's table: `python scripts/readme_table.py results/ledger.json`."""
+"""Write the claims of a ledger into README, folded by study: `python scripts/readme_table.py results/ledger.json`."""
 
 import argparse
+import collections
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
+from stdpjax.report import COMPARISONS
+from stdpjax.studies import find
+
 START, END = "<!-- claims -->", "<!-- end of claims -->"
-SIGN = {"within": "", "at_least": "≥ ", "at_most": "≤ "}
+HEAD = "| claim | what was measured | measured (95 %) | expected | verdict |\n|---|---|---|---|---|"
 
 
 def row(record: dict[str, Any]) -> str:
@@ -18,10 +23,18 @@ def row(record: dict[str, Any]) -> str:
         f"`{record['id']}`",
         record["claim"].replace("|", "\\|"),
         f"{record['measured']:.4g}{between}",
-        f"{SIGN[record['comparison']]}{record['expected']:g}{spread}",
+        f"{COMPARISONS[record['comparison']]}{record['expected']:g}{spread}",
         record["verdict"].replace("_", " "),
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def section(name: str, records: list[dict[str, Any]]) -> str:
+    """Return the folded table of one study."""
+    counts = collections.Counter(record["verdict"].replace("_", " ") for record in records)
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    summary = f"<summary><code>{name}</code>: {find(name).title} ({verdicts})</summary>"
+    return "\n".join(["<details>", summary, "", HEAD, *map(row, records), "", "</details>"])
 
 
 def main() -> None:
@@ -32,8 +45,9 @@ def main() -> None:
     readme = Path(__file__).parent.parent / "README.md"
     before, rest = readme.read_text().split(START)
     after = rest.split(END)[1]
-    head = "| claim | what was measured | measured (95 %) | expected | verdict |\n|---|---|---|---|---|"
-    readme.write_text("\n".join([before + START, head, *map(row, ledger), END + after]))
+    by_study = itertools.groupby(ledger, key=lambda record: record["study"])
+    sections = [section(name, list(records)) for name, records in by_study]
+    readme.write_text("\n".join([before + START, *sections, END + after]))
 
 
 if __name__ == "__main__":

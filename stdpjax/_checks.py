@@ -43,33 +43,41 @@ def finite(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array, refusing NaN and infinity."""
     array = _as_float_array(name, value)
     if is_concrete(array):
-        # A known array may be checked while something else is being traced.
-        with jax.ensure_compile_time_eval():
-            n_bad = int(_count_not_finite(array))
-        if n_bad:
-            raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {array.size} that are NaN or infinite")
+        _finite_range(name, array)
     return array
 
 
-# Jitted, since on a small array an operation costs less than its dispatch.
-@jax.jit
-def _count_not_finite(array: Array) -> Array:
-    return jnp.sum(~jnp.isfinite(array))
+def _finite_range(name: str, array: Array) -> tuple[float, float]:
+    """Return the lowest and the highest number of a known array, refusing NaN and infinity."""
+    if array.size == 0:
+        return 0.0, 0.0
+    if _is_on_host(array):
+        # Without JAX, which would compile for every new shape.
+        numbers = np.asarray(array)
+        n_bad, low, high = numbers.size - np.count_nonzero(np.isfinite(numbers)), numbers.min(), numbers.max()
+    else:
+        # A known array may be checked while something else is being traced.
+        with jax.ensure_compile_time_eval():
+            n_bad, low, high = _count_bad_and_range(array)
+    if int(n_bad):
+        raise ValueError(f"{name}: expected finite numbers, got {int(n_bad)} of {array.size} that are NaN or infinite")
+    return float(low), float(high)
+
+
+def _is_on_host(array: Array) -> bool:
+    return array.is_fully_addressable and all(device.platform == "cpu" for device in array.devices())
 
 
 @jax.jit
-def _extremes(array: Array) -> Array:
-    return jnp.stack([jnp.min(array), jnp.max(array)])
+def _count_bad_and_range(array: Array) -> tuple[Array, Array, Array]:
+    return jnp.sum(~jnp.isfinite(array)), jnp.min(array), jnp.max(array)
 
 
 def probability(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array of spike probabilities per bin, refusing anything outside [0, 1]."""
-    array = finite(name, value)
-    if not is_concrete(array) or array.size == 0:
-        return array
-    with jax.ensure_compile_time_eval():
-        low, high = (float(extreme) for extreme in np.asarray(_extremes(array)))
-    _refuse_outside_unit(name, low, high)
+    array = _as_float_array(name, value)
+    if is_concrete(array):
+        _refuse_outside_unit(name, *_finite_range(name, array))
     return array
 
 

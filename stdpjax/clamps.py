@@ -1,7 +1,7 @@
 """Holding units at given values: their state, their input, or softly.
 
 A clamp is data (mask, value), so a sweep or a batch of images is a `vmap` over its values; which kinds there are is
-static. Several clamps make a tuple and apply in its order.
+static. Several clamps make a tuple and apply in its order, those of the state after all others.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from stdpjax import _checks
 
 
 class StateClamp(NamedTuple):
-    """The state of the masked units is the value, after every step."""
+    """The state of the masked units is the value, before the first step and after every step."""
 
     mask: Bool[Array, "unit"]
     value: Float[Array, "unit"]

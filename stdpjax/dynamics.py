@@ -8,12 +8,13 @@ vary without compiling again.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
 
 from stdpjax import _checks
 from stdpjax.clamps import Clamps, InputClamp, check_clamps, clamp_energy, clamp_target, hold_state
@@ -41,6 +42,27 @@ Kernel = Callable[
     [Key[Array, ""], Float[Array, "unit"], Params, Float[Array, "unit"] | None, Hyper],
     tuple[Float[Array, "unit"], Sample],
 ]
+
+
+@dataclass(frozen=True)
+class CheckedKernel:
+    """A kernel with demands of its own, which `simulate` asks before anything is traced."""
+
+    run: Kernel
+    check: Callable[[Params, Hyper], None]
+    """Raises ValueError for what the kernel cannot use."""
+
+    def __call__(
+        self,
+        key: Key[Array, ""],
+        state: Float[Array, "unit"],
+        params: Params,
+        drive: Float[Array, "unit"] | None,
+        hyper: Hyper,
+    ) -> tuple[Float[Array, "unit"], Sample]:
+        """Do one step, as a kernel does."""
+        self.check(params, hyper)
+        return self.run(key, state, params, drive, hyper)
 
 
 def transition(
@@ -102,7 +124,7 @@ def leaky_integrator(rate_fn: RateFunction, noise: Literal["inside", "added", "n
 
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
-        eta = 0.0 if noise == "none" else hyper.noise_std * jax.random.normal(key, state.shape, state.dtype)
+        eta = 0.0 if noise == "none" else hyper.noise_std * _normal(key, state, hyper.noise_std)
         seen = state + eta if noise == "inside" else state
         pulled = clamp_target(target_of(params, seen, rate_fn), state, hyper.clamps)
         change = pulled - state + (eta if noise == "added" else 0.0)
@@ -136,7 +158,7 @@ def printed_integrator(rate_fn: RateFunction) -> Kernel:
 
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
-        seen = state + hyper.noise_std * jax.random.normal(key, state.shape, state.dtype)
+        seen = state + hyper.noise_std * _normal(key, state, hyper.noise_std)
         pulled = clamp_target(target_of(params, seen, rate_fn), state, hyper.clamps)
         return _emit(state, (1 - hyper.step) * state + hyper.step * (pulled - seen), rate_fn, hyper)
 
@@ -168,7 +190,7 @@ def langevin(rate_fn: RateFunction) -> Kernel:
 
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
-        xi = jax.random.normal(key, state.shape, state.dtype)
+        xi = _normal(key, state, hyper.temperature)
         pulled = clamp_target(target_of(params, state, rate_fn), state, hyper.clamps)
         kick = jnp.sqrt(2 * hyper.step * hyper.temperature) * xi
         return _emit(state, state + hyper.step * (pulled - state) + kick, rate_fn, hyper)
@@ -177,7 +199,7 @@ def langevin(rate_fn: RateFunction) -> Kernel:
 
 
 @cache
-def metropolis_langevin(rate_fn: RateFunction) -> Kernel:
+def metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
     """Return Metropolis-adjusted Langevin dynamics (MALA, through blackjax), whose stationary law is exp(-E/T).
 
     A rejected step repeats the state. Clamped states stay and do not enter the acceptance; an input clamp has no
@@ -190,7 +212,7 @@ def metropolis_langevin(rate_fn: RateFunction) -> Kernel:
         The kernel; it reads `hyper.temperature`, above 0, not `hyper.noise_std`.
 
     Raises:
-        ValueError: by the kernel, when there is an input clamp.
+        ValueError: by the kernel, for an input clamp, temperature 0, or weights that are not tied.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -208,8 +230,6 @@ def metropolis_langevin(rate_fn: RateFunction) -> Kernel:
 
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
-        if any(isinstance(clamp, InputClamp) for clamp in hyper.clamps):
-            raise ValueError("clamps: expected clamps that have an energy (state, soft), got InputClamp")
 
         def log_density(position):
             # Flat in clamped units: whatever the proposal does there, it is reset below and accepted for the rest.
@@ -222,7 +242,13 @@ def metropolis_langevin(rate_fn: RateFunction) -> Kernel:
         moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
         return _emit(state, jnp.asarray(moved.position), rate_fn, hyper)
 
-    return kernel
+    def check(params: Params, hyper: Hyper) -> None:
+        check_params(params, tied=True)
+        _checks.number("temperature", hyper.temperature, above=0)
+        if any(isinstance(clamp, InputClamp) for clamp in hyper.clamps):
+            raise ValueError("clamps: expected clamps that have an energy (state, soft), got InputClamp")
+
+    return CheckedKernel(kernel, check)
 
 
 @cache
@@ -266,6 +292,7 @@ class Simulation(NamedTuple):
     params: Params
     """As given, or what the rule has made of them."""
     rule_state: PyTree
+    """None without a rule."""
     observed: Mapping[str, PyTree]
     """The observers' statistics, by name."""
     trace: Float[Array, "*trial time unit"] | None
@@ -288,7 +315,7 @@ class _Carry(NamedTuple):
 def simulate(
     key: Key[Array, ""],
     params: Params,
-    drive: _checks.ArrayLike | Callable[[Int[Array, ""]], Float[Array, "unit"]] | None,
+    drive: _checks.ArrayLike | Callable[[UInt32[Array, ""]], Float[Array, "unit"]] | None,
     hyper: Hyper,
     *,
     kernel: Kernel,
@@ -296,6 +323,7 @@ def simulate(
     n_steps: int | None = None,
     rule: Rule | None = None,
     learning_rate: float | Array = 0.0,
+    weight_bounds: tuple[float | Array, float | Array] | None = None,
     observe: Mapping[str, Observer] | None = None,
     trace_every: int | None = None,
     resume: Simulation | None = None,
@@ -316,21 +344,28 @@ def simulate(
             each time; or None.
         hyper: step in (0, 1], noise level, temperature and clamps.
         kernel: from this module, or your own.
-        state: initial state, `[unit]` or `[trial, unit]` for independent trials; not with `resume`.
+        state: initial state, `[unit]` or `[trial, unit]` for independent trials; not with `resume`. Computed with in
+            the floating-point type of the weights.
         n_steps: how many; may be left out where `drive` is an array.
-        rule: a plasticity rule whose updates, times `learning_rate`, are added to the weights after each step; every
-            trial then has weights of its own. It is for watching a rule at work; `stdpjax.learning` trains.
+        rule: a plasticity rule whose updates, times `learning_rate`, are added to the weights after each step, but for
+            those from a unit to itself, which stay 0; every trial then has weights of its own. It is for watching a
+            rule at work; `stdpjax.learning` trains.
         learning_rate: of the rule.
+        weight_bounds: least and largest weight, the first at most 0 and the other at least 0; what the rule makes of
+            the weights is clipped to them after each step. None for no bounds.
         observe: observers by name, see `stdpjax.observers`; they see each step's sample.
         trace_every: keep the state after every so many steps; must divide `n_steps`.
-        resume: where an earlier call of the same settings ended; goes on from there.
+        resume: where an earlier call of the same settings ended; goes on from there, with a rule from the weights
+            that it had reached.
         first_trial: number of the first trial, for a block of a longer trial axis.
 
     Returns:
         The simulation. Trials that have left the finite numbers are flagged, and the others are not affected.
 
     Raises:
-        ValueError: a parameter out of range, shapes that do not fit, or a `trace_every` that does not divide.
+        ValueError: a parameter out of range, shapes that do not fit, a known state or drive that is not finite, a
+            `trace_every` that does not divide, a rule or observers that the resumed run had not, or what the kernel
+            refuses.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -350,10 +385,14 @@ def simulate(
         raise ValueError("state: expected an initial state, or a simulation to resume, got both or neither")
     if resume is not None and tuple(resume.observed) != tuple(observe):
         raise ValueError(f"observe: expected {tuple(resume.observed)}, as before, got {tuple(observe)}")
+    if resume is not None and (rule is None) != (resume.rule_state is None):
+        raise ValueError(f"rule: expected {'none' if resume.rule_state is None else 'one'}, as before, got {rule!r}")
     start = resume.state if resume is not None else _checks.finite("state", state)  # pyright: ignore[reportArgumentType]
+    start = start.astype(params.weights.dtype)
     if start.ndim not in (1, 2) or start.shape[-1] != n_units:
         raise ValueError(f"state: expected shape [unit] or [trial, unit] with {n_units} units, got {start.shape}")
-    if params.weights.ndim == 2:
+    # The weights that a rule has made of them may have an axis of trials, and are finite only in good trials.
+    if resume is None or rule is None:
         check_params(params)
     is_batch = start.ndim == 2
     if callable(drive) or drive is None:
@@ -361,7 +400,7 @@ def simulate(
             raise ValueError("n_steps: expected the number of steps, as the drive does not say, got None")
         drive_function, drive_array = drive, None
     else:
-        drive_function, drive_array = None, _checks.finite("drive", drive)
+        drive_function, drive_array = None, _checks.finite("drive", drive).astype(start.dtype)
         if drive_array.ndim not in (2, 2 + is_batch) or drive_array.shape[-1] != n_units:
             raise ValueError(
                 f"drive: expected shape [time, unit] or [trial, time, unit] with {n_units} units and the state's "
@@ -375,15 +414,19 @@ def simulate(
     n_steps = _checks.count("n_steps", n_steps)
     if trace_every is not None and n_steps % _checks.count("trace_every", trace_every):
         raise ValueError(f"trace_every: expected a divisor of {n_steps} steps, got {trace_every}")
+    if isinstance(kernel, CheckedKernel):
+        kernel.check(params, hyper)
     hyper = check_hyper(hyper, n_units, start.dtype)
+    start = _hold_all(start, hyper.clamps)
     learning_rate = jnp.asarray(_checks.number("learning_rate", learning_rate), start.dtype)
+    bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, start.dtype)
     first_step = 0 if resume is None else resume.n_steps
 
     if resume is None:
         carry = _first_carry(start, params.weights, rule, tuple(observe.values()), is_batch)
     else:
         weights = None if rule is None else resume.params.weights
-        carry = _Carry(resume.state, weights, resume.rule_state, tuple(resume.observed.values()), resume.is_finite)
+        carry = _Carry(start, weights, resume.rule_state, tuple(resume.observed.values()), resume.is_finite)
     keys = member_keys(key, start.shape[0], _checks.count("first_trial", first_trial, minimum=0)) if is_batch else key
     last, trace = _run(
         keys,
@@ -392,6 +435,7 @@ def simulate(
         drive_array,
         hyper,
         learning_rate,
+        bounds,
         jnp.asarray(first_step, jnp.uint32),
         kernel=kernel,
         rule=rule,
@@ -434,7 +478,7 @@ def _first_carry(
     is_batch: bool,
 ) -> _Carry:
     def first(state: Float[Array, "unit"]) -> _Carry:
-        rule_state = () if rule is None else rule.init(weights)
+        rule_state = None if rule is None else rule.init(weights)
         observed = tuple(observer.init(state) for observer in observers)
         return _Carry(state, None if rule is None else weights, rule_state, observed, jnp.asarray(True))
 
@@ -445,12 +489,12 @@ def _first_carry(
     jax.jit,
     static_argnames=("kernel", "rule", "observers", "n_steps", "trace_every", "drive_function", "is_batch"),
 )
-def _run(keys, carry, params, drive, hyper, learning_rate, first_step, *, is_batch, **static):
+def _run(keys, carry, params, drive, hyper, learning_rate, bounds, first_step, *, is_batch, **static):
     one = partial(_run_trial, **static)
     if is_batch:
         drive_axis = 0 if drive is not None and drive.ndim == 3 else None
-        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None))
-    return one(keys, carry, params, drive, hyper, learning_rate, first_step)
+        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None, None))
+    return one(keys, carry, params, drive, hyper, learning_rate, bounds, first_step)
 
 
 def _run_trial(
@@ -460,16 +504,17 @@ def _run_trial(
     drive: Float[Array, "time unit"] | None,
     hyper: Hyper,
     learning_rate: Float[Array, ""],
-    first_step: Int[Array, ""],
+    bounds: tuple[Float[Array, ""], Float[Array, ""]] | None,
+    first_step: UInt32[Array, ""],
     *,
     kernel: Kernel,
     rule: Rule | None,
     observers: tuple[Observer, ...],
     n_steps: int,
     trace_every: int | None,
-    drive_function: Callable[[Int[Array, ""]], Float[Array, "unit"]] | None,
+    drive_function: Callable[[UInt32[Array, ""]], Float[Array, "unit"]] | None,
 ) -> tuple[_Carry, Float[Array, "time unit"] | None]:
-    def one_step(carry: _Carry, index: Int[Array, ""]) -> tuple[_Carry, None]:
+    def one_step(carry: _Carry, index: UInt32[Array, ""]) -> tuple[_Carry, None]:
         number = first_step + index
         if drive is not None:
             now = drive[index]
@@ -484,7 +529,9 @@ def _run_trial(
         is_finite = carry.is_finite & jnp.all(jnp.isfinite(state))
         if rule is not None:
             delta_w, rule_state = rule.update(sample, rule_state, now_params.weights)
-            weights = now_params.weights + learning_rate * delta_w
+            weights = now_params.weights + learning_rate * jnp.where(_itself(delta_w), 0.0, delta_w)
+            if bounds is not None:
+                weights = jnp.clip(weights, *bounds)
             is_finite = is_finite & jnp.all(jnp.isfinite(weights))
         return _Carry(state, weights, rule_state, observed, is_finite), None
 
@@ -492,11 +539,46 @@ def _run_trial(
     if trace_every is None:
         return jax.lax.scan(one_step, carry, indices)
 
-    def stretch(carry: _Carry, indices: Int[Array, "step"]) -> tuple[_Carry, Float[Array, "unit"]]:
+    def stretch(carry: _Carry, indices: UInt32[Array, "step"]) -> tuple[_Carry, Float[Array, "unit"]]:
         carry, _ = jax.lax.scan(one_step, carry, indices)
         return carry, carry.state
 
     return jax.lax.scan(stretch, carry, indices.reshape(-1, trace_every))
+
+
+def _check_bounds(
+    bounds: tuple[float | Array, float | Array], rule: Rule | None, dtype: Any
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    if rule is None:
+        raise ValueError("weight_bounds: expected None without a rule, which alone changes weights, got bounds")
+    low, high = bounds
+    # Within them 0, where the diagonal stays.
+    low = _checks.number("weight_bounds", low, at_most=0)
+    high = _checks.number("weight_bounds", high, at_least=0)
+    return jnp.asarray(low, dtype), jnp.asarray(high, dtype)
+
+
+def _itself(matrix: Float[Array, "post pre"]) -> Bool[Array, "post pre"]:
+    return jnp.eye(matrix.shape[0], dtype=bool)
+
+
+def _hold_all(state: Float[Array, "*trial unit"], clamps: Clamps) -> Float[Array, "*trial unit"]:
+    return hold_state(state, clamps) if state.ndim == 1 else jax.vmap(hold_state, in_axes=(0, None))(state, clamps)
+
+
+def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Array) -> Float[Array, "unit"]:
+    """Return normal noise for each unit; `level` is any finite number."""
+
+    def draw(level: float | Array) -> Float[Array, "unit"]:
+        del level
+        return jax.random.normal(key, state.shape, state.dtype)
+
+    def draw_once(level: float | Array) -> Float[Array, "unit"]:
+        # On a CPU, XLA would draw again in every loop that reads the noise. Nothing fuses across a condition, even
+        # one that always holds.
+        return jax.lax.cond(jnp.isfinite(level), draw, lambda _: jnp.full_like(state, jnp.nan), level)
+
+    return jax.lax.platform_dependent(level, cpu=draw_once, default=draw)
 
 
 def _driven(params: Params, drive: Float[Array, "unit"] | None) -> Params:

@@ -105,7 +105,8 @@ def energy(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -
         E(s), a scalar.
 
     Raises:
-        ValueError: weights that are not square, finite, symmetric and 0 on the diagonal, or lengths that differ.
+        ValueError: weights that are not square, finite, symmetric and 0 on the diagonal, a state that is not finite,
+            or lengths that differ.
 
     Source: Bengio et al. 2015, Eq 16.
 
@@ -131,7 +132,8 @@ def target(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -
         R(s), shape `[unit]`; for tied weights equal to s minus the gradient of the energy.
 
     Raises:
-        ValueError: weights that are not square, not finite or connect a unit to itself, or lengths that differ.
+        ValueError: weights that are not square, not finite or connect a unit to itself, a state that is not finite,
+            or lengths that differ.
 
     Source: Bengio et al. 2015, Eq 13 and 17.
 
@@ -220,7 +222,7 @@ def check_params(params: Params, *, tied: bool = False, state: Array | None = No
     """Refuse parameters that are no network, or have no energy although `tied`; values only where they are known.
 
     Raises:
-        ValueError: as `make_params` says, or `state` has another number of units.
+        ValueError: as `make_params` says, or `state` is not finite or of another shape than the biases.
     """
     weights, bias = params
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
@@ -228,8 +230,10 @@ def check_params(params: Params, *, tied: bool = False, state: Array | None = No
     n_units = weights.shape[0]
     if bias.shape != (n_units,):
         raise ValueError(f"bias: expected one number for each of {n_units} units, got shape {bias.shape}")
-    if state is not None and state.shape[-1:] != (n_units,):
-        raise ValueError(f"state: expected {n_units} units on the last axis, got shape {state.shape}")
+    if state is not None:
+        if state.shape != (n_units,):
+            raise ValueError(f"state: expected shape {(n_units,)}, one number for each unit, got {state.shape}")
+        _checks.finite("state", state)
     _checks.finite("bias", bias)
     _checks.finite("weights", weights)
     if not _checks.is_concrete(weights):

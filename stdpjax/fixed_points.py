@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Complex, Float, Int32
 
 from stdpjax import _checks
-from stdpjax.clamps import Clamps, InputClamp, SoftClamp, StateClamp, check_clamps, clamp_target, hold_state
+from stdpjax.clamps import Clamps, InputClamp, SoftClamp, check_clamps, clamp_target, hold_state
 from stdpjax.energy import Params, check_params, field_of, target_jacobian, target_of
 from stdpjax.rates import RateFunction
 
@@ -55,8 +55,8 @@ def relax(
         params: weights `[post, pre]`, tied or not, and biases `[unit]`.
         state: where to start, shape `[unit]`.
         rate_fn: the rate function rho.
-        clamps: units held at values, see `stdpjax.clamps`. A soft clamp in the clip form has its strength above -1
-            and its value between the kinks.
+        clamps: units held at values, see `stdpjax.clamps`. In the clip form the strengths of soft clamps are above -1
+            and their values between the kinks.
         form: "clip" iterates towards clip(b + W rho(s), kinks), which has the kink equilibria too and needs a rate
             function with kinks; "gradient" towards R(s). Default: "clip" where there are kinks.
         step: damping, in (0, 1].
@@ -67,7 +67,8 @@ def relax(
         The fixed point and how it was reached. Not having converged is no error: look at `converged`.
 
     Raises:
-        ValueError: an argument out of range or of the wrong shape, or the clip form without kinks.
+        ValueError: an argument out of range or of the wrong shape, a known state that is not finite (a traced one
+            only fails to converge), the clip form without kinks, or soft clamps that it cannot take.
 
     Source: Bengio et al. 2015, Eq 25 and 26, and the kinks that they leave out.
 
@@ -87,30 +88,35 @@ def relax(
     _checks.choice("form", form, ("clip", "gradient"))
     if form == "clip" and rate_fn.kinks is None:
         raise ValueError("form: expected 'gradient' for a rate function without kinks, got 'clip'")
-    towards = partial(TOWARDS[form], params, rate_fn, clamps)
+    if form == "clip" and rate_fn.kinks is not None:
+        _check_soft_clamps(clamps, rate_fn.kinks)
 
-    def excess(state: Float[Array, "unit"]) -> Float[Array, "unit"]:
-        return towards(state) - state
+    def excess_of(params: Params, clamps: Clamps, state: Float[Array, "unit"]) -> Float[Array, "unit"]:
+        return TOWARDS[form](params, rate_fn, clamps, state) - state
 
-    def solve(excess, start):
-        def goes_on(carry):
-            _, residual, n_steps = carry
-            # Written so that NaN stops too.
-            return (residual > tolerance) & (n_steps < max_steps)
+    # The iteration is not differentiated at all, and stays outside of `custom_root`, whose derivative cannot take the
+    # whole number of steps along.
+    held_excess = partial(excess_of, *lax.stop_gradient((params, clamps)))
+    step, tolerance = lax.stop_gradient((step, tolerance))
 
-        def advance(carry):
-            state, _, n_steps = carry
-            state = state + step * excess(state)
-            return state, jnp.max(jnp.abs(excess(state))), n_steps + 1
+    def goes_on(carry):
+        _, residual, n_steps = carry
+        # Written so that NaN stops too.
+        return (residual > tolerance) & (n_steps < max_steps)
 
-        start = hold_state(start, clamps)
-        return _split(lax.while_loop(goes_on, advance, (start, jnp.max(jnp.abs(excess(start))), jnp.int32(0))))
+    def advance(carry):
+        state, _, n_steps = carry
+        state = state + step * held_excess(state)
+        return state, jnp.max(jnp.abs(held_excess(state))), n_steps + 1
+
+    start = lax.stop_gradient(hold_state(state, clamps))
+    first = (start, jnp.max(jnp.abs(held_excess(start))), jnp.int32(0))
+    found, residual, n_steps = lax.while_loop(goes_on, advance, first)
 
     def tangent_solve(linear, right):
         return jnp.linalg.solve(jax.jacobian(linear)(jnp.zeros_like(right)), right)
 
-    found, (residual, n_steps) = lax.custom_root(excess, state, solve, tangent_solve, has_aux=True)
-    residual = lax.stop_gradient(residual)
+    found = lax.custom_root(partial(excess_of, params, clamps), found, lambda _, found: found, tangent_solve)
     return FixedPoint(found, residual, n_steps, residual <= tolerance)
 
 
@@ -177,6 +183,9 @@ def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, "
     Returns:
         `-step / log(spectral_radius)`, for small steps 1 / (1 - largest eigenvalue); infinite if not stable.
 
+    Raises:
+        ValueError: a step out of range.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]])
@@ -185,7 +194,8 @@ def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, "
         >>> round(float(stdpjax.fixed_points.relaxation_time(stability, 0.001)), 2)
         2.0
     """
-    slowest = -step / jnp.log(stability.spectral_radius)
+    radius = stability.spectral_radius
+    slowest = -jnp.asarray(_checks.number("step", step, above=0, at_most=1), radius.dtype) / jnp.log(radius)
     return jnp.where(stability.stable, slowest, jnp.inf)
 
 
@@ -200,17 +210,37 @@ def clip_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
     """Return where each unit would minimise the energy between the kinks, the others held."""
-    goal = field_of(params, rate_fn.value(state))
+    # A unit minimises total s^2 / 2 - pull s: soft clamps add to both, an input clamp replaces what was before it.
+    pull = field_of(params, rate_fn.value(state))
+    total = jnp.ones_like(pull)
+    in_box = jnp.ones(pull.shape, bool)
     for clamp in clamps:
-        if isinstance(clamp, SoftClamp):
-            pulled = (goal + clamp.strength * clamp.value) / (1 + clamp.strength)
-            goal = jnp.where(clamp.mask, pulled, goal)
+        if isinstance(clamp, InputClamp):
+            pull, total = jnp.where(clamp.mask, clamp.value, pull), jnp.where(clamp.mask, 1.0, total)
+            in_box = in_box & ~clamp.mask
+        elif isinstance(clamp, SoftClamp):
+            strength = jnp.where(clamp.mask, clamp.strength, 0.0)
+            pull, total = pull + strength * clamp.value, total + strength
+    goal = pull / total
     low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
-    goal = jnp.clip(goal, low, high)
+    return hold_state(jnp.where(in_box, jnp.clip(goal, low, high), goal), clamps)
+
+
+def _check_soft_clamps(clamps: Clamps, kinks: tuple[float, float]) -> None:
     for clamp in clamps:
-        if isinstance(clamp, InputClamp | StateClamp):
-            goal = jnp.where(clamp.mask, clamp.value, goal)
-    return goal
+        if not isinstance(clamp, SoftClamp):
+            continue
+        _checks.number("strength", clamp.strength, above=-1)
+        if not (_checks.is_concrete(clamp.mask) and _checks.is_concrete(clamp.value)):
+            continue
+        with jax.ensure_compile_time_eval():
+            outside = clamp.mask & ((clamp.value < kinks[0]) | (clamp.value > kinks[1]))
+            n_outside = int(jnp.count_nonzero(outside))
+        if n_outside:
+            raise ValueError(
+                f"clamps: expected soft clamps with values between the kinks, {kinks[0]:g} and {kinks[1]:g}, for the "
+                f"clip form, got {n_outside} outside"
+            )
 
 
 TOWARDS = {"clip": clip_target, "gradient": gradient_target}
@@ -219,8 +249,3 @@ TOWARDS = {"clip": clip_target, "gradient": gradient_target}
 def natural_form(rate_fn: RateFunction) -> Form:
     """Return the form that finds all equilibria: "clip" where the rate function has kinks, else "gradient"."""
     return "gradient" if rate_fn.kinks is None else "clip"
-
-
-def _split(result):
-    state, residual, n_steps = result
-    return state, (residual, n_steps)

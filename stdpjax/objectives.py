@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
+from jax.scipy.special import log_ndtr, logsumexp
 from jaxtyping import Array, Bool, Float
 
 from stdpjax import _checks
@@ -200,18 +201,20 @@ def condition_2(
     derivative = derivative + jnp.swapaxes(derivative, 1, 2)  # tied: the weights of a pair are one number
     n_units = state.shape[0]
     own = jnp.arange(n_units)
-    rows = derivative[own, own]
-    off_diagonal = 1.0 - jnp.eye(n_units, dtype=rows.dtype)
-    rows, rates = rows * off_diagonal, rate_fn.value(state)[None, :] * off_diagonal
-    coefficient = jnp.sum(rows * rates, axis=1) / jnp.sum(rates * rates, axis=1)
+    off_diagonal = 1.0 - jnp.eye(n_units, dtype=derivative.dtype)
+    derivative = derivative * off_diagonal[None]  # no unit has a weight to itself
+    rows, rates = derivative[own, own], rate_fn.value(state)[None, :] * off_diagonal
+    coefficient = _ratio(jnp.sum(rows * rates, axis=1), jnp.sum(rates * rates, axis=1))
     whole = jnp.sqrt(jnp.sum(derivative**2))
     unexplained = jnp.sqrt(jnp.sum((rows - coefficient[:, None] * rates) ** 2))
     others = derivative.at[own, own].set(0.0)
-    return WeightCondition(coefficient, unexplained / whole, jnp.sqrt(jnp.sum(others**2)) / whole)
+    return WeightCondition(coefficient, _ratio(unexplained, whole), _ratio(jnp.sqrt(jnp.sum(others**2)), whole))
 
 
 def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "unit"]) -> Params:
     """Return the largest |d^3 E / d s_i^2 d theta| over units i, for each parameter (condition 3, Eq 24).
+
+    As in `condition_1`, the weights of a pair are one parameter.
 
     Zero is what lets score matching drop its second derivative. For the hard sigmoid it is zero at almost every
     state, and not zero as a distribution: the jumps at the kinks, which no derivative at a point sees, carry the term.
@@ -239,7 +242,10 @@ def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "
     def curvatures(params: Params) -> Float[Array, "unit"]:
         return jnp.diagonal(jax.hessian(energy_fn, argnums=1)(params, state))
 
-    largest = jax.tree.map(lambda leaf: jnp.max(jnp.abs(leaf), axis=0), jax.jacobian(curvatures)(params))
+    derivative = jax.jacobian(curvatures)(params)
+    # Tied: the weights of a pair are one number.
+    derivative = derivative._replace(weights=derivative.weights + jnp.swapaxes(derivative.weights, 1, 2))
+    largest = jax.tree.map(lambda leaf: jnp.max(jnp.abs(leaf), axis=0), derivative)
     # There are no weights on the diagonal to differentiate by.
     off_diagonal = 1.0 - jnp.eye(state.shape[0], dtype=largest.weights.dtype)
     return largest._replace(weights=largest.weights * off_diagonal)
@@ -298,14 +304,17 @@ def score_matching(
     """
     _checks.choice("correction", correction, get_args(Correction))
     temperature = _checks.number("temperature", temperature, above=0)
-    check_params(params, tied=True, state=states)
-    if states.ndim != 2:
-        raise ValueError(f"states: expected shape [sample, unit], got {states.shape}")
+    _check_states(params, states)
     n_samples, n_units = states.shape
     if kink_density is None and rate_fn.kinks is not None and correction != "dropped":
         raise ValueError("kink_density: expected the data's density at the kinks of the rate function, got None")
     if kink_density is not None and kink_density.shape != (n_samples, n_units, 2):
         raise ValueError(f"kink_density: expected shape {(n_samples, n_units, 2)}, got {kink_density.shape}")
+    if visible is not None and (visible.shape != (n_units,) or visible.dtype != bool):
+        raise ValueError(
+            f"visible: expected one truth value for each of {n_units} units, got dtype {visible.dtype} and shape "
+            f"{visible.shape}"
+        )
     if sample_weights is not None and sample_weights.shape != (n_samples,):
         raise ValueError(f"sample_weights: expected {n_samples} weights, got shape {sample_weights.shape}")
     gradients = states - jax.vmap(lambda state: target_of(params, state, rate_fn))(states)
@@ -357,19 +366,19 @@ def conditional_density(
     if rate_fn.kinks is None:
         raise ValueError("rate_fn: expected a rate function with kinks, got one without")
     temperature = _checks.number("temperature", temperature, above=0)
-    check_params(params, tied=True, state=states)
+    _check_states(params, states)
     low, high = rate_fn.kinks
     fields = jax.vmap(lambda state: field_of(params, rate_fn.value(state)))(states)
     std = jnp.sqrt(jnp.asarray(temperature, states.dtype))
-    cdf = jax.scipy.stats.norm.cdf
-    # In the middle -E/T is a parabola about u: -(s - u)^2 / 2T + (u^2 / 2 - u low) / T.
-    rise = (0.5 * fields**2 - fields * low) / temperature
-    below = cdf(low / std)
-    above = jnp.exp(fields / temperature) * cdf(-high / std)
-    between = jnp.exp(rise) * (cdf((high - fields) / std) - cdf((low - fields) / std))
-    total = std * jnp.sqrt(2 * jnp.pi) * (below + between + above)
+    # Logarithms throughout, as exp(u / T) overflows at low temperatures. In the middle -E/T is a parabola about u:
+    # -(s - u)^2 / 2T + (u^2 / 2 - u low) / T.
+    below = jnp.broadcast_to(log_ndtr(low / std), fields.shape)
+    above = fields / temperature + log_ndtr(-high / std)
+    between = (0.5 * fields**2 - fields * low) / temperature
+    between = between + _log_normal_mass((low - fields) / std, (high - fields) / std)
+    total = logsumexp(jnp.stack([below, between, above]), axis=0) + jnp.log(std * jnp.sqrt(2 * jnp.pi))
     exponent = (fields[..., None] * rate_fn.value(at)[None, None] - 0.5 * at[None, None] ** 2) / temperature
-    return jnp.exp(exponent) / total[..., None]
+    return jnp.exp(exponent - total[..., None])
 
 
 def kernel_density_at_kinks(
@@ -378,8 +387,9 @@ def kernel_density_at_kinks(
     """Return a Gaussian kernel's estimate, for `score_matching`, of the data's density at the kinks.
 
     Each sample stands for itself: averaged with any function of the other units, the kernel at s_i - kink estimates
-    that function times the density. It equals smoothing the slope of the rate function by the kernel, biased as the
-    square of the bandwidth.
+    that function times the density. It equals smoothing the slope of the rate function by the kernel. Its bias goes as
+    the square of the bandwidth for a smooth density, and as the bandwidth for the model's own: the slope of exp(-E/T)
+    jumps at the kinks. Twice the estimate less that of double the bandwidth is free of the first order.
 
     Args:
         states: data, shape `[sample, unit]`.
@@ -405,3 +415,24 @@ def kernel_density_at_kinks(
     bandwidth = _checks.number("bandwidth", bandwidth, above=0)
     kinks = jnp.asarray(rate_fn.kinks, states.dtype)[None, None]
     return jax.scipy.stats.norm.pdf((states[..., None] - kinks) / bandwidth) / bandwidth
+
+
+def _check_states(params: Params, states: Float[Array, "sample unit"]) -> None:
+    check_params(params, tied=True)
+    n_units = params.bias.shape[0]
+    if states.ndim != 2 or states.shape[1] != n_units:
+        raise ValueError(f"states: expected shape [sample, unit] with {n_units} units, got {states.shape}")
+    _checks.finite("states", states)
+
+
+def _log_normal_mass(low: Float[Array, "..."], high: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return the logarithm of the standard normal probability between two numbers, `low` below `high`."""
+    # Mirrored into the lower tail, where the difference of two probabilities loses no digits.
+    low, high = jnp.where(low > 0, -high, low), jnp.where(low > 0, -low, high)
+    log_high = log_ndtr(high)
+    return log_high + jnp.log1p(-jnp.exp(log_ndtr(low) - log_high))
+
+
+def _ratio(part: Float[Array, "..."], whole: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return part / whole, 0 where there is no whole."""
+    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1.0), 0.0)

@@ -45,8 +45,8 @@ def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
     """Return an observer of the mean of any function of a sample.
 
     Args:
-        function: gives an array, or a pytree of arrays, for each step's sample. Define it once: a new lambda compiles
-            anew.
+        function: gives an array, or a pytree of arrays, for each step's sample; spikes and counts are averaged as
+            floats. Define it once: a new lambda compiles anew.
 
     Returns:
         The observer; its statistics are a `Mean`.
@@ -61,15 +61,10 @@ def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
     """
 
     def init(state: Float[Array, "unit"]) -> Mean:
-        like = jax.eval_shape(function, _sample_like(state))
-        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-        return Mean(zeros, zeros, jnp.zeros((), jnp.int32))
+        return _no_mean(jax.eval_shape(function, _sample_like(state)), state.dtype)
 
     def update(sample: Sample, so_far: Mean) -> Mean:
-        value = jax.tree.map(lambda new, lost: new - lost, function(sample), so_far.lost)
-        total = jax.tree.map(lambda total, value: total + value, so_far.total, value)
-        lost = jax.tree.map(lambda total, before, value: (total - before) - value, total, so_far.total, value)
-        return Mean(total, lost, so_far.n_seen + 1)
+        return _add(so_far, function(sample))
 
     return Observer(init, update)
 
@@ -119,24 +114,23 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
         [1.0, -1.0]
     """
     _checks.count("max_lag", max_lag, minimum=0)
-    times_earlier = mean_of(_products)
-    itself = mean_of(_newest)
 
     def init(state: Float[Array, "unit"]) -> Autocovariance:
         like = jax.eval_shape(function, _sample_like(state))
-        recent = jnp.zeros((max_lag + 1, *like.shape), like.dtype)
-        return Autocovariance(recent, times_earlier.init(recent), itself.init(recent), jnp.zeros((), jnp.int32))
+        recent = jnp.zeros((max_lag + 1, *like.shape), _float_type(like.dtype, state.dtype))
+        products, values = (_no_mean(array, recent.dtype) for array in (recent, recent[0]))
+        return Autocovariance(recent, products, values, jnp.zeros((), jnp.int32))
 
     def update(sample: Sample, so_far: Autocovariance) -> Autocovariance:
-        recent = jnp.concatenate([function(sample)[None], so_far.recent[:-1]])
-        stand_in = Sample(recent, recent, recent)
+        newest = function(sample).astype(so_far.recent.dtype)
+        recent = jnp.concatenate([newest[None], so_far.recent[:-1]])
         is_full = so_far.n_seen >= max_lag
 
         def keep(new: Array, old: Array) -> Array:
             return jnp.where(is_full, new, old)
 
-        products = jax.tree.map(keep, times_earlier.update(stand_in, so_far.products), so_far.products)
-        values = jax.tree.map(keep, itself.update(stand_in, so_far.values), so_far.values)
+        products = jax.tree.map(keep, _add(so_far.products, newest[None] * recent), so_far.products)
+        values = jax.tree.map(keep, _add(so_far.values, newest), so_far.values)
         return Autocovariance(recent, products, values, so_far.n_seen + 1)
 
     return Observer(init, update)
@@ -162,7 +156,7 @@ def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, 
         The observer; its statistics are a `Histogram`, counts of shape `[..., bin]`.
 
     Raises:
-        ValueError: no bins, or `high` not above `low`.
+        ValueError: no bins, a `low` that is not finite, or `high` not above it.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -173,7 +167,7 @@ def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, 
         [[0, 1]]
     """
     n_bins = _checks.count("n_bins", n_bins)
-    _checks.number("high", high, above=low)
+    _checks.number("high", high, above=_checks.number("low", low))
 
     def init(state: Float[Array, "unit"]) -> Histogram:
         like = jax.eval_shape(function, _sample_like(state))
@@ -183,19 +177,28 @@ def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, 
         place = jnp.floor((function(sample) - low) * (n_bins / (high - low)))
         place = jnp.clip(place, 0, n_bins - 1).astype(jnp.int32)
         # A comparison with every bin: a scatter would be slow on a GPU.
-        return Histogram(so_far.counts + (place[..., None] == jnp.arange(n_bins, dtype=jnp.int32)))
+        return Histogram(so_far.counts + jax.nn.one_hot(place, n_bins, dtype=jnp.int32))
 
     return Observer(init, update)
 
 
-def _products(sample: Sample) -> Float[Array, "lag unit"]:
-    return sample.post_state[:1] * sample.post_state
+def _no_mean(like: PyTree, default: Any) -> Mean:
+    """Return the mean of nothing, of arrays like these; of other than floats in the default type."""
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, _float_type(leaf.dtype, default)), like)
+    return Mean(zeros, zeros, jnp.zeros((), jnp.int32))
 
 
-def _newest(sample: Sample) -> Float[Array, "unit"]:
-    return sample.post_state[0]
+def _add(so_far: Mean, new: PyTree) -> Mean:
+    value = jax.tree.map(lambda new, lost: new.astype(lost.dtype) - lost, new, so_far.lost)
+    total = jax.tree.map(lambda total, value: total + value, so_far.total, value)
+    lost = jax.tree.map(lambda total, before, value: (total - before) - value, total, so_far.total, value)
+    return Mean(total, lost, so_far.n_seen + 1)
 
 
 def _sample_like(state: Float[Array, "unit"]) -> Sample:
     spikes = jnp.zeros(state.shape, bool)
     return Sample(state, state, state, spikes, spikes, state)
+
+
+def _float_type(dtype: Any, default: Any) -> Any:
+    return dtype if jnp.issubdtype(dtype, jnp.floating) else default

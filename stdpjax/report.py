@@ -15,7 +15,7 @@ VERDICTS = {
     "inconclusive": "This run decides nothing: too small, or the criterion was not met.",
 }
 
-_COMPARISON = {"within": "", "at_least": "≥ ", "at_most": "≤ "}
+COMPARISONS = {"within": "", "at_least": "≥ ", "at_most": "≤ "}
 
 
 class Section(NamedTuple):
@@ -46,7 +46,10 @@ def render(sections: Sequence[Section]) -> str:
         f'<div class="tile {verdict}"><b>{counts[verdict]}</b>{_words(verdict)}<small>{meaning}</small></div>'
         for verdict, meaning in VERDICTS.items()
     )
-    rows = "".join(_row(section.study, claim) for section in sections for claim in section.record["claims"])
+    rows = "".join(
+        _heading(section.study) + "".join(_row(section.study, claim) for claim in section.record["claims"])
+        for section in sections
+    )
     small = [html.escape(section.study.name) for section in sections if section.record["is_smoke"]]
     smoke = (
         f'<p class="warning">Smoke configuration: {", ".join(small)}. Small runs only show that everything works. '
@@ -65,7 +68,7 @@ def render(sections: Sequence[Section]) -> str:
 <body>
 <header>
 <h1>An objective function for STDP, claim by claim</h1>
-<p>Bengio, Mesnard, Fischer, Zhang and Wu (2015), section 5 and the claims behind it, measured by
+<p>Bengio, Mesnard, Fischer, Zhang and Wu (2015), "An objective function for STDP", measured by
 <b>stdpjax</b>. Each row is one statement with the criterion that was fixed before the run.</p>
 {smoke}
 <div class="tiles">{tiles}</div>
@@ -84,13 +87,17 @@ def render(sections: Sequence[Section]) -> str:
 """
 
 
+def _heading(study: Study) -> str:
+    return f'<tr class="study"><th colspan="6"><a href="#{study.name}">{html.escape(study.title)}</a></th></tr>'
+
+
 def _row(study: Study, claim: dict[str, Any]) -> str:
     anchor = html.escape(f"{study.name}-{claim['id']}")
     interval = claim["interval"]
     measured = f"<span>{number(claim['measured'])}</span>" + (
         f"<small>{number(interval[0])} … {number(interval[1])}</small>" if interval else ""
     )
-    expected = _COMPARISON[claim["comparison"]] + number(claim["expected"])
+    expected = COMPARISONS[claim["comparison"]] + number(claim["expected"])
     if claim["comparison"] == "within":
         expected += f" ± {number(claim['tolerance'])}"
     control = "–" if claim["control"] is None else f"<span>{number(claim['control'])}</span>"
@@ -113,7 +120,7 @@ def _section(section: Section) -> str:
     origin = html.escape(json.dumps(record["provenance"], indent=1))
     return f"""<section id="{study.name}">
 <h2>{html.escape(study.title)} <small>{html.escape(study.figure)}</small></h2>
-<figure><a href="#{study.name}"><img alt="{html.escape(study.title)}" src="data:image/svg+xml;base64,{encoded}"></a>
+<figure><img alt="{html.escape(study.title)}" src="data:image/svg+xml;base64,{encoded}">
 <figcaption>{html.escape(study.caption)}</figcaption></figure>
 <dl>{claims}</dl>
 <details><summary>Settings and origin: seed {record["seed"]}, {record["seconds"]:.1f} s, {record["finished"]}</summary>
@@ -177,7 +184,7 @@ a { color: inherit; text-decoration-color: var(--line); }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th { text-align: left; border-bottom: 2px solid var(--ink); padding: .4rem .6rem; }
 td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .5rem .6rem; }
-tbody tr:nth-child(even) { background: var(--shade); }
+tr.study th { background: var(--shade); border-bottom: 1px solid var(--line); padding-top: .9rem; }
 td:first-child { overflow-wrap: anywhere; min-width: 9rem; }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .badge { display: inline-block; border-radius: 99px; padding: .05rem .6rem; font-size: .8rem; color: #fff;
@@ -200,6 +207,7 @@ pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .82
   h1 { font-size: 1.5rem; }
   .claims thead { display: none; }
   .claims, .claims tbody, .claims tr, .claims td { display: block; width: 100%; }
+  .claims tr.study th { display: block; }
   .claims tr { border: 1px solid var(--line); border-radius: 6px; margin-bottom: .8rem; padding: .4rem .2rem; }
   .claims td { border: 0; padding: .2rem .7rem; }
   .claims td.n, .claims td:last-child { display: flex; gap: .6rem; align-items: baseline; white-space: normal; }

@@ -1,8 +1,11 @@
 """Settings for every test: annotations are checked, nothing is promoted silently, no display is needed."""
 
+from typing import Any
+
 import jax
 import pytest
 from jaxtyping import install_import_hook
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import typechecking
 
@@ -11,6 +14,28 @@ install_import_hook("stdpjax", f"{typechecking.__name__}.typechecker")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+# Files whose tests share nothing that takes long to make, but for the smoke run of the study that they are about.
+_SPREAD = (
+    "tests/studies/test_contract.py",
+    "tests/sweeps/test_processes.py",
+    "tests/test_docs.py",
+    "tests/test_parallel.py",
+)
+
+
+class _ByFile(LoadScopeScheduling):
+    """Keep the tests of a file in one worker, so that what they share is made once; deal out those of a few."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        parameters = test.partition("[")[2]
+        return f"{file}::{parameters or test}" if file in _SPREAD else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    return _ByFile(config, log)
 
 
 @pytest.fixture

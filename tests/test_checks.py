@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -100,3 +101,17 @@ for call in calls:
         raise AssertionError("nothing was refused")
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("is_on_host", [True, False])
+def test_numbers_are_checked_where_they_lie(is_on_host, monkeypatch):
+    monkeypatch.setattr(_checks, "_is_on_host", lambda array: is_on_host)
+    half = jnp.asarray([0.0, 0.5, 1.0], jnp.bfloat16)
+    assert _checks.probability("p", half) is half
+    assert _checks.probability("p", jnp.zeros((0, 3))).shape == (0, 3)
+    for bad, message in (([0.5, 1.25], "from 0.5 to 1.25"), ([-0.5, np.nan, np.inf], "got 2 of 3 that are NaN")):
+        known = jnp.asarray(bad)
+        with pytest.raises(ValueError, match=message):
+            _checks.probability("p", known)
+        with pytest.raises(ValueError, match=message):  # while something else is being traced
+            jax.jit(lambda x, known: x + known(), static_argnums=1)(1.0, partial(_checks.probability, "p", known))

@@ -6,6 +6,7 @@ tied in pairs) for "previous", "current", "midpoint" and "next". Eq 5 read liter
 the only one whose symmetric part is an exact total derivative.
 """
 
+from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
@@ -141,7 +142,14 @@ class _Memory(NamedTuple):
     pre_rate: Float[Array, "pre"]
 
 
-def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate", "spikes"] = "rate") -> Rule:
+# Cached: the same arguments give the same object, so that a simulation with the rule is compiled once.
+@cache
+def differential_rule(
+    pairing: Pairing = "current",
+    presynaptic: Literal["rate", "spikes"] = "rate",
+    postsynaptic: Literal["state", "gradient"] = "state",
+    tied: bool = False,
+) -> Rule:
     """Return Eq 1 (rates) or Eq 2 (spikes) as a rule for a scan over time.
 
     The pairings "midpoint" and "next" need the presynaptic activity after the step, which is known one step later:
@@ -150,12 +158,17 @@ def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate",
     Args:
         pairing: as in `rate_update`.
         presynaptic: "rate" for Eq 1, "spikes" for Eq 2.
+        postsynaptic: "state" for the change of s_i, as in Eq 1, or "gradient" for that times rho'(s_i) before the
+            step, which is what Eq 5 has and which is silent in saturation.
+        tied: add the same for the other direction of each pair, with 0 on the diagonal: one weight for each pair, of
+            a network whose units are both pre- and postsynaptic.
 
     Returns:
-        The rule; its `delta_w` is per unit of learning rate.
+        The rule; its `delta_w` is per unit of learning rate. Weights from a unit to itself are left to the caller
+        unless `tied`.
 
     Raises:
-        ValueError: unknown pairing or presynaptic factor.
+        ValueError: unknown pairing or factor.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -170,6 +183,7 @@ def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate",
     """
     _checks.choice("pairing", pairing, PAIRINGS)
     _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
+    _checks.choice("postsynaptic", postsynaptic, ("state", "gradient"))
 
     def init(weights: Float[Array, "post pre"]) -> _Memory:
         n_post, n_pre = weights.shape
@@ -180,6 +194,8 @@ def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate",
     ) -> tuple[Float[Array, "post pre"], _Memory]:
         del weights
         change = sample.next_post_state - sample.post_state
+        if postsynaptic == "gradient":
+            change = change * required(sample, "post_slope")
         factor = sample.pre_rate if presynaptic == "rate" else required(sample, "pre_spikes").astype(change.dtype)
         pairs = {
             "previous": (change, memory.pre_rate),
@@ -188,7 +204,11 @@ def differential_rule(pairing: Pairing = "current", presynaptic: Literal["rate",
             "next": (memory.change, factor),
         }
         post_factor, pre_factor = pairs[pairing]
-        return post_factor[:, None] * pre_factor[None, :], _Memory(change, factor)
+        delta_w = post_factor[:, None] * pre_factor[None, :]
+        if tied:
+            delta_w = delta_w + delta_w.T
+            delta_w = delta_w - jnp.diag(jnp.diagonal(delta_w))
+        return delta_w, _Memory(change, factor)
 
     return Rule(init, update)
 

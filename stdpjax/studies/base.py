@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +24,13 @@ Progress = Callable[[float, str], None]
 
 def silent(fraction: float, stage: str) -> None:
     """Report no progress."""
+
+
+def is_watched() -> bool:
+    """Whether somebody would see a progress bar: on a terminal, or in a notebook."""
+    # A program may import parts of Jupyter without running in a notebook, whose shell alone has a kernel.
+    ipython = sys.modules.get("IPython")
+    return sys.stderr.isatty() or (ipython is not None and hasattr(ipython.get_ipython(), "kernel"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +179,7 @@ def make_record(
     failures: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
-    claim = claim.in_precision(jax.config.jax_enable_x64)
+    claim = claim.in_precision(jax.dtypes.canonicalize_dtype(float) == np.float64)
     is_met = meets(claim, measurement.value, measurement.interval)
     notes = [measurement.note] if measurement.note else []
     verdict: Verdict = claim.verdict if is_met else "inconclusive"

@@ -1,6 +1,7 @@
 """The paper's experimental prediction: no mean weight change while the postsynaptic rate is constant."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -282,27 +283,33 @@ def _causal_update(
     key: Key[Array, ""], weight: float, kernel: Float[Array, "lag"], config: ConstantRateConfig
 ) -> tuple[float, float]:
     """Mean update per presynaptic spike, with its standard error over trains, if presynaptic spikes excite the post."""
-    window = config.window
-    n_steps = _N_STEPS + 2 * window
-
-    @jax.jit
-    def totals(train_keys: Key[Array, "train"]) -> tuple[Float[Array, "train"], Float[Array, "train"]]:
-        def one_train(train_key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-            pre_key, post_key = jax.random.split(train_key)
-            pre = sample_spikes(pre_key, jnp.full(n_steps, config.causal_pre_probability, float))
-            recent = jnp.convolve(pre.astype(float), jnp.ones(config.causal_bins, float))[: n_steps - 1]
-            excited = config.causal_probability + weight * jnp.concatenate([jnp.zeros(1, float), recent])
-            post = sample_spikes(post_key, excited)
-            lags = nearest_lag(pre, post, window, boundary="valid")
-            return lag_update(lags, kernel).sum(), pre[window : n_steps - window].sum().astype(float)
-
-        return jax.lax.map(one_train, train_keys, batch_size=min(1000, config.n_causal_trains))
-
+    totals = _causal_totals(member_keys(key, config.n_causal_trains), jnp.asarray(weight, float), kernel, config)
     # The same keys at every weight: paired comparisons.
-    change, n_spikes = (np.asarray(part, np.float64) for part in totals(member_keys(key, config.n_causal_trains)))
+    change, n_spikes = (np.asarray(part, np.float64) for part in totals)
     mean = change.sum() / n_spikes.sum()
     residual = change - mean * n_spikes
     return float(mean), float(residual.std() * np.sqrt(config.n_causal_trains) / n_spikes.sum())
+
+
+# Compiled once for all weights and kernels.
+@partial(jax.jit, static_argnames="config")
+def _causal_totals(
+    train_keys: Key[Array, "train"], weight: Float[Array, ""], kernel: Float[Array, "lag"], config: ConstantRateConfig
+) -> tuple[Float[Array, "train"], Float[Array, "train"]]:
+    """The change of weight and the number of presynaptic spikes of each pair of trains."""
+    window = config.window
+    n_steps = _N_STEPS + 2 * window
+
+    def one_train(train_key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        pre_key, post_key = jax.random.split(train_key)
+        pre = sample_spikes(pre_key, jnp.full(n_steps, config.causal_pre_probability, float))
+        recent = jnp.convolve(pre.astype(float), jnp.ones(config.causal_bins, float))[: n_steps - 1]
+        excited = config.causal_probability + weight * jnp.concatenate([jnp.zeros(1, float), recent])
+        post = sample_spikes(post_key, excited)
+        lags = nearest_lag(pre, post, window, boundary="valid")
+        return lag_update(lags, kernel).sum(), pre[window : n_steps - window].sum().astype(float)
+
+    return jax.lax.map(one_train, train_keys, batch_size=min(1000, config.n_causal_trains))
 
 
 def judge(data: xr.Dataset, config: ConstantRateConfig) -> dict[str, Measurement]:

@@ -10,7 +10,6 @@ import datetime
 import functools
 import json
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from stdpjax._files import make_folder, remove_leftovers, umask, write_aside
 from stdpjax._lock import sole_writer
 from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Progress, Result, Study, failures, make_record, silent
+from stdpjax.studies.base import Progress, Result, Study, failures, is_watched, make_record, silent
 from stdpjax.studies.record import config_json, identity, make_config
 from stdpjax.studies.registry import STUDIES, find
 
@@ -288,6 +287,7 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
         figure = result.figure()
         with plotting.style():
             figure.savefig(aside / "figure.png")
+            figure.set_layout_engine("none")  # where its parts go is settled, and takes as long as drawing them
             figure.savefig(aside / "figure.svg", metadata={"Date": None})
         (aside / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         _swap(aside, task.folder)
@@ -333,7 +333,7 @@ def _write_summary(out: Path, say: Callable[[str], None]) -> list[dict[str, Any]
 @contextlib.contextmanager
 def _bar(name: str, show: bool) -> Iterator[Progress]:
     """A progress bar on a terminal or in a notebook, nothing elsewhere."""
-    if not show or not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+    if not (show and is_watched()):
         yield silent
         return
     with tqdm(

@@ -1,6 +1,8 @@
 """Running a sweep: chunks of points are computed on all devices and written block by block.
 
-Only the main process touches files; the others follow its lead.
+Only the main process touches files; the others follow its lead. A device takes the points of a chunk one after the
+other: vmapped, 16 points take 1.2 (500 sequences, 1000 trials) to 3 times (smoke size) the processor time on a CPU, and
+come out different in the last bits of their drives, by which even counts can change.
 """
 
 import contextlib
@@ -21,7 +23,7 @@ from tqdm import tqdm
 from stdpjax import parallel
 from stdpjax._lock import sole_writer
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Study
+from stdpjax.studies.base import Study, is_watched
 from stdpjax.studies.registry import find
 from stdpjax.sweeps import store
 from stdpjax.sweeps.grid import Group, point_of
@@ -259,8 +261,7 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
 @contextlib.contextmanager
 def _bar(name: str, n_done: int, n_points: int, show: bool) -> Iterator[Callable[[int], None]]:
     """A progress bar with rate and time left on a terminal or in a notebook, nothing elsewhere."""
-    is_seen = sys.stderr.isatty() or "ipykernel" in sys.modules
-    if not (show and is_seen and parallel.is_main_process()):
+    if not (show and is_watched() and parallel.is_main_process()):
         yield lambda n: None
         return
     with tqdm(total=n_points, initial=n_done, desc=name, unit="point", leave=False) as bar:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import stdpjax
 from stdpjax import plotting
 from stdpjax.provenance import provenance
 from stdpjax.studies import Claim, Measurement, Study, find, registry, run, run_into, runner
+from stdpjax.studies.base import is_watched
 from stdpjax.studies.record import config_json, identity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -541,7 +543,7 @@ ORIGIN = {
         {"study": fake_study("second")},
         *({"origin": {**ORIGIN, name: "other"}} for name in ("stdpjax", "commit", "diff", "jax")),
     ],
-    ids=str,
+    ids=["seed", "setting", "smoke", "study", "stdpjax", "commit", "diff", "jax"],
 )
 def test_the_identity_of_a_run_changes_with_everything_that_decides_its_numbers(change):
     same: dict[str, Any] = {
@@ -577,3 +579,11 @@ def test_the_commit_comes_with_a_hash_of_what_tracked_files_change(tmp_path, mon
     module.write_bytes(b"one = 3  # \xff\n")
     assert changed["is_dirty"] is True
     assert None is not changed["diff"] != provenance()["diff"]
+
+
+@pytest.mark.parametrize("has_kernel", [True, False])
+def test_progress_shows_in_a_notebook_but_not_because_a_part_of_jupyter_is_imported(has_kernel, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    shell = types.SimpleNamespace(kernel=None) if has_kernel else None
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert is_watched() is has_kernel
