@@ -264,7 +264,7 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
             "noisy_exact": (("start", "time"), np.stack(exact), energy),
             "noisy_frozen": ("time", frozen, energy),
             "first_change": (("start", "trial"), energies[:, :, 1] - energies[:, :, 0], energy),
-            "late_up": ("trial", (np.diff(noise.below[:, config.n_noise_steps // 2 :]) > limit).mean(1)),
+            "late_up": ("trial", (np.diff(noise.below[:, config.n_noise_steps // 2 :]) > 0).mean(1)),
             "noisy_active": ("trial", noise.is_active, {"required": "trials with noise in the active region"}),
             "return_start": (("return_step", "unit"), starts, {"units": "activity"}),
             "return_count": (("return_step", "unit"), back[0], {"units": "steps"}),
@@ -312,8 +312,8 @@ def judge(data: xr.Dataset, config: EnergyDescentConfig) -> dict[str, Measuremen
         "T18.interior": Measurement(
             float(inside.sel(side="below").max()),
             control=float(inside.sel(side="above").mean()),
-            note=f"Rises beyond rounding, {rounding(jnp.zeros((), float)):.2g}. Steps 5 % below 2 / lambda_max, which is {float(data.bound.min()):.3g} to "
-            f"{float(data.bound.max()):.3g}. Control: 5 % above.",
+            note=f"Rises beyond rounding, {rounding(jnp.zeros((), float)):.2g}. Steps 5 % below 2 / lambda_max, "
+            f"{float(data.bound.min()):.3g} to {float(data.bound.max()):.3g}. Control: 5 % above.",
         ),
         "T18.kink_up": Measurement(
             up, (up_low, up_high), float(inside.sel(side="below").mean()), "Control: inside the active region."

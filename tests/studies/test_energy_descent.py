@@ -90,10 +90,10 @@ def test_with_the_leak_subtracted_twice_the_claims_on_the_dynamics_are_lost(monk
 
 @pytest.mark.slow
 def test_with_noise_added_to_the_steps_inside_the_energy_does_rise(monkeypatch):
-    monkeypatch.setattr(
-        energy_descent, "leaky_integrator",
-        lambda rate_fn, noise="inside": energy_descent.langevin(rate_fn) if noise == "none" else leaky_integrator(rate_fn),
-    )  # fmt: skip
+    def noisy(rate_fn, noise="inside"):
+        return energy_descent.langevin(rate_fn) if noise == "none" else leaky_integrator(rate_fn)
+
+    monkeypatch.setattr(energy_descent, "leaky_integrator", noisy)
     wrong = verdicts()
     assert wrong["T18.interior"] == wrong["T18.kink_size"] == "inconclusive"
 
