@@ -323,6 +323,7 @@ def simulate(
     n_steps: int | None = None,
     rule: Rule | None = None,
     learning_rate: float | Array = 0.0,
+    weight_bounds: tuple[float | Array, float | Array] | None = None,
     observe: Mapping[str, Observer] | None = None,
     trace_every: int | None = None,
     resume: Simulation | None = None,
@@ -346,9 +347,12 @@ def simulate(
         state: initial state, `[unit]` or `[trial, unit]` for independent trials; not with `resume`. Computed with in
             the floating-point type of the weights.
         n_steps: how many; may be left out where `drive` is an array.
-        rule: a plasticity rule whose updates, times `learning_rate`, are added to the weights after each step; every
-            trial then has weights of its own. It is for watching a rule at work; `stdpjax.learning` trains.
+        rule: a plasticity rule whose updates, times `learning_rate`, are added to the weights after each step, but for
+            those from a unit to itself, which stay 0; every trial then has weights of its own. It is for watching a
+            rule at work; `stdpjax.learning` trains.
         learning_rate: of the rule.
+        weight_bounds: least and largest weight, the first at most 0 and the other at least 0; what the rule makes of
+            the weights is clipped to them after each step. None for no bounds.
         observe: observers by name, see `stdpjax.observers`; they see each step's sample.
         trace_every: keep the state after every so many steps; must divide `n_steps`.
         resume: where an earlier call of the same settings ended; goes on from there, with a rule from the weights
@@ -415,6 +419,7 @@ def simulate(
     hyper = check_hyper(hyper, n_units, start.dtype)
     start = _hold_all(start, hyper.clamps)
     learning_rate = jnp.asarray(_checks.number("learning_rate", learning_rate), start.dtype)
+    bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, start.dtype)
     first_step = 0 if resume is None else resume.n_steps
 
     if resume is None:
@@ -430,6 +435,7 @@ def simulate(
         drive_array,
         hyper,
         learning_rate,
+        bounds,
         jnp.asarray(first_step, jnp.uint32),
         kernel=kernel,
         rule=rule,
@@ -483,12 +489,12 @@ def _first_carry(
     jax.jit,
     static_argnames=("kernel", "rule", "observers", "n_steps", "trace_every", "drive_function", "is_batch"),
 )
-def _run(keys, carry, params, drive, hyper, learning_rate, first_step, *, is_batch, **static):
+def _run(keys, carry, params, drive, hyper, learning_rate, bounds, first_step, *, is_batch, **static):
     one = partial(_run_trial, **static)
     if is_batch:
         drive_axis = 0 if drive is not None and drive.ndim == 3 else None
-        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None))
-    return one(keys, carry, params, drive, hyper, learning_rate, first_step)
+        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None, None))
+    return one(keys, carry, params, drive, hyper, learning_rate, bounds, first_step)
 
 
 def _run_trial(
@@ -498,6 +504,7 @@ def _run_trial(
     drive: Float[Array, "time unit"] | None,
     hyper: Hyper,
     learning_rate: Float[Array, ""],
+    bounds: tuple[Float[Array, ""], Float[Array, ""]] | None,
     first_step: UInt32[Array, ""],
     *,
     kernel: Kernel,
@@ -522,7 +529,9 @@ def _run_trial(
         is_finite = carry.is_finite & jnp.all(jnp.isfinite(state))
         if rule is not None:
             delta_w, rule_state = rule.update(sample, rule_state, now_params.weights)
-            weights = now_params.weights + learning_rate * delta_w
+            weights = now_params.weights + learning_rate * jnp.where(_itself(delta_w), 0.0, delta_w)
+            if bounds is not None:
+                weights = jnp.clip(weights, *bounds)
             is_finite = is_finite & jnp.all(jnp.isfinite(weights))
         return _Carry(state, weights, rule_state, observed, is_finite), None
 
@@ -537,12 +546,28 @@ def _run_trial(
     return jax.lax.scan(stretch, carry, indices.reshape(-1, trace_every))
 
 
+def _check_bounds(
+    bounds: tuple[float | Array, float | Array], rule: Rule | None, dtype: Any
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    if rule is None:
+        raise ValueError("weight_bounds: expected None without a rule, which alone changes weights, got bounds")
+    low, high = bounds
+    # Within them 0, where the diagonal stays.
+    low = _checks.number("weight_bounds", low, at_most=0)
+    high = _checks.number("weight_bounds", high, at_least=0)
+    return jnp.asarray(low, dtype), jnp.asarray(high, dtype)
+
+
+def _itself(matrix: Float[Array, "post pre"]) -> Bool[Array, "post pre"]:
+    return jnp.eye(matrix.shape[0], dtype=bool)
+
+
 def _hold_all(state: Float[Array, "*trial unit"], clamps: Clamps) -> Float[Array, "*trial unit"]:
     return hold_state(state, clamps) if state.ndim == 1 else jax.vmap(hold_state, in_axes=(0, None))(state, clamps)
 
 
 def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Array) -> Float[Array, "unit"]:
-    """Return normal noise for each unit; `level` is 0 or more."""
+    """Return normal noise for each unit; `level` is any finite number."""
 
     def draw(level: float | Array) -> Float[Array, "unit"]:
         del level
@@ -551,7 +576,7 @@ def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Arr
     def draw_once(level: float | Array) -> Float[Array, "unit"]:
         # On a CPU, XLA would draw again in every loop that reads the noise. Nothing fuses across a condition, even
         # one that always holds.
-        return jax.lax.cond(jnp.asarray(level) >= 0, draw, lambda _: jnp.full_like(state, jnp.nan), level)
+        return jax.lax.cond(jnp.isfinite(level), draw, lambda _: jnp.full_like(state, jnp.nan), level)
 
     return jax.lax.platform_dependent(level, cpu=draw_once, default=draw)
 

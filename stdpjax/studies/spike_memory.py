@@ -17,7 +17,10 @@ class Lagged(NamedTuple):
     recent: Float[Array, "lag earlier"]
     """The last values of the earlier signal, newest first."""
     products: Mean
-    """`[lag * earlier]`, the lags one after the other. For the first steps the memory holds zeros in place of what was before the start."""
+    """`[lag * earlier]`, the lags one after the other.
+
+    For the first steps the memory holds zeros in place of what was before the start.
+    """
 
 
 @cache
