@@ -70,6 +70,8 @@ ORDER = [
     "studies.layered",
     "studies.backprop_claims",
     "studies.backprop_link",
+    "studies.supervised_claims",
+    "studies.supervised_gradient",
     "studies.registry",
     "report",
     "studies.record",

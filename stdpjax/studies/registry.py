@@ -20,6 +20,7 @@ from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
+from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -41,6 +42,7 @@ STUDIES: tuple[Study, ...] = (
     ENERGY_DESCENT,
     STABILITY,
     BACKPROP_LINK,
+    SUPERVISED_GRADIENT,
 )
 
 
