@@ -7,6 +7,7 @@ from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
+from stdpjax.studies.speed_with_learning import STUDY as SPEED_WITH_LEARNING
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
 STUDIES: tuple[Study, ...] = (
@@ -15,6 +16,7 @@ STUDIES: tuple[Study, ...] = (
     RULE_AGREEMENT,
     EXAMPLE_TRACES,
     CONSTANT_RATE,
+    SPEED_WITH_LEARNING,
     RULE_IS_SEMIGRADIENT,
     LANGEVIN_NOISE,
 )
