@@ -28,6 +28,8 @@ import numpy as np
 import opponents
 
 import stdpjax
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.observers import mean_of
 from stdpjax.spikes.counting import compiler_options
 from stdpjax.spikes.packed import sample_packed_pair
 
@@ -230,12 +232,75 @@ def cold_start(n_repeats: int) -> Iterator[Row]:
     yield {"what": "first sampled table with a filled compilation cache (s)", "ratio": again["first"]}
 
 
+UNITS, CHAINS, NETWORK_STEPS = 1024, 256, 1000
+
+NETWORK = """
+import json, re, jax.numpy as jnp, stdpjax
+from pathlib import Path
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.observers import mean_of
+params = stdpjax.energy.random_params(stdpjax.random.key(0), 128)
+simulate(
+    stdpjax.random.key(1), params, None, Hyper(0.1, 0.2), kernel=leaky_integrator(stdpjax.rates.hard_sigmoid()),
+    state=jnp.zeros((256, 128)), n_steps={n_steps}, observe={{"state": mean_of(lambda s: s.next_post_state)}},
+).state.block_until_ready()
+# The peak of getrusage is inherited from the process that started this one.
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
+print(json.dumps({{"peak": int(peak) / 1024}}))
+"""
+
+
+@jax.jit
+def products_alone(weights: jax.Array, states: jax.Array) -> jax.Array:
+    """Multiply every chain's state by the weights at each step, and do nothing else."""
+
+    def multiply(states: jax.Array, _: None) -> tuple[jax.Array, None]:
+        return jax.vmap(lambda state: weights @ state)(states), None
+
+    return jax.lax.scan(multiply, states, None, length=NETWORK_STEPS)[0]
+
+
+def squared_change(sample: stdpjax.rules.Sample) -> jax.Array:
+    """Return |ds|^2 of each unit in a step."""
+    return (sample.next_post_state - sample.post_state) ** 2
+
+
+def network(n_repeats: int) -> Iterator[Row]:
+    """The noisy update with a streaming statistic against its matrix products alone; memory; compilations."""
+    params = stdpjax.energy.random_params(stdpjax.random.key(0), UNITS)
+    start = jnp.zeros((CHAINS, UNITS))
+    observe = {"speed": mean_of(squared_change)}
+    plain = leaky_integrator(stdpjax.rates.hard_sigmoid())
+    n_traces = 0
+
+    def kernel(*arguments: Any) -> Any:
+        nonlocal n_traces
+        n_traces += 1
+        return plain(*arguments)
+
+    def run(seed: int = 1, hyper: Hyper = Hyper(0.1, 0.2), n_steps: int = NETWORK_STEPS) -> Any:  # noqa: B008
+        key = stdpjax.random.key(seed)
+        done = simulate(key, params, None, hyper, kernel=kernel, state=start, n_steps=n_steps, observe=observe)
+        return done.state, done.observed
+
+    ways = {"ours": run, "products": lambda: products_alone(params.weights, start)}
+    seconds = interleaved(ways, n_repeats)
+    what = f"{UNITS} units x {CHAINS} chains x {NETWORK_STEPS} noisy steps / their matrix products alone"
+    yield ratio_row(what, seconds, "ours", "products", 1.5)
+    before = n_traces
+    jax.block_until_ready([run(seed, Hyper(0.1 * seed, 0.3 * seed, seed)) for seed in (2, 3)])
+    yield {"what": "compilations for other seeds, steps, noise levels and temperatures", "ratio": n_traces - before}
+    short, long = (in_fresh_process(NETWORK.format(n_steps=n_steps)) for n_steps in (100, 10_000))
+    yield {"what": "memory of 10^4 noisy steps - of 100 (MiB)", "ratio": long["peak"] - short["peak"], "bound": 50.0}
+
+
 SECTIONS: dict[str, Callable[[int], Iterator[Row]]] = {
     "protocol": protocol,
     "generator": generator,
     "memory": memory,
     "scaling": scaling,
     "cold_start": cold_start,
+    "network": network,
 }
 
 

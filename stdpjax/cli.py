@@ -1,4 +1,4 @@
-"""The command line: `stdpjax reproduce`, `stdpjax run STUDY`, `stdpjax sweep STUDY`, `stdpjax list`.
+"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `list`.
 
 Bad input gets one line on standard error and exit code 2; an interrupt exit code 130.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import stdpjax
-from stdpjax import parallel, studies
+from stdpjax import parallel, settings, studies
 from stdpjax.studies.base import Study
 
 
@@ -42,18 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     if options.command == "list":
         width = max(len(study.name) for study in studies.STUDIES)
         for study in studies.STUDIES:
             print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
         return 0
+    if options.command == "train":
+        return _train(options)
     _connect(options)
     if options.command == "sweep":
         return _sweep(options)
     if options.command == "run":
         study = studies.find(options.study)
-        overrides = {study.name: _settings(study, options)}
+        overrides = {study.name: _given_settings(study.config, study.name, options)}
         names = [study.name]
     else:
         overrides, names = _reproduce_settings(options.set), None
@@ -81,11 +84,11 @@ def _main(arguments: Sequence[str] | None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = _OneLineParser(prog="stdpjax", description=stdpjax.__doc__)
     parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="reproduce|run|sweep|list", parser_class=_OneLineParser
+        dest="command", required=True, metavar="reproduce|run|sweep|train|list", parser_class=_OneLineParser
     )
     common = _OneLineParser(add_help=False)
     common.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
@@ -105,8 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     by_name = run.add_subparsers(dest="study", required=True, metavar="STUDY", parser_class=_OneLineParser)
     for study in studies.STUDIES:
         one = by_name.add_parser(study.name, parents=[common], help=study.title, description=study.caption)
-        _add_settings(one, study)
+        _add_settings(one, study.config)
     _add_sweep(commands)
+    _add_train(commands, is_chosen="train" in arguments)
     commands.add_parser("list", help="list the studies")
     return parser
 
@@ -129,17 +133,17 @@ def _connect(options: argparse.Namespace) -> None:
         raise ValueError(text) from error
 
 
-def _add_settings(parser: argparse.ArgumentParser, study: Study) -> None:
+def _add_settings(parser: argparse.ArgumentParser, config: Any) -> None:
     group = parser.add_argument_group("settings", "the default is used for those that are not given")
-    for field in dataclasses.fields(study.config):
-        default = getattr(study.config, field.name)
+    for field in dataclasses.fields(config):
+        default = getattr(config, field.name)
         placeholder = field.metadata.get("placeholder", "A,B,..." if isinstance(default, tuple) else "VALUE")
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             dest=f"setting.{field.name}",
             metavar=placeholder,
             # argparse takes % for its own.
-            help=f"{field.metadata.get('help', '')} (default: {_as_text(default)})".strip().replace("%", "%%"),
+            help=f"{field.metadata.get('help', '')} (default: {settings.as_text(default)})".strip().replace("%", "%%"),
         )
 
 
@@ -161,7 +165,7 @@ def _add_sweep(commands: Any) -> None:
         one.add_argument("--memory", default="1GiB", metavar="SIZE", help="memory to use (default: 1GiB)")
         one.add_argument("--smoke", action="store_true", help="small configuration, seconds instead of minutes")
         _add_processes(one)
-        _add_settings(one, study)
+        _add_settings(one, study.config)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -177,17 +181,48 @@ def _sweep(options: argparse.Namespace) -> int:
             out=options.out,
             memory=options.memory,
             smoke=options.smoke,
-            **_settings(study, options),
+            **_given_settings(study.config, study.name, options),
         )
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(str(interrupt) or "the same command goes on with the points not yet done") from None
     return 0
 
 
-def _settings(study: Study, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings of a study that were given as options."""
-    texts = {field.name: getattr(options, f"setting.{field.name}") for field in dataclasses.fields(study.config)}
-    return {name: parse_setting(study, name, text) for name, text in texts.items() if text is not None}
+def _add_train(commands: Any, is_chosen: bool) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train a network on labelled images",
+        description="Train a layered network on labelled images, with a checkpoint after each epoch. The same command "
+        "goes on where an interrupted or killed one stopped.",
+    )
+    train.add_argument("--out", default="training", metavar="FOLDER", help="folder to write into (default: training)")
+    train.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
+    train.add_argument("--force", action="store_true", help="start over and overwrite the training in the folder")
+    if is_chosen:
+        from stdpjax import learning  # optax takes a second to import, which the other commands do without
+
+        _add_settings(train, learning.TrainConfig())
+
+
+def _train(options: argparse.Namespace) -> int:
+    from stdpjax import learning
+
+    defaults = learning.TrainConfig()
+    config = settings.replace(defaults, _given_settings(defaults, "train", options), "train")
+    try:
+        learning.train(config, options.seed, options.out, force=options.force)
+    except KeyboardInterrupt as interrupt:
+        how = str(interrupt) or "the same command goes on after the last epoch that is complete"
+        if options.force:
+            how += "; without --force, with it it starts over"
+        raise KeyboardInterrupt(how) from interrupt
+    return 0
+
+
+def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given as options."""
+    texts = {field.name: getattr(options, f"setting.{field.name}") for field in dataclasses.fields(config)}
+    return {name: settings.parse(config, name, text, owner) for name, text in texts.items() if text is not None}
 
 
 def _reproduce_settings(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -222,23 +257,7 @@ def parse_setting(study: Study, name: str, text: str) -> Any:
         >>> cli.parse_setting(studies.find("rule_agreement"), "widths", "3,10")
         (3.0, 10.0)
     """
-    fields = {field.name: field for field in dataclasses.fields(study.config)}
-    if name not in fields:
-        raise ValueError(f"{name}: expected a setting of {study.name} ({', '.join(fields)}), got {name!r}")
-    if "read" in fields[name].metadata:
-        return fields[name].metadata["read"](text)
-    default = getattr(study.config, name)
-    try:
-        if isinstance(default, tuple):
-            return tuple(float(part) for part in text.split(","))
-        return type(default)(text)
-    except ValueError as error:
-        kind = "numbers separated by commas" if isinstance(default, tuple) else type(default).__name__
-        raise ValueError(f"{name}: expected {kind}, got {text!r}") from error
-
-
-def _as_text(value: Any) -> str:
-    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+    return settings.parse(study.config, name, text, study.name)
 
 
 def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:

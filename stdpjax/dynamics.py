@@ -414,9 +414,9 @@ def simulate(
     n_steps = _checks.count("n_steps", n_steps)
     if trace_every is not None and n_steps % _checks.count("trace_every", trace_every):
         raise ValueError(f"trace_every: expected a divisor of {n_steps} steps, got {trace_every}")
-    hyper = check_hyper(hyper, n_units, start.dtype)
     if isinstance(kernel, CheckedKernel):
         kernel.check(params, hyper)
+    hyper = check_hyper(hyper, n_units, start.dtype)
     start = _hold_all(start, hyper.clamps)
     learning_rate = jnp.asarray(_checks.number("learning_rate", learning_rate), start.dtype)
     bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, start.dtype)
@@ -567,7 +567,7 @@ def _hold_all(state: Float[Array, "*trial unit"], clamps: Clamps) -> Float[Array
 
 
 def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Array) -> Float[Array, "unit"]:
-    """Return normal noise for each unit; `level` is 0 or more."""
+    """Return normal noise for each unit; `level` is any finite number."""
 
     def draw(level: float | Array) -> Float[Array, "unit"]:
         del level
@@ -576,7 +576,7 @@ def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Arr
     def draw_once(level: float | Array) -> Float[Array, "unit"]:
         # On a CPU, XLA would draw again in every loop that reads the noise. Nothing fuses across a condition, even
         # one that always holds.
-        return jax.lax.cond(jnp.asarray(level) >= 0, draw, lambda _: jnp.full_like(state, jnp.nan), level)
+        return jax.lax.cond(jnp.isfinite(level), draw, lambda _: jnp.full_like(state, jnp.nan), level)
 
     return jax.lax.platform_dependent(level, cpu=draw_once, default=draw)
 

@@ -90,30 +90,33 @@ def relax(
         raise ValueError("form: expected 'gradient' for a rate function without kinks, got 'clip'")
     if form == "clip" and rate_fn.kinks is not None:
         _check_soft_clamps(clamps, rate_fn.kinks)
-    towards = partial(TOWARDS[form], params, rate_fn, clamps)
 
-    def excess(state: Float[Array, "unit"]) -> Float[Array, "unit"]:
-        return towards(state) - state
+    def excess_of(params: Params, clamps: Clamps, state: Float[Array, "unit"]) -> Float[Array, "unit"]:
+        return TOWARDS[form](params, rate_fn, clamps, state) - state
 
-    def solve(excess, start):
-        def goes_on(carry):
-            _, residual, n_steps = carry
-            # Written so that NaN stops too.
-            return (residual > tolerance) & (n_steps < max_steps)
+    # The iteration is not differentiated at all, and stays outside of `custom_root`, whose derivative cannot take the
+    # whole number of steps along.
+    held_excess = partial(excess_of, *lax.stop_gradient((params, clamps)))
+    step, tolerance = lax.stop_gradient((step, tolerance))
 
-        def advance(carry):
-            state, _, n_steps = carry
-            state = state + step * excess(state)
-            return state, jnp.max(jnp.abs(excess(state))), n_steps + 1
+    def goes_on(carry):
+        _, residual, n_steps = carry
+        # Written so that NaN stops too.
+        return (residual > tolerance) & (n_steps < max_steps)
 
-        start = hold_state(start, clamps)
-        return _split(lax.while_loop(goes_on, advance, (start, jnp.max(jnp.abs(excess(start))), jnp.int32(0))))
+    def advance(carry):
+        state, _, n_steps = carry
+        state = state + step * held_excess(state)
+        return state, jnp.max(jnp.abs(held_excess(state))), n_steps + 1
+
+    start = lax.stop_gradient(hold_state(state, clamps))
+    first = (start, jnp.max(jnp.abs(held_excess(start))), jnp.int32(0))
+    found, residual, n_steps = lax.while_loop(goes_on, advance, first)
 
     def tangent_solve(linear, right):
         return jnp.linalg.solve(jax.jacobian(linear)(jnp.zeros_like(right)), right)
 
-    found, (residual, n_steps) = lax.custom_root(excess, state, solve, tangent_solve, has_aux=True)
-    residual = lax.stop_gradient(residual)
+    found = lax.custom_root(partial(excess_of, params, clamps), found, lambda _, found: found, tangent_solve)
     return FixedPoint(found, residual, n_steps, residual <= tolerance)
 
 
@@ -246,8 +249,3 @@ TOWARDS = {"clip": clip_target, "gradient": gradient_target}
 def natural_form(rate_fn: RateFunction) -> Form:
     """Return the form that finds all equilibria: "clip" where the rate function has kinks, else "gradient"."""
     return "gradient" if rate_fn.kinks is None else "clip"
-
-
-def _split(result):
-    state, residual, n_steps = result
-    return state, (residual, n_steps)

@@ -387,8 +387,9 @@ def kernel_density_at_kinks(
     """Return a Gaussian kernel's estimate, for `score_matching`, of the data's density at the kinks.
 
     Each sample stands for itself: averaged with any function of the other units, the kernel at s_i - kink estimates
-    that function times the density. It equals smoothing the slope of the rate function by the kernel, biased as the
-    square of the bandwidth.
+    that function times the density. It equals smoothing the slope of the rate function by the kernel. Its bias goes as
+    the square of the bandwidth for a smooth density, and as the bandwidth for the model's own: the slope of exp(-E/T)
+    jumps at the kinks. Twice the estimate less that of double the bandwidth is free of the first order.
 
     Args:
         states: data, shape `[sample, unit]`.

@@ -97,7 +97,8 @@ def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction
     """Return the mean of the hard sigmoid under Gaussian noise on the activity: E[rho(v + eta)].
 
     Args:
-        noise_std: standard deviation of the noise, above 0, in units of activity.
+        noise_std: standard deviation of the noise, above 0, in units of activity. It may be traced; the rate function
+            then belongs to that trace.
         threshold: beta_1 of the hard sigmoid, in (-1, 0).
 
     Returns:
@@ -112,11 +113,13 @@ def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction
         >>> round(float(smooth.value(jnp.array(-0.5))), 4)
         0.0399
     """
+    if not _checks.is_concrete(noise_std):
+        return _smoothed_hard_sigmoid.__wrapped__(noise_std, _threshold(threshold))
     return _smoothed_hard_sigmoid(_known("noise_std", noise_std, above=0), _threshold(threshold))
 
 
 @cache
-def _smoothed_hard_sigmoid(noise_std: float, threshold: float) -> RateFunction:
+def _smoothed_hard_sigmoid(noise_std: Any, threshold: float) -> RateFunction:
     def bounds(activity: Float[ArrayLike, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         centred = (jnp.asarray(activity) - threshold) / noise_std
         return -centred, 1 / noise_std - centred

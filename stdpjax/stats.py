@@ -4,7 +4,9 @@ Results are small and live on the host, so these are NumPy functions in double p
 random numbers, and takes a key for them.
 """
 
+import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import NamedTuple
 
 import jax
@@ -79,6 +81,39 @@ def bootstrap(
     tail = 50 * (1 - confidence)
     low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
     return Estimate(value, resampled.std(axis=0, ddof=1), low, high)
+
+
+def wilson_interval(n_right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval for a probability, from independent trials.
+
+    Unlike the normal approximation it stays in [0, 1] and has a width when all trials come out the same.
+
+    Args:
+        n_right: trials that came out right, 0 to n.
+        n: trials, at least 1.
+        confidence: coverage, in (0, 1).
+
+    Returns:
+        Lower and upper end.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    Source: Wilson 1927.
+
+    Example:
+        >>> import stdpjax
+        >>> [round(end, 4) for end in stdpjax.stats.wilson_interval(10, 10)]
+        [0.7225, 1.0]
+    """
+    n = _checks.count("n", n)
+    n_right = _checks.count("n_right", n_right, minimum=0, maximum=n)
+    _checks.number("confidence", confidence, above=0, below=1)
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
+    share = n_right / n
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 class PairSums(NamedTuple):

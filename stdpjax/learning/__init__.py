@@ -1,9 +1,11 @@
 """Learning: measured updates, applied through optax; two-phase supervised learning, EM, layers, checkpoints."""
 
 from stdpjax.learning.backpropagation import backpropagation_update, forward, forward_class
-from stdpjax.learning.data import Images, load_digits, load_images, split
+from stdpjax.learning.config import TrainConfig, make_learner, scale_layers
+from stdpjax.learning.data import Images, count_classes, load_digits, load_images, split
 from stdpjax.learning.em import EM_RULES, Clamped, em_update, start_chains
 from stdpjax.learning.layers import all_to_all_mask, layer_slices, layered_mask, random_layers
+from stdpjax.learning.run import train
 from stdpjax.learning.supervised import PHASE_RULES, Labelled, Phases, phase_update, predict, settle
 from stdpjax.learning.training import Learner, TrainState, apply_update, start, train_epoch
 
@@ -15,10 +17,12 @@ __all__ = [
     "Labelled",
     "Learner",
     "Phases",
+    "TrainConfig",
     "TrainState",
     "all_to_all_mask",
     "apply_update",
     "backpropagation_update",
+    "count_classes",
     "em_update",
     "forward",
     "forward_class",
@@ -26,12 +30,15 @@ __all__ = [
     "layered_mask",
     "load_digits",
     "load_images",
+    "make_learner",
     "phase_update",
     "predict",
     "random_layers",
+    "scale_layers",
     "settle",
     "split",
     "start",
     "start_chains",
+    "train",
     "train_epoch",
 ]

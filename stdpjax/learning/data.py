@@ -1,6 +1,7 @@
 """Labelled images: the handwritten digits that come with scikit-learn, or any `.npz` file."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +32,8 @@ def load_digits() -> Images:
     """
     from sklearn.datasets import load_digits as bundled  # half a second to import
 
-    digits = bundled()
-    return Images((digits.images / 16).astype(np.float32), digits.target.astype(np.int32))
+    pixels, labels = bundled(return_X_y=True)
+    return Images((pixels.reshape(-1, 8, 8) / 16).astype(np.float32), labels.astype(np.int32))
 
 
 def load_images(path: str | Path) -> Images:
@@ -59,12 +60,15 @@ def load_images(path: str | Path) -> Images:
         (3, 2, 2)
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+    except OSError as error:
+        raise OSError(f"data: expected a readable .npz file, got {str(path)!r} ({error.strerror or error})") from error
+    # A lone array has no context; the others are what archives say that are none, or damaged.
+    except (ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
         raise ValueError(f"data: expected an .npz file of arrays, got {str(path)!r} ({error})") from error
     images, labels = _joined(content, _IMAGES, path), _joined(content, _LABELS, path)
-    if images.ndim not in (2, 3) or images.shape[0] == 0:
+    if images.ndim not in (2, 3) or images.size == 0:
         raise ValueError(
             f"data: expected images of shape [sample, height, width] or [sample, pixel], got {images.shape}"
         )
@@ -77,13 +81,42 @@ def load_images(path: str | Path) -> Images:
     if images.dtype.kind not in "biuf" or not np.all(np.isfinite(images)):
         raise ValueError(f"data: expected finite pixels, got dtype {images.dtype} or values that are not finite")
     highest = images.max()
-    scale = 255.0 if images.dtype.kind in "iu" and highest > 1 else 1.0
+    scale = 255.0 if highest > 1 and np.all(images == np.floor(images)) else 1.0
     if images.min() < 0 or highest > scale:
         raise ValueError(
             f"data: expected pixels from 0 to 1, or whole numbers from 0 to 255, got {images.min():g} to {highest:g}"
         )
     pixels = (images / scale).astype(np.float32)
     return Images(pixels if pixels.ndim == 3 else pixels[:, None, :], labels.astype(np.int32))
+
+
+def count_classes(images: Images) -> int:
+    """Return the number of classes: labels run from 0 to one less.
+
+    Args:
+        images: the images.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: fewer than two classes, or one without an image.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.learning.count_classes(stdpjax.learning.load_digits())
+        10
+    """
+    present = np.unique(images.labels)
+    if len(present) < 2:
+        raise ValueError(f"data: expected images of at least two classes, got label {present[0]} alone")
+    missing = np.flatnonzero(present != np.arange(len(present)))
+    if missing.size:
+        raise ValueError(
+            f"data: expected labels from 0 to {len(present) - 1}, one for each of {len(present)} classes, got none "
+            f"that is {missing[0]} but some that are {present[-1]}"
+        )
+    return len(present)
 
 
 def split(images: Images, test_share: float, seed: int) -> tuple[Images, Images]:
@@ -118,6 +151,10 @@ def split(images: Images, test_share: float, seed: int) -> tuple[Images, Images]
 def _joined(content: dict[str, np.ndarray], names: tuple[tuple[str, ...], ...], path: str | Path) -> np.ndarray:
     for group in names:
         if all(name in content for name in group):
-            return np.concatenate([content[name] for name in group])
+            parts = [content[name] for name in group]
+            if any(part.ndim == 0 or part.shape[1:] != parts[0].shape[1:] for part in parts):
+                shapes = " and ".join(f"{name} {part.shape}" for name, part in zip(group, parts, strict=True))
+                raise ValueError(f"data: expected arrays whose parts have one shape for each sample, got {shapes}")
+            return np.concatenate(parts)
     wanted = " or ".join(" and ".join(group) for group in names)
     raise ValueError(f"data: expected arrays named {wanted}, got {', '.join(content) or 'none'} in {str(path)!r}")

@@ -88,9 +88,11 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
     """
     weights = tie(delta.weights) if learner.tied else delta.weights
     ascent = jax.tree.map(jnp.negative, Params(jnp.where(mask, weights, 0.0), delta.bias))
-    steps, optimizer_state = learner.optimizer.update(ascent, state.optimizer_state, state.params)
+    with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
+        steps, optimizer_state = learner.optimizer.update(ascent, state.optimizer_state, state.params)
     params: Params = optax.apply_updates(state.params, steps)  # pyright: ignore[reportAssignmentType]
-    weights = jnp.where(mask, params.weights, 0.0)
+    # Compiled, equal steps may differ in their last bits; tied again each time, they do not add up.
+    weights = jnp.where(mask, tie(params.weights) if learner.tied else params.weights, 0.0)
     if learner.bounds is not None:
         weights = jnp.clip(weights, *learner.bounds)
         weights = jnp.where(mask, weights, 0.0)
@@ -150,7 +152,9 @@ def train_epoch(
         chosen = jax.tree.map(lambda leaf: leaf[members], data)
         batch_key = jax.random.fold_in(key, number + 1)
         delta, metrics, memory = learner.update(batch_key, state.params, chosen, state.memory)
-        return apply_update(learner, state._replace(memory=memory), delta, mask), metrics
+        moved = apply_update(learner, state, delta, mask)
+        memory = jax.tree.map(lambda new, old: jnp.where(moved.is_finite, new, old), memory, state.memory)
+        return moved._replace(memory=memory), metrics
 
     numbers = jnp.arange(n_batches, dtype=jnp.uint32)
     state, metrics = jax.lax.scan(one_batch, state, (numbers, order.reshape(n_batches, batch_size)))

@@ -179,7 +179,7 @@ def make_record(
     failures: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
-    claim = claim.in_precision(jax.config.jax_enable_x64)
+    claim = claim.in_precision(jax.dtypes.canonicalize_dtype(float) == np.float64)
     is_met = meets(claim, measurement.value, measurement.interval)
     notes = [measurement.note] if measurement.note else []
     verdict: Verdict = claim.verdict if is_met else "inconclusive"

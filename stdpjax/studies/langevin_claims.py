@@ -4,6 +4,9 @@ from stdpjax.studies.base import Claim
 
 _CHAIN = "The leaky neural integration seems to follow a Langevin Monte-Carlo Markov chain of P(s) ~ exp(-E(s))."
 
+# Of one unit without bias, by temperature, to three digits.
+ACTIVE_SHARES = {1.0: 0.383, 0.25: 0.683, 0.1: 0.886, 0.04: 0.988, 0.01: 1.0}
+
 NOISE_CLAIMS = (
     Claim(
         "E14.algebra",
@@ -120,6 +123,7 @@ NOISE_CLAIMS = (
     ),
 )
 
+# Expectations under Langevin dynamics at step 0.02 from iterating its transition density on a grid.
 DENSITY_CLAIMS = (
     Claim(
         "E14.langevin_square",
@@ -127,9 +131,9 @@ DENSITY_CLAIMS = (
         "E[s^2] of two units under unadjusted Langevin dynamics at step 0.02; exp(-E) has 1.0052.",
         _CHAIN,
         "s' = s + step (R(s) - s) + sqrt(2 step T) xi does, up to a bias of the order of the step.",
-        expected=1.0143,
+        expected=1.0154,
         comparison="within",
-        tolerance=0.0075,
+        tolerance=0.008,
         verdict="corrected",
     ),
     Claim(
@@ -138,18 +142,18 @@ DENSITY_CLAIMS = (
         "E[rho(s_1) rho(s_2)] under the same dynamics; exp(-E) has 0.3211.",
         _CHAIN,
         "",
-        expected=0.3199,
+        expected=0.3192,
         comparison="within",
-        tolerance=0.0025,
+        tolerance=0.005,
         verdict="corrected",
     ),
     Claim(
         "E14.langevin_active",
         "Eq 14",
-        "Share of time that a unit is between the kinks under the same dynamics; exp(-E) has 0.3831.",
+        "Share of time that a unit is between the kinks under the same dynamics; exp(-E) has 0.3795.",
         _CHAIN,
         "",
-        expected=0.3794,
+        expected=0.3779,
         comparison="within",
         tolerance=0.003,
         verdict="corrected",

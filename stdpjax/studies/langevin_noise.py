@@ -135,22 +135,23 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     progress(0.6, "mean state")
     lonely = np.zeros_like(weights)
     small = [config.small_step, config.small_step, _LONELY_STEP]
-    # Noise of opposite sign in half of the runs: what is linear in it cancels.
-    signed = config.noise_std * np.array([1, -1, 1])
-    halved = networks([0.5 * weights, 0.5 * weights, lonely], [0.5 * balance + _OFFSET] * 2 + [_LONELY_BIAS])
+    # The second network mirrors the first: its states are those of the first, negated, under noise of opposite sign.
+    # What is linear in the noise cancels in the mean of both.
+    bias = 0.5 * balance + _OFFSET
+    halved = networks([0.5 * weights, 0.5 * weights, lonely], [bias, -bias - 0.5 * weights.sum(1), _LONELY_BIAS])
     mean_run = settled_states(
-        named_key(key, "mean"), halved, cases(step=small, noise_std=signed), kernel=inside,
+        named_key(key, "mean"), halved, cases(step=small, noise_std=config.noise_std), kernel=inside,
         n_trials=config.n_mean_pairs, n_steps=config.n_mean_steps,
         n_settling=config.n_mean_steps // 9 * 7, every=config.n_mean_steps // 45,
     )  # fmt: skip
     settled = np.asarray(mean_run.states, np.float64)
-    mean_state, mean_state_error = over_trials(settled[:2].mean((0, 2)))
+    mean_state, mean_state_error = over_trials(0.5 * (settled[0] - settled[1]).mean(1))
     lonely_mean, lonely_mean_error = over_trials(settled[2].mean(1))
     lonely_variance = settled[2].var((0, 1))
     first, last = Params(halved.weights[0], halved.bias[0]), Params(halved.weights[2], halved.bias[2])
     start = jnp.zeros(4, float)
     smoothed = jax.jit(jax.vmap(lambda params: relax(params, start, smooth)))(
-        jax.tree.map(lambda leaf: leaf[1:], halved)
+        jax.tree.map(lambda leaf: leaf[::2], halved)
     )
     plain = relax(first, start, hard_sigmoid())
     lonely_state = smoothed.state[1]

@@ -89,7 +89,8 @@ def over_trials(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarr
         [2.0, 1.0]
     """
     values = np.asarray(values, np.float64)
-    return values.mean(axis), values.std(axis, ddof=1) / np.sqrt(values.shape[axis])
+    error = values.std(axis, ddof=1) / np.sqrt(values.shape[axis])
+    return np.asarray(values.mean(axis)), np.asarray(error)
 
 
 def cases(step: npt.ArrayLike, noise_std: npt.ArrayLike = 0.0, temperature: npt.ArrayLike = 1.0) -> Hyper:

@@ -1,13 +1,25 @@
 """The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
 
+from stdpjax.studies.backprop_link import STUDY as BACKPROP_LINK
 from stdpjax.studies.base import Study
+from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
+from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
+from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
+from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
+from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
+from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
+from stdpjax.studies.printed_update import STUDY as PRINTED_UPDATE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
+from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.speed_with_learning import STUDY as SPEED_WITH_LEARNING
+from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
+from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 
 STUDIES: tuple[Study, ...] = (
@@ -17,8 +29,20 @@ STUDIES: tuple[Study, ...] = (
     EXAMPLE_TRACES,
     CONSTANT_RATE,
     SPEED_WITH_LEARNING,
+    PAIRING_DRIFT,
+    SPIKE_INPUT_BIAS,
     RULE_IS_SEMIGRADIENT,
+    CONDITIONS,
+    ENERGY_GRADIENT,
+    PRINTED_UPDATE,
     LANGEVIN_NOISE,
+    LANGEVIN_DENSITY,
+    SCORE_MATCHING,
+    HIDDEN_OBJECTIVE,
+    FIXED_POINTS,
+    ENERGY_DESCENT,
+    STABILITY,
+    BACKPROP_LINK,
 )
 
 

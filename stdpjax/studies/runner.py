@@ -9,7 +9,6 @@ import dataclasses
 import datetime
 import functools
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -20,10 +19,12 @@ from typing import Any
 from tqdm import tqdm
 
 from stdpjax import _checks, parallel, plotting, report
+from stdpjax._files import make_folder, remove_leftovers, umask, write_aside
 from stdpjax._lock import sole_writer
+from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
 from stdpjax.studies.base import Progress, Result, Study, failures, is_watched, make_record, silent
-from stdpjax.studies.record import config_json, identity, make_config, provenance
+from stdpjax.studies.record import config_json, identity, make_config
 from stdpjax.studies.registry import STUDIES, find
 
 RECORD = "record.json"
@@ -174,7 +175,7 @@ def _agree_on_todo(tasks: Sequence[_Task], out: Path, force: bool, lock: context
     """
 
     def names() -> list[str]:
-        _make_folder(out)
+        make_folder(out)
         lock.enter_context(sole_writer(out / _LOCK, out))  # before what another one is writing looks left behind
         _recover(out)
         _refuse_files_of_others(tasks, out)
@@ -241,13 +242,6 @@ def _read_study(study: Study, folder: Path) -> tuple[dict[str, Any], str] | str:
     return record, figure
 
 
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f"out: expected a folder, got {str(out)!r}, which is or lies in a file") from error
-
-
 def _recover(out: Path) -> None:
     """Clear what a killed run left behind, and bring back a folder that it was about to replace.
 
@@ -262,8 +256,7 @@ def _recover(out: Path) -> None:
             else:
                 old.rename(out / study.name)
     for name in (LEDGER, REPORT):
-        for partial in out.glob(f".{name}.partial-*"):
-            partial.unlink()
+        remove_leftovers(out / name)
 
 
 def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None:
@@ -281,7 +274,7 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
     }
     aside = Path(tempfile.mkdtemp(dir=out, prefix=f".{task.study.name}.partial-"))
     try:
-        aside.chmod(0o777 & ~_umask())
+        aside.chmod(0o777 & ~umask())
         data = result.data.assign_attrs(
             title=task.study.title,
             source=task.study.source,
@@ -332,28 +325,9 @@ def _write_summary(out: Path, say: Callable[[str], None]) -> list[dict[str, Any]
         record, figure = read
         sections.append(report.Section(study, record, figure))
         ledger.extend(record["claims"])
-    _write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
-    _write_aside(out / REPORT, report.render(sections))
+    write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
+    write_aside(out / REPORT, report.render(sections))
     return ledger
-
-
-def _write_aside(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.partial-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """The permissions that new files lack; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextlib.contextmanager

@@ -240,7 +240,7 @@ def _reference(config: SpeedWithLearningConfig) -> np.ndarray:
 def log_ratio(data: xr.Dataset, name: str = "speed") -> xr.DataArray:
     """Return the log of each network's mean squared speed over that of the same network without learning."""
     rates = data.learning_rate.values[data.learning_rate.values != 0]
-    logs = np.log(data[name])
+    logs = data[name].copy(data=np.log(data[name].values))
     return logs.sel(learning_rate=rates) - logs.sel(learning_rate=0.0, drop=True)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from stdpjax import _checks
+from stdpjax.provenance import provenance
 from stdpjax.studies.base import Study
-from stdpjax.studies.record import config_json, make_config, provenance
+from stdpjax.studies.record import config_json, make_config
 from stdpjax.sweeps import store
 from stdpjax.sweeps.grid import Grid, Group, make_groups, point_of, read_grid
 from stdpjax.sweeps.memory import Program, make_program, parse_memory, points_at_once

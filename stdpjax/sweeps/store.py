@@ -7,7 +7,6 @@ Blocks do not depend on how the computation was chunked, and neither does the st
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -19,6 +18,9 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.errors import ZarrUserWarning
+
+from stdpjax._files import umask, write_aside
+from stdpjax.provenance import differences
 
 SEEDS_PER_BLOCK = 16
 MANIFEST = "manifest.json"
@@ -115,27 +117,13 @@ def read_manifest(out: Path, description: Mapping[str, Any]) -> dict[str, Any] |
         raise ValueError(f"out: expected an empty folder or the store of a sweep, got {str(out)!r}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"out: expected a readable manifest, got {str(out / MANIFEST)!r} with {error!r}") from error
-    differences = _differences({"format": _FORMAT, **description}, {"format": known[0], **known[1]})
-    if differences:
+    different = differences({"format": _FORMAT, **description}, {"format": known[0], **known[1]})
+    if different:
         raise ValueError(
-            f"out: expected a store of this sweep, got {str(out)!r} of another: {'; '.join(differences)}; give "
+            f"out: expected a store of this sweep, got {str(out)!r} of another: {'; '.join(different)}; give "
             "another --out"
         )
     return manifest
-
-
-def _differences(expected: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
-    absent = "nothing"
-    return [
-        f"{name}: expected {_short(expected.get(name, absent))}, got {_short(got.get(name, absent))}"
-        for name in dict.fromkeys([*expected, *got])
-        if expected.get(name, absent) != got.get(name, absent)
-    ]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:60]} ... ({len(value)} values)"
 
 
 def create(out: Path, layout: Layout, description: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +145,7 @@ def create(out: Path, layout: Layout, description: Mapping[str, Any]) -> dict[st
         shutil.rmtree(left_behind)
     home = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
     try:
-        home.chmod(0o777 & ~_umask())
+        home.chmod(0o777 & ~umask())
         layout.template.to_zarr(home, mode="w", consolidated=False, zarr_format=3)
         group = zarr.open_group(home, mode="r+")
         for name, dims in layout.dims.items():
@@ -193,16 +181,8 @@ def remove_leftovers(out: Path) -> None:
 def write_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
     """Replace the manifest by one that is complete."""
     checksums = {block: manifest["checksums"][block] for block in sorted(manifest["checksums"], key=int)}
-    handle, name = tempfile.mkstemp(dir=out, prefix=f".{MANIFEST}.partial-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({**manifest, "checksums": checksums}, file, indent=1)
-            file.write("\n")
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(out / MANIFEST)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    text = json.dumps({**manifest, "checksums": checksums}, indent=1)
+    write_aside(out / MANIFEST, text + "\n")
 
 
 def write_blocks(out: Path, layout: Layout, blocks: Mapping[int, Mapping[str, np.ndarray]]) -> None:
@@ -231,9 +211,3 @@ def intact_blocks(out: Path, layout: Layout, manifest: Mapping[str, Any]) -> lis
 def open_store(out: Path) -> xr.Dataset:
     """Open a store lazily, as `xarray.open_zarr` does."""
     return xr.open_zarr(out, chunks=None)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 
-from stdpjax import cli
+from stdpjax import cli, settings
 from stdpjax.studies import (
     STUDIES,
     Result,
@@ -167,7 +167,7 @@ def test_every_setting_can_be_given_on_the_command_line_as_the_help_shows_it(stu
         if "read" in field.metadata:
             assert default == ()  # read from a file, none by default
             continue
-        assert cli.parse_setting(study, field.name, cli._as_text(default)) == default
+        assert cli.parse_setting(study, field.name, settings.as_text(default)) == default
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=NAMES)

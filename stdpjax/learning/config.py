@@ -1,0 +1,171 @@
+"""What a training run is made of: its settings, and the learner that they describe."""
+
+import dataclasses
+import itertools
+from functools import cache, partial
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from stdpjax import _checks
+from stdpjax.energy import Params
+from stdpjax.learning.backpropagation import backpropagation_update
+from stdpjax.learning.layers import layer_slices
+from stdpjax.learning.supervised import PHASE_RULES, PhaseRule, Phases, phase_update
+from stdpjax.learning.training import Learner
+from stdpjax.rates import hard_sigmoid
+from stdpjax.settings import setting
+
+BACKPROPAGATION = "backpropagation"
+RULES = (*PHASE_RULES, BACKPROPAGATION)
+OPTIMIZERS = {
+    "adam": optax.scale_by_adam,
+    "sgd": optax.identity,
+    "momentum": partial(optax.trace, decay=0.9),
+    "rmsprop": optax.scale_by_rms,
+}
+SCHEDULES = ("cosine", "constant")
+RATE = hard_sigmoid()
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of `train`."""
+
+    data: str = setting(
+        "digits",
+        'labelled images: "digits", bundled with scikit-learn, or a file with images and labels',
+        placeholder="digits|FILE.npz",
+    )
+    hidden: tuple[int, ...] = setting((128,), "units in each hidden layer", optional=True)
+    rule: str = setting("symmetric", "what measures the updates", choices=RULES)
+    n_epochs: int = setting(40, "passes over the training images")
+    batch_size: int = setting(20, "images in a batch")
+    learning_rate: float = setting(5e-4, "step size of the optimiser, at the start")
+    optimizer: str = setting("adam", "what turns updates into steps", choices=OPTIMIZERS)
+    schedule: str = setting("cosine", "the learning rate over time", choices=SCHEDULES)
+    clip_norm: float = setting(0.0, "longest update that the optimiser gets, 0 for no limit")
+    weight_decay: float = setting(0.0, "share of a weight that is lost per step, times the learning rate")
+    layer_rates: tuple[float, ...] = setting(
+        (),
+        "factor on the learning rate for each pair of neighbouring layers, inputs first, with the biases of its upper "
+        "layer",
+        optional=True,
+    )
+    weight_bound: float = setting(0.0, "largest absolute weight, 0 for no limit")
+    n_settle: int = setting(20, "steps of the first phase")
+    n_pulled: int = setting(6, "steps of the second phase")
+    step: float = setting(0.5, "step size of the phases, in (0, 1]")
+    pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)")
+    gain: float = setting(0.5, "spread of the initial weights; from about 0.7 on learning may fail")
+    test_share: float = setting(0.2, "share of the images that is kept for the test")
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot run."""
+        for size in self.hidden:
+            _checks.count("hidden", size)
+        _checks.choice("rule", self.rule, RULES)
+        _checks.count("n_epochs", self.n_epochs)
+        _checks.count("batch_size", self.batch_size)
+        _checks.number("learning_rate", self.learning_rate, above=0)
+        _checks.choice("optimizer", self.optimizer, OPTIMIZERS)
+        _checks.choice("schedule", self.schedule, SCHEDULES)
+        for name in ("clip_norm", "weight_decay", "weight_bound"):
+            _checks.number(name, getattr(self, name), at_least=0)
+        for factor in self.layer_rates:
+            _checks.number("layer_rates", factor, at_least=0)
+        n_connections = len(self.hidden) + 1
+        if self.layer_rates and len(self.layer_rates) != n_connections:
+            raise ValueError(
+                f"layer_rates: expected {n_connections} factors, one for each pair of neighbouring layers, got "
+                f"{len(self.layer_rates)}"
+            )
+        _checks.number("gain", self.gain, at_least=0)
+        _checks.number("test_share", self.test_share, above=0, below=1)
+        self.phases()
+
+    def phases(self) -> Phases:
+        """Return the two phases; of a network trained by back-propagation they play no part."""
+        rule: PhaseRule = "symmetric" if self.rule == BACKPROPAGATION else self.rule  # pyright: ignore[reportAssignmentType]
+        return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull)
+
+
+# Cached: the same settings give the same object, which is compiled once.
+@cache
+def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) -> Learner:
+    """Return the learner that settings describe.
+
+    Args:
+        config: the settings.
+        sizes: units in each layer, inputs and outputs included.
+        n_updates: updates in all, over which the cosine schedule falls to 0.
+
+    Returns:
+        The learner, with tied weights.
+
+    Example:
+        >>> from stdpjax import learning
+        >>> learner = learning.make_learner(learning.TrainConfig(weight_bound=2), (64, 128, 10), 1000)
+        >>> learner.tied, learner.bounds
+        (True, (-2, 2))
+    """
+    if config.rule == BACKPROPAGATION:
+        update = backpropagation_update(RATE, sizes)
+    else:
+        update = phase_update(RATE, config.phases(), n_outputs=sizes[-1])
+    rate = config.learning_rate
+    stages = []
+    if config.clip_norm:
+        stages.append(optax.clip_by_global_norm(config.clip_norm))
+    stages.append(OPTIMIZERS[config.optimizer]())
+    if config.weight_decay:
+        stages.append(optax.add_decayed_weights(config.weight_decay, mask=Params(True, False)))  # pyright: ignore[reportArgumentType]
+    if config.layer_rates:
+        stages.append(scale_layers(sizes, config.layer_rates))
+    stages.append(
+        optax.scale_by_learning_rate(
+            optax.cosine_decay_schedule(rate, n_updates) if config.schedule == "cosine" else rate
+        )
+    )
+    bound = config.weight_bound
+    return Learner(update, optax.chain(*stages), bounds=(-bound, bound) if bound else None)
+
+
+def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.GradientTransformation:
+    """Return a transformation that multiplies the steps of each connection between two layers.
+
+    Args:
+        sizes: units in each layer.
+        factors: one for each pair of neighbouring layers, for their weights and the upper one's biases.
+
+    Returns:
+        The transformation, to be chained after the optimiser's own scaling.
+
+    Raises:
+        ValueError: not one factor for each pair.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from stdpjax import energy, learning
+        >>> steps = energy.Params(jnp.ones((3, 3)), jnp.ones(3))
+        >>> scaled, _ = learning.scale_layers((1, 1, 1), (2.0, 0.0)).update(steps, ())
+        >>> scaled.weights.tolist(), scaled.bias.tolist()
+        ([[1.0, 2.0, 1.0], [2.0, 1.0, 0.0], [1.0, 0.0, 1.0]], [1.0, 2.0, 0.0])
+    """
+    pairs = list(itertools.pairwise(layer_slices(sizes)))
+    if len(factors) != len(pairs):
+        raise ValueError(
+            f"factors: expected {len(pairs)}, one for each pair of neighbouring layers, got {len(factors)}"
+        )
+    weights, bias = np.ones((sum(sizes), sum(sizes))), np.ones(sum(sizes))
+    for (below, above), factor in zip(pairs, factors, strict=True):
+        weights[below, above] = weights[above, below] = bias[above] = factor
+
+    def scale(steps: Params, params: Params | None = None) -> Params:
+        del params
+        return Params(
+            steps.weights * jnp.asarray(weights, steps.weights.dtype), steps.bias * jnp.asarray(bias, steps.bias.dtype)
+        )
+
+    return optax.stateless(scale)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,129 @@
+"""Settings: fields of a frozen dataclass with a default and a few words of help, and how their values are read."""
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+
+def setting(
+    default: Any, help: str = "", *, choices: Collection[str] = (), optional: bool = False, **metadata: Any
+) -> Any:
+    """Return a dataclass field with a default and what it means.
+
+    Args:
+        default: the default.
+        help: what the setting means, a few words without a full stop at the end.
+        choices: the names it may have, where it is a name.
+        optional: whether a sequence of numbers may be empty, which is written "none".
+        **metadata: more for the command line: `placeholder`, and `read`, which reads the value from its text.
+
+    Returns:
+        The field.
+
+    Example:
+        >>> import dataclasses
+        >>> from stdpjax.settings import setting
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Config:
+        ...     width: float = setting(10.0, "time scale of the drive, in bins")
+        >>> Config().width, dataclasses.fields(Config)[0].metadata["help"]
+        (10.0, 'time scale of the drive, in bins')
+    """
+    if choices:
+        help = f"{help}: {', '.join(choices)}"
+    return dataclasses.field(default=default, metadata={"help": help, "optional": optional, **metadata})
+
+
+def parse(config: Any, name: str, text: str, owner: str) -> Any:
+    """Return the value of a setting from its text.
+
+    Args:
+        config: an instance with the defaults, whose types the values have.
+        name: name of the setting.
+        text: a number, a word, numbers separated by commas, or a file name where the setting is read from a file.
+        owner: whose settings these are, for the message.
+
+    Returns:
+        The value, with the type of the setting.
+
+    Raises:
+        ValueError: unknown setting (the known ones are listed), or a text that is not of its type.
+
+    Example:
+        >>> from stdpjax import learning, settings
+        >>> settings.parse(learning.TrainConfig(), "hidden", "64,32", "train")
+        (64, 32)
+    """
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    if name not in fields:
+        raise ValueError(f"{name}: expected a setting of {owner} ({', '.join(fields)}), got {name!r}")
+    metadata, default = fields[name].metadata, getattr(config, name)
+    if "read" in metadata:
+        return metadata["read"](text)
+    if not isinstance(default, tuple):
+        kind, words = type(default), type(default).__name__
+    else:
+        kind = type(default[0]) if default else float
+        words = ("whole numbers" if kind is int else "numbers") + " separated by commas"
+        if metadata.get("optional"):
+            words += ", or none"
+            if text.strip() == as_text(()):
+                return ()
+    try:
+        return tuple(kind(part) for part in text.split(",")) if isinstance(default, tuple) else kind(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected {words}, got {text!r}") from error
+
+
+def as_text(value: Any) -> str:
+    """Return a value as `parse` reads it.
+
+    Example:
+        >>> from stdpjax import settings
+        >>> settings.as_text((64, 32)), settings.as_text(())
+        ('64,32', 'none')
+    """
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+
+
+def replace(config: Any, values: Mapping[str, Any], owner: str) -> Any:
+    """Return a configuration with some settings replaced.
+
+    Args:
+        config: the configuration.
+        values: name to value; a list becomes a tuple and a whole number a float where the setting needs it.
+        owner: whose settings these are, for the message.
+
+    Returns:
+        The configuration, checked.
+
+    Raises:
+        ValueError: unknown setting (the known ones are listed), or a value of the wrong type or out of range.
+
+    Example:
+        >>> from stdpjax import learning, settings
+        >>> settings.replace(learning.TrainConfig(), {"hidden": [64]}, "train").hidden
+        (64,)
+    """
+    known = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    replaced = {}
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"{name}: expected a setting of {owner} ({', '.join(known)}), got {name!r}")
+        replaced[name] = _like(name, value, known[name])
+    return dataclasses.replace(config, **replaced)
+
+
+def _like(name: str, value: Any, example: Any) -> Any:
+    """Return `value` with the type of a field's present value."""
+    if isinstance(example, tuple):
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{name}: expected a sequence, got {value!r}")
+        return tuple(tuple(item) if isinstance(item, list | tuple) else item for item in value)
+    if isinstance(example, float) and isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, type(example)) or (isinstance(value, bool) and not isinstance(example, bool)):
+        raise ValueError(f"{name}: expected {type(example).__name__}, got {value!r}")
+    return value

@@ -1,0 +1,449 @@
+"""The paper's three conditions on an energy, for its own and for others, and the likelihood of Eq 12."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Key
+
+from stdpjax import _checks
+from stdpjax.dynamics import Hyper, transition
+from stdpjax.energy import Params, energy_of
+from stdpjax.objectives import EnergyFunction, condition_1, condition_2, condition_3
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
+from stdpjax.studies import hidden_chain
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.conditions import plot
+from stdpjax.studies.networks import mean_interval, off_diagonal, random_networks, random_states, relative_difference
+from stdpjax.studies.settings import setting
+
+RATES: dict[str, RateFunction] = {
+    "hard": hard_sigmoid(),
+    "smoothed": smoothed_hard_sigmoid(0.1),
+    "sigmoid": sigmoid(),
+}
+
+
+def _quadratic(state: Float[Array, "unit"]) -> Float[Array, ""]:
+    return 0.5 * jnp.sum(state**2)
+
+
+def _states_coupled(params: Params, state: Float[Array, "unit"]) -> Float[Array, ""]:
+    return _quadratic(state) - jnp.sum(state * (0.5 * (params.weights @ state) + params.bias))
+
+
+def _squared_weights(params: Params, state: Float[Array, "unit"]) -> Float[Array, ""]:
+    return energy_of(params._replace(weights=params.weights**2), state, hard_sigmoid())
+
+
+def _softplus_of_field(params: Params, state: Float[Array, "unit"]) -> Float[Array, ""]:
+    rate = hard_sigmoid().value(state)
+    return _quadratic(state) - jnp.sum(jax.nn.softplus(params.bias + params.weights @ rate))
+
+
+def _of_rates(rate_fn: RateFunction) -> EnergyFunction:
+    return lambda params, state: energy_of(params, state, rate_fn)
+
+
+# Energies that the conditions are put to, with the rate function that conditions 1 and 2 speak of.
+ENERGIES: dict[str, tuple[EnergyFunction, RateFunction]] = {
+    **{f"Eq 16, {name} rate": (_of_rates(rate_fn), rate_fn) for name, rate_fn in RATES.items()},
+    "states coupled": (_states_coupled, RATES["hard"]),
+    "squared weights": (_squared_weights, RATES["hard"]),
+    "softplus of the field": (_softplus_of_field, RATES["hard"]),
+}
+_N_PAPER = len(RATES)
+# Of the single unit whose third derivative is drawn about its lower kink, -1/2.
+_ACTIVITY = np.linspace(-1, 0, 401)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConditionsConfig:
+    """Settings of the study of conditions; activities in units of the width of the active region."""
+
+    n_networks: int = setting(64, "random networks, tied, each at one random state")
+    n_units: int = setting(5, "units of each network")
+    weight_scale: float = setting(0.5, "standard deviation of the weights times the root of the number of units")
+    step: float = setting(0.1, "step size epsilon = dt / tau")
+    noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity")
+    widths: tuple[float, ...] = setting(
+        (0.1, 0.04), "widths of smoothing with which the kinks of the hard sigmoid are approached, in (0, 0.1]"
+    )
+    n_sequences: int = setting(400, "sequences of the hidden chain")
+    n_symbols: int = setting(10, "symbols of each sequence, at most 14")
+    switching: float = setting(0.2, "probability per step that the hidden state switches")
+    emission: tuple[float, float] = setting((0.1, 0.8), "probabilities of symbol 1 in the two hidden states")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        _checks.count("n_networks", self.n_networks, minimum=2)
+        # Two active units at least besides any one.
+        _checks.count("n_units", self.n_units, minimum=5)
+        _checks.number("weight_scale", self.weight_scale, above=0)
+        _checks.number("step", self.step, above=0, at_most=1)
+        _checks.number("noise_std", self.noise_std, at_least=0)
+        for width in self.widths:
+            _checks.number("widths", width, above=0, at_most=0.1)
+        _checks.distinct("widths", self.widths)
+        _checks.count("n_sequences", self.n_sequences, minimum=2, maximum=_checks.MAX_TRIALS)
+        _checks.count("n_symbols", self.n_symbols, maximum=14)
+        for name, values in (("switching", (self.switching,)), ("emission", self.emission)):
+            for value in values:
+                _checks.number(name, value, above=0, below=1)
+
+
+_CONDITION_1 = "df_i(s_{t-1}, eta_{t-1}) / dW_ij is proportional to rho(s_{t-1,j})."
+_CONDITION_2 = "dR_i(s~) / dW_ij is proportional to rho(s~_j)."
+_CONDITION_3 = "d^3E / dx_i^2 dtheta = 0 is satisfied by the energy of Eq 16."
+_MARKOV = "P(x_1, ..., x_T) is the product of P(x_t | s_{t-1}) when a state summarises the past."
+
+CLAIMS = (
+    Claim(
+        "E4.argument",
+        "Eq 4 (condition 1)",
+        "Largest relative difference of df/dW, with noise, from step rho'(s~_i) rho(s~_j).",
+        _CONDITION_1,
+        "With the noisy s~_{t-1} = s_{t-1} + eta_{t-1} as argument, and a factor step rho'(s~_i) that depends on the "
+        "state.",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "E4.coefficient",
+        "Eq 4 (condition 1)",
+        "Largest difference of the factor of rho(s_j) from step rho'(s_i), in units of step, three rate functions.",
+        _CONDITION_1,
+        "",
+        expected=1e-4,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "E8.coefficient",
+        "Eq 8 (condition 2)",
+        "Largest difference of the factor of rho(s_j) from rho'(s_i), over three rate functions.",
+        _CONDITION_2,
+        "With a factor rho'(s_i) that depends on the state.",
+        expected=1e-4,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "E8.saturation",
+        "Eq 8 (condition 2)",
+        "Largest factor of rho(s_j) for saturated units of the hard sigmoid.",
+        _CONDITION_2,
+        "In saturation the factor is 0.",
+        expected=0.0,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "E8.two_rows",
+        "Eq 8 and 16",
+        "Share of a weight's effect that goes to the other unit of the pair (norm, mean over networks and units).",
+        _CONDITION_2,
+        "A tied weight moves both of its units: dR_j/dW_ij is proportional to rho(s_i) as well.",
+        expected=float(np.sqrt(0.5)),
+        comparison="within",
+        tolerance=1e-4,
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "T8.satisfied",
+        "Section 4.2",
+        "Largest part of conditions 1 and 2 that no factor explains for the energy of Eq 16, three rate functions.",
+        "The energy of Eq 16 satisfies condition 2 and with it condition 1.",
+        "It does, with factors rho'(s~_i) and step rho'(s~_i).",
+        expected=1e-4,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "E24.almost_everywhere",
+        "Eq 24 (condition 3)",
+        "Largest |d^3E / ds_i^2 dtheta| for the hard sigmoid at random states away from its kinks.",
+        _CONDITION_3,
+        "At almost every state, and not as a distribution: the kinks carry delta terms.",
+        expected=0.0,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "E24.smooth",
+        "Eq 24 (condition 3)",
+        "Largest relative difference of d^3E / ds_i^2 dtheta from rho''(s_i) rho(s_j) and rho''(s_i), smooth rates.",
+        _CONDITION_3,
+        "For smooth rate functions it is -rho''(s_i) rho(s_j) for a weight and -rho''(s_i) for a bias.",
+        expected=1e-4,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-12,
+    ),
+    Claim(
+        "E24.mass",
+        "Eq 24 (condition 3)",
+        "Smallest area under |d^3E / ds^2 db| about a kink that is smoothed, over the widths of smoothing.",
+        _CONDITION_3,
+        "The area stays 1 however narrow the kink, so in the limit of the hard sigmoid a delta term is left.",
+        expected=1.0,
+        comparison="within",
+        tolerance=1e-3,
+        verdict="corrected",
+        double=1e-5,
+    ),
+    Claim(
+        "E12.filtering",
+        "Eq 12",
+        "Largest difference of log-likelihoods: all paths of states summed, and mean factors by filtering.",
+        _MARKOV,
+        "With a hidden state each factor is the mean of P(x_t | s_{t-1}) over s_{t-1} given x_1, ..., x_{t-1}.",
+        expected=1e-4,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "E12.sampled",
+        "Eq 12",
+        "Mean |difference| of log-likelihoods: the exact one, and P(x_t | s_{t-1}) with sampled states.",
+        _MARKOV,
+        "The state has to be a function of the past; with sampled states the product is another number.",
+        expected=0.1,
+        comparison="at_least",
+        verdict="corrected",
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: ConditionsConfig, progress: Progress) -> xr.Dataset:
+    """Measure the conditions in many random networks, and the likelihoods of a hidden chain."""
+    progress(0.0, "conditions of six energies")
+    n_networks, n_units = config.n_networks, config.n_units
+    params = random_networks(key, n_networks, n_units, config.weight_scale)
+    # Every other unit anywhere, so that some units are in saturation and never all.
+    states, active = (
+        random_states(named_key(key, name), n_networks, n_units, reach=reach, kinks=(-0.5, 0.5), margin=0.02)
+        for name, reach in (("anywhere", 1.0), ("active", 0.4))
+    )
+    states = jnp.where(jnp.arange(n_units)[None, :] % 2 == 0, active, states)
+    noise = config.noise_std * jax.random.normal(named_key(key, "noise"), states.shape, float)
+
+    @jax.jit
+    def of_energies():
+        measured = [
+            jax.vmap(lambda p, s, f=f, r=r: conditions_of(f, p, s, r, config.step))(params, states)
+            for f, r in ENERGIES.values()
+        ]
+        argument = jax.vmap(lambda p, s, eta: argument_difference(p, s, eta, config.step))(params, states, noise)
+        unit = Params(jnp.zeros((1, 1)), jnp.zeros(1))
+        bends = jnp.stack(
+            [
+                jax.vmap(lambda s, r=r: condition_3(_of_rates(r), unit, s[None]).bias[0])(jnp.asarray(_ACTIVITY, float))
+                for r in (hard_sigmoid(), *(smoothed_hard_sigmoid(width) for width in config.widths))
+            ]
+        )
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *measured), argument, bends
+
+    measured, argument, bends = of_energies()
+    progress(0.7, "likelihoods of a hidden chain")
+    likelihoods = chain_likelihoods(key, config)
+    dims = {2: ("energy", "network"), 3: ("energy", "network", "unit")}
+    data = {name: (dims[value.ndim], np.asarray(value)) for name, value in measured.items()}
+    data |= {name: ("network", np.asarray(value)) for name, value in argument.items()}
+    data |= {name: (("chain", "sequence"), value) for name, value in likelihoods.items()}
+    dataset = xr.Dataset(
+        {
+            **data,
+            "state": (("network", "unit"), np.asarray(states)),
+            "bend": (("width", "activity"), np.asarray(bends)),
+        },
+        coords={
+            "energy": list(ENERGIES),
+            "network": np.arange(n_networks),
+            "unit": np.arange(n_units),
+            "width": np.array((0.0, *config.widths)),
+            "activity": _ACTIVITY,
+            "chain": ["hidden state", "state is the last symbol"],
+            "sequence": np.arange(config.n_sequences),
+        },
+    )
+    for name, variable in dataset.data_vars.items():
+        variable.attrs = {"units": "nat" if name in likelihoods else "1", "long_name": str(name).replace("_", " ")}
+    return dataset
+
+
+def conditions_of(
+    energy_fn: EnergyFunction, params: Params, state: Float[Array, "unit"], rate_fn: RateFunction, step: float | Array
+) -> dict[str, Array]:
+    """Return what the three conditions say of an energy at a state, with the formulas of Eq 16 beside it."""
+    first = condition_1(energy_fn, params, state, rate_fn, step)
+    second = condition_2(energy_fn, params, state, rate_fn)
+    third = condition_3(energy_fn, params, state)
+    slope, rate = rate_fn.slope(state), rate_fn.value(state)
+    bend = jnp.abs(curvature(rate_fn, state))
+    of_pair = off_diagonal(bend[:, None] * rate[None, :])
+    formula = Params(jnp.maximum(of_pair, of_pair.T), bend)
+    size = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in formula))
+    difference = jnp.sqrt(sum(jnp.sum((a - b) ** 2) for a, b in zip(third, formula, strict=True)))
+    return {
+        "coefficient_1": first.coefficient,
+        "coefficient_2": second.coefficient,
+        "slope": slope,
+        "residual_1": first.residual,
+        "residual_2": second.residual,
+        "other_rows": second.other_rows,
+        "third_derivative": jnp.maximum(jnp.max(third.weights), jnp.max(third.bias)),
+        # Where the formula is 0 there is nothing to be relative to.
+        "third_difference": difference / jnp.where(size > 0, size, 1.0),
+        "third_size": size,
+    }
+
+
+def argument_difference(
+    params: Params, state: Float[Array, "unit"], noise: Float[Array, "unit"], step: float | Array
+) -> dict[str, Array]:
+    """Return how far df/dW lies from step rho'(s~_i) rho(s~_j), and from the same with rho(s_j) as printed."""
+    rho = hard_sigmoid()
+    noisy = state + noise
+
+    def after(weights: Float[Array, "post pre"]) -> Float[Array, "unit"]:
+        return transition(params._replace(weights=weights), state, noise, rho, Hyper(step))
+
+    derivative = jax.jacobian(after)(params.weights)
+    n_units = state.shape[0]
+
+    def formula(rate: Float[Array, "unit"]) -> Float[Array, "unit unit unit"]:
+        rows = step * rho.slope(noisy)[:, None] * rate[None, :]
+        return jnp.eye(n_units)[:, :, None] * rows[None, :, :]
+
+    return {
+        "argument_difference": relative_difference(derivative, formula(rho.value(noisy))),
+        "noise_free_difference": relative_difference(derivative, formula(rho.value(state))),
+    }
+
+
+def chain_likelihoods(key: Key[Array, ""], config: ConditionsConfig) -> dict[str, np.ndarray]:
+    """Return log-likelihoods, `[chain, sequence]`, of a hidden chain and of one whose state is its last symbol."""
+    laws = (
+        hidden_chain.two_state_chain(config.switching, config.emission),
+        hidden_chain.remembering_chain(config.emission),
+    )
+
+    def of_sequence(law: hidden_chain.ChainLaw, sequence_key: Key[Array, ""]):
+        sample = hidden_chain.sample_chain(named_key(sequence_key, "sample"), law, config.n_symbols)
+        return sample.symbols, hidden_chain.predict(named_key(sequence_key, "draw"), law, sample)
+
+    keys = member_keys(named_key(key, "sequences"), config.n_sequences)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *laws)
+    symbols, predictions = jax.jit(jax.vmap(jax.vmap(of_sequence, (None, 0)), (0, None)))(stacked, keys)
+    exact = [hidden_chain.path_log_likelihood(law, x) for law, x in zip(laws, np.asarray(symbols), strict=True)]
+    return {"all_paths": np.stack(exact), **{name: np.asarray(v) for name, v in predictions._asdict().items()}}
+
+
+def judge(data: xr.Dataset, config: ConditionsConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+    paper, others = data.isel(energy=slice(0, _N_PAPER)), data.isel(energy=slice(_N_PAPER, None))
+    hard, smooth = paper.isel(energy=0), paper.isel(energy=slice(1, None))
+    chain = data.isel(chain=0)
+
+    def largest(values: xr.DataArray) -> float:
+        return float(np.abs(values).max())
+
+    def off_by(state: str, rows: xr.Dataset) -> tuple[float, float, float]:
+        return mean_interval(np.abs(rows[state] - rows.all_paths).values)
+
+    residuals = np.maximum(data.residual_1, data.residual_2)
+    saturated = hard.slope == 0
+    area = data.bend.integrate("activity")
+    gaps = {name: off_by(name, chain) for name in ("drawn_state", "actual_state")}
+    smaller = min(gaps, key=lambda name: gaps[name][0])
+    control = max(off_by(name, data.isel(chain=1))[0] for name in gaps)
+    two_rows = paper.other_rows.values
+    return {
+        "E4.argument": Measurement(
+            largest(data.argument_difference),
+            control=largest(data.noise_free_difference),
+            note=f"{config.n_networks} networks. Control: rates of the states without noise, as printed.",
+        ),
+        "E4.coefficient": Measurement(
+            largest(paper.coefficient_1 / config.step - paper.slope),
+            control=largest(paper.coefficient_1 / config.step - 1),
+            note="Control: one constant, the step.",
+        ),
+        "E8.coefficient": Measurement(
+            largest(paper.coefficient_2 - paper.slope),
+            control=largest(paper.coefficient_2 - 1),
+            note="Control: one constant, 1.",
+        ),
+        "E8.saturation": Measurement(
+            largest(hard.coefficient_2.where(saturated, 0)),
+            control=largest(hard.coefficient_2.where(~saturated, 0)),
+            note=f"{int(saturated.sum())} saturated units. Control: active units.",
+        ),
+        "E8.two_rows": Measurement(
+            float(two_rows.mean()),
+            (float(two_rows.min()), float(two_rows.max())),
+            float(data.other_rows.sel(energy="softplus of the field").mean()),
+            "Interval: range over networks. Control: an energy whose weights reach third units.",
+        ),
+        "T8.satisfied": Measurement(
+            largest(residuals.isel(energy=slice(0, _N_PAPER))),
+            control=float(residuals.isel(energy=slice(_N_PAPER, None)).min()),
+            note=f"Control: the smallest of {others.sizes['energy']} other energies.",
+        ),
+        "E24.almost_everywhere": Measurement(
+            largest(hard.third_derivative), control=largest(smooth.third_derivative), note="Control: smooth rates."
+        ),
+        "E24.smooth": Measurement(
+            largest(smooth.third_difference),
+            control=largest(hard.third_derivative - smooth.third_derivative) / largest(smooth.third_derivative),
+            note="Control: 0, as the paper has it.",
+        ),
+        "E24.mass": Measurement(
+            float(area[1:].min()),
+            (float(area[1:].min()), float(area[1:].max())),
+            float(area[0]),
+            "Interval: range over widths. Control: the hard sigmoid away from its kinks.",
+        ),
+        "E12.filtering": Measurement(
+            largest(chain.filtered - chain.all_paths),
+            control=largest(chain.drawn_state - chain.all_paths),
+            note=f"{config.n_sequences} sequences. Control: states drawn from the filtering distribution.",
+        ),
+        "E12.sampled": Measurement(
+            gaps[smaller][0],
+            gaps[smaller][1:],
+            control,
+            "Nats per sequence; "
+            + "; ".join(f"{name.replace('_', ' ')}: {gap[0]:.2f}" for name, gap in gaps.items())
+            + ". Control: a chain whose state is its last symbol.",
+        ),
+    }
+
+
+STUDY = Study(
+    name="conditions",
+    title="The three conditions, and the state that Eq 12 needs",
+    figure="Equations 4, 8, 12 and 24",
+    source="Bengio et al. 2015, sections 3.2, 3.3, 4, 4.2 and 6.1",
+    caption="What the paper asks of an energy. Top left: conditions 1 and 2 hold for its energy and fail for others; "
+    "condition 3 holds with the hard sigmoid, at almost every state. Top right: the factor of conditions 1 and 2 is no "
+    "constant but follows rho'. Bottom left: condition 3 about a kink that is smoothed more and more narrowly; the "
+    "area stays 1. Bottom right: the product of Eq 12 is the likelihood if it averages over the hidden state.",
+    config=ConditionsConfig(),
+    smoke=ConditionsConfig(n_networks=8, n_sequences=50, n_symbols=6),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

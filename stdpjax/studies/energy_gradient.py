@@ -1,0 +1,433 @@
+"""The energy, its gradient and its minima, and the rate function with its kinks (Eq 13, 16, 18)."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Key
+
+from stdpjax import _checks
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.energy import Params, energy_of, field_of, hessian, make_params, target_of
+from stdpjax.random import named_key
+from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.energy_gradient import plot
+from stdpjax.studies.networks import mean_interval, random_networks, random_states, relative_difference
+from stdpjax.studies.settings import setting
+
+FORMS = ("with slope, tied", "with slope, untied", "without slope, tied")
+_KINKS = (-0.5, 0.5)
+# In hundredths, so that the kinks are met exactly.
+_ACTIVITY = np.arange(-150, 151) / 100
+_RADII = np.linspace(0, 5, 51)
+# The two-unit network of the picture, with minima in two corners of the box.
+_PAIR_WEIGHT, _PAIR_BIAS = 1.5, -0.75
+_PAIR_AXIS = np.linspace(-1.2, 1.2, 49)
+_N_PATHS = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class EnergyGradientConfig:
+    """Settings of the study of the energy; activities in units of the width of the active region."""
+
+    n_networks: int = setting(64, "random networks, tied, each at one random state")
+    n_units: int = setting(6, "units of each network")
+    weight_scale: float = setting(0.8, "standard deviation of the weights times the root of the number of units")
+    difference: float = setting(0.05, "half the distance of the states between which the energy is differenced")
+    n_starts: int = setting(16, "states far from rest, in each network, from which the energy is descended")
+    reach: float = setting(3.0, "largest activity of a unit at those states")
+    step: float = setting(0.02, "step size epsilon = dt / tau of the descent")
+    n_steps: int = setting(600, "steps of the descent")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        for name in ("n_networks", "n_units", "n_starts"):
+            _checks.count(name, getattr(self, name), minimum=2)
+        _checks.count("n_steps", self.n_steps)
+        _checks.number("weight_scale", self.weight_scale, above=0)
+        _checks.number("difference", self.difference, above=0, at_most=0.2)
+        _checks.number("reach", self.reach, above=1)
+        _checks.number("step", self.step, above=0, at_most=1)
+
+
+_ASCENT = "R(s) - s is proportional to d log P / ds = -dE/ds if R is a linear combination of the input rates."
+_ENERGY = "E(s) = sum_i s_i^2 / 2 - sum_{i<j} W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)."
+_RATE = "rho is piecewise linear, with kinks at beta_1 < 0 < beta_2 = beta_1 + 1."
+
+CLAIMS = (
+    Claim(
+        "E13.gradient",
+        "Eq 13 and 16",
+        "Largest relative difference of dE/ds, by automatic differentiation, from s - rho'(s) (b + W rho(s)).",
+        _ASCENT,
+        "An equality with constant 1, for R(s) = rho'(s) (b + W rho(s)) and tied weights.",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "E13.symmetric",
+        "Eq 13",
+        "Largest asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)), tied weights, hard sigmoid and sigmoid.",
+        _ASCENT,
+        "",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "E13.linear_combination",
+        "Eq 13",
+        "Asymmetry |R' - R'^T| / |R'| of the linear combination R = b + W rho(s) for the sigmoid (mean).",
+        _ASCENT,
+        "A linear combination of the rates is no gradient where rho' varies; the factor rho'(s_i) makes it one.",
+        expected=0.05,
+        comparison="at_least",
+        verdict="corrected",
+    ),
+    Claim(
+        "E16.tied",
+        "Eq 16",
+        "Asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)) with untied weights, sigmoid (mean).",
+        _ENERGY,
+        "The energy needs tied weights, W_ij = W_ji, and none from a unit to itself.",
+        expected=0.05,
+        comparison="at_least",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "E16.finite_difference",
+        "Eq 16",
+        "Largest difference of the energy's finite differences from s - R(s), away from kinks.",
+        _ENERGY,
+        "",
+        expected=1e-4,
+        comparison="at_most",
+        double=1e-8,
+    ),
+    Claim(
+        "E16.hessian",
+        "Eq 16",
+        "Largest relative difference of the energy's second derivative from 1 - R'(s), hard sigmoid and sigmoid.",
+        _ENERGY,
+        "H = 1 - R'(s), with R' = D W D + diag(rho''(s) u), D = diag(rho'(s)) and u = b + W rho(s).",
+        expected=1e-5,
+        comparison="at_most",
+        double=1e-12,
+    ),
+    Claim(
+        "E16.bound",
+        "Eq 16",
+        "Smallest energy above the bound |s|^2 / 2 - sum |W_ij| / 2 - sum |b_i|, along random rays.",
+        "Nothing is printed on this.",
+        "The energy grows as |s|^2 / 2, so it has minima and exp(-E) can be normalised.",
+        expected=0.0,
+        comparison="at_least",
+    ),
+    Claim(
+        "E16.projection",
+        "Eq 16 and 18",
+        "Largest change of the energy when a state is moved to the nearest point of the box [beta_1, beta_2]^n.",
+        "Nothing is printed on this.",
+        "It never rises, so all minima lie in the closed box, kinks included.",
+        expected=0.0,
+        comparison="at_most",
+    ),
+    Claim(
+        "E16.minima",
+        "Eq 16 and 18",
+        "Largest distance from the box after descent, over step times the largest field of a unit.",
+        "Nothing is printed on this.",
+        "Descent from anywhere ends in the box, up to the chatter of one step about a kink.",
+        expected=1.0,
+        comparison="at_most",
+    ),
+    Claim(
+        "E18.shape",
+        "Eq 18",
+        "Largest difference of rho from the line between (beta_1, 0) and (beta_2, 1), constant outside.",
+        _RATE,
+        "",
+        expected=1e-6,
+        comparison="at_most",
+        double=1e-12,
+    ),
+    Claim(
+        "E18.slope",
+        "Eq 18",
+        "Smallest slope at the two kinks, as written and by automatic differentiation of rho.",
+        _RATE,
+        "The text around Eq 26 implies rho' = 1 at the kinks; the automatic derivative of a clip is 1/2 there.",
+        expected=1.0,
+        comparison="at_least",
+        verdict="holds_with_conditions",
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -> xr.Dataset:
+    """Differentiate the energy of random networks, and descend it."""
+    progress(0.0, "derivatives of random networks")
+    n_networks, n_units = config.n_networks, config.n_units
+    params = random_networks(key, n_networks, n_units, config.weight_scale)
+    untied_weights = jax.vmap(jnp.triu)(params.weights)
+    anywhere, active = (
+        random_states(named_key(key, name), n_networks, n_units, reach=reach, kinks=_KINKS,
+                      margin=1.2 * config.difference)
+        for name, reach in (("anywhere", 1.0), ("active", 0.4))
+    )  # fmt: skip
+    starts = random_states(named_key(key, "starts"), n_networks * config.n_starts, n_units, reach=config.reach)
+    starts = starts.reshape(n_networks, config.n_starts, n_units)
+    rates = {"hard": hard_sigmoid(), "sigmoid": sigmoid()}
+
+    @jax.jit
+    def everything():
+        slopes = jax.vmap(lambda p, s: gradients(p, s, config.difference))(params, anywhere)
+        curved = [
+            jax.vmap(lambda p, w, s, r=r: jacobians(p, p._replace(weights=w), s, r))(params, untied_weights, active)
+            for r in rates.values()
+        ]
+        return slopes, jax.tree.map(lambda *leaves: jnp.stack(leaves), *curved), jax.vmap(landscape)(params, starts)
+
+    slopes, curved, landscapes = everything()
+    progress(0.5, "descent")
+    hyper = Hyper(step=config.step)
+    kernel = leaky_integrator(hard_sigmoid(), noise="none")
+    descent_key = named_key(key, "descent")  # draws nothing
+
+    @jax.jit
+    def descend(params: Params, starts: Float[Array, "network start unit"]):
+        def one(p: Params, s: Float[Array, "start unit"]):
+            ended = simulate(descent_key, p, None, hyper, kernel=kernel, state=s, n_steps=config.n_steps)
+            return ended.state, ended.is_finite, change_on_the_way(p, ended.state, 0.25)
+
+        return jax.vmap(one)(params, starts)
+
+    ends, is_finite, shrunk_change = descend(params, starts)
+    largest_field = jnp.abs(params.bias) + jnp.sum(jnp.abs(params.weights), axis=-1)
+    data = {name: (("network", "unit"), np.asarray(value)) for name, value in slopes.items()}
+    data |= {name: (("rate_function", "network", "form")[: value.ndim], np.asarray(value))
+             for name, value in curved.items()}  # fmt: skip
+    data |= {
+        "ray_energy": (("network", "radius"), np.asarray(landscapes["ray_energy"])),
+        "ray_bound": (("network", "radius"), np.asarray(landscapes["ray_bound"])),
+        "projected_change": (("network", "start"), np.asarray(landscapes["projected_change"])),
+        "shrunk_change": (("network", "start"), np.asarray(shrunk_change)),
+        "end_state": (("network", "start", "unit"), np.asarray(ends)),
+        "largest_field": (("network", "unit"), np.asarray(largest_field)),
+        "is_finite": (("network", "start"), np.asarray(is_finite)),
+        **rate_curves(),
+        **pair_picture(descent_key, config),
+    }
+    dataset = xr.Dataset(
+        data,
+        coords={
+            "network": np.arange(n_networks),
+            "unit": np.arange(n_units),
+            "start": np.arange(config.n_starts),
+            "form": list(FORMS),
+            "rate_function": list(rates),
+            "radius": _RADII,
+            "activity": _ACTIVITY,
+            "first": _PAIR_AXIS,
+            "second": _PAIR_AXIS,
+            "path": np.arange(_N_PATHS),
+            "path_time": np.arange(config.n_steps) * config.step,
+            "pair_unit": np.arange(2),
+        },
+    )
+    for name, variable in dataset.data_vars.items():
+        variable.attrs = {"units": "1", "long_name": str(name).replace("_", " ")}
+    dataset.is_finite.attrs["required"] = "descents with finite states"
+    return dataset
+
+
+def gradients(params: Params, state: Float[Array, "unit"], difference: float | Array) -> dict[str, Array]:
+    """Return the energy's gradient four ways: differentiated, differenced, s - R(s), and without the factor rho'."""
+    rho = hard_sigmoid()
+    moves = difference * jnp.eye(state.shape[0], dtype=state.dtype)
+
+    def raised(move: Float[Array, "unit"]) -> Float[Array, ""]:
+        return energy_of(params, state + move, rho) - energy_of(params, state - move, rho)
+
+    return {
+        "automatic": jax.grad(energy_of, argnums=1)(params, state, rho),
+        "differenced": jax.vmap(raised)(moves) / (2 * difference),
+        "away_from_target": state - target_of(params, state, rho),
+        "away_from_field": state - field_of(params, rho.value(state)),
+    }
+
+
+def jacobians(
+    params: Params, untied: Params, state: Float[Array, "unit"], rate_fn: RateFunction
+) -> dict[str, Float[Array, "*form"]]:
+    """Return how asymmetric R' is in each of `FORMS`, and how far the energy's second derivative is from 1 - R'."""
+
+    def plain(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Float[Array, "unit"]:
+        return field_of(params, rate_fn.value(state))
+
+    def asymmetry(target, params: Params) -> Float[Array, ""]:
+        derivative = jax.jacobian(target, argnums=1)(params, state, rate_fn)
+        return relative_difference(derivative.T, derivative)
+
+    slope = rate_fn.slope(state)
+    curved = jax.hessian(energy_of, argnums=1)(params, state, rate_fn)
+    flat = jnp.eye(state.shape[0], dtype=state.dtype) - slope[:, None] * params.weights * slope[None, :]
+    return {
+        "asymmetry": jnp.stack(
+            [asymmetry(target_of, params), asymmetry(target_of, untied), asymmetry(plain, params)]
+        ),
+        "hessian_difference": relative_difference(hessian(params, state, rate_fn), curved),
+        "flat_difference": relative_difference(flat, curved),
+    }  # fmt: skip
+
+
+def landscape(params: Params, starts: Float[Array, "start unit"]) -> dict[str, Array]:
+    """Return the energy along a ray with its lower bound, and how it changes on the way into the box."""
+    radii = jnp.asarray(_RADII, starts.dtype)
+    ray = radii[:, None] * (starts[0] / jnp.linalg.norm(starts[0]))[None, :]
+    offset = 0.5 * jnp.sum(jnp.abs(params.weights)) + jnp.sum(jnp.abs(params.bias))
+    return {
+        "ray_energy": jax.vmap(lambda state: energy_of(params, state, hard_sigmoid()))(ray),
+        "ray_bound": 0.5 * radii**2 - offset,
+        "projected_change": change_on_the_way(params, starts, 0.5),
+    }
+
+
+def change_on_the_way(params: Params, states: Float[Array, "start unit"], half_width: float) -> Float[Array, "start"]:
+    """Return the change of the energy when states are moved to the nearest point of a box about rest."""
+
+    def change(state: Float[Array, "unit"]) -> Float[Array, ""]:
+        moved = jnp.clip(state, -half_width, half_width)
+        return energy_of(params, moved, hard_sigmoid()) - energy_of(params, state, hard_sigmoid())
+
+    return jax.vmap(change)(states)
+
+
+def rate_curves() -> dict[str, tuple[str, np.ndarray]]:
+    """Return the hard sigmoid with its slope as written, as differentiated, and as a clip's automatic derivative."""
+    rho, at = hard_sigmoid(), jnp.asarray(_ACTIVITY, float)
+    curves = {
+        "rate": rho.value(at),
+        "slope_written": rho.slope(at),
+        "slope_automatic": jax.vmap(jax.grad(lambda v: rho.value(v)))(at),
+        "slope_of_clip": jax.vmap(jax.grad(lambda v: jnp.clip(v + 0.5, 0, 1)))(at),
+        "sigmoid": sigmoid().value(at),
+    }
+    return {name: ("activity", np.asarray(curve)) for name, curve in curves.items()}
+
+
+def pair_picture(key: Key[Array, ""], config: EnergyGradientConfig) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Return energy and downhill direction of a network of two units on a grid, and descents from a circle."""
+    rho = hard_sigmoid()
+    params = make_params([[0.0, _PAIR_WEIGHT], [_PAIR_WEIGHT, 0.0]], [_PAIR_BIAS, _PAIR_BIAS])
+    axis = jnp.asarray(_PAIR_AXIS, float)
+    grid = jnp.stack(jnp.meshgrid(axis, axis, indexing="ij"), axis=-1)
+    over_grid = jax.vmap(jax.vmap(lambda s: (energy_of(params, s, rho), target_of(params, s, rho) - s)))
+    energies, downhill = jax.jit(over_grid)(grid)
+    angle = jnp.asarray(np.arange(_N_PATHS) * (2 * np.pi / _N_PATHS) + 0.1, float)
+    starts = 1.15 * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+    paths = simulate(
+        key, params, None, Hyper(step=config.step),
+        kernel=leaky_integrator(rho, noise="none"), state=starts, n_steps=config.n_steps, trace_every=1,
+    )  # fmt: skip
+    return {
+        "pair_energy": (("first", "second"), np.asarray(energies)),
+        "pair_downhill": (("first", "second", "pair_unit"), np.asarray(downhill)),
+        "pair_path": (("path", "path_time", "pair_unit"), np.asarray(paths.trace)),
+    }
+
+
+def judge(data: xr.Dataset, config: EnergyGradientConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def largest(values: xr.DataArray) -> float:
+        return float(np.abs(values).max())
+
+    def relative(name: str) -> float:
+        exact = data.automatic
+        return float((np.sqrt(((data[name] - exact) ** 2).sum("unit") / (exact**2).sum("unit"))).max())
+
+    def off_by(name: str) -> float:
+        return largest(data.differenced - data[name])
+
+    def mean(values: xr.DataArray, control: float, note: str) -> Measurement:
+        value, low, high = mean_interval(values.values)
+        return Measurement(value, (low, high), control, f"{values.size} networks. {note}")
+
+    def beyond(half_width: float) -> float:
+        outside = (np.abs(data.end_state) - half_width).clip(min=0)
+        return float((outside / (config.step * data.largest_field)).max())
+
+    smooth = data.sel(rate_function="sigmoid")
+    tied, untied, plain = (smooth.asymmetry.sel(form=form) for form in FORMS)
+    hard_plain = data.asymmetry.sel(rate_function="hard", form=FORMS[2])
+    kinks = data.sel(activity=list(_KINKS))
+    line = np.interp(_ACTIVITY, _KINKS, (0.0, 1.0))
+    return {
+        "E13.gradient": Measurement(
+            relative("away_from_target"), control=relative("away_from_field"), note="Control: without the factor rho'."
+        ),
+        "E13.symmetric": Measurement(
+            largest(data.asymmetry.sel(form=FORMS[0])),
+            control=float(plain.min()),
+            note="Control: without the factor rho', sigmoid.",
+        ),
+        "E13.linear_combination": mean(
+            plain, largest(hard_plain), "Control: the hard sigmoid within its active region, where rho' = 1."
+        ),
+        "E16.tied": mean(untied, largest(tied), "Control: tied weights."),
+        "E16.finite_difference": Measurement(
+            off_by("away_from_target"), control=off_by("away_from_field"), note="Control: without the factor rho'."
+        ),
+        "E16.hessian": Measurement(
+            largest(data.hessian_difference),
+            control=largest(smooth.flat_difference),
+            note="Control: 1 - D W D, without the curvature of rho.",
+        ),
+        "E16.bound": Measurement(
+            float((data.ray_energy - data.ray_bound).min()),
+            control=float((data.ray_energy - 0.5 * data.radius**2).min()),
+            note="Control: the bound |s|^2 / 2.",
+        ),
+        "E16.projection": Measurement(
+            float(data.projected_change.max()),
+            control=float(data.shrunk_change.max()),
+            note=f"{data.projected_change.size} states. Control: ends of descents, moved to a box of half the width.",
+        ),
+        "E16.minima": Measurement(
+            beyond(0.5), control=beyond(0.25), note=f"{data.is_finite.size} descents. Control: a box of half the width."
+        ),
+        "E18.shape": Measurement(
+            largest(data.rate - line), control=largest(data.sigmoid - line), note="Control: the sigmoid."
+        ),
+        "E18.slope": Measurement(
+            float(np.minimum(kinks.slope_written, kinks.slope_automatic).min()),
+            control=float(kinks.slope_of_clip.max()),
+            note="Control: the automatic derivative of a clip.",
+        ),
+    }
+
+
+STUDY = Study(
+    name="energy_gradient",
+    title="The energy, its gradient and its minima",
+    figure="Equations 13, 16 and 18",
+    source="Bengio et al. 2015, sections 4.1 and 4.2",
+    caption="Eq 13 says that R(s) - s points down an energy. It does, exactly, for the energy of Eq 16 with tied "
+    "weights and with the factor rho'(s_i) in R (top middle); a plain linear combination of rates has no energy where "
+    "rho' varies (top right). The energy is bounded below by a parabola (bottom left), and every way into the box "
+    "between the kinks lowers it (bottom middle), so all minima lie there (top left). At the kinks the slope is taken "
+    "as 1 (bottom right).",
+    config=EnergyGradientConfig(),
+    smoke=EnergyGradientConfig(n_networks=8, n_starts=4, n_steps=300),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,450 @@
+"""Where the network settles: interior fixed points, and the kinks that Eq 25 and 26 leave out."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Key
+
+from stdpjax import _checks
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.energy import Params, target_of
+from stdpjax.fixed_points import relax
+from stdpjax.observers import mean_of
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
+from stdpjax.rules import Sample
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
+from stdpjax.studies.figures.fixed_points import plot
+from stdpjax.studies.settings import setting
+
+LOW, HIGH = -0.5, 0.5
+# Step of the finite difference that derivatives are compared with, in double precision.
+_DIFFERENCE = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedPointsConfig:
+    """Settings of the fixed-points study; times in steps, activities in units of activity."""
+
+    n_networks: int = setting(40, "random networks with tied weights")
+    n_units: int = setting(5, f"units of each, at most {MAX_UNITS}")
+    max_eigenvalue: float = setting(0.9, "largest eigenvalue of the weights, below 0.95; drawn from a fifth of it up")
+    bias_std: float = setting(0.35, "standard deviation of the biases, about those that balance the network at rest")
+    steps: tuple[float, ...] = setting((0.002, 0.005, 0.02, 0.05), "step sizes of the raw iteration, rising")
+    n_steps: int = setting(25_000, "steps to settle, and again as many to average over")
+    fields: tuple[float, ...] = setting(
+        (0.25, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0), "fields u that drive a single unit, above 0"
+    )
+    chatter_step: float = setting(0.01, "step size of the single unit")
+    n_chatter: int = setting(4000, "steps of the single unit, of which the second half counts")
+    noise_std: float = setting(0.2, "standard deviation of the noise in the noisy networks")
+    noisy_step: float = setting(0.01, "step size of the noisy networks")
+    n_noisy: int = setting(10_000, "steps of the noisy networks to settle, and again as many to average over")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        for name, least in (("n_networks", 2), ("n_steps", 1), ("n_chatter", 2), ("n_noisy", 1)):
+            _checks.count(name, getattr(self, name), minimum=least)
+        _checks.count("n_units", self.n_units, minimum=2, maximum=MAX_UNITS)
+        _checks.number("max_eigenvalue", self.max_eigenvalue, above=0, below=0.95)
+        for name in ("bias_std", "noise_std"):
+            _checks.number(name, getattr(self, name), above=0)
+        if not self.steps or not self.fields:
+            raise ValueError("steps: expected at least one step and one field, got none")
+        for name, values in (("steps", self.steps), ("chatter_step", (self.chatter_step,))):
+            for value in (*values, self.noisy_step):
+                _checks.number(name, value, above=0, at_most=1)
+        _checks.distinct("steps", self.steps)
+        for value in self.fields:
+            _checks.number("fields", value, above=0)
+        _checks.distinct("fields", self.fields)
+        if max(self.fields) <= HIGH:
+            raise ValueError(f"fields: expected one above {HIGH:g}, which drives the unit past its kink")
+
+
+_EQ_25 = "Where the gradient of the energy is 0, R(s) = s and so f(s, 0) = s: the network stands still."
+_EQ_26 = "At a fixed point no unit is saturated, so s = b + W rho(s)."
+
+CLAIMS = (
+    Claim(
+        "E25.interior",
+        "Eq 25",
+        "Largest |R(s) - s| at energy minima between the kinks.",
+        _EQ_25,
+        "",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-10,
+    ),
+    Claim(
+        "E25.average",
+        "Eq 25",
+        "Largest difference of the raw iteration's time average (step 0.002) from the energy's minimum on the box.",
+        _EQ_25,
+        "A unit driven past its kink has no fixed point: the iteration chatters about the kink, and its average is the "
+        "box minimum up to O(step).",
+        expected=3e-3,
+        comparison="at_most",
+        verdict="corrected",
+    ),
+    Claim(
+        "E25.chatter_range",
+        "Eq 25",
+        "How far the chattering of one unit leaves ((1 - step) kink, kink + step (u - kink)].",
+        _EQ_25,
+        "",
+        expected=1e-6,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-12,
+    ),
+    Claim(
+        "E25.duty_cycle",
+        "Eq 25",
+        "Largest difference of the time share in which a chattering unit is active from kink / u.",
+        _EQ_25,
+        "The kink acts as a slope of kink / u, between 0 and 1.",
+        expected=0.01,
+        comparison="at_most",
+        verdict="corrected",
+    ),
+    Claim(
+        "E26.saturation",
+        "Eq 26",
+        "Fixed points s = R(s) with a unit beyond its kinks, over all networks and all pieces (enumeration).",
+        _EQ_26,
+        "",
+        expected=0.0,
+        comparison="at_most",
+    ),
+    Claim(
+        "E26.kinks",
+        "Eq 26",
+        "Share of random networks that have no fixed point and settle with units at kinks.",
+        _EQ_26,
+        "s = clip(b + W rho(s), kinks): the minima of the energy on the box, with units at kinks too.",
+        expected=0.2,
+        comparison="at_least",
+        verdict="corrected",
+    ),
+    Claim(
+        "E26.clip",
+        "Eq 26",
+        "Largest |s - clip(b + W rho(s), kinks)| at the box minima (enumeration of active sets).",
+        _EQ_26,
+        "",
+        expected=1e-8,
+        comparison="at_most",
+        verdict="corrected",
+    ),
+    Claim(
+        "E26.box",
+        "Eq 26",
+        "Largest difference of the relaxed clip form from the box minimum.",
+        _EQ_26,
+        "",
+        expected=1e-4,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-8,
+    ),
+    Claim(
+        "E26.gradient",
+        "Eq 26",
+        "Largest error of the fixed point's implicit derivative, relative to finite differences of the box minimum.",
+        "Nothing is printed on this.",
+        "",
+        expected=1e-3,
+        comparison="at_most",
+        double=1e-6,
+    ),
+    Claim(
+        "E26.noise",
+        "Eq 26",
+        "Root mean square difference of noisy networks' time averages from the fixed point of the smoothed rate.",
+        _EQ_26,
+        "With noise in R the kink is smoothed: s = R(s) with the rate and slope averaged over the noise.",
+        expected=0.01,
+        comparison="at_most",
+        verdict="corrected",
+    ),
+)
+
+
+def draw_networks(
+    key: Key[Array, ""], n_networks: int, n_units: int, eigenvalues: tuple[float, float], bias_std: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return random tied weights whose largest eigenvalue is uniform in a range, and biases about the balanced ones.
+
+    Weights `[network, unit, unit]` and biases `[network, unit]`, rounded to what JAX computes in.
+    """
+    weight_key, scale_key, bias_key = (named_key(key, name) for name in ("weights", "scales", "biases"))
+    raw = np.asarray(jax.random.normal(weight_key, (n_networks, n_units, n_units), float), np.float64)
+    raw = (raw + raw.swapaxes(1, 2)) * (1 - np.eye(n_units))
+    largest = np.asarray(jax.random.uniform(scale_key, (n_networks,), float), np.float64)
+    largest = eigenvalues[0] + (eigenvalues[1] - eigenvalues[0]) * largest
+    weights = raw * (largest / np.linalg.eigvalsh(raw)[:, -1])[:, None, None]
+    noise = np.asarray(jax.random.normal(bias_key, (n_networks, n_units), float), np.float64)
+    bias = -0.5 * weights.sum(axis=-1) + bias_std * noise
+    weights, bias = (np.asarray(jnp.asarray(part, float), np.float64) for part in (weights, bias))
+    return weights, bias
+
+
+def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> xr.Dataset:
+    """Settle random networks in several ways, and a single unit at its kink."""
+    progress(0.0, "box minima")
+    eigenvalues = (0.2 * config.max_eigenvalue, config.max_eigenvalue)
+    weights, bias = draw_networks(named_key(key, "networks"), config.n_networks, config.n_units, eigenvalues,
+                                  config.bias_std)  # fmt: skip
+    minimum = box_minimum(weights, bias)
+    fields = bias + np.einsum("nij,nj->ni", weights, minimum - LOW)
+    n_inside, n_saturated = linear_fixed_points(weights, bias, True)
+    _, n_saturated_without = linear_fixed_points(weights, bias, False)
+    # Eq 26 solved as a linear equation, as if no unit were past a kink, and cut off at the kinks afterwards.
+    linear = np.linalg.solve(np.eye(config.n_units) - weights, (bias - LOW * weights.sum(-1))[..., None])[..., 0]
+    params = Params(jnp.asarray(weights, float), jnp.asarray(bias, float))
+    # A random direction in which the parameters change, the weights tied.
+    direction = draw_networks(named_key(key, "direction"), config.n_networks, config.n_units, (1.0, 1.0), 1.0)
+    change = Params(*(jnp.asarray(part, float) for part in direction))
+    ahead, behind = (
+        box_minimum(weights + sign * _DIFFERENCE * direction[0], bias + sign * _DIFFERENCE * direction[1])
+        for sign in (1, -1)
+    )
+    progress(0.2, "relaxation")
+    found = {name: np.asarray(value) for name, value in _relaxed(params, change, config.noise_std).items()}
+    progress(0.4, "raw iteration")
+    average, is_finite = _averages(key, params, jnp.asarray(config.steps, float), config.n_steps)
+    chatter = np.asarray(_chatter(key, jnp.asarray(config.fields, float), config), np.float64)
+    progress(0.7, "noisy networks")
+    noisy, noisy_is_finite = _noisy_averages(named_key(key, "noise"), params, config)
+    # No unit has a weight to itself, so a change of the interior solution is (1 - W)^-1 (db + dW rho).
+    push = direction[1] + np.einsum("nij,nj->ni", direction[0], minimum - LOW)
+    interior = np.linalg.solve(np.eye(config.n_units) - weights, push[..., None])[..., 0]
+    cells, unit = ("network", "unit"), {"units": "activity"}
+    second = chatter[:, config.n_chatter // 2 :]
+    return xr.Dataset(
+        {
+            "minimum": (cells, minimum, {**unit, "long_name": "minimum of the energy on the box, by enumeration"}),
+            "field": (cells, fields, {**unit, "long_name": "field b + W rho(s) at the box minimum"}),
+            "is_at_kink": (cells, np.abs(minimum) >= HIGH - 1e-12),
+            "relaxed": (cells, found["state"], {**unit, "long_name": "relaxed clip form"}),
+            "target": (cells, found["target"], {**unit, "long_name": "R(s) at the relaxed state"}),
+            "linear": (cells, np.clip(linear, LOW, HIGH), {**unit, "long_name": "Eq 26 solved and cut at the kinks"}),
+            "derivative": (cells, found["derivative"], {**unit, "long_name": "implicit derivative, random direction"}),
+            "derivative_reference": (cells, (ahead - behind) / (2 * _DIFFERENCE), unit),
+            "interior_derivative": (cells, interior, {**unit, "long_name": "derivative if all units were interior"}),
+            "smooth": (cells, found["smooth"], {**unit, "long_name": "fixed point of the noise-smoothed rate"}),
+            "noisy_average": (cells, noisy, {**unit, "long_name": "time average with noise"}),
+            "average": (("step", *cells), average, {**unit, "long_name": "time average of the raw iteration"}),
+            "n_inside": ("network", n_inside, {"long_name": "fixed points between the kinks"}),
+            "n_saturated": ("network", n_saturated, {"long_name": "fixed points with a saturated unit"}),
+            "n_saturated_without_slope": ("network", n_saturated_without),
+            "balanced_share": float(np.mean(np.any(np.abs(box_minimum(weights, -0.5 * weights.sum(-1))) >= HIGH, -1))),
+            "chatter": (("drive", "time"), chatter[:, -60:], {**unit, "long_name": "activity of a single unit"}),
+            "chatter_low": ("drive", second.min(axis=1), unit),
+            "chatter_high": ("drive", second.max(axis=1), unit),
+            "chatter_mean": ("drive", second.mean(axis=1), unit),
+            "duty": ("drive", np.mean(second <= HIGH, axis=1), {"long_name": "share of time in the active region"}),
+            "is_relaxed": ("network", found["is_relaxed"], {"required": "networks relaxed to the tolerance"}),
+            "is_finite": (("step", "network"), is_finite, {"required": "networks with finite states"}),
+            "noisy_is_finite": ("network", noisy_is_finite, {"required": "noisy networks with finite states"}),
+        },
+        coords={
+            "network": np.arange(config.n_networks),
+            "unit": np.arange(config.n_units),
+            "step": ("step", np.array(config.steps), {"units": "tau"}),
+            "drive": ("drive", np.array(config.fields), {**unit, "long_name": "field u of a single unit"}),
+            "time": ("time", np.arange(chatter[:, -60:].shape[1]), {"units": "steps"}),
+        },
+    )  # fmt: skip
+
+
+@jax.jit
+def _relaxed(params: Params, change: Params, noise_std: Array) -> dict[str, Array]:
+    """Fixed points of all networks, with kinks and smoothed, and their derivative along a change of the parameters."""
+    rho, smooth_rho = hard_sigmoid(), smoothed_hard_sigmoid(noise_std)
+    is_double = params.bias.dtype == jnp.float64
+    settle = partial(relax, tolerance=1e-12 if is_double else 2e-6, max_steps=20_000)
+
+    def one(params: Params, change: Params) -> dict[str, Array]:
+        rest = jnp.zeros_like(params.bias)
+
+        def state_of(params: Params):
+            found = settle(params, rest, rho)
+            return found.state, found.converged
+
+        state, tangent, converged = jax.jvp(state_of, (params,), (change,), has_aux=True)
+        smooth = settle(params, state, smooth_rho, step=0.1)
+        return {
+            "state": state,
+            "target": target_of(params, state, rho),
+            "derivative": tangent,
+            "smooth": smooth.state,
+            "is_relaxed": converged & smooth.converged,
+        }
+
+    return jax.vmap(one)(params, change)
+
+
+def _next_state(sample: Sample) -> Float[Array, "unit"]:
+    return sample.next_post_state
+
+
+@partial(jax.jit, static_argnames=("n_steps", "is_noisy"))
+def settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_noisy: bool):
+    """Run each network with numbers of its own; the state at the end, its time average, and whether all is finite."""
+    kernel = leaky_integrator(hard_sigmoid(), noise="inside" if is_noisy else "none")
+
+    def one(key, params: Params, state, step, noise_std):
+        done = simulate(
+            key, params, None, Hyper(step, noise_std), kernel=kernel, state=state, n_steps=n_steps,
+            observe={"state": mean_of(_next_state)},
+        )  # fmt: skip
+        return done.state, done.observed["state"].mean, done.is_finite
+
+    return jax.vmap(one)(keys, params, state, hyper.step, hyper.noise_std)
+
+
+def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], n_steps: int):
+    """Time average of the raw iteration from rest, once settled, for each step size: `[step, network, unit]`."""
+    n_networks, n_units = params.bias.shape
+    n_all = steps.shape[0] * n_networks
+    every = jax.tree.map(lambda leaf: jnp.tile(leaf, (steps.shape[0], *[1] * (leaf.ndim - 1))), params)
+    hyper = Hyper(jnp.repeat(steps, n_networks), jnp.zeros(n_all, float))
+    keys = member_keys(key, n_all)
+    state = jnp.zeros((n_all, n_units), float)
+    state, _, _ = settle(keys, every, state, hyper, n_steps, False)
+    _, average, is_finite = settle(keys, every, state, hyper, n_steps, False)
+    shape = (steps.shape[0], n_networks)
+    return np.asarray(average, np.float64).reshape(*shape, n_units), np.asarray(is_finite).reshape(shape)
+
+
+def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig):
+    n_networks = config.n_networks
+    hyper = Hyper(jnp.full(n_networks, config.noisy_step, float), jnp.full(n_networks, config.noise_std, float))
+    settle_keys, keys = (member_keys(named_key(key, phase), n_networks) for phase in ("settle", "average"))
+    state, _, _ = settle(settle_keys, params, jnp.zeros_like(params.bias), hyper, config.n_noisy, True)
+    _, average, is_finite = settle(keys, params, state, hyper, config.n_noisy, True)
+    return np.asarray(average, np.float64), np.asarray(is_finite)
+
+
+def _chatter(key: Key[Array, ""], fields: Float[Array, "drive"], config: FixedPointsConfig):
+    """Activity of single units held by a field, `[drive, time]`: unconnected units of one network."""
+    n_drives = fields.shape[0]
+    run = simulate(
+        key, Params(jnp.zeros((n_drives, n_drives), float), fields), None, Hyper(config.chatter_step),
+        kernel=leaky_integrator(hard_sigmoid(), noise="none"), state=jnp.zeros(n_drives, float),
+        n_steps=config.n_chatter, trace_every=1,
+    )  # fmt: skip
+    assert run.trace is not None
+    return run.trace.T
+
+
+def judge(data: xr.Dataset, config: FixedPointsConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def largest(values: xr.DataArray) -> float:
+        return float(np.abs(values).max())
+
+    with_kinks = data.is_at_kink.any("unit").values
+    distance = np.abs(data.target - data.relaxed).max("unit").values
+    share, n_networks = float(with_kinks.mean()), config.n_networks
+    reach = 1.96 * np.sqrt(share * (1 - share) / n_networks)
+    average = data.average.isel(step=int(np.argmin(config.steps)))
+    driven = data.isel(drive=data.drive.values > HIGH)
+
+    def excess(step: float) -> float:
+        below = (1 - step) * HIGH - driven.chatter_low
+        above = driven.chatter_high - (HIGH + step * (driven.drive - HIGH))
+        return float(np.maximum(below, above).clip(min=0).max())
+
+    at_two = f"At u = 2: {_range_at_two(data)}. " if 2.0 in config.fields else ""
+    size = np.abs(data.derivative_reference).max("unit")
+
+    def root_mean_square(other: xr.DataArray) -> tuple[float, tuple[float, float]]:
+        squares = ((data.noisy_average - other) ** 2).mean("unit").values
+        width = 1.96 * squares.std(ddof=1) / np.sqrt(n_networks)
+        low, middle, high = np.sqrt(np.maximum([squares.mean() - width, squares.mean(), squares.mean() + width], 0))
+        return float(middle), (float(low), float(high))
+
+    noisy, noisy_interval = root_mean_square(data.smooth)
+    return {
+        "E25.interior": Measurement(
+            float(distance[~with_kinks].max()) if not with_kinks.all() else np.inf,
+            control=float(distance[with_kinks].min()) if with_kinks.any() else np.nan,
+            note=f"{int((~with_kinks).sum())} networks. Control: those with units at kinks, smallest.",
+        ),
+        "E25.average": Measurement(
+            largest(average - data.minimum),
+            control=largest(average - data.linear),
+            note="Control: Eq 26 solved as a linear equation and cut off at the kinks.",
+        ),
+        "E25.chatter_range": Measurement(
+            excess(config.chatter_step),
+            control=excess(config.chatter_step / 2),
+            note=f"{driven.sizes['drive']} fields. {at_two}Control: the range predicted for half the step.",
+        ),
+        "E25.duty_cycle": Measurement(
+            largest(driven.duty - HIGH / driven.drive),
+            control=float((1 - HIGH / driven.drive).max()),
+            note="Control: a unit at rest in the active region, duty cycle 1.",
+        ),
+        "E26.saturation": Measurement(
+            float(data.n_saturated.sum()),
+            control=float(data.n_saturated_without_slope.sum()),
+            note=f"{n_networks} networks, {3**config.n_units} pieces each. Control: R without the factor rho'.",
+        ),
+        "E26.kinks": Measurement(
+            share,
+            (max(share - reach, 0.0), min(share + reach, 1.0)),
+            float(data.balanced_share),
+            f"None of these has a fixed point: {int(data.n_inside.values[with_kinks].sum())} found. "
+            "Control: balanced biases.",
+        ),
+        "E26.clip": Measurement(
+            largest(data.minimum - data.field.clip(LOW, HIGH)),
+            control=largest(data.minimum - data.field),
+            note="Control: s = b + W rho(s) as printed.",
+        ),
+        "E26.box": Measurement(
+            largest(data.relaxed - data.minimum),
+            control=largest(data.linear - data.minimum),
+            note="Control: Eq 26 solved as a linear equation and cut off at the kinks.",
+        ),
+        "E26.gradient": Measurement(
+            largest((data.derivative - data.derivative_reference) / size),
+            control=largest((data.interior_derivative - data.derivative_reference) / size),
+            note="Along one random direction a network. Control: the derivative of Eq 26 as printed.",
+        ),
+        "E26.noise": Measurement(
+            noisy, noisy_interval, root_mean_square(data.minimum)[0], "Control: the kinks without noise."
+        ),
+    }
+
+
+def _range_at_two(data: xr.Dataset) -> str:
+    row = data.sel(drive=2.0)
+    return f"[{float(row.chatter_low):.4f}, {float(row.chatter_high):.4f}], duty cycle {float(row.duty):.4f}"
+
+
+STUDY = Study(
+    name="fixed_points",
+    title="Fixed points, and the kinks",
+    figure="Eq 25 and 26",
+    source="Bengio et al. 2015, section 7, Eq 25 and 26",
+    caption="Inside the active region the network settles where s = b + W rho(s). A unit driven past its kink has no "
+    "fixed point: it chatters about the kink, with an average at the energy's minimum on the box between the kinks. "
+    "In general s = clip(b + W rho(s)), and with noise the fixed point of the smoothed rate.",
+    config=FixedPointsConfig(),
+    smoke=FixedPointsConfig(n_networks=10, n_steps=500, n_chatter=1000, n_noisy=200),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

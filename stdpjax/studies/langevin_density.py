@@ -1,0 +1,282 @@
+"""What the paper's dynamics sample, beside proper Langevin dynamics and exp(-E) itself (section 4.1, Eq 14)."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Key
+
+from stdpjax import _checks
+from stdpjax.dynamics import langevin, leaky_integrator, metropolis_langevin
+from stdpjax.energy import Params, energy_of
+from stdpjax.random import named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.figures.langevin_density import plot
+from stdpjax.studies.langevin_claims import ACTIVE_SHARES, DENSITY_CLAIMS
+from stdpjax.studies.noise_laws import cases, networks, over_trials, settled_states
+from stdpjax.studies.settings import setting
+
+SAMPLERS = ("paper", "langevin", "metropolis")
+STATISTICS = ("square", "product", "active")
+# One square holds the kinks as edges, and all but a millionth of the probability.
+_REACH, _N_BINS = 5.0, 50
+
+
+@dataclasses.dataclass(frozen=True)
+class LangevinDensityConfig:
+    """Settings of the study of the stationary law; two hard-sigmoid units and temperature 1."""
+
+    weight: float = setting(0.8, "weight between the two units, tied")
+    bias: float = setting(-0.2, "bias of both")
+    noise_std: float = setting(0.3, "standard deviation of the paper's noise eta")
+    step: float = setting(0.02, "step over time constant, of the paper's and of unadjusted Langevin dynamics")
+    n_trials: int = setting(16384, "independent runs of each")
+    n_steps: int = setting(2000, "steps of each, a multiple of 40; the first quarter is dropped")
+    mode_step: float = setting(0.2, "step of the runs in which linear modes are measured")
+    mode_weight: float = setting(0.5, "weight between their two units, above -1 and below 1")
+    mode_temperature: float = setting(0.0025, "their temperature, low enough to stay between the kinks")
+    metropolis_step: float = setting(0.6, "step of the Metropolis-adjusted dynamics")
+    n_metropolis_steps: int = setting(240, "their steps, a multiple of 40; the first quarter is dropped")
+    temperatures: tuple[float, ...] = setting((1.0, 0.25, 0.1, 0.04, 0.01), "temperatures of one unit without bias")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        for name in ("step", "mode_step", "metropolis_step"):
+            _checks.number(name, getattr(self, name), above=0, at_most=1)
+        _checks.number("noise_std", self.noise_std, above=0)
+        _checks.number("mode_weight", self.mode_weight, above=-1, below=1)
+        _checks.number("mode_temperature", self.mode_temperature, above=0)
+        for name in ("weight", "bias"):
+            _checks.number(name, getattr(self, name))
+        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
+        for name in ("n_steps", "n_metropolis_steps"):
+            if _checks.count(name, getattr(self, name)) % 40:
+                raise ValueError(f"{name}: expected a multiple of 40, got {getattr(self, name)}")
+        for value in self.temperatures:
+            _checks.number("temperatures", value, above=0)
+        _checks.distinct("temperatures", self.temperatures)
+
+
+def quadrature(params: Params, temperature: float, reach: float, n_points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return exp(-E/T) on a grid of midpoints, as probabilities that sum to 1.
+
+    Args:
+        params: a network of one or two units.
+        temperature: T, above 0.
+        reach: the grid spans -reach to reach in each unit.
+        n_points: points in each direction; so many that the kinks fall between cells.
+
+    Returns:
+        The grid, shape `[point]`, and probabilities, `[point]` or `[point, point]`.
+
+    Example:
+        >>> import stdpjax
+        >>> from stdpjax.studies.langevin_density import quadrature
+        >>> params = stdpjax.energy.make_params([[0.0]])
+        >>> grid, probability = quadrature(params, 0.25, 4.0, 400)
+        >>> round(float((grid**2 * probability).sum()), 4)
+        0.25
+    """
+    n_units = params.bias.shape[0]
+    grid = reach * ((np.arange(n_points) + 0.5) / n_points * 2 - 1)
+    states = jnp.asarray(np.stack(np.meshgrid(*[grid] * n_units, indexing="ij"), -1).reshape(-1, n_units), float)
+    energies = np.asarray(jax.vmap(lambda state: energy_of(params, state, hard_sigmoid()))(states), np.float64)
+    mass = np.exp(-(energies - energies.min()) / temperature)
+    return grid, (mass / mass.sum()).reshape([n_points] * n_units)
+
+
+def statistics_of(states: np.ndarray) -> np.ndarray:
+    """Return E[s^2], E[rho rho] and the share between the kinks, in the order of `STATISTICS`.
+
+    Args:
+        states: of two units, shape `[..., time, 2]`.
+
+    Returns:
+        Shape `[..., 3]`, means over time and units.
+    """
+    rates = np.clip(states + 0.5, 0, 1)
+    columns = ((states**2).mean((-2, -1)), rates.prod(-1).mean(-1), (np.abs(states) <= 0.5).mean((-2, -1)))
+    return np.stack(columns, axis=-1)
+
+
+def histogram(states: np.ndarray) -> np.ndarray:
+    """Return the shares of states of two units in square cells, what lies outside in the outermost."""
+    edges = np.linspace(-_REACH, _REACH, _N_BINS + 1)
+    inside = np.clip(states.reshape(-1, 2), -_REACH, np.nextafter(_REACH, 0))
+    return np.histogram2d(inside[:, 0], inside[:, 1], [edges, edges])[0] / inside.shape[0]
+
+
+def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) -> xr.Dataset:
+    """Sample two units with the paper's noise and with Langevin dynamics, and integrate exp(-E)."""
+    rate_fn = hard_sigmoid()
+    pair = np.array([[0.0, 1.0], [1.0, 0.0]])
+    weights, low_weights = config.weight * pair, config.mode_weight * pair
+    two = networks([weights], [np.full(2, config.bias)])
+    size = {"n_trials": config.n_trials, "n_steps": config.n_steps, "n_settling": config.n_steps // 4}
+
+    progress(0.0, "the paper's noise")
+    # So narrow a law needs few runs.
+    few = {**size, "n_trials": max(2, config.n_trials // 16)}
+    paper = settled_states(
+        named_key(key, "paper"), two, cases(config.step * np.ones(1), config.noise_std),
+        kernel=leaky_integrator(rate_fn), every=20, **few,
+    )  # fmt: skip
+    progress(0.2, "Langevin dynamics")
+    both = networks([weights, low_weights], [np.full(2, config.bias), -0.5 * low_weights.sum(1)])
+    unadjusted = settled_states(
+        named_key(key, "langevin"), both,
+        cases([config.step, config.mode_step], temperature=[1.0, config.mode_temperature]),
+        kernel=langevin(rate_fn), every=20, **size,
+    )  # fmt: skip
+    progress(0.6, "Metropolis-adjusted Langevin dynamics")
+    adjusted = settled_states(
+        named_key(key, "metropolis"), two, cases([config.metropolis_step]),
+        kernel=metropolis_langevin(rate_fn), every=4, n_trials=max(2, config.n_trials // 2),
+        n_steps=config.n_metropolis_steps, n_settling=config.n_metropolis_steps // 4,
+    )  # fmt: skip
+    progress(0.9, "quadrature")
+    network = Params(two.weights[0], two.bias[0])
+    fine, exact = quadrature(network, 1.0, _REACH, 10 * _N_BINS)
+    rates, is_active = np.clip(fine + 0.5, 0, 1), np.abs(fine) <= 0.5
+    of_one = exact.sum(1)
+    exact_statistics = np.array([of_one @ fine**2, rates @ exact @ rates, of_one @ is_active])
+    one = Params(jnp.zeros((1, 1), float), jnp.zeros(1, float))
+    active, active_in_variance = [], []
+    for temperature in config.temperatures:
+        points, probability = quadrature(one, temperature, _REACH, 5000)
+        active.append(probability[np.abs(points) <= 0.5].sum())
+        # As if T were the standard deviation.
+        points, probability = quadrature(one, temperature**2, _REACH, 5000)
+        active_in_variance.append(probability[np.abs(points) <= 0.5].sum())
+
+    samples = [np.asarray(each.states[0], np.float64) for each in (paper, unadjusted, adjusted)]
+    moments = [over_trials(statistics_of(states)) for states in samples]
+    low = np.asarray(unadjusted.states[1], np.float64) @ (np.array([[1, 1], [1, -1]]) / np.sqrt(2))
+    mode_variance, mode_error = over_trials((low**2).mean(1))
+    mode = config.mode_weight * np.array([1.0, -1.0])
+    progress(1.0, "done")
+    cell, finite = ("first", "second"), {"required": "trials with finite states"}
+    square, share = {"units": "activity^2"}, {"long_name": "probability of a cell"}
+    centres = np.linspace(-_REACH, _REACH, _N_BINS + 1)[:-1] + _REACH / _N_BINS
+    return xr.Dataset(
+        {
+            "probability": (("sampler", *cell), np.stack([histogram(states) for states in samples]), share),
+            "exact_probability": (cell, exact.reshape(_N_BINS, 10, _N_BINS, 10).sum((1, 3)), share),
+            "measured": (("sampler", "statistic"), np.stack([mean for mean, _ in moments])),
+            "measured_error": (("sampler", "statistic"), np.stack([error for _, error in moments])),
+            "exact": ("statistic", exact_statistics),
+            "state_variance": ("sampler", np.array([states.var((0, 1)).mean() for states in samples]), square),
+            "exact_state_variance": ((), exact_statistics[0] - (of_one @ fine) ** 2, square),
+            "mode_variance": ("mode", mode_variance, square),
+            "mode_variance_error": ("mode", mode_error, square),
+            "mode_law": (
+                "mode",
+                config.mode_temperature / ((1 - mode) * (1 - 0.5 * config.mode_step * (1 - mode))),
+                {"long_name": "T / (k (1 - step k / 2)), curvature k", **square},
+            ),
+            "mode_without_bias": ("mode", config.mode_temperature / (1 - mode), square),
+            "active": ("temperature", np.array(active), {"long_name": "probability between the kinks"}),
+            "active_in_variance": ("temperature", np.array(active_in_variance)),
+            "paper_is_finite": ("few", np.asarray(paper.is_finite[0]), finite),
+            "langevin_is_finite": ("trial", np.asarray(unadjusted.is_finite).all(0), finite),
+            "metropolis_is_finite": ("half", np.asarray(adjusted.is_finite[0]), finite),
+        },
+        coords={
+            "sampler": ("sampler", list(SAMPLERS)),
+            "statistic": ("statistic", list(STATISTICS)),
+            "first": ("first", centres, {"long_name": "activity of the first unit", "units": "activity"}),
+            "second": ("second", centres, {"long_name": "activity of the second unit", "units": "activity"}),
+            "mode": ("mode", mode, {"long_name": "eigenvalue of the weights"}),
+            "temperature": ("temperature", np.array(config.temperatures)),
+            "few": ("few", np.arange(paper.is_finite.shape[1])),
+            "half": ("half", np.arange(adjusted.is_finite.shape[1])),
+        },
+    )
+
+
+def judge(data: xr.Dataset, config: LangevinDensityConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def number(sampler: str, statistic: str) -> float:
+        return float(data.measured.sel(sampler=sampler, statistic=statistic))
+
+    def unadjusted(statistic: str, control: float, note: str) -> Measurement:
+        reach = 1.96 * float(data.measured_error.sel(sampler="langevin", statistic=statistic))
+        value = number("langevin", statistic)
+        return Measurement(value, (value - reach, value + reach), control, note)
+
+    def z(sampler: str) -> float:
+        cell = data.sel(sampler=sampler)
+        # The paper's noise never leaves the active region: a share of 1 without error.
+        return float((np.abs(cell.measured - data.exact) / cell.measured_error.where(cell.measured_error > 0)).max())
+
+    def elsewhere(sampler: str) -> float:
+        return float(0.5 * np.abs(data.probability.sel(sampler=sampler) - data.exact_probability).sum())
+
+    exact = {name: float(data.exact.sel(statistic=name)) for name in STATISTICS}
+    mode_error = np.abs(data.mode_variance / data.mode_law - 1)
+    margin = 1.96 * data.mode_variance_error / data.mode_law
+    relative = data.state_variance / data.exact_state_variance
+    published = np.array([ACTIVE_SHARES.get(value, np.nan) for value in config.temperatures])
+
+    def beyond(values: xr.DataArray) -> float:
+        known = np.isfinite(published)
+        return float(np.abs(values.values - published)[known].max()) if known.any() else float("nan")
+
+    return {
+        "E14.langevin_square": unadjusted(
+            "square", exact["square"], f"Quadrature: {exact['square']:.4f}, the control. Metropolis: "
+            f"{number('metropolis', 'square'):.4f}.",
+        ),
+        "E14.langevin_product": unadjusted(
+            "product", number("paper", "product"), f"Quadrature: {exact['product']:.4f}. Metropolis: "
+            f"{number('metropolis', 'product'):.4f}. Control: the paper's noise.",
+        ),
+        "E14.langevin_active": unadjusted(
+            "active", number("paper", "active"), f"Quadrature: {exact['active']:.4f}. Metropolis: "
+            f"{number('metropolis', 'active'):.4f}. Control: the paper's noise.",
+        ),
+        "E14.langevin_mode": Measurement(
+            float(mode_error.max()), (float(mode_error.max()), float((mode_error + margin).max())),
+            float(np.abs(data.mode_variance / data.mode_without_bias - 1).min()),
+            f"At step {config.mode_step:g}. Control: T / k.",
+        ),
+        "E14.metropolis": Measurement(
+            z("metropolis"), control=z("paper"),
+            note=f"Unadjusted Langevin: {z('langevin'):.1f}. Control: the paper's noise.",
+        ),
+        "T6.variance": Measurement(
+            float(relative.sel(sampler="paper")), control=float(relative.sel(sampler="langevin")),
+            note=f"Variance {float(data.state_variance.sel(sampler='paper')):.2g}, mean square "
+            f"{number('paper', 'square'):.2g}. Control: unadjusted Langevin.",
+        ),
+        "T6.density": Measurement(
+            elsewhere("paper"), control=elsewhere("metropolis"),
+            note="Total variation over cells. Control: Metropolis-adjusted Langevin.",
+        ),
+        "T6.saturation": Measurement(
+            beyond(data.active), control=beyond(data.active_in_variance),
+            note="P(active) " + ", ".join(f"{value:.4f}" for value in data.active.values)
+            + ". Control: T read as a standard deviation.",
+        ),
+    }  # fmt: skip
+
+
+STUDY = Study(
+    name="langevin_density",
+    title="The paper's dynamics do not sample exp(-E)",
+    figure="Section 4.1",
+    source="Bengio et al. 2015, section 4.1, Eq 14",
+    caption="Two hard-sigmoid units. exp(-E) spreads widely, mostly over saturated states; proper Langevin dynamics "
+    "find it (up to the step, or exactly with a Metropolis step), the paper's dynamics stay in one spot, with a "
+    "variance orders of magnitude smaller.",
+    config=LangevinDensityConfig(),
+    smoke=LangevinDensityConfig(n_trials=64, n_steps=200, n_metropolis_steps=80),
+    claims=DENSITY_CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,430 @@
+"""The state update as printed and as corrected (Eq 6, 7 and 17), and the differential equation behind it."""
+
+import dataclasses
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Key
+from numpy.typing import NDArray
+
+from stdpjax import _checks
+from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, printed_integrator, simulate
+from stdpjax.energy import Params, energy_of, target_of
+from stdpjax.random import key as key_of
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
+from stdpjax.rules import Sample
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.printed_update import plot
+from stdpjax.studies.interior import interior_network, is_active, with_fixed_point
+from stdpjax.studies.networks import mean_interval
+from stdpjax.studies.settings import setting
+
+# Steps over which the decay of a deviation is compared with its closed form.
+_N_DECAY = 10
+# Time, in time constants, at which the error against the differential equation is taken.
+_HORIZON = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class PrintedUpdateConfig:
+    """Settings of the study of the state update; steps are fractions of the time constant."""
+
+    n_networks: int = setting(32, "networks, half of whose units are clamped where Eq 6 is read literally")
+    n_units: int = setting(6, "units of a network, an even number")
+    steps: tuple[float, ...] = setting((0.1, 0.2, 0.5), "step sizes, increasing, in (0, 1/2]")
+    n_steps: int = setting(800, "steps towards the fixed point")
+    halvings: int = setting(4, "how often the step 0.2 is halved to measure the order of the error")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        _checks.count("n_networks", self.n_networks, minimum=2)
+        if _checks.count("n_units", self.n_units, minimum=2) % 2:
+            raise ValueError(f"n_units: expected an even number, got {self.n_units}")
+        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
+            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
+        for step in self.steps:
+            _checks.number("steps", step, above=0, at_most=0.5)
+        _checks.count("n_steps", self.n_steps, minimum=_N_DECAY)
+        _checks.count("halvings", self.halvings, minimum=2, maximum=8)
+
+
+_EQ17 = "s_(t+1) = (1-step) s_t + step (rho'(s~) u(s~) - s~_t), which is said to follow from Eq 14 and 16."
+_EQ17_RIGHT = "s_(t+1) = (1-step) s_t + step rho'(s~) u(s~): the printed line subtracts the leak twice."
+_EQ6 = "h_(t+1) = h_t + step (R_h(s~_t) - s_t)."
+_FAST = "The continuous equation brings h exponentially fast towards the target R_h(s)."
+
+CLAIMS = (
+    Claim(
+        "E17.corrected",
+        "Eq 17",
+        "Largest distance of a unit from the prescribed fixed point s* = R(s*), over networks and steps, corrected.",
+        _EQ17,
+        _EQ17_RIGHT,
+        expected=1e-5,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-12,
+    ),
+    Claim(
+        "E17.half",
+        "Eq 17",
+        "Largest distance of a unit from R(s)/2 where the printed update comes to rest.",
+        _EQ17,
+        "As printed, the network comes to rest at s = R(s)/2, which contradicts Eq 26.",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-12,
+    ),
+    Claim(
+        "E17.distance",
+        "Eq 17",
+        "Largest difference of |s - s*| / |s*| at rest as printed from its closed form, over networks and steps.",
+        _EQ17,
+        "|(2 - W)^-1 s*| / |s*|, about one half, whatever the step.",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-12,
+    ),
+    Claim(
+        "E17.descent",
+        "Eq 17",
+        "Largest difference of the printed step from -step times the gradient of E with doubled quadratic term.",
+        "The neural update is a step down the energy of Eq 16.",
+        "As printed it is a step down E' = sum s_i^2 - sum_(i<j) W_ij r_i r_j - sum b_i r_i.",
+        expected=1e-6,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-14,
+    ),
+    Claim(
+        "E6.leak",
+        "Eq 6",
+        "Largest distance of a hidden unit from its fixed point with the leak -h_t, half of the units clamped.",
+        _EQ6,
+        "h_(t+1) = h_t + step (R_h(s~_t) - h_t): s_t has clamped units too, and leaking with them h never settles.",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="corrected",
+        double=1e-12,
+    ),
+    Claim(
+        "3.6.constant_target",
+        "Eq 6 and 7",
+        "Largest difference of a deviation from (1-step) times the one before, relative to the first; constant target.",
+        _FAST,
+        "Exactly a factor (1-step) for each step while the target stays what it is.",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-14,
+    ),
+    Claim(
+        "3.6.eigenvectors",
+        "Eq 6 and 7",
+        "Largest difference of a deviation along an eigenvector from 1-step(1-lambda) times the one before, relative "
+        "to the first.",
+        _FAST,
+        "In a network the target moves too: a factor 1-step(1-lambda) along an eigenvector of R' of eigenvalue lambda.",
+        expected=1e-5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+        double=1e-12,
+    ),
+    Claim(
+        "T5.order",
+        "Section 3.3",
+        "Order of the global error against the differential equation: log2 of what halving the smallest steps gains.",
+        "The update corresponds to the discretisation of tau dh/dt = R_h(s) - h.",
+        "With step = dt / tau, to first order in the step.",
+        expected=1.0,
+        comparison="within",
+        tolerance=0.05,
+    ),
+)
+
+
+def literal_leak(rate_fn: RateFunction, n_clamped: int) -> Kernel:
+    """Return Eq 6 to the letter: what leaks are the first of s_t, which are the clamped units, in the place of h_t."""
+
+    def kernel(key, state, params, drive, hyper):
+        del key, drive
+        leak = jnp.concatenate([state[:n_clamped], state[:n_clamped]])
+        moved = state + hyper.step * (target_of(params, state, rate_fn) - leak)
+        following = jnp.where(jnp.arange(state.shape[0]) < n_clamped, state, moved)
+        return following, Sample(state, following, rate_fn.value(state))
+
+    return kernel
+
+
+def right_leak(rate_fn: RateFunction, n_clamped: int) -> Kernel:
+    """Return Eq 6 with the leak of the units themselves, the first ones clamped."""
+    free = leaky_integrator(rate_fn, "none")
+
+    def kernel(key, state, params, drive, hyper):
+        following, sample = free(key, state, params, drive, hyper)
+        following = jnp.where(jnp.arange(state.shape[0]) < n_clamped, state, following)
+        return following, sample._replace(next_post_state=following)
+
+    return kernel
+
+
+class Paths(NamedTuple):
+    """What one network does at one step size; the update is corrected, then as printed."""
+
+    distance: Float[Array, "update time"]
+    """|s - s*| / |s*|."""
+    end: Float[Array, "update unit"]
+    end_target: Float[Array, "update unit"]
+    """R(s) there."""
+    descent: Float[Array, "energy"]
+    """Largest difference of the printed step from a step down E', and down E."""
+    leak_end: Float[Array, "leak unit"]
+    """Where the units end, the first half clamped, with the leak of the units and with the literal one."""
+    decay: Float[Array, "check"]
+    """Relative differences from the closed-form decay: constant target, eigenvectors; each with its control."""
+    is_active: Bool[Array, ""]
+
+
+def _path(kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int) -> Array:
+    """Return the states from the start on, without noise."""
+    # The kernels ask for a key and multiply what they draw by a noise of 0.
+    run = simulate(
+        key_of(0), params, None, Hyper(step=step), kernel=kernel, state=start, n_steps=n_steps, trace_every=1
+    )
+    assert run.trace is not None
+    return jnp.concatenate([start[None], run.trace])
+
+
+def doubled_energy(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Float[Array, ""]:
+    """Return E', the energy of Eq 16 with twice its quadratic term."""
+    return energy_of(params, state, rate_fn) + 0.5 * jnp.sum(state * state)
+
+
+def _decay_of(deviation: Float[Array, "time unit"], factor: Array) -> Float[Array, ""]:
+    """Return how far the deviations are from a constant factor for each step, relative to the first."""
+    wrong = jnp.linalg.norm(deviation[1:] - factor * deviation[:-1], axis=1)
+    return jnp.max(wrong) / jnp.linalg.norm(deviation[0])
+
+
+def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateConfig) -> Paths:
+    """Follow one network at one step size, in all the ways that the claims compare."""
+    rho = hard_sigmoid()
+    network = interior_network(key, config.n_units, rho)
+    fixed_point = network.fixed_point
+    right, printed = leaky_integrator(rho, "none"), printed_integrator(rho)
+    eigenvalues, vectors = jnp.linalg.eigh(network.params.weights)
+    alone = with_fixed_point(jnp.zeros_like(network.params.weights), fixed_point, rho)
+    # One loop over time for each kernel: the network, the units alone, and the network pushed along its eigenvectors.
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), network.params, alone)
+    starts = jnp.stack([network.start, network.start])
+    along = fixed_point[None] + 0.25 * vectors.T
+
+    def paths_of(kernel: Kernel, params: Params, starts: Array) -> Array:
+        return jax.vmap(lambda params, start: _path(kernel, params, start, step, config.n_steps))(params, starts)
+
+    every = jax.tree.map(
+        lambda pair, one: jnp.concatenate([pair, jnp.stack([one] * config.n_units)]), both, network.params
+    )
+    right_paths = paths_of(right, every, jnp.concatenate([starts, along]))
+    printed_paths = paths_of(printed, both, starts)
+    paths = jnp.stack([right_paths[0], printed_paths[0]])
+    distance = jnp.linalg.norm(paths - fixed_point[None, None], axis=-1) / jnp.linalg.norm(fixed_point)
+    ends = paths[:, -1]
+    targets = jax.vmap(lambda state: target_of(network.params, state, rho))(ends)
+
+    states = paths[1, :_N_DECAY]
+    slopes = [
+        jax.vmap(jax.grad(partial(of, network.params, rate_fn=rho)))(states) for of in (doubled_energy, energy_of)
+    ]
+    moved = paths[1, 1 : _N_DECAY + 1] - states
+    descent = jnp.stack([jnp.max(jnp.abs(moved + step * slope)) for slope in slopes])
+
+    half = config.n_units // 2
+    is_clamped = jnp.arange(config.n_units) < half
+    start = jnp.where(is_clamped, fixed_point, network.start)
+    leaks = [
+        _path(leak(rho, half), network.params, start, step, config.n_steps)[-1] for leak in (right_leak, literal_leak)
+    ]
+
+    first = slice(_N_DECAY + 1)
+    constant = [_decay_of(path[1, first] - fixed_point[None], 1 - step) for path in (right_paths, printed_paths)]
+    modes = right_paths[2:, first] - fixed_point[None, None]
+    factors = jnp.stack([1 - step * (1 - eigenvalues), jnp.broadcast_to(1 - step, eigenvalues.shape)])
+    of_modes = jax.vmap(lambda factor: jnp.max(jax.vmap(_decay_of)(modes, factor)))(factors)
+    decay = jnp.concatenate([jnp.stack(constant), of_modes])
+    return Paths(distance, ends, targets, descent, jnp.stack(leaks), decay, is_active(paths[0], rho))
+
+
+def reference(params: Params, start: NDArray[np.float64], time: float, n_steps: int = 200) -> NDArray[np.float64]:
+    """Return the solutions of ds/dt = R(s) - s, time in tau, for networks with a sigmoid, `[network, unit]`.
+
+    Classical Runge-Kutta in double precision on the host, so that it shares nothing with what it is compared with.
+    """
+    weights, bias = (np.asarray(part, np.float64) for part in params)
+
+    def flow(state: NDArray[np.float64]) -> NDArray[np.float64]:
+        rate = 1 / (1 + np.exp(-4 * state))
+        return 4 * rate * (1 - rate) * (bias + np.einsum("nij,nj->ni", weights, rate)) - state
+
+    state, dt = start, time / n_steps
+    for _ in range(n_steps):
+        a = flow(state)
+        b = flow(state + 0.5 * dt * a)
+        c = flow(state + 0.5 * dt * b)
+        d = flow(state + dt * c)
+        state = state + dt / 6 * (a + 2 * b + 2 * c + d)
+    return state
+
+
+def euler_steps(config: PrintedUpdateConfig) -> NDArray[np.float64]:
+    """Return the steps at which the error against the differential equation is measured, halved one by one."""
+    return np.asarray(0.2 / 2.0 ** np.arange(config.halvings + 1), np.float64)
+
+
+def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) -> xr.Dataset:
+    """Follow networks to rest and compare with closed forms and with the differential equation."""
+    progress(0.0, "networks to rest")
+    keys = member_keys(named_key(key, "networks"), config.n_networks)
+    rho, smooth = hard_sigmoid(), sigmoid()
+    sizes = euler_steps(config)
+    n_euler = np.round(_HORIZON / sizes).astype(int)
+
+    @jax.jit
+    def follow_all(keys: Key[Array, "network"], steps: Float[Array, "step"], sizes: Float[Array, "size"]):
+        found = jax.vmap(lambda key: jax.vmap(lambda step: follow(key, step, config))(steps), out_axes=1)(keys)
+        networks = jax.vmap(lambda key: interior_network(key, config.n_units, smooth))(keys)
+
+        def euler(kernel: Kernel, params: Params, start: Array, step: Array, n: Array) -> Array:
+            return _path(kernel, params, start, step, int(n_euler[-1]))[n]
+
+        def to_horizon(params: Params, start: Array) -> Array:
+            """Return the state at the horizon, `[update, size, unit]`."""
+            kernels = (leaky_integrator(smooth, "none"), printed_integrator(smooth))
+            return jnp.stack(
+                [
+                    jax.vmap(partial(euler, kernel, params, start))(sizes, jnp.asarray(n_euler, jnp.int32))
+                    for kernel in kernels
+                ]
+            )
+
+        networks_at = jax.vmap(to_horizon, out_axes=2)(networks.params, networks.start)
+        return found, networks, networks_at, jax.vmap(lambda key: interior_network(key, config.n_units, rho))(keys)
+
+    found, smooth_networks, at_horizon, networks = jax.tree.map(
+        np.asarray, follow_all(keys, jnp.asarray(config.steps, float), jnp.asarray(sizes, float))
+    )
+    progress(0.9, "the differential equation")
+    exact = reference(smooth_networks.params, smooth_networks.start.astype(np.float64), _HORIZON)
+    error = np.linalg.norm(at_horizon.astype(np.float64) - exact, axis=-1)
+    fixed_point, weights = (np.asarray(part, np.float64) for part in (networks.fixed_point, networks.params.weights))
+    halfway = np.linalg.solve(2 * np.eye(config.n_units) - weights, fixed_point[..., None])[..., 0]
+    n_shown = min(config.n_steps, 200)
+    return xr.Dataset(
+        {
+            "distance": (
+                ("step", "update", "time"), found.distance[:, 0, :, : n_shown + 1],
+                {"long_name": "|s - s*| / |s*| of the first network"},
+            ),
+            "end": (("step", "network", "update", "unit"), found.end, {"units": "activity"}),
+            "end_target": (("step", "network", "update", "unit"), found.end_target, {"units": "activity"}),
+            "end_distance": (("step", "network", "update"), found.distance[..., -1]),
+            "closed_distance": ("network", np.linalg.norm(halfway, axis=-1) / np.linalg.norm(fixed_point, axis=-1)),
+            "fixed_point": (("network", "unit"), fixed_point, {"units": "activity"}),
+            "descent": (("step", "network", "energy"), found.descent, {"units": "activity per step"}),
+            "leak_end": (("step", "network", "leak", "unit"), found.leak_end, {"units": "activity"}),
+            "decay": (("step", "network", "check"), found.decay, {"long_name": "relative difference of the decay"}),
+            "error": (("update", "size", "network"), error, {"units": "activity", "long_name": "global error"}),
+            "stays_active": (
+                ("step", "network"), found.is_active, {"required": "corrected paths in the active region"},
+            ),
+        },
+        coords={
+            "step": ("step", list(config.steps), {"units": "tau"}),
+            "network": np.arange(config.n_networks),
+            "update": ["corrected", "printed"],
+            "energy": ["doubled", "Eq 16"],
+            "leak": ["own", "literal"],
+            "check": ["constant", "constant, printed", "eigenvectors", "eigenvectors, (1-step)"],
+            "time": ("time", np.arange(n_shown + 1), {"units": "steps"}),
+            "size": ("size", sizes, {"units": "tau"}),
+            "unit": np.arange(config.n_units),
+        },
+    )  # fmt: skip
+
+
+def judge(data: xr.Dataset, config: PrintedUpdateConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+    corrected, printed = data.sel(update="corrected"), data.sel(update="printed")
+
+    def largest(values: xr.DataArray) -> float:
+        return float(np.abs(values).max())
+
+    def check(name: str, control: str, note: str) -> Measurement:
+        return Measurement(float(data.decay.sel(check=name).max()), control=float(data.decay.sel(check=control).max()),
+                           note=note)  # fmt: skip
+
+    from_half = data.end - 0.5 * data.end_target
+    from_leak = largest((data.leak_end - data.fixed_point).sel(leak="own"))
+    literal = float(np.abs((data.leak_end - data.fixed_point).sel(leak="literal")).max("unit").min())
+    order = np.log2(data.error.isel(size=-2) / data.error.isel(size=-1))
+    mean, low, high = mean_interval(order.sel(update="corrected").values)
+    n_runs = f"{config.n_networks} networks, steps {', '.join(f'{step:g}' for step in config.steps)}."
+    return {
+        "E17.corrected": Measurement(
+            largest(corrected.end - data.fixed_point),
+            control=largest(printed.end - data.fixed_point),
+            note=f"{n_runs} Control: as printed.",
+        ),
+        "E17.half": Measurement(
+            largest(from_half.sel(update="printed")),
+            control=largest(from_half.sel(update="corrected")),
+            note="Control: the corrected update.",
+        ),
+        "E17.distance": Measurement(
+            largest(printed.end_distance - data.closed_distance),
+            control=largest(corrected.end_distance - data.closed_distance),
+            note=f"Mean distance {float(printed.end_distance.mean()):.4f}. Control: the corrected update.",
+        ),
+        "E17.descent": Measurement(
+            float(data.descent.sel(energy="doubled").max()),
+            control=float(data.descent.sel(energy="Eq 16").max()),
+            note="Control: the energy of Eq 16.",
+        ),
+        "E6.leak": Measurement(
+            from_leak, control=literal, note="Control: Eq 6 to the letter, the first units of s_t in the place of h_t."
+        ),
+        "3.6.constant_target": check("constant", "constant, printed", "Control: the printed Eq 17."),
+        "3.6.eigenvectors": check("eigenvectors", "eigenvectors, (1-step)", "Control: the factor (1-step)."),
+        "T5.order": Measurement(
+            mean,
+            (low, high),
+            float(order.sel(update="printed").mean()),
+            f"Sigmoid networks at {_HORIZON:g} time constants, steps {float(data['size'][-2]):g} and "
+            f"{float(data['size'][-1]):g}. Control: the printed Eq 17.",
+        ),
+    }
+
+
+STUDY = Study(
+    name="printed_update",
+    title="Eq 6 and 17: the update as printed",
+    figure="Eq 6, 7 and 17",
+    source="Bengio et al. 2015, Eq 6, 7 and 17, sections 3.3 and 4.2",
+    caption="Eq 17 subtracts the leak twice. As printed the network comes to rest half way, at s = R(s)/2, at any "
+    "step; with one leak it reaches the fixed point of Eq 26. Deviations then shrink by 1-step(1-lambda) along each "
+    "eigenvector, by 1-step only where the target stays constant, and the update solves the differential equation to "
+    "first order.",
+    config=PrintedUpdateConfig(),
+    smoke=PrintedUpdateConfig(n_networks=4, n_steps=200, halvings=2),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,339 @@
+"""Eq 2 in a network, where the presynaptic spike itself moves the postsynaptic neuron."""
+
+import dataclasses
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Key
+from numpy.typing import ArrayLike, NDArray
+
+from stdpjax import _checks
+from stdpjax.clamps import clamp_state
+from stdpjax.drives import bounded_voltage, smooth_noise
+from stdpjax.dynamics import Hyper, simulate, spiking_integrator
+from stdpjax.energy import Params
+from stdpjax.observers import mean_of
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import Sample, spike_update
+from stdpjax.spikes import sample_spikes
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.spike_input_bias import plot
+from stdpjax.studies.settings import setting
+from stdpjax.studies.spike_memory import Lagged, lagged_products_of
+
+# Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.
+_POST, _DRIVING, _SILENT = 0, 1, 2
+
+
+@dataclasses.dataclass(frozen=True)
+class SpikeInputBiasConfig:
+    """Settings of the study of spikes that are the input; steps are fractions of the time constant."""
+
+    step: float = setting(0.1, "step size, in (0, 1/2]")
+    probability: float = setting(0.2, "presynaptic spike probability per step, in (0, 1)")
+    weight: float = setting(0.5, "weight of the synapse, in (0, 1/2]: the postsynaptic neuron stays active")
+    other_weights: tuple[float, ...] = setting(
+        (-0.5, -0.25, 0.25), "more weights, in [-1/2, 1/2], to compare the bias with"
+    )
+    max_lag: int = setting(20, "longest time from a spike to a change, in steps")
+    n_trials: int = setting(500, "independent trials")
+    n_steps: int = setting(2000, "steps of a trial")
+    n_prescribed: int = setting(60, "steps of the prescribed activity")
+    n_trains: int = setting(10_000, "spike trains beside the prescribed activity")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        _checks.number("step", self.step, above=0, at_most=0.5)
+        _checks.number("probability", self.probability, above=0, below=1)
+        _checks.number("weight", self.weight, above=0, at_most=0.5)
+        for weight in self.other_weights:
+            _checks.number("other_weights", weight, at_least=-0.5, at_most=0.5)
+        _checks.count("max_lag", self.max_lag, minimum=2)
+        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+        _checks.count("n_steps", self.n_steps, minimum=self.max_lag + 2)
+        _checks.count("n_prescribed", self.n_prescribed, minimum=2)
+        _checks.count("n_trains", self.n_trains, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
+
+
+_PRINTED = "Since we are talking about the average change, Eq 2 could be written for Eq 1."
+_BIAS = (
+    "Only for spikes that do not themselves move s_i. A spike that does adds +step rho'(s_i) W_ij p (1-p) to the mean "
+    "of Eq 2, and one l steps earlier -step^2 (1-step)^(l-1) rho'(s_i) W_ij p (1-p)."
+)
+
+CLAIMS = (
+    Claim(
+        "3.2.same_step",
+        "Eq 2",
+        "Covariance of the change of s_i with the spike that caused it (step 0.1, weight 0.5, p = 0.2).",
+        _PRINTED,
+        _BIAS,
+        expected=0.008,
+        comparison="within",
+        tolerance=0.0001,
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "3.2.step_before",
+        "Eq 2, read as Eq 5",
+        "Covariance of the change of s_i with the spike one step earlier.",
+        _PRINTED,
+        _BIAS,
+        expected=-0.0008,
+        comparison="within",
+        tolerance=0.00005,
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "3.2.decay",
+        "Eq 2",
+        "Factor by which the covariance with an earlier spike shrinks for each further step.",
+        "Nothing is printed on this.",
+        "1 - step: the leak forgets the spike.",
+        expected=0.9,
+        comparison="within",
+        tolerance=0.03,
+    ),
+    Claim(
+        "3.2.law",
+        "Eq 2",
+        "Largest |z| of the covariances against their closed form, over weights of both signs and lags.",
+        _PRINTED,
+        _BIAS,
+        expected=4.5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "3.2.unconnected",
+        "Eq 2",
+        "Largest |z|, over lags, of the covariance with the spikes of a neuron of the same rate that is not connected.",
+        _PRINTED,
+        "No bias if the spike does not enter the postsynaptic activity.",
+        expected=4.0,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "3.2.prescribed",
+        "Eq 1 and 2",
+        "Largest |z|, over time, of the mean of Eq 2 over trains against p times Eq 1, for a prescribed activity.",
+        _PRINTED,
+        "Exact for a prescribed postsynaptic activity.",
+        expected=4.0,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "3.2.variance",
+        "Eq 2",
+        "Variance of Eq 2 over trains, summed over time, relative to the sum of p (1-p) (change of s_i)^2.",
+        "Nothing is printed on this.",
+        "The price of spikes: a variance of p (1-p) times the squared change, where Eq 1 has none.",
+        expected=1.0,
+        comparison="within",
+        tolerance=0.05,
+    ),
+)
+
+
+def closed_form(step: float, weight: ArrayLike, p: float, max_lag: int) -> NDArray[np.float64]:
+    """Return the covariance of a change with the spike `lag` steps before, `[..., lag]`, for an active neuron."""
+    lags = np.arange(max_lag + 1)
+    shape = np.where(lags == 0, step, -(step**2) * (1 - step) ** (lags - 1.0))
+    return np.asarray(weight, np.float64)[..., None] * p * (1 - p) * shape
+
+
+def _change(sample: Sample) -> Float[Array, "1"]:
+    return (sample.next_post_state - sample.post_state)[_POST : _POST + 1]
+
+
+def _spikes_less_rates(sample: Sample) -> Float[Array, "2"]:
+    """What is random in the spikes, whose products with anything earlier have mean 0."""
+    assert sample.pre_spikes is not None
+    return (sample.pre_spikes.astype(sample.pre_rate.dtype) - sample.pre_rate)[_DRIVING:]
+
+
+def _slope(sample: Sample) -> Float[Array, ""]:
+    assert sample.post_slope is not None
+    return sample.post_slope[_POST]
+
+
+class Network(NamedTuple):
+    """Trials of the network."""
+
+    covariance: Float[Array, "trial neuron lag"]
+    """Of the postsynaptic change with spikes of the neuron that drives it, and of the one that does not."""
+    is_active: Bool[Array, "trial"]
+
+
+def simulate_network(
+    key: Key[Array, ""], weight: Float[Array, ""], step: Float[Array, ""], config: SpikeInputBiasConfig
+) -> Network:
+    """Let two neurons spike at a constant rate, of which one drives a third."""
+    rho = hard_sigmoid()
+    weights = jnp.zeros((3, 3), float).at[_POST, _DRIVING].set(weight)
+    at_rate = jnp.array([False, True, True])
+    hyper = Hyper(step=step, clamps=(clamp_state(at_rate, jnp.full(3, config.probability - 0.5, float)),))
+    start = jnp.full((config.n_trials, 3), config.probability - 0.5, float)
+    start = start.at[:, _POST].set(weight * config.probability)
+    run = simulate(
+        key, Params(weights, jnp.zeros(3, float)), None, hyper, kernel=spiking_integrator(rho), state=start,
+        n_steps=config.n_steps,
+        observe={"products": lagged_products_of(_change, _spikes_less_rates, config.max_lag), "slope": mean_of(_slope)},
+    )  # fmt: skip
+    seen: Lagged = run.observed["products"]
+    # The memory holds nothing before the start: a lag has that many products less.
+    share = (config.n_steps - jnp.arange(config.max_lag + 1, dtype=float)) / config.n_steps
+    mean = seen.products.mean.reshape(config.n_trials, config.max_lag + 1, 2)
+    covariance = jnp.swapaxes(mean, -1, -2) / share[None, None]
+    return Network(covariance, run.is_finite & (run.observed["slope"].mean == 1))
+
+
+def prescribed_updates(
+    key: Key[Array, ""], post: Float[Array, "time_plus_one"], config: SpikeInputBiasConfig
+) -> Float[Array, "train time"]:
+    """Return Eq 2 at each step of a prescribed activity, for independent spike trains."""
+    probability = jnp.full(post.shape[0] - 1, config.probability, float)
+    spikes = jax.vmap(lambda key: sample_spikes(key, probability))(member_keys(key, config.n_trains))
+    # Time in the place of a batch; one postsynaptic and, for each train, one presynaptic neuron.
+    return spike_update(post[:-1, None], post[1:, None], spikes.T)[:, 0].T
+
+
+def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -> xr.Dataset:
+    """Measure how spikes and changes go together, in a network and beside a prescribed activity."""
+    progress(0.0, "a network that spikes drive")
+    # The control, last: twice the step.
+    weights = np.array([*sorted({config.weight, *config.other_weights}), config.weight])
+    steps = np.append(np.full(len(weights) - 1, config.step), 2 * config.step)
+
+    @jax.jit
+    def networks(keys: Key[Array, "case"], weights: Float[Array, "case"], steps: Float[Array, "case"]) -> Network:
+        return jax.vmap(partial(simulate_network, config=config))(keys, weights, steps)
+
+    keys = member_keys(named_key(key, "network"), len(weights))
+    found = jax.tree.map(np.asarray, networks(keys, jnp.asarray(weights, float), jnp.asarray(steps, float)))
+    covariance = found.covariance.astype(np.float64)
+    error = covariance.std(1, ddof=1) / np.sqrt(config.n_trials)
+    mean = covariance.mean(1)
+
+    progress(0.8, "a prescribed activity")
+    post = bounded_voltage(smooth_noise(named_key(key, "activity"), config.n_prescribed + 1, 5.0))
+    updates = np.asarray(prescribed_updates(named_key(key, "trains"), post, config), np.float64)
+    change = np.diff(np.asarray(post, np.float64))
+    attributes = {"units": "activity per step", "long_name": "covariance of change and spike"}
+    main = int(np.flatnonzero(weights[:-1] == config.weight)[0])
+    return xr.Dataset(
+        {
+            "covariance": (("weight", "neuron", "lag_before"), mean[:-1], attributes),
+            "covariance_error": (("weight", "neuron", "lag_before"), error[:-1], attributes),
+            "covariance_exact": (
+                ("weight", "lag_before"),
+                closed_form(config.step, weights[:-1], config.probability, config.max_lag), attributes,
+            ),
+            "trial_covariance": (("trial", "lag_before"), covariance[main, :, 0], attributes),
+            "other_step_covariance": (("trial", "lag_before"), covariance[-1, :, 0], attributes),
+            "stays_active": (("case", "trial"), found.is_active, {"required": "trials in the active region"}),
+            "activity": ("time", np.asarray(post, np.float64)[:-1], {"long_name": "prescribed activity"}),
+            "rate_update": ("time", config.probability * change, {"units": "per step", "long_name": "p times Eq 1"}),
+            "spike_update": ("time", updates.mean(0), {"units": "per step", "long_name": "mean of Eq 2"}),
+            "spike_variance": ("time", updates.var(0, ddof=1), {"units": "per step^2"}),
+            "predicted_variance": (
+                "time", config.probability * (1 - config.probability) * change**2, {"units": "per step^2"},
+            ),
+            "poisson_variance": ("time", config.probability * change**2, {"units": "per step^2"}),
+        },
+        coords={
+            "weight": ("weight", weights[:-1]),
+            "neuron": ["connected", "unconnected"],
+            "lag_before": ("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),
+            "case": np.arange(len(weights)),
+            "time": ("time", np.arange(config.n_prescribed), {"units": "steps"}),
+        },
+    )  # fmt: skip
+
+
+def _decay(trials: NDArray[np.float64]) -> tuple[float, tuple[float, float]]:
+    """Return the factor per lag from lag 1 on, with a 95 % interval: later covariances summed over earlier ones."""
+    later, earlier = trials[:, 2:].sum(1), trials[:, 1:-1].sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # without any covariance there is no factor
+        value = later.mean() / earlier.mean()
+        reach = 1.96 * (later - value * earlier).std(ddof=1) / np.sqrt(len(trials)) / abs(earlier.mean())
+    return float(value), (float(value - reach), float(value + reach))
+
+
+def judge(data: xr.Dataset, config: SpikeInputBiasConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+    connected = data.sel(neuron="connected")
+    at_weight = data.sel(weight=config.weight)
+
+    def at_lag(lag: int) -> Measurement:
+        here = {"weight": config.weight, "lag_before": lag}
+        value, reach = float(connected.covariance.sel(here)), 1.96 * float(connected.covariance_error.sel(here))
+        return Measurement(
+            value,
+            (value - reach, value + reach),
+            float(data.covariance.sel({**here, "neuron": "unconnected"})),
+            f"{config.n_trials} trials of {config.n_steps} steps. Control: a neuron that is not connected.",
+        )
+
+    def largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:
+        return float(np.abs(difference / error.where(error > 0)).max())
+
+    def of_neuron(name: str) -> float:
+        return largest_z(at_weight.covariance.sel(neuron=name), at_weight.covariance_error.sel(neuron=name))
+
+    factor, interval = _decay(data.trial_covariance.values)
+    poisson = connected.covariance_exact / (1 - config.probability)
+    spike_error = np.sqrt(data.spike_variance / config.n_trains)
+    total = float(data.spike_variance.sum())
+    with_bias = data.rate_update + config.step * config.weight * config.probability * (1 - config.probability)
+    return {
+        "3.2.same_step": at_lag(0),
+        "3.2.step_before": at_lag(1),
+        "3.2.decay": Measurement(
+            factor, interval, _decay(data.other_step_covariance.values)[0], "Control: twice the step."
+        ),
+        "3.2.law": Measurement(
+            largest_z(connected.covariance - connected.covariance_exact, connected.covariance_error),
+            control=largest_z(connected.covariance - poisson, connected.covariance_error),
+            note=f"{connected.covariance.size} values. Control: p in place of p (1-p).",
+        ),
+        "3.2.unconnected": Measurement(
+            of_neuron("unconnected"),
+            control=of_neuron("connected"),
+            note="Control: the neuron that is connected.",
+        ),
+        "3.2.prescribed": Measurement(
+            largest_z(data.spike_update - data.rate_update, spike_error),
+            control=largest_z(data.spike_update - with_bias, spike_error),
+            note=f"{config.n_trains} trains. Control: the bias of a spike that is the input.",
+        ),
+        "3.2.variance": Measurement(
+            total / float(data.predicted_variance.sum()),
+            control=total / float(data.poisson_variance.sum()),
+            note="Control: Poisson counts, p in place of p (1-p).",
+        ),
+    }
+
+
+STUDY = Study(
+    name="spike_input_bias",
+    title="Eq 2: when the spike is the input",
+    figure="Eq 2 in a network",
+    source="Bengio et al. 2015, Eq 1 and 2, section 2.1",
+    caption="Eq 2 puts spikes in the place of rates, which the paper takes to be the same on average. It is, where the "
+    "postsynaptic activity is prescribed. A spike that drives the neuron goes together with its own effect: the weight "
+    "gains a term of its own sign, or, with the spike of the step before, loses a small one.",
+    config=SpikeInputBiasConfig(),
+    smoke=SpikeInputBiasConfig(n_trials=50, n_steps=300, n_trains=500),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

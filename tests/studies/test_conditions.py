@@ -1,0 +1,143 @@
+"""The study of conditions: its chain against hand calculation, its derivatives against differences, wrong models."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax.random import member_keys
+from stdpjax.studies import conditions as study
+from stdpjax.studies import hidden_chain, networks, run
+
+LAW = hidden_chain.two_state_chain(0.2, (0.1, 0.8))
+
+
+def test_the_sum_over_paths_is_the_likelihood_worked_out_by_hand():
+    found = hidden_chain.path_log_likelihood(LAW, np.array([[1, 1], [1, 0], [0, 0]]))
+    joint = [
+        0.5 * first[a] * (0.8 * second[a] + 0.2 * second[1 - a])
+        for first, second in (((0.1, 0.8), (0.1, 0.8)), ((0.1, 0.8), (0.9, 0.2)), ((0.9, 0.2), (0.9, 0.2)))
+        for a in (0, 1)
+    ]
+    np.testing.assert_allclose(np.exp(found), np.array(joint).reshape(3, 2).sum(1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("law", [LAW, hidden_chain.remembering_chain((0.1, 0.8))], ids=["hidden", "remembering"])
+def test_likelihoods_sum_to_one_and_filtering_gives_them(key, law):
+    symbols = np.array([[(number >> bit) & 1 for bit in range(5)] for number in range(32)])
+    exact = hidden_chain.path_log_likelihood(law, symbols)
+    assert float(np.exp(exact).sum()) == pytest.approx(1.0, rel=1e-6)
+    sample = hidden_chain.ChainSample(jnp.zeros_like(symbols), jnp.asarray(symbols))
+    found = jax.vmap(hidden_chain.predict, (None, None, 0))(key, law, sample)
+    np.testing.assert_allclose(found.filtered, exact, atol=1e-5)
+
+
+def frequency_of_switches(key, law):
+    keys = member_keys(key, 2000)
+    sample = jax.jit(jax.vmap(lambda k: hidden_chain.sample_chain(k, law, 8)))(keys)
+    switches = np.asarray(sample.states[:, 1:] != sample.states[:, :-1]).mean(1)
+    ones = np.asarray(sample.symbols[:, -1])
+    return [(part.mean(), part.std(ddof=1) / np.sqrt(2000)) for part in (switches, ones)]
+
+
+def test_sampled_chains_follow_their_law(key):
+    for (mean, error), expected in zip(frequency_of_switches(key, LAW), (0.2, 0.45), strict=True):
+        assert abs(mean - expected) < 4 * error
+    # Power: another law does not pass.
+    (mean, error), _ = frequency_of_switches(key, hidden_chain.two_state_chain(0.25, (0.1, 0.8)))
+    assert abs(mean - 0.2) > 4 * error
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "smoothed"])
+def test_the_third_derivative_is_that_of_finite_differences(key, name):
+    rate_fn = study.RATES[name]
+    params = jax.tree.map(lambda leaf: leaf[0], networks.random_networks(key, 1, 5, 0.5))
+    state = jnp.array([0.1, 0.7, -0.3, -0.8, 0.4])
+    found = study.condition_3(study._of_rates(rate_fn), params, state)
+    width = 0.005
+    bend = np.abs(np.asarray(rate_fn.slope(state + width) - rate_fn.slope(state - width)) / (2 * width))
+    rate = np.asarray(rate_fn.value(state))
+    np.testing.assert_allclose(found.bias, bend, rtol=0.01, atol=1e-3)
+    for i in range(5):
+        for j in range(5):
+            expected = max(bend[i] * rate[j], bend[j] * rate[i]) if i != j else 0.0
+            assert float(found.weights[i, j]) == pytest.approx(expected, rel=0.01, abs=1e-3)
+
+
+def test_a_weight_moves_its_two_units_alike_and_no_other(key):
+    params = jax.tree.map(lambda leaf: leaf[0], networks.random_networks(key, 1, 5, 0.5))
+    state = jnp.array([0.1, 0.3, -0.3, -0.2, 0.4])
+    for name, (energy_fn, rate_fn) in study.ENERGIES.items():
+        share = float(study.condition_2(energy_fn, params, state, rate_fn).other_rows)
+        if name == "softplus of the field":
+            assert share > np.sqrt(0.5) + 1e-3
+        else:
+            assert share == pytest.approx(np.sqrt(0.5), abs=1e-5)
+
+
+def verdicts():
+    result = run(study.STUDY.name, show_progress=False, n_networks=8, n_sequences=50, n_symbols=6, widths=(0.05,))
+    return {record["id"]: record["verdict"] for record in result.records}
+
+
+right_verdicts = functools.cache(verdicts)
+
+
+def _without_noise(patch):
+    right = study.transition
+    patch.setattr(
+        study,
+        "transition",
+        lambda params, state, noise, rate_fn, hyper: right(params, state, 0 * noise, rate_fn, hyper),
+    )
+
+
+def _filter_that_forgets(patch):
+    # The sequences come from the chain as it is, the predictions from one that switches at random.
+    right = hidden_chain.predict
+    patch.setattr(
+        hidden_chain, "predict", lambda key, law, sample: right(key, law._replace(move=0.5 + 0 * law.move), sample)
+    )
+
+
+def _slope_in_place_of_curvature(patch):
+    patch.setattr(study, "curvature", lambda rate_fn, state: rate_fn.slope(state))
+
+
+def _rate_in_place_of_slope(patch):
+    wrong = {name: (of, rate_fn._replace(slope=rate_fn.value)) for name, (of, rate_fn) in study.ENERGIES.items()}
+    patch.setattr(study, "ENERGIES", wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("patch", "lost"),
+    [
+        (_without_noise, {"E4.argument"}),
+        (_filter_that_forgets, {"E12.filtering"}),
+        (_slope_in_place_of_curvature, {"E24.smooth"}),
+        (_rate_in_place_of_slope, {"E4.coefficient", "E8.coefficient"}),
+    ],
+    ids=["no noise", "a filter that forgets", "slope for curvature", "rate for slope"],
+)
+def test_a_wrong_model_does_not_get_its_verdict(patch, lost, monkeypatch):
+    assert "inconclusive" not in right_verdicts().values()
+    patch(monkeypatch)
+    wrong = verdicts()
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_units": 4}, "n_units: expected a whole number of at least 5"),
+        ({"n_symbols": 15}, "n_symbols: expected a whole number of at most 14"),
+        ({"emission": (0.1, 1.0)}, "emission: expected a finite number"),
+        ({"widths": (0.2,)}, "widths: expected a finite number"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        study.ConditionsConfig(**settings)

@@ -1,0 +1,122 @@
+"""The study of the energy: derivatives and landscapes against plain loops, and its verdicts against wrong models."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax.rates import sigmoid
+from stdpjax.studies import energy_gradient as study
+from stdpjax.studies import networks, run
+
+
+def network(key, n_units=4):
+    return jax.tree.map(lambda leaf: leaf[0], networks.random_networks(key, 1, n_units, 0.8))
+
+
+def loop_energy(params, state):
+    """The energy of Eq 16, pair by pair."""
+    weights, bias = np.asarray(params.weights, np.float64), np.asarray(params.bias, np.float64)
+    rate = [min(max(s + 0.5, 0.0), 1.0) for s in state]
+    total = sum(0.5 * s**2 for s in state) - sum(b * r for b, r in zip(bias, rate, strict=True))
+    for i in range(len(rate)):
+        for j in range(i):
+            total -= weights[i, j] * rate[i] * rate[j]
+    return total
+
+
+def test_gradients_are_those_of_the_energy_pair_by_pair(key):
+    params, state = network(key), np.array([0.1, 0.8, -0.3, -0.9])
+    found = jax.jit(study.gradients)(params, jnp.asarray(state, float), 0.05)
+    for unit in range(4):
+        move = 1e-5 * np.eye(4)[unit]
+        slope = (loop_energy(params, state + move) - loop_energy(params, state - move)) / 2e-5
+        for name in ("automatic", "differenced", "away_from_target"):
+            assert float(found[name][unit]) == pytest.approx(slope, abs=1e-5), name
+    # Saturated units have no input; without the factor they would.
+    assert abs(float(found["away_from_field"][1] - found["automatic"][1])) > 1e-3
+
+
+def test_landscapes_are_those_of_the_energy_pair_by_pair(key):
+    params = network(key)
+    starts = jax.random.uniform(key, (3, 4), float, -3, 3)
+    found = jax.jit(study.landscape)(params, starts)
+    states = np.asarray(starts, np.float64)
+    expected = [loop_energy(params, np.clip(s, -0.5, 0.5)) - loop_energy(params, s) for s in states]
+    np.testing.assert_allclose(found["projected_change"], expected, rtol=1e-5, atol=1e-5)
+    direction = states[0] / np.linalg.norm(states[0])
+    ray = [loop_energy(params, radius * direction) for radius in study._RADII]
+    np.testing.assert_allclose(found["ray_energy"], ray, rtol=1e-5, atol=1e-5)
+    weights, bias = np.asarray(params.weights), np.asarray(params.bias)
+    bound = 0.5 * study._RADII**2 - np.abs(np.triu(weights)).sum() - np.abs(bias).sum()
+    np.testing.assert_allclose(found["ray_bound"], bound, rtol=1e-5)
+
+
+def test_the_asymmetry_of_a_plain_combination_is_that_of_its_closed_form(key):
+    params, state = network(key), jnp.array([0.1, 0.3, -0.3, -0.2])
+    untied = params._replace(weights=jnp.triu(params.weights))
+    found = jax.jit(lambda p, w, s: study.jacobians(p, w, s, sigmoid()))(params, untied, state)
+    plain = np.asarray(params.weights) * np.asarray(sigmoid().slope(state))[None]
+    expected = np.linalg.norm(plain - plain.T) / np.linalg.norm(plain)
+    assert found["asymmetry"].tolist()[2] == pytest.approx(expected, rel=1e-5)
+    assert float(found["asymmetry"][0]) < 1e-6
+
+
+def verdicts(**settings):
+    result = run(study.STUDY.name, show_progress=False, **{"n_networks": 8, "n_starts": 4, **settings})
+    return {record["id"]: record["verdict"] for record in result.records}
+
+
+right_verdicts = functools.cache(verdicts)
+
+
+def _without_slope(patch):
+    patch.setattr(
+        study, "target_of", lambda params, state, rate_fn: study.field_of(params, rate_fn.value(state))
+    )  # fmt: skip
+
+
+def _no_kinks(patch):
+    patch.setattr(study, "hard_sigmoid", sigmoid)
+
+
+def _half_the_pairs(patch):
+    right = study.energy_of
+    patch.setattr(
+        study,
+        "energy_of",
+        lambda params, state, rate_fn: right(params._replace(weights=0.5 * params.weights), state, rate_fn),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("patch", "settings", "lost"),
+    [
+        (_without_slope, {}, {"E13.gradient", "E13.symmetric", "E16.finite_difference"}),
+        (_no_kinks, {}, {"E18.shape", "E18.slope"}),
+        (_half_the_pairs, {}, {"E13.gradient", "E16.finite_difference", "E16.hessian"}),
+        (lambda patch: None, {"n_steps": 2}, {"E16.minima"}),
+    ],
+    ids=["no slope", "no kinks", "each pair counted half", "a descent cut short"],
+)
+def test_a_wrong_model_does_not_get_its_verdict(patch, settings, lost, monkeypatch):
+    assert "inconclusive" not in right_verdicts().values()
+    patch(monkeypatch)
+    wrong = verdicts(**settings)
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"difference": 0.5}, "difference: expected a finite number"),
+        ({"reach": 1.0}, "reach: expected a finite number above 1"),
+        ({"n_starts": 1}, "n_starts: expected a whole number of at least 2"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        study.EnergyGradientConfig(**settings)

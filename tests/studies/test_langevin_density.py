@@ -1,0 +1,77 @@
+"""The study of the stationary law: its quadrature and statistics, and wrong samplers that lose their verdicts."""
+
+import math
+
+import numpy as np
+import pytest
+
+import stdpjax
+from stdpjax.dynamics import leaky_integrator
+from stdpjax.studies import find, langevin_density, run
+from stdpjax.studies.record import make_config
+
+
+def test_quadrature_of_one_unit_is_a_normal_law_with_known_pieces():
+    params = stdpjax.energy.make_params([[0.0]], [0.4])
+    grid, probability = langevin_density.quadrature(params, 1.0, 6.0, 4800)
+    # Density: exp(-s^2/2) below, times exp(0.4 rho) between and above the kinks.
+    cdf = np.vectorize(lambda x: 0.5 * (1 + math.erf(x / math.sqrt(2))))
+    below, above = cdf(-0.5), math.exp(0.4) * (1 - cdf(0.5))
+    between = math.exp(0.4**2 / 2 + 0.4 * 0.5) * (cdf(0.1) - cdf(-0.9))
+    assert probability[np.abs(grid) <= 0.5].sum() == pytest.approx(between / (below + between + above), abs=1e-5)
+
+
+def test_quadrature_of_two_units_without_a_weight_is_a_product():
+    one = stdpjax.energy.make_params([[0.0]], [0.4])
+    two = stdpjax.energy.make_params(np.zeros((2, 2)), [0.4, 0.4])
+    _, single = langevin_density.quadrature(one, 0.5, 4.0, 80)
+    _, joint = langevin_density.quadrature(two, 0.5, 4.0, 80)
+    np.testing.assert_allclose(joint, np.outer(single, single), rtol=1e-4, atol=1e-9)
+
+
+def test_statistics_and_histogram_equal_plain_loops():
+    states = np.random.default_rng(0).normal(size=(3, 4, 2))
+    found = langevin_density.statistics_of(states)
+    for trial in range(3):
+        pairs = [states[trial, time] for time in range(4)]
+        rates = [[min(max(s + 0.5, 0.0), 1.0) for s in pair] for pair in pairs]
+        assert found[trial, 0] == pytest.approx(np.mean([s * s for pair in pairs for s in pair]))
+        assert found[trial, 1] == pytest.approx(np.mean([a * b for a, b in rates]))
+        assert found[trial, 2] == pytest.approx(np.mean([-0.5 <= s <= 0.5 for pair in pairs for s in pair]))
+    shares = langevin_density.histogram(np.array([[0.1, -0.1], [9.0, -9.0]]))
+    assert shares.sum() == pytest.approx(1)
+    assert shares[25, 24] == 0.5
+    assert shares[-1, 0] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_steps": 30}, "n_steps: expected a multiple of 40"),
+        ({"mode_weight": 1.0}, "mode_weight: expected a finite number"),
+        ({"temperatures": (1.0, 1.0)}, "temperatures: expected different values"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_config(find("langevin_density"), True, settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("metropolis_langevin", {"E14.metropolis"}),
+        (
+            "langevin",
+            {"E14.langevin_square", "E14.langevin_product", "E14.langevin_active", "E14.langevin_mode", "T6.variance"},
+        ),
+    ],
+)
+def test_the_papers_noise_in_place_of_a_sampler_loses_its_verdicts(name, lost, monkeypatch):
+    right = {record["id"]: record["verdict"] for record in run("langevin_density", show_progress=False).records}
+    assert right == {claim.id: claim.verdict for claim in find("langevin_density").claims}
+    with monkeypatch.context() as patch:
+        patch.setattr(langevin_density, name, lambda rate_fn: leaky_integrator(rate_fn))
+        wrong = {record["id"]: record["verdict"] for record in run("langevin_density", show_progress=False).records}
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}

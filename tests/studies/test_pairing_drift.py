@@ -1,0 +1,99 @@
+"""What Eq 1 adds up to: sums against plain loops, the driven mean against its stationary equations, and a twin."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import PAIRINGS
+from stdpjax.studies import pairing_drift, run
+from stdpjax.studies.interior import interior_network
+from stdpjax.studies.pairing_drift import PairingDriftConfig, driven_mean, slopes, symmetric_share, totals_of
+
+QUICK = {"n_networks": 8, "n_steps": 1000, "n_trials": 16, "n_driven_steps": 100, "n_burn_in": 50}
+
+
+def test_totals_are_those_of_a_plain_loop(key):
+    path = jax.random.uniform(key, (7, 3), float, -0.4, 0.4)
+    rates = np.asarray(hard_sigmoid().value(path), np.float64)
+    expected = np.zeros((4, 3, 3))
+    together = np.zeros((3, 3))
+    for t in range(6):
+        change = np.asarray(path[t + 1] - path[t], np.float64)
+        together += np.outer(change, change)
+        readings = (rates[max(t - 1, 0)], rates[t], 0.5 * (rates[t] + rates[t + 1]), rates[t + 1])
+        for index, rate in enumerate(readings):
+            expected[index] += np.outer(change, rate)
+    totals = totals_of(path, hard_sigmoid().value(path))
+    np.testing.assert_allclose(totals.untied, expected, atol=1e-6)
+    np.testing.assert_allclose(totals.co_movement, together, atol=1e-6)
+    # The identity itself, for a path that no network has made.
+    tied = expected + np.swapaxes(expected, 1, 2)
+    for pairing, c in (("current", -1), ("midpoint", 0), ("next", 1)):
+        np.testing.assert_allclose(tied[PAIRINGS.index(pairing)], totals.boundary + c * together, atol=1e-6)
+
+
+def test_an_interior_network_rests_at_its_fixed_point_and_never_gets_farther(key):
+    rho = hard_sigmoid()
+    network = interior_network(key, 5, rho, tied=False)
+    state, reach = network.start, float(jnp.max(jnp.abs(network.start - network.fixed_point)))
+    for _ in range(50):
+        field = network.params.bias + network.params.weights @ rho.value(state)
+        state = state + 0.7 * (field - state)
+        assert float(jnp.max(jnp.abs(state - network.fixed_point))) <= reach + 1e-6
+    np.testing.assert_allclose(state, network.fixed_point, atol=1e-5)
+
+
+def test_the_driven_mean_is_antisymmetric_and_that_of_a_long_recursion():
+    config = PairingDriftConfig(n_units=3)
+    weights = np.array([[0.0, 0.5, -0.2], [-0.4, 0.0, 0.3], [0.1, 0.2, 0.0]])
+    exact = driven_mean(weights, config)
+    np.testing.assert_allclose(exact, -exact.T, atol=1e-15)
+    # Second moments step by step, from rest.
+    step, decay = config.driven_step, np.exp(-1 / config.drive_width)
+    drive = config.drive_std**2 * (0.75 * np.eye(3) + 0.25)
+    keep = (1 - step) * np.eye(3) + step * weights
+    ss, sd, after_before = np.zeros((3, 3, 3))
+    for _ in range(3000):
+        after_before = keep @ ss + step * sd.T
+        ss = keep @ ss @ keep.T + step * (keep @ sd + sd.T @ keep.T) + step**2 * drive
+        sd = decay * (keep @ sd + step * drive)
+    np.testing.assert_allclose(exact, 0.5 * (after_before - after_before.T), rtol=1e-9)
+
+
+def test_slopes_and_shares_of_made_up_numbers():
+    together = np.array([[1.0, -2.0, 0.5]])
+    assert slopes(-3 * together, together) == pytest.approx([-3.0])
+    antisymmetric = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    symmetric = np.array([[5.0, 0.5], [0.5, -7.0]])
+    value, (low, high) = symmetric_share(np.stack([antisymmetric + symmetric] * 4))
+    assert value == pytest.approx(0.5)
+    assert (low, high) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def verdicts(**settings):
+    return {r["id"]: r["verdict"] for r in run("pairing_drift", show_progress=False, **{**QUICK, **settings}).records}
+
+
+@pytest.mark.slow
+def test_with_the_rate_read_otherwise_the_claims_on_readings_are_lost(monkeypatch):
+    lost = {"3.1.telescoping", "3.1.drift_midpoint", "3.1.drift_untied"}
+    right = verdicts()
+    assert {right[claim] for claim in lost} == {"holds_with_conditions"}
+    update = pairing_drift.rate_update
+
+    def wrong(*arguments, pairing, **others):
+        return update(*arguments, pairing="next" if pairing == "midpoint" else pairing, **others)
+
+    monkeypatch.setattr(pairing_drift, "rate_update", wrong)
+    assert {verdicts()[claim] for claim in lost} == {"inconclusive"}
+
+
+def test_a_network_that_leaves_the_active_region_decides_nothing():
+    assert set(verdicts(drive_std=0.5).values()) == {"inconclusive"}
+
+
+def test_steps_have_to_increase():
+    with pytest.raises(ValueError, match="steps: expected at least two increasing numbers"):
+        PairingDriftConfig(steps=(0.2, 0.1))

@@ -1,0 +1,84 @@
+"""Clamps of the three kinds: in a step, in the dynamics and in the energy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax import clamps, energy, rates
+from stdpjax.dynamics import Hyper, leaky_integrator, metropolis_langevin, simulate, spiking_integrator
+from stdpjax.random import key as make_key
+
+RHO = rates.hard_sigmoid()
+PARAMS = energy.make_params([[0.0, 0.6, -0.3], [0.6, 0.0, 0.2], [-0.3, 0.2, 0.0]], [0.1, -0.2, 0.3])
+FIRST = jnp.array([True, False, False])
+
+
+def run(hyper, n_steps, state=(0.2, -0.1, 0.3), kernel=None, key=None, **options):
+    kernel = kernel or leaky_integrator(RHO, "none")
+    key = make_key(0) if key is None else key
+    return simulate(key, PARAMS, None, hyper, kernel=kernel, state=jnp.asarray(state), n_steps=n_steps, **options)
+
+
+def trace_of(*arguments, **options):
+    trace = run(*arguments, trace_every=1, **options).trace
+    assert trace is not None
+    return trace
+
+
+def test_a_clamped_state_acts_from_the_first_step_on():
+    hyper = Hyper(0.5, clamps=(clamps.clamp_state(FIRST, 0.4),))
+    trace = trace_of(hyper, 3, state=(-1.0, -0.1, 0.3))
+    np.testing.assert_array_equal(trace[:, 0], np.float32(0.4))
+    same = trace_of(hyper, 3, state=(0.4, -0.1, 0.3))
+    np.testing.assert_array_equal(trace, same)
+    with_own_start = trace_of(Hyper(0.5), 1, state=(-1.0, -0.1, 0.3))
+    assert abs(float(trace[0, 1] - with_own_start[0, 1])) > 0.05
+
+
+def test_a_clamped_input_is_approached_exponentially():
+    trace = trace_of(Hyper(0.25, clamps=(clamps.clamp_input(FIRST, 0.4),)), 10)
+    expected = 0.4 - 0.75 ** np.arange(1, 11) * (0.4 - 0.2)
+    np.testing.assert_allclose(trace[:, 0], expected, rtol=1e-6)
+    assert float(jnp.abs(run(Hyper(0.25), 10).state[0] - expected[-1])) > 0.01
+
+
+def test_a_soft_clamp_pulls_with_its_strength():
+    hyper = Hyper(0.25, clamps=(clamps.clamp_softly(FIRST, 0.4, 2.0),))
+    state = jnp.array([0.2, -0.1, 0.3])
+    pull = energy.target(PARAMS, state, RHO) - state + jnp.array([2.0 * (0.4 - 0.2), 0.0, 0.0])
+    np.testing.assert_allclose(run(hyper, 1).state, state + 0.25 * pull, rtol=1e-6)
+
+
+def test_a_soft_clamp_is_the_gradient_of_its_energy():
+    soft = (clamps.clamp_softly(FIRST, 0.4, 2.0), clamps.clamp_softly([True, True, False], 0.1, 0.5))
+    state = jnp.array([0.2, -0.1, 0.3])
+    pull = clamps.clamp_target(jnp.zeros(3), state, soft)
+    np.testing.assert_allclose(pull, -jax.grad(clamps.clamp_energy)(state, soft), rtol=1e-6)
+
+
+def test_clamps_apply_in_their_order_and_those_of_the_state_last():
+    hard, other = clamps.clamp_input(FIRST, 0.4), clamps.clamp_input(FIRST, -0.2)
+    state = jnp.zeros(3)
+    assert float(clamps.clamp_target(jnp.zeros(3), state, (hard, other))[0]) == np.float32(-0.2)
+    assert float(clamps.clamp_target(jnp.zeros(3), state, (other, hard))[0]) == np.float32(0.4)
+    both = (clamps.clamp_state(FIRST, 0.1), hard)
+    assert float(run(Hyper(0.5, clamps=both), 4).state[0]) == np.float32(0.1)
+
+
+@pytest.mark.parametrize("make", [spiking_integrator, metropolis_langevin])
+def test_held_units_stay_and_others_move(make, key):
+    hyper = Hyper(0.5, temperature=0.1, clamps=(clamps.clamp_state(FIRST, 0.4),))
+    trace = trace_of(hyper, 50, kernel=make(RHO), key=key)
+    np.testing.assert_array_equal(trace[:, 0], np.float32(0.4))
+    assert float(trace[:, 1].std()) > 0.01
+
+
+def test_a_batch_of_values_is_a_vmap(key):
+    values = jnp.array([[0.1, 0.0, 0.0], [0.4, 0.0, 0.0]])
+    kernel = leaky_integrator(RHO)
+
+    def end(value):
+        return run(Hyper(0.2, 0.1, clamps=(clamps.clamp_state(FIRST, value),)), 5, kernel=kernel, key=key).state
+
+    np.testing.assert_allclose(jax.vmap(end)(values), jnp.stack([end(value) for value in values]), atol=1e-6)

@@ -1,0 +1,130 @@
+"""The network in double precision, in a process of its own: JAX takes the switch once."""
+
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+import jax, jax.numpy as jnp, numpy as np
+from stdpjax import clamps, dynamics, energy, fixed_points, objectives, observers, rates, rules
+from stdpjax.dynamics import Hyper, simulate
+from stdpjax.random import key as make_key
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+key, n = make_key(3), 6
+params = energy.random_params(key, n, scale=0.5)
+assert params.weights.dtype == jnp.float64
+state = jnp.array([0.1, -0.3, 0.21, -0.9, 1.3, 0.05])
+eye = jnp.eye(n)
+
+def slopes(function, at, h=1e-6):
+    return jnp.stack([(function(at + h * e) - function(at - h * e)) / (2 * h) for e in eye], axis=-1)
+
+# A tanh of one's own, besides ours.
+own = rates.RateFunction(lambda s: 0.5 + 0.5 * jnp.tanh(s), lambda s: 0.5 / jnp.cosh(s) ** 2)
+hard, smooth = rates.hard_sigmoid(), rates.sigmoid()
+for rho in (hard, smooth, rates.smoothed_hard_sigmoid(0.2), own):
+    found = slopes(lambda s: energy.energy(params, s, rho), state)
+    np.testing.assert_allclose(energy.gradient(params, state, rho), found, atol=1e-8)
+    found = slopes(lambda s: energy.target(params, s, rho), state)
+    np.testing.assert_allclose(energy.target_jacobian(params, state, rho), found, atol=1e-7)
+    jacobian = energy.target_jacobian(params, state, rho)
+    assert float(jnp.abs(jacobian - jacobian.T).max()) < 1e-12
+
+# A prescribed fixed point, from the corrected step and by relaxing; the printed step ends at R / 2.
+goal = 0.8 * (jax.random.uniform(key, (n,)) - 0.5)
+params = params._replace(bias=goal - params.weights @ hard.value(goal))
+def end(kernel):
+    return simulate(key, params, None, Hyper(0.2), kernel=kernel, state=jnp.zeros(n), n_steps=2000).state
+assert float(jnp.abs(end(dynamics.leaky_integrator(hard, "none")) - goal).max()) < 1e-12
+printed = end(dynamics.printed_integrator(hard))
+assert float(jnp.abs(printed - energy.target(params, printed, hard) / 2).max()) < 1e-12
+for form in ("clip", "gradient"):
+    found = fixed_points.relax(params, jnp.zeros(n), hard, form=form, tolerance=1e-14)
+    assert bool(found.converged) and float(jnp.abs(found.state - goal).max()) < 1e-12
+
+# Implicit derivatives against finite differences, both forms, some units past the kinks in the clip form.
+pushed = params._replace(bias=params.bias + jnp.array([2.0, -2.0, 0, 0, 0, 0]))
+for rho, form in ((hard, "clip"), (smooth, "gradient")):
+    def settle(bias):
+        soft = clamps.clamp_softly(jnp.arange(n) == 3, 0.1, 0.7)
+        start = jnp.zeros(n)
+        at = pushed._replace(bias=bias)
+        return fixed_points.relax(at, start, rho, clamps=(soft,), form=form, tolerance=1e-14).state
+    found = slopes(settle, pushed.bias, 1e-5)
+    np.testing.assert_allclose(jax.jacfwd(settle)(pushed.bias), found, atol=1e-8)
+    np.testing.assert_allclose(jax.jacrev(settle)(pushed.bias), found, atol=1e-8)
+    assert float(jnp.abs(found).max()) > 0.1
+
+# A network between the kinks grows as its eigenvalue says.
+three = energy.make_params(0.7 * (np.ones((3, 3)) - np.eye(3)), np.full(3, -0.7))
+run = simulate(key, three, None, Hyper(0.1), kernel=dynamics.leaky_integrator(hard, "none"),
+               state=np.full(3, 1e-6), n_steps=100)
+np.testing.assert_allclose(jnp.log(run.state / 1e-6) / 100, np.log(1.04), atol=1e-9)
+stability = fixed_points.spectral_stability(three, jnp.zeros(3), hard, 0.1)
+np.testing.assert_allclose(stability.spectral_radius, 1.04, atol=1e-12)
+
+# Gradients of the objective against the formula.
+noise = 0.1 * jax.random.normal(key, (2, n))
+first = dynamics.transition(params, state, noise[0], smooth, Hyper(0.2))
+second = dynamics.transition(params, first, noise[1], smooth, Hyper(0.2))
+seen = state + noise[0]
+expected = -0.2 * ((second - first) * smooth.slope(seen))[:, None] * smooth.value(seen)[None, :]
+found = jax.grad(objectives.stdp_objective)(params, state, noise, smooth, 0.2).weights
+np.testing.assert_allclose(found, expected, atol=1e-12)
+
+# Score matching: implicit and explicit objective of one unit differ by a constant.
+grid = (np.arange(16000) - 8000 + 0.5) * 0.001
+weight = np.exp(0.5 * grid * 0 + 0.5 * np.asarray(smooth.value(grid)) - 0.5 * grid**2)
+probabilities, states = jnp.asarray(weight / weight.sum()), jnp.asarray(grid[:, None])
+def implicit(bias):
+    return objectives.score_matching(energy.make_params([[0.0]], [bias]), states, smooth, sample_weights=probabilities)
+def explicit(bias):
+    return 0.5 * jnp.sum(probabilities * ((0.5 - bias) * smooth.slope(jnp.asarray(grid))) ** 2)
+gaps = [float(implicit(bias) - explicit(bias)) for bias in (-1.0, 0.2, 0.5, 2.0)]
+assert max(gaps) - min(gaps) < 1e-8, gaps
+
+# Everything keeps double precision, with a rule, clamps, drive and observers.
+observe = {"mean": observers.mean_of(lambda sample: sample.next_post_state),
+           "covariance": observers.autocovariance_of(lambda sample: sample.next_post_state, 2)}
+held = (clamps.clamp_state(jnp.arange(n) == 0, 0.1), clamps.clamp_softly(jnp.arange(n) == 1, 0.1, 1.0))
+for kernel in (dynamics.leaky_integrator(hard), dynamics.langevin(hard), dynamics.metropolis_langevin(hard)):
+    run = simulate(key, params, np.zeros((5, n), np.float32), Hyper(0.1, 0.1, clamps=held), kernel=kernel,
+                   state=np.zeros((2, n), np.float32), rule=rules.differential_rule(), learning_rate=0.01,
+                   observe=observe, trace_every=1)
+    for leaf in jax.tree.leaves((run.state, run.params, run.trace, run.observed)):
+        assert leaf.dtype in (jnp.float64, jnp.int32), leaf.dtype
+"""
+
+SINGLE = """
+import jax.numpy as jnp
+from stdpjax import energy, objectives, rates
+params = energy.make_params([[0.0, 0.5], [0.5, 0.0]])
+for options in ({"visible": jnp.array([True])}, {"visible": jnp.ones(2)}, {"sample_weights": jnp.ones(2)}):
+    try:
+        objectives.score_matching(params, jnp.zeros((3, 2)), rates.sigmoid(), **options)
+    except ValueError as error:
+        assert str(error).startswith(next(iter(options))) and ": expected " in str(error), error
+    else:
+        raise AssertionError(options)
+"""
+
+
+def run_alone(program, **environment):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_double_precision():
+    run_alone(PROGRAM, JAX_ENABLE_X64="1")
+
+
+def test_shapes_are_refused_without_the_type_checker_too():
+    run_alone(SINGLE)

@@ -1,0 +1,178 @@
+"""What the network's functions refuse, and how they say so."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax import clamps, dynamics, energy, fixed_points, objectives, rates, rules
+from stdpjax.dynamics import Hyper
+from stdpjax.energy import Params
+from stdpjax.observers import autocovariance_of, histogram_of, mean_of
+from stdpjax.random import key as make_key
+
+RHO, SMOOTH = rates.hard_sigmoid(), rates.sigmoid()
+ZERO = jnp.zeros(2)
+GOOD = energy.make_params([[0.0, 0.5], [0.5, 0.0]])
+UNTIED = Params(jnp.array([[0.0, 0.5], [0.2, 0.0]]), ZERO)
+SELF = Params(jnp.array([[0.1, 0.5], [0.5, 0.0]]), ZERO)
+NAN = jnp.array([0.0, np.nan])
+MASK = [True, False]
+HELD = clamps.clamp_state(MASK, 0.1)
+FOR_THREE = clamps.clamp_state([True, False, False], 0.1)
+METROPOLIS = dynamics.metropolis_langevin(RHO)
+
+
+def run(hyper=None, *, params=GOOD, drive=None, kernel=None, state: Any = ZERO, n_steps: Any = 2, **options):
+    kernel = kernel or dynamics.leaky_integrator(RHO)
+    return dynamics.simulate(
+        make_key(0), params, drive, hyper or Hyper(), kernel=kernel, state=state, n_steps=n_steps, **options
+    )
+
+
+def matching(**options):
+    return objectives.score_matching(GOOD, jnp.zeros((3, 2)), **{"rate_fn": SMOOTH, **options})
+
+
+REFUSED = [
+    # weights and biases
+    (lambda: energy.make_params(np.zeros((2, 3))), r"weights: expected a square matrix .* got shape \(2, 3\)"),
+    (lambda: energy.make_params(0.5), r"weights: expected a square matrix"),
+    (lambda: energy.make_params(UNTIED.weights), r"weights: expected a symmetric matrix .* differ by 0\.3"),
+    (lambda: energy.make_params(SELF.weights), r"weights: expected 0 on the diagonal, got 1 units"),
+    (lambda: energy.make_params(np.full((2, 2), np.nan)), r"weights: expected finite numbers, got 4 of 4"),
+    (lambda: energy.make_params(np.zeros((2, 2)), [1.0]), r"bias: expected one number for each of 2 units"),
+    (lambda: energy.make_params(np.zeros((2, 2)), [1.0, np.inf]), r"bias: expected finite numbers, got 1 of 2"),
+    (lambda: energy.random_params(make_key(0), 0), r"n_units: expected a whole number of at least 1, got 0"),
+    *[
+        (lambda f=f: f(UNTIED, ZERO, RHO), "weights: expected a symmetric matrix")
+        for f in (energy.energy, energy.gradient, energy.hessian)
+    ],
+    *[
+        (lambda f=f: f(SELF, ZERO, RHO), "weights: expected 0 on the diagonal")
+        for f in (energy.energy, energy.target, energy.target_jacobian, fixed_points.relax)
+    ],
+    *[
+        (lambda f=f: f(GOOD, NAN, RHO), "state: expected finite numbers, got 1 of 2")
+        for f in (energy.energy, energy.target, energy.gradient, energy.hessian, fixed_points.relax)
+    ],
+    *[
+        (lambda f=f: f(GOOD, jnp.zeros(3), RHO), r"state: expected shape \(2,\), .* got \(3,\)")
+        for f in (energy.energy, energy.target, energy.gradient, energy.hessian, fixed_points.relax)
+    ],
+    # rate functions
+    *[
+        (lambda f=f, at=at: f(at), "threshold: expected a finite number above -1 and below 0, got")
+        for f in (rates.hard_sigmoid, lambda at: rates.smoothed_hard_sigmoid(0.1, at))
+        for at in (0.0, -1.0, 0.5, np.nan)
+    ],
+    # numbers of the dynamics
+    *[
+        (lambda step=step: run(Hyper(step)), "step: expected a finite number above 0 and at most 1, got")
+        for step in (0.0, -0.1, 1.1, np.nan)
+    ],
+    (lambda: run(Hyper(noise_std=-0.1)), r"noise_std: expected a finite number at least 0, got -0\.1"),
+    (lambda: run(Hyper(temperature=-1.0)), r"temperature: expected a finite number at least 0, got -1\.0"),
+    (lambda: run(Hyper(temperature=0.0), kernel=METROPOLIS), "temperature: expected a finite number above 0, got 0"),
+    (lambda: METROPOLIS(make_key(0), ZERO, GOOD, None, Hyper(temperature=0)), "temperature: expected a finite"),
+    (lambda: run(kernel=METROPOLIS, params=UNTIED), "weights: expected a symmetric matrix"),
+    (
+        lambda: run(Hyper(clamps=(clamps.clamp_input(MASK, 0.1),)), kernel=METROPOLIS),
+        "clamps: expected clamps that have an energy .* got InputClamp",
+    ),
+    # clamps
+    (lambda: clamps.clamp_state([1, 0], 0.1), "mask: expected one truth value for each unit, got dtype int32"),
+    (lambda: clamps.clamp_state([MASK], 0.1), r"mask: expected one truth value .* shape \(1, 2\)"),
+    (lambda: clamps.clamp_input(MASK, [0.1, 0.2, 0.3]), r"value: expected the shape of mask, \(2,\), got \(3,\)"),
+    (lambda: clamps.clamp_input(MASK, np.nan), "value: expected finite numbers"),
+    (lambda: clamps.clamp_softly(MASK, 0.1, np.inf), "strength: expected a finite number, got inf"),
+    (lambda: run(Hyper(clamps=(FOR_THREE,))), r"clamps: expected a mask for each of 2 units, got shape \(3,\)"),
+    (lambda: fixed_points.relax(GOOD, ZERO, RHO, clamps=(FOR_THREE,)), "clamps: expected a mask for each of 2"),
+    # states, drives and the rest of a run
+    (lambda: run(state=NAN), "state: expected finite numbers, got 1 of 2"),
+    (lambda: run(state=jnp.zeros(3)), r"state: expected shape \[unit\] or .* 2 units, got \(3,\)"),
+    (lambda: run(state=jnp.zeros((1, 1, 2))), r"state: expected shape .* got \(1, 1, 2\)"),
+    (lambda: run(state=None), "state: expected an initial state, or .* got both or neither"),
+    (lambda: run(params=SELF), "weights: expected 0 on the diagonal"),
+    (lambda: run(params=GOOD._replace(weights=jnp.zeros((3, 2, 2)))), r"weights: .* got shape \(3, 2, 2\)"),
+    (lambda: run(drive=jnp.zeros((2, 3))), r"drive: expected shape \[time, unit\] .* got \(2, 3\)"),
+    (lambda: run(drive=jnp.zeros(2)), r"drive: expected shape .* got \(2,\)"),
+    (lambda: run(drive=jnp.zeros((1, 2, 2))), r"drive: expected shape .* got \(1, 2, 2\)"),
+    (lambda: run(drive=jnp.zeros((4, 2, 2)), state=jnp.zeros((3, 2))), "drive: expected 3 trials, .* got 4"),
+    (lambda: run(drive=jnp.zeros((1, 2))), "drive: expected at least 2 steps, got 1"),
+    (lambda: run(drive=jnp.full((2, 2), np.nan)), "drive: expected finite numbers"),
+    (lambda: run(n_steps=None), "n_steps: expected the number of steps"),
+    (lambda: run(n_steps=0), "n_steps: expected a whole number of at least 1, got 0"),
+    (lambda: run(n_steps=5, trace_every=2), "trace_every: expected a divisor of 5 steps, got 2"),
+    (lambda: run(first_trial=-1, state=jnp.zeros((1, 2))), "first_trial: expected a whole number of at least 0"),
+    (lambda: run(learning_rate=np.nan, rule=rules.differential_rule()), "learning_rate: expected a finite number"),
+    (lambda: run(state=None, resume=run(), rule=rules.differential_rule()), "rule: expected none, as before, got"),
+    (
+        lambda: run(state=None, resume=run(), observe={"mean": mean_of(lambda sample: sample.post_state)}),
+        r"observe: expected \(\), as before, got \('mean',\)",
+    ),
+    (lambda: run(rule=rules.differential_rule("current", "spikes")), "pre_spikes: expected a sample that has it"),
+    # observers
+    (lambda: autocovariance_of(lambda sample: sample.post_state, -1), "max_lag: expected a whole number"),
+    (lambda: histogram_of(lambda sample: sample.post_state, 1.0, 0.0, 3), "high: expected a finite number above 1"),
+    (lambda: histogram_of(lambda sample: sample.post_state, np.nan, 0.0, 3), "low: expected a finite number"),
+    (lambda: histogram_of(lambda sample: sample.post_state, 0.0, 1.0, 0), "n_bins: expected a whole number"),
+    # fixed points
+    (lambda: fixed_points.relax(GOOD, ZERO, RHO, step=1.5), "step: expected a finite number above 0 and at most 1"),
+    (lambda: fixed_points.relax(GOOD, ZERO, RHO, tolerance=0.0), "tolerance: expected a finite number above 0"),
+    (lambda: fixed_points.relax(GOOD, ZERO, RHO, max_steps=0), "max_steps: expected a whole number of at least 1"),
+    (lambda: fixed_points.relax(GOOD, ZERO, SMOOTH, form="clip"), "form: expected 'gradient' for a rate function"),
+    (
+        lambda: fixed_points.relax(GOOD, ZERO, RHO, clamps=(clamps.clamp_softly(MASK, 0.9, 1.0),)),
+        r"clamps: expected soft clamps with values between the kinks, -0\.5 and 0\.5, .* got 1 outside",
+    ),
+    (
+        lambda: fixed_points.relax(GOOD, ZERO, RHO, clamps=(clamps.clamp_softly(MASK, 0.1, -1.0),)),
+        "strength: expected a finite number above -1",
+    ),
+    (lambda: fixed_points.spectral_stability(GOOD, ZERO, RHO, 0.0), "step: expected a finite number above 0"),
+    (
+        lambda: fixed_points.relaxation_time(fixed_points.spectral_stability(GOOD, ZERO, RHO, 0.1), 2.0),
+        "step: expected a finite number above 0 and at most 1, got 2.0",
+    ),
+    # objectives
+    (lambda: objectives.stdp_objective(GOOD, ZERO, jnp.zeros((2, 2)), RHO, 2.0), "step: expected a finite number"),
+    (lambda: objectives.stdp_objective(GOOD, ZERO, jnp.zeros((1, 2)), RHO, 0.1), r"noise: expected shape \(2, 2\)"),
+    (lambda: objectives.stdp_objective(GOOD, NAN, jnp.zeros((2, 2)), RHO, 0.1), "state: expected finite numbers"),
+    (lambda: objectives.prediction_error(GOOD, ZERO, jnp.zeros(2), jnp.zeros(2), RHO, 0.0), "step: expected a finite"),
+    (lambda: objectives.condition_1(lambda p, s: s[0], GOOD, ZERO, RHO, 0.0), "step: expected a finite number"),
+    (lambda: matching(temperature=0.0), "temperature: expected a finite number above 0, got 0"),
+    (lambda: matching(rate_fn=RHO), "kink_density: expected the data's density .* got None"),
+    (lambda: matching(kink_density=jnp.zeros((3, 2, 1))), r"kink_density: expected shape \(3, 2, 2\)"),
+    (lambda: objectives.score_matching(UNTIED, jnp.zeros((3, 2)), SMOOTH), "weights: expected a symmetric matrix"),
+    (lambda: objectives.score_matching(GOOD, jnp.zeros((3, 3)), SMOOTH), r"states: expected shape .* got \(3, 3\)"),
+    (lambda: objectives.score_matching(GOOD, NAN[None], SMOOTH), "states: expected finite numbers, got 1 of 2"),
+    (
+        lambda: objectives.conditional_density(GOOD, jnp.zeros((3, 2)), ZERO, SMOOTH),
+        "rate_fn: expected a rate function with kinks, got one without",
+    ),
+    (
+        lambda: objectives.conditional_density(GOOD, jnp.zeros((3, 2)), ZERO, RHO, -1.0),
+        "temperature: expected a finite number above 0",
+    ),
+    (lambda: objectives.kernel_density_at_kinks(jnp.zeros((3, 2)), SMOOTH, 0.1), "rate_fn: expected a rate function"),
+    (lambda: objectives.kernel_density_at_kinks(jnp.zeros((3, 2)), RHO, 0.0), "bandwidth: expected a finite number"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        call()
+    assert ": expected " in str(refusal.value)
+    assert " got " in str(refusal.value)
+
+
+def test_edges_are_accepted():
+    run(Hyper(1.0, 0.0, 0.0))
+    run(Hyper(clamps=(HELD,)), kernel=METROPOLIS)
+    energy.target(UNTIED, ZERO, RHO)
+    fixed_points.relax(UNTIED, ZERO, RHO, step=1.0)
+    assert float(jax.jit(lambda state: energy.energy(GOOD, state, RHO))(NAN)) != 0  # NaN, but a traced one

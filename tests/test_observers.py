@@ -1,0 +1,122 @@
+"""Streaming statistics against NumPy on the whole trace."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax import energy, rates
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate, spiking_integrator
+from stdpjax.observers import autocovariance_of, histogram_of, mean_of
+from stdpjax.rules import Sample
+
+RHO = rates.hard_sigmoid()
+
+
+def state_after(sample):
+    return sample.next_post_state
+
+
+@pytest.fixture
+def observed(key):
+    params = energy.random_params(key, 4, scale=0.8)
+    run = simulate(
+        key,
+        params,
+        None,
+        Hyper(0.2, 0.5),
+        kernel=leaky_integrator(RHO),
+        state=jnp.zeros((3, 4)),
+        n_steps=300,
+        trace_every=1,
+        observe={
+            "mean": mean_of(state_after),
+            "covariance": autocovariance_of(state_after, 5),
+            "counts": histogram_of(state_after, -0.2, 0.2, 8),
+        },
+    )
+    return np.asarray(run.trace, np.float64), run.observed
+
+
+def test_mean(observed):
+    trace, seen = observed
+    np.testing.assert_allclose(seen["mean"].mean, trace.mean(1), rtol=1e-6, atol=1e-7)
+    assert seen["mean"].n_seen.tolist() == [300] * 3
+
+
+def test_autocovariance(observed):
+    trace, seen = observed
+    newest = trace[:, 5:]
+    products = [(newest * trace[:, 5 - lag : 300 - lag]).mean(1) for lag in range(6)]
+    expected = np.stack(products, axis=1) - newest.mean(1)[:, None] ** 2
+    np.testing.assert_allclose(seen["covariance"].covariance, expected, rtol=1e-4, atol=2e-7)
+
+
+def test_histogram_counts_everything_once(observed):
+    trace, seen = observed
+    inside = np.clip(trace, -0.1999, 0.1999)
+    expected = np.stack(
+        [[np.histogram(inside[i, :, j], 8, (-0.2, 0.2))[0] for j in range(4)] for i in range(3)], axis=0
+    )
+    counts = np.asarray(seen["counts"].counts)
+    assert counts.sum() == trace.size
+    # A value at an edge may fall to either side by rounding.
+    assert np.abs(counts - expected).sum() <= 2
+
+
+def test_spikes_are_averaged_as_numbers(key):
+    params = energy.make_params(jnp.zeros((2, 2)))
+    run = simulate(
+        key,
+        params,
+        None,
+        Hyper(0.1),
+        kernel=spiking_integrator(RHO),
+        state=jnp.array([-0.6, 0.6]),
+        n_steps=1,
+        observe={"spikes": mean_of(lambda sample: sample.pre_spikes)},
+    )
+    assert run.observed["spikes"].mean.tolist() == [0.0, 1.0]
+
+
+def mean_of_a_million(observer, value):
+    sample = Sample(jnp.zeros(1), jnp.full(1, value), jnp.zeros(1))
+
+    @jax.jit
+    def run(sample):
+        def one(seen, _):
+            return observer.update(sample, seen), None
+
+        return jax.lax.scan(one, observer.init(jnp.zeros(1)), None, length=1_000_000)[0]
+
+    return run(sample)
+
+
+def test_single_precision_keeps_its_digits_over_a_million_steps():
+    value = np.float32(0.1)
+    compensated = mean_of_a_million(mean_of(state_after), value)
+    assert abs(float(compensated.mean[0]) / float(value) - 1) < 2e-7
+    # Power: the sum that remembers no rounding error, in the same loop, is off by far more.
+    naive = jax.jit(lambda x: jax.lax.scan(lambda s, _: (s + x, None), jnp.float32(0), None, length=1_000_000)[0])
+    assert abs(float(naive(value)) / 1e6 / float(value) - 1) > 1e-4
+
+
+def test_compensation_survives_in_a_simulation(key):
+    # At rest off zero, where the rounding errors of a plain sum all have one sign for long.
+    params = energy.make_params(jnp.zeros((1, 1)), [0.3])
+    run = simulate(
+        key,
+        params,
+        None,
+        Hyper(0.01),
+        kernel=leaky_integrator(RHO, "none"),
+        state=jnp.array([[0.1], [0.3]]),
+        n_steps=200_000,
+        trace_every=1,
+        observe={"mean": mean_of(state_after)},
+    )
+    trace = np.asarray(run.trace)[..., 0]
+    expected = trace.mean(1, dtype=np.float64)
+    np.testing.assert_allclose(run.observed["mean"].mean[:, 0], expected, rtol=2e-7)
+    naive = np.cumsum(trace, axis=1, dtype=np.float32)[:, -1] / np.float32(trace.shape[1])
+    assert np.all(np.abs(naive / expected - 1) > 1e-5)
