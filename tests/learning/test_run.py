@@ -394,8 +394,7 @@ def test_a_mistake_gets_one_line_and_code_2_and_writes_nothing(data, tmp_path, m
 def test_neither_the_library_nor_other_commands_load_what_training_needs():
     program = (
         "import sys, stdpjax; from stdpjax import cli; assert cli.main(['list']) == 0; "
-        "assert not {'optax', 'orbax', 'sklearn'} & set(sys.modules); "
-        "import stdpjax.learning; assert not {'orbax', 'sklearn'} & set(sys.modules)"
+        "assert not {'orbax', 'sklearn', 'blackjax'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120, stdout=subprocess.DEVNULL)
 
