@@ -10,7 +10,6 @@ limit and for the unstable networks, which leave the active region.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -131,7 +130,10 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
                 {"long_name": "largest displacement before step k+1"},
             ),
             "asymmetry": (("rate", "network", "feedback"), both["asymmetry"]),
-            "weight_error": (("rate", "network", "feedback", "pair"), _weight_errors(both, layers, steps[-1])),
+            "weight_error": (
+                ("rate", "network", "feedback", "pair"),
+                weight_errors(both["update"], both["by_weight"], layers, steps[-1]),
+            ),
             "growth": (grown, sizes_of(coarse) / (0.5 * sizes_of(tied_gradient)), relative),
             "growth_fine": (grown_fine, sizes_of(fine) / (0.5 * sizes_of(tied_gradient)), relative),
             "angle": (grown, angles(coarse, -tied_gradient), angle),
@@ -242,17 +244,6 @@ def _growth(config: BackpropLinkConfig) -> Callable[[Bool[Array, ""], _Setup], d
         return {**result, "grown": result["grown"][0]}
 
     return growth
-
-
-def _weight_errors(both: dict[str, np.ndarray], layers: tuple[slice, ...], step: float) -> np.ndarray:
-    """Relative error of Eq 1 in the step of first arrival, both directions of a pair added, at the largest step."""
-    errors = []
-    for k, (near, far) in enumerate(itertools.pairwise(layers)):
-        update = both["update"][..., k, :, :]
-        summed = update[..., near, far] + update[..., far, near].swapaxes(-1, -2)
-        expected = -0.5 * step ** (k + 1) * both["by_weight"][..., near, far]
-        errors.append(np.linalg.norm(summed - expected, axis=(-2, -1)) / np.linalg.norm(expected, axis=(-2, -1)))
-    return np.stack(errors, axis=-1)
 
 
 def _long_run(config: BackpropLinkConfig) -> Callable[[Key[Array, ""], _Setup], dict[str, Array]]:

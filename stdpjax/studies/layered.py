@@ -166,6 +166,34 @@ def displacements(
     return jax.lax.scan(one_step, jnp.zeros_like(state), length=n_steps)[1]
 
 
+def weight_errors(updates: Any, by_weight: Any, path: tuple[slice, ...], step: float) -> np.ndarray:
+    """Return the relative error of the weight changes at first arrival against those of back-propagation.
+
+    Args:
+        updates: of Eq 1 in each of the first steps, shape `[..., step, post, pre]`.
+        by_weight: gradient of the squared error, as from `chain_gradient`, shape `[..., post, pre]`.
+        path: the layers, the pulled one first; at most one more than there are steps.
+        step: step size epsilon.
+
+    Returns:
+        |changes in both directions, added, of a layer k and the next, in step k+1, + step^(k+1) / 2 gradient| over
+        the size of the latter, shape `[..., pair]`.
+
+    Example:
+        >>> import numpy as np
+        >>> from stdpjax.studies.layered import weight_errors
+        >>> one = np.array([[0.0, -1.0], [0.0, 0.0]])
+        >>> weight_errors(0.05 * -one[None], one, (slice(0, 1), slice(1, 2)), 0.1).tolist()
+        [0.0]
+    """
+    updates, by_weight, errors = np.asarray(updates), np.asarray(by_weight), []
+    for k, (near, far) in enumerate(itertools.pairwise(path)):
+        summed = updates[..., k, near, far] + updates[..., k, far, near].swapaxes(-1, -2)
+        expected = -0.5 * step ** (k + 1) * by_weight[..., near, far]
+        errors.append(np.linalg.norm(summed - expected, axis=(-2, -1)) / np.linalg.norm(expected, axis=(-2, -1)))
+    return np.stack(errors, axis=-1)
+
+
 def one_minus_cosine(vectors: Any, others: Any) -> np.ndarray:
     """Return 1 - cosine along the last axis, without loss of digits where it is small; 1 where a vector is 0.
 
@@ -174,7 +202,9 @@ def one_minus_cosine(vectors: Any, others: Any) -> np.ndarray:
         >>> one_minus_cosine([[1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0], [-1.0, 0.0]]).tolist()
         [0.0, 2.0]
     """
-    return np.asarray(0.5 * np.sum((_direction(vectors) - _direction(others)) ** 2, axis=-1))
+    one, other = _direction(vectors), _direction(others)
+    is_known = np.any(one != 0, axis=-1) & np.any(other != 0, axis=-1)
+    return np.where(is_known, 0.5 * np.sum((one - other) ** 2, axis=-1), 1.0)
 
 
 def _direction(vectors: Any) -> np.ndarray:

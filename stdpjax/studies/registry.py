@@ -17,9 +17,11 @@ from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
+from stdpjax.studies.speed_with_learning import STUDY as SPEED_WITH_LEARNING
 from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
+from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -27,6 +29,7 @@ STUDIES: tuple[Study, ...] = (
     RULE_AGREEMENT,
     EXAMPLE_TRACES,
     CONSTANT_RATE,
+    SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,
     RULE_IS_SEMIGRADIENT,
@@ -38,9 +41,10 @@ STUDIES: tuple[Study, ...] = (
     SCORE_MATCHING,
     HIDDEN_OBJECTIVE,
     FIXED_POINTS,
-    ENERGY_DESCENT,
     STABILITY,
     BACKPROP_LINK,
+    SUPERVISED_GRADIENT,
+    ENERGY_DESCENT,
 )
 
 
