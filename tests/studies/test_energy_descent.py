@@ -1,5 +1,7 @@
 """The energy along paths: closed forms against plain loops, and twins."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from stdpjax.studies.energy_descent import (
     returns,
 )
 
-QUICK = {"n_networks": 8, "n_steps": 40, "n_kink_steps": 400, "n_trials": 200, "n_returns": 20}
+QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 40, "n_kink_steps": 400, "n_trials": 200, "n_returns": 20}
 
 
 @pytest.mark.parametrize("step", [0.02, 0.3])

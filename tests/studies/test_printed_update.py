@@ -1,5 +1,7 @@
 """The update as printed: its energy by hand, Eq 6 to the letter, the reference solution, and a twin."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.studies import printed_update, run
 from stdpjax.studies.printed_update import PrintedUpdateConfig, doubled_energy, literal_leak, reference, right_leak
 
-QUICK = {"n_networks": 3, "n_units": 4, "n_steps": 400, "steps": (0.2, 0.5), "halvings": 2}
+QUICK: dict[str, Any] = {"n_networks": 3, "n_units": 4, "n_steps": 400, "steps": (0.2, 0.5), "halvings": 2}
 
 
 def test_the_doubled_energy_is_that_of_a_plain_loop():
