@@ -23,7 +23,7 @@ from stdpjax import _checks
 from stdpjax.clamps import InputClamp, StateClamp
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
 from stdpjax.energy import Params, target_of
-from stdpjax.learning import layer_slices
+from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
@@ -33,10 +33,12 @@ from stdpjax.studies.figures.backprop_link import plot
 from stdpjax.studies.layered import (
     chain_gradient,
     displacements,
+    either_rate,
     network_at_rest,
     one_minus_cosine,
     resting_bias,
     untie,
+    weight_errors,
 )
 from stdpjax.studies.settings import setting
 
@@ -192,7 +194,7 @@ def _networks(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: BackpropL
     state, offset = jax.random.uniform(named_key(key, "state"), (2, n_units), float, -1, 1)
     state = config.spread * state
     pull = InputClamp(jnp.arange(n_units) < config.sizes[0], state + config.distance * offset)
-    pair = jax.vmap(lambda one: network_at_rest(one, state, config.sizes, rate_fn, config.largest))(
+    pair = jax.vmap(lambda one: network_at_rest(one, state, layered_mask(config.sizes), rate_fn, config.largest))(
         member_keys(named_key(key, "weights"), 2)
     )
     tied, other = (jax.tree.map(lambda array, index=index: array[index], pair) for index in (0, 1))
@@ -209,11 +211,7 @@ def _networks(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: BackpropL
 
 def _rate(is_smooth: Bool[Array, ""]) -> RateFunction:
     """Either kind of rate in one program, as compiling takes longer here than running."""
-    hard, smooth = RATES.values()
-    return RateFunction(
-        lambda activity: jnp.where(is_smooth, smooth.value(activity), hard.value(activity)),
-        lambda activity: jnp.where(is_smooth, smooth.slope(activity), hard.slope(activity)),
-    )
+    return either_rate(is_smooth, *RATES.values())
 
 
 def _growth(config: BackpropLinkConfig) -> Callable[[Bool[Array, ""], _Setup], dict[str, Array]]:

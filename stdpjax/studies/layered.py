@@ -9,49 +9,46 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax.clamps import Clamps, InputClamp
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, target_of
-from stdpjax.learning import layered_mask
 from stdpjax.rates import RateFunction
 
 
 def network_at_rest(
     key: Key[Array, ""],
     state: Float[Array, "unit"],
-    sizes: tuple[int, ...],
+    mask: Bool[Array, "unit unit"],
     rate_fn: RateFunction,
     largest: float,
-    first_free: int = 0,
 ) -> Params:
-    """Return a layered network with tied normal weights whose equilibrium is a given state.
+    """Return a network with tied normal weights whose equilibrium is a given state.
 
     Args:
         key: a scalar key.
         state: the equilibrium, away from the kinks, shape `[unit]`.
-        sizes: units in each layer.
+        mask: which pairs are connected, symmetric, as from `stdpjax.learning.layered_mask`.
         rate_fn: the rate function rho.
-        largest: largest eigenvalue of rho' W rho', which for the hard sigmoid is R', among the free units; above 0.
-        first_free: units before this one are not counted as free for that.
+        largest: largest eigenvalue of rho' W rho', which for the hard sigmoid is R'; above 0.
 
     Returns:
-        The network, each layer connected with its neighbours.
+        The network.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> from stdpjax.studies.layered import network_at_rest
         >>> rho, rest = stdpjax.rates.sigmoid(), jnp.array([0.1, -0.2, 0.3])
-        >>> params = network_at_rest(stdpjax.random.key(0), rest, (2, 1), rho, largest=0.8)
+        >>> mask = stdpjax.learning.all_to_all_mask(3)
+        >>> params = network_at_rest(stdpjax.random.key(0), rest, mask, rho, largest=0.8)
         >>> bool(jnp.abs(stdpjax.energy.target(params, rest, rho) - rest).max() < 1e-6)
         True
     """
-    raw = jnp.where(layered_mask(sizes), jax.random.normal(key, (state.size, state.size), float), 0.0)
+    raw = jnp.where(mask, jax.random.normal(key, (state.size, state.size), float), 0.0)
     slope = rate_fn.slope(state)
     weights = raw + raw.T
-    coupling = (slope[:, None] * weights * slope[None, :])[first_free:, first_free:]
-    weights = largest / jnp.linalg.eigvalsh(coupling)[-1] * weights
+    weights = largest / jnp.linalg.eigvalsh(slope[:, None] * weights * slope[None, :])[-1] * weights
     return Params(weights, resting_bias(weights, state, rate_fn))
 
 
@@ -66,6 +63,22 @@ def untie(params: Params, other: Params, state: Float[Array, "unit"], rate_fn: R
     """Return a network with the upper triangle of one and the lower triangle of another, at rest in the same state."""
     weights = jnp.triu(params.weights) + jnp.tril(other.weights)
     return Params(weights, resting_bias(weights, state, rate_fn))
+
+
+def either_rate(is_second: Bool[Array, ""], first: RateFunction, second: RateFunction) -> RateFunction:
+    """Return one of two rate functions, chosen by a traced number: one program for both, taken as without kinks.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.studies.layered import either_rate
+        >>> rho = either_rate(jnp.array(True), stdpjax.rates.hard_sigmoid(), stdpjax.rates.sigmoid())
+        >>> round(float(rho.value(jnp.array(0.5))), 4)
+        0.8808
+    """
+    return RateFunction(
+        lambda activity: jnp.where(is_second, second.value(activity), first.value(activity)),
+        lambda activity: jnp.where(is_second, second.slope(activity), first.slope(activity)),
+    )
 
 
 def chain_gradient(

@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
 from stdpjax.clamps import InputClamp, StateClamp
-from stdpjax.energy import Params, tie
+from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
-from stdpjax.learning import Labelled, Phases, layer_slices, phase_update, random_layers, settle
+from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, layered_mask, phase_update, settle
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
@@ -28,6 +28,7 @@ from stdpjax.studies.figures.supervised_gradient import plot
 from stdpjax.studies.layered import (
     chain_gradient,
     displacements,
+    either_rate,
     network_at_rest,
     one_minus_cosine,
     untie,
@@ -38,9 +39,8 @@ from stdpjax.studies.supervised_claims import CLAIMS, judge
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # What is run, for pulls and for pushes; the other rules are made of these.
-_RUN = {"hard": ("one_sided", "paper_midpoint", "paper"), "smooth": ("one_sided", "paper_midpoint")}
-_MADE = ("symmetric", "random_sign", "paper_two_sided")
-RULES, SMOOTH_RULES = ((*rules, *_MADE) for rules in _RUN.values())
+_RUN = ("one_sided", "paper_midpoint", "paper")
+RULES = (*_RUN, "symmetric", "random_sign", "paper_two_sided")
 NETWORKS = ("layered", "all to all", "untied")
 
 
@@ -51,9 +51,9 @@ class SupervisedGradientConfig:
     sizes: tuple[int, ...] = setting((6, 8, 8, 4), "units in each layer, inputs first and outputs last")
     n_networks: int = setting(8, "random networks of each kind")
     n_samples: int = setting(4, "labelled samples for each network")
-    gain: float = setting(0.35, "standard deviation of the weights, see learning.random_layers")
-    all_gain: float = setting(0.25, "the same over sqrt(units) where all units are connected")
-    offset: float = setting(0.2, "biases are moved off balance by up to this, which keeps activities from rest")
+    largest: float = setting(0.6, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R') in (0, 1)")
+    spread: float = setting(0.2, "activities without a sample lie between plus and minus this, below 1/2")
+    input_spread: float = setting(0.2, "inputs differ from those by up to this")
     pulls: tuple[float, ...] = setting((0.02, 0.04, 0.08, 0.16), "increasing strengths of the pull, below 1")
     n_steps: int = setting(100, "steps of each phase, long enough to settle")
     lengths: tuple[int, ...] = setting((1, 2, 3, 20), "increasing lengths of a second phase that is cut short")
@@ -76,9 +76,9 @@ class SupervisedGradientConfig:
             _checks.number("pulls", value, above=0, below=1)
         for value in self.lengths:
             _checks.count("lengths", value)
-        for name in ("gain", "all_gain"):
-            _checks.number(name, getattr(self, name), above=0)
-        _checks.number("offset", self.offset, at_least=0, below=0.5)
+        _checks.number("largest", self.largest, above=0, below=1)
+        _checks.number("spread", self.spread, above=0, below=0.5)
+        _checks.number("input_spread", self.input_spread, above=0, at_most=0.5 - self.spread)
         for name in ("step", "arrival_step"):
             _checks.number(name, getattr(self, name), above=0, at_most=1)
 
@@ -92,47 +92,32 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
     first_error = weight_errors(
         np.asarray(arrival["update"], np.float64), np.asarray(arrival["by_weight"]), path, config.arrival_step
     )
-    found = {}
-    for name, rate_fn in RATES.items():
-        progress(0.2 + 0.4 * (name == "smooth"), f"two phases, {name} rates")
-        arrays = jax.jit(jax.vmap(lambda one, rate_fn=rate_fn: _two_phases(one, rate_fn, config)))(keys)
-        found[name] = {part: np.asarray(array) for part, array in arrays.items()}
-        found[name]["updates"] = _all_rules(key, found[name]["updates"], _RUN[name])
-
-    hard, smooth = found["hard"], found["smooth"]
-    # Axes network, kind, rule, pull, post, pre; the gradients lack rule and pull.
-    hard_gradient, smooth_gradient = (one["gradient"][:, :, None, None] for one in (hard, smooth))
-    one_sided = hard["updates"][:, :, RULES.index("one_sided")]
-    paper = hard["updates"][:, :, RULES.index("paper_midpoint")]
-    current = hard["updates"][:, :, RULES.index("paper")]
-    blocks = [(slice(above.start, above.stop), below) for below, above in _pairs(config)]
+    progress(0.4, "two phases")
+    is_smooth = jnp.array([False, True])
+    phases = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: _two_phases(one, flag, config))(keys)))(is_smooth)
+    found = {part: np.asarray(array) for part, array in phases.items()}
+    # Axes rate, network, kind, rule, pull, post, pre; the gradients lack rule and pull.
+    updates, gradients = _all_rules(key, found["updates"]), found["gradient"]
+    one_sided, midpoint, current, symmetric = (
+        updates[0, :, :, RULES.index(rule)] for rule in ("one_sided", "paper_midpoint", "paper", "symmetric")
+    )
+    short, gradient = found["short"][0], gradients[0, :, 0]
+    blocks = [(above, below) for below, above in itertools.pairwise(layer_slices(config.sizes))]
     chosen = len(config.pulls) // 2
-    gradient = hard["gradient"][:, 0]
-    by_rule = hard["updates"][:, 0, :, chosen]
-    cells = ("network", "kind", "rule", "pull")
+    by_rule = updates[0, :, 0, :, chosen]
+    cells = ("rate", "network", "kind", "rule", "pull")
     relative = {"long_name": "|update - gradient| / |gradient|"}
     return xr.Dataset(
         {
             "first_error": (("network", "feedback", "arrival"), first_error, {"long_name": "relative error"}),
-            "error": (cells, _relative(hard["updates"], hard_gradient), relative),
-            "angle": (cells, _angles(hard["updates"], hard_gradient), {"long_name": "1 - cosine"}),
-            "error_smooth": (
-                ("network", "kind", "smooth_rule", "pull"),
-                _relative(smooth["updates"], smooth_gradient),
-                relative,
-            ),
-            "flipped": (
-                ("network", "kind"),
-                _relative(-hard["updates"][:, :, RULES.index("symmetric"), 0], hard["gradient"]),
-            ),
-            "midpoint_difference": (("network", "kind", "pull"), _relative(paper, one_sided)),
+            "error": (cells, _relative(updates, gradients[:, :, :, None, None]), relative),
+            "flipped": (("network", "kind"), _relative(-symmetric[:, :, 0], gradients[0]), relative),
+            "midpoint_difference": (("network", "kind", "pull"), _relative(midpoint, one_sided)),
             "current_difference": (("network", "kind", "pull"), _relative(current, one_sided)),
-            "error_by_length": (("network", "length"), _relative(hard["short"], gradient[:, None]), relative),
+            "error_by_length": (("network", "length"), _relative(short, gradient[:, None]), relative),
             "cosine_by_length": (
                 ("network", "length", "pair"),
-                np.stack(
-                    [1 - _angles(hard["short"][(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1
-                ),
+                np.stack([1 - _angles(short[(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1),
             ),
             "pair_cosine": (
                 ("network", "rule", "pair"),
@@ -146,21 +131,21 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
             "gradient_values": (("parameter",), _flat(gradient[0], blocks)),
             "update_values": (
                 ("rule", "parameter"),
-                np.stack([_flat(hard["updates"][0, 0, rule, -1], blocks) for rule in range(len(RULES))]),
+                np.stack([_flat(updates[0, 0, 0, rule, -1], blocks) for rule in range(len(RULES))]),
                 {"long_name": "updates of the first network at the strongest pull"},
             ),
             "is_settled": (
-                ("network", "kind"),
-                hard["is_settled"] & smooth["is_settled"],
+                ("rate", "network", "kind"),
+                found["is_settled"],
                 {"required": "networks that settle inside the active region"},
             ),
         },
         coords={
+            "rate": list(RATES),
             "network": np.arange(config.n_networks),
             "kind": list(NETWORKS),
             "feedback": ["tied", "untied"],
             "rule": list(RULES),
-            "smooth_rule": list(SMOOTH_RULES),
             "pull": ("pull", np.array(config.pulls), {"long_name": "strength of the pull"}),
             "length": ("length", np.array(config.lengths), {"units": "steps"}),
             "arrival": np.arange(len(config.sizes) - 1),
@@ -170,22 +155,14 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
     )
 
 
-def _all_rules(key: Key[Array, ""], signed: np.ndarray, rules: tuple[str, ...]) -> np.ndarray:
-    """Updates by rule for each strength, of those for pulls and then pushes: `[network, kind, rule, pull, ...]`."""
-    pull, push = np.split(signed, 2, axis=3)
-    pulled, pushed = (one[:, :, rules.index("one_sided")] for one in (pull, push))
-    is_pull = np.asarray(jax.random.bernoulli(named_key(key, "signs"), 0.5, (*pulled.shape[:3], 1, 1)))
-    made = [
-        0.5 * (pulled + pushed),
-        np.where(is_pull, pulled, pushed),
-        0.5 * (pull + push)[:, :, rules.index("paper_midpoint")],
-    ]
-    return np.concatenate([pull, np.stack(made, axis=2)], axis=2)
-
-
-def _pairs(config: SupervisedGradientConfig) -> list[tuple[slice, slice]]:
-    layers = layer_slices(config.sizes)
-    return list(itertools.pairwise(layers))
+def _all_rules(key: Key[Array, ""], signed: np.ndarray) -> np.ndarray:
+    """Updates `[rate, network, kind, rule, pull, ...]` by all rules, from those for pulls followed by pushes."""
+    pull, push = np.split(signed, 2, axis=4)
+    pulled, pushed = (one[:, :, :, RULES.index("one_sided")] for one in (pull, push))
+    is_pull = np.asarray(jax.random.bernoulli(named_key(key, "signs"), 0.5, (*pulled.shape[:4], 1, 1)))
+    two_sided = 0.5 * (pull + push)[:, :, :, RULES.index("paper_midpoint")]
+    made = [0.5 * (pulled + pushed), np.where(is_pull, pulled, pushed), two_sided]
+    return np.concatenate([pull, np.stack(made, axis=3)], axis=3)
 
 
 def _flat(matrix: np.ndarray, blocks: list[tuple[slice, slice]]) -> np.ndarray:
@@ -205,6 +182,19 @@ def _angles(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return one_minus_cosine(*flat)
 
 
+def _networks(
+    key: Key[Array, ""],
+    state: Float[Array, "unit"],
+    masks: Bool[Array, "network unit unit"],
+    rate_fn: RateFunction,
+    largest: float,
+) -> list[Params]:
+    """A network with each of the masks, all at rest in the same state."""
+    keys = member_keys(key, masks.shape[0])
+    stacked = jax.vmap(lambda one, mask: network_at_rest(one, state, mask, rate_fn, largest))(keys, masks)
+    return [jax.tree.map(lambda array, index=index: array[index], stacked) for index in range(masks.shape[0])]
+
+
 def _first_arrival(key: Key[Array, ""], config: SupervisedGradientConfig) -> dict[str, Array]:
     """Eq 1 in the first steps after the outputs' input is replaced, and the gradient, with tied and untied weights."""
     rate_fn, n_units, path = RATES["hard"], sum(config.sizes), layer_slices(config.sizes)[::-1]
@@ -213,10 +203,8 @@ def _first_arrival(key: Key[Array, ""], config: SupervisedGradientConfig) -> dic
     index = jnp.arange(n_units)
     pull = InputClamp(index >= n_units - config.sizes[-1], goal)
     inputs = StateClamp(index < config.sizes[0], state)
-    pair = jax.vmap(lambda one: network_at_rest(one, state, config.sizes, rate_fn, 0.8))(
-        member_keys(named_key(key, "weights"), 2)
-    )
-    tied, other = (jax.tree.map(lambda array, index=index: array[index], pair) for index in (0, 1))
+    masks = jnp.stack(2 * [layered_mask(config.sizes)])
+    tied, other = _networks(named_key(key, "weights"), state, masks, rate_fn, 0.8)
 
     def follow(params: Params) -> dict[str, Array]:
         moved = displacements(params, state, rate_fn, pull, config.arrival_step, len(path) - 1, (inputs,))
@@ -230,22 +218,26 @@ def _first_arrival(key: Key[Array, ""], config: SupervisedGradientConfig) -> dic
     return jax.vmap(follow)(networks)
 
 
-def _two_phases(key: Key[Array, ""], rate_fn: RateFunction, config: SupervisedGradientConfig) -> dict[str, Array]:
-    """Updates of all rules at all pulls and lengths, and minus the gradient of the settled loss, for each network."""
+def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: SupervisedGradientConfig) -> dict[str, Array]:
+    """Updates of the rules at all pulls and lengths, and minus the gradient of the settled loss, for each network."""
+    # Without its kinks the hard sigmoid relaxes in the gradient form, the same as the clip form where all are active.
+    rate_fn = either_rate(is_smooth, *RATES.values())
     sizes, n_units = config.sizes, sum(config.sizes)
-    inputs = 0.3 * jax.random.uniform(named_key(key, "inputs"), (config.n_samples, sizes[0]), float, -1, 1)
+    state = config.spread * jax.random.uniform(named_key(key, "state"), (n_units,), float, -1, 1)
+    moved = jax.random.uniform(named_key(key, "inputs"), (config.n_samples, sizes[0]), float, -1, 1)
     labels = jax.random.randint(named_key(key, "labels"), (config.n_samples,), 0, sizes[-1])
+    inputs = state[None, : sizes[0]] + config.input_spread * moved
     batch = Labelled(inputs, labels)
-    layered, other = jax.vmap(lambda one: random_layers(one, sizes, config.gain, 0.5).weights)(
-        member_keys(named_key(key, "weights"), 2)
+    layered, other, connected = _networks(
+        named_key(key, "weights"),
+        state,
+        jnp.stack([*2 * [layered_mask(sizes)], all_to_all_mask(n_units)]),
+        rate_fn,
+        config.largest,
     )
-    raw = jax.random.normal(named_key(key, "all"), (n_units, n_units), float)
-    weights = jnp.stack(
-        [layered, config.all_gain / np.sqrt(n_units) * 2**0.5 * tie(raw), jnp.triu(layered) + jnp.tril(other)]
+    networks = jax.tree.map(
+        lambda *leaves: jnp.stack(leaves), layered, connected, untie(layered, other, state, rate_fn)
     )
-    offset = config.offset * jax.random.uniform(named_key(key, "bias"), (n_units,), float, -1, 1)
-    networks = Params(weights, offset[None] - 0.5 * jnp.sum(weights, axis=2))
-    rules = _RUN["smooth" if rate_fn.kinks is None else "hard"]
     pulls = jnp.array([*config.pulls, *(-pull for pull in config.pulls)], float)
 
     def one_network(params: Params) -> dict[str, Array]:
@@ -255,7 +247,7 @@ def _two_phases(key: Key[Array, ""], rate_fn: RateFunction, config: SupervisedGr
 
         settled = settle(params, inputs, rate_fn, Phases(n_settle=config.n_steps, step=config.step))
         return {
-            "updates": jax.vmap(lambda pull: jnp.stack([update(rule, pull, config.n_steps) for rule in rules]))(
+            "updates": jax.vmap(lambda pull: jnp.stack([update(rule, pull, config.n_steps) for rule in _RUN]))(
                 pulls
             ).swapaxes(0, 1),
             "gradient": settled_update(params, batch, rate_fn, sizes[-1]),
@@ -268,8 +260,6 @@ def _two_phases(key: Key[Array, ""], rate_fn: RateFunction, config: SupervisedGr
         return jnp.stack(updates)
 
     result = jax.vmap(one_network)(networks)
-    if rate_fn.kinks is None:
-        return result
     return {**result, "short": cut_short(jax.tree.map(lambda array: array[0], networks))}
 
 

@@ -10,7 +10,7 @@ import pytest
 from stdpjax.clamps import clamp_input, clamp_state
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import target, target_of
-from stdpjax.learning import layer_slices
+from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.studies import backprop_link, find, layered, run
@@ -24,7 +24,7 @@ RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 
 def network(key, rate_fn):
     state = 0.3 * jax.random.uniform(named_key(key, "state"), (sum(SIZES),), float, -1, 1)
-    return layered.network_at_rest(named_key(key, "weights"), state, SIZES, rate_fn, 0.8), state
+    return layered.network_at_rest(named_key(key, "weights"), state, layered_mask(SIZES), rate_fn, 0.8), state
 
 
 @pytest.mark.parametrize("kind", RATES)
@@ -136,8 +136,8 @@ def _gradient_of_another_goal(patch):
 def _all_untied(patch):
     right = backprop_link.network_at_rest
 
-    def untied(key, state, sizes, rate_fn, largest):
-        one, other = (right(named_key(key, name), state, sizes, rate_fn, largest) for name in "ab")
+    def untied(key, state, mask, rate_fn, largest):
+        one, other = (right(named_key(key, name), state, mask, rate_fn, largest) for name in "ab")
         return layered.untie(one, other, state, rate_fn)
 
     patch.setattr(backprop_link, "network_at_rest", untied)

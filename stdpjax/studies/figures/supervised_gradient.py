@@ -57,7 +57,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     )
     scatter.legend(loc="upper left")
 
-    error = data.error.sel(kind=["layered", "all to all"]).mean(("kind", "network"))
+    error = data.error.sel(rate="hard", kind=["layered", "all to all"]).mean(("kind", "network"))
     for rule, (label, color) in _NAMES.items():
         pulls.plot(data.pull, error.sel(rule=rule), "o-", ms=4, color=plotting.COLORS[color], label=label,
                    ls="--" if rule == "paper_midpoint" else "-")  # fmt: skip
@@ -112,14 +112,13 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     )
     lengths.legend(loc="lower right")
 
-    weakest = data.error.isel(pull=0)
-    smooth = data.error_smooth.isel(pull=0)
+    weakest, smooth = (data.error.sel(rate=rate).isel(pull=0) for rate in ("hard", "smooth"))
     bars = [
         ("layered", weakest.sel(rule="symmetric", kind="layered"), "nearest"),
         ("all to all", weakest.sel(rule="symmetric", kind="all to all"), "nearest"),
-        ("smooth\nrates", smooth.sel(smooth_rule="symmetric", kind="layered"), "nearest"),
+        ("smooth\nrates", smooth.sel(rule="symmetric", kind="layered"), "nearest"),
         ("Eq 1,\nhard", weakest.sel(rule="paper_two_sided", kind="layered"), "eq1"),
-        ("Eq 1,\nsmooth", smooth.sel(smooth_rule="paper_two_sided", kind="layered"), "control"),
+        ("Eq 1,\nsmooth", smooth.sel(rule="paper_two_sided", kind="layered"), "control"),
         ("untied\nweights", weakest.sel(rule="symmetric", kind="untied"), "control"),
         ("wrong\nsign", data.flipped.sel(kind="layered"), "control"),
     ]
