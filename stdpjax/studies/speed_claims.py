@@ -100,7 +100,8 @@ CLAIMS = (
         "Eq 1",
         "Largest |mean log ratio| with the learned weights held, fresh OU drive, rates of 0.02.",
         _ANNOUNCED,
-        "At small rates the effect is not learned: it is there while weights follow the activity, and goes with it.",
+        "At small rates the effect is not learned: it is there while weights follow the activity, and goes with it. At "
+        "large ones, untied, most of it lasts.",
         expected=0.01,
         comparison="at_most",
         verdict="corrected",

@@ -314,7 +314,9 @@ def judge(data: xr.Dataset, config: SpeedWithLearningConfig) -> dict[str, Measur
             float(table.max()), control=float(swapped.max()), note="Control: the table with its signs reversed.",
         ),
         "5.1.fast_weights": Measurement(
-            *farthest(lasting), control=farthest(online)[0], note="Control: the same while learning.",
+            *farthest(lasting), control=farthest(online)[0],
+            note=f"At rate +{large:g}, untied, {cell(held, 'Eq 1', 'OU', large)[0]:.2f} of "
+            f"{cell(ratios, 'Eq 1', 'OU', large)[0]:.2f} lasts. Control: the same while learning.",
         ),
         "5.1.static_network": Measurement(
             float(np.abs(plastic - static).max()),

@@ -135,7 +135,7 @@ def test_settings_that_cannot_be_used_are_refused(settings, message):
 
 @pytest.mark.slow
 def test_the_opposite_rule_loses_the_verdicts(monkeypatch):
-    small: dict[str, Any] = {"n_networks": 12, "n_steps": 1500, "n_fresh_steps": 600}
+    small: dict[str, Any] = {"n_networks": 8, "n_steps": 3600, "n_fresh_steps": 600}
     lost = {
         "5.1.rises", "5.1.falls_reversed", "5.1.every_drive", "5.1.most_networks", "5.1.static_network",
         "5.1.weights_are_rates", "5.1.alignment",
