@@ -242,7 +242,7 @@ def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: Supervi
 
     def one_network(params: Params) -> dict[str, Array]:
         def update(rule: Any, pull: float | Array, n_pulled: int) -> Float[Array, "post pre"]:
-            phases = Phases(rule, config.n_steps, n_pulled, config.step, pull)  # pyright: ignore[reportArgumentType]
+            phases = Phases(rule, config.n_steps, n_pulled, config.step, pull)
             return phase_update(rate_fn, phases, sizes[-1])(key, params, batch, ())[0].weights
 
         settled = settle(params, inputs, rate_fn, Phases(n_settle=config.n_steps, step=config.step))
