@@ -69,9 +69,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     weights.set_ylim(top=3e3)
     pairs = [f"{near}–{far}" for near, far in itertools.pairwise(names)]
     weights.set_xticks(data.pair, pairs)
-    plotting.label(
-        weights, "Eq 1: the weight change of back-propagation", "weights between", "relative error of the change"
-    )
+    plotting.label(weights, "Eq 1 moves weights as backprop does", "weights between", "relative error of the change")
     weights.legend(loc="upper left")
 
     hard = data.sel(rate="hard")
