@@ -37,7 +37,11 @@ class Checkpoints:
         """Write a checkpoint; it is there, complete, when this returns."""
         import orbax.checkpoint as ocp
 
-        content = {"history": list(checkpoint.history), "checksum": checksum(checkpoint)}
+        content = {
+            "history": list(checkpoint.history),
+            "arrays": _arrays(checkpoint.state),
+            "checksum": checksum(checkpoint),
+        }
         items = {"state": ocp.args.StandardSave(checkpoint.state), "about": ocp.args.JsonSave(content)}
         self._manager.save(len(checkpoint.history), args=ocp.args.Composite(**items))
 
@@ -55,17 +59,18 @@ class Checkpoints:
         epoch = self._manager.latest_step()
         if epoch is None:
             return None
-        items = {"state": ocp.args.StandardRestore(like), "about": ocp.args.JsonRestore()}
         try:
-            restored = self._manager.restore(epoch, args=ocp.args.Composite(**items))
-            # As fresh arrays: where they lie must not differ from those of a run that was not stopped.
-            state = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), restored["state"])
-            found = Checkpoint(state, restored["about"]["history"])
-            same = jax.tree.map(lambda old, new: (old.shape, old.dtype) == (new.shape, new.dtype), like, state)
-            is_intact = all(jax.tree.leaves(same)) and len(found.history) == epoch
-            if is_intact and checksum(found) == restored["about"]["checksum"]:
-                return found
+            about = self._restored(epoch, about=ocp.args.JsonRestore())["about"]
             wrong = "its contents changed"
+            if about["arrays"] != _arrays(like):
+                wrong = "it is of another network or optimiser"
+            elif len(about["history"]) == epoch:
+                restored = self._restored(epoch, state=ocp.args.StandardRestore(like))["state"]
+                # As fresh arrays: where they lie must not differ from those of a run that was not stopped.
+                state = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), restored)
+                found = Checkpoint(state, about["history"])
+                if checksum(found) == about["checksum"]:
+                    return found
         except Exception as error:  # whatever orbax and the libraries below it meet in damaged files
             wrong = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         earlier = [step for step in self._manager.all_steps() if step < epoch]
@@ -74,6 +79,11 @@ class Checkpoints:
             f"out: expected a readable checkpoint, got {str(self._folder / str(epoch))!r}, which is damaged or of "
             f"something else ({wrong}); move it away to go on from {how}"
         )
+
+    def _restored(self, epoch: int, **items: Any) -> Any:
+        import orbax.checkpoint as ocp
+
+        return self._manager.restore(epoch, args=ocp.args.Composite(**items))
 
 
 @contextlib.contextmanager
@@ -97,6 +107,11 @@ def opened(folder: Path) -> Iterator[Checkpoints]:
             yield Checkpoints(folder, manager)
     finally:
         log.setLevel(level)
+
+
+def _arrays(state: TrainState) -> list[str]:
+    """Return type and shape of each array."""
+    return [f"{leaf.dtype} {leaf.shape}" for leaf in jax.tree.leaves(state)]
 
 
 def checksum(checkpoint: Checkpoint) -> str:

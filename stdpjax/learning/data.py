@@ -60,7 +60,7 @@ def load_images(path: str | Path) -> Images:
         (3, 2, 2)
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
     except OSError as error:
         raise OSError(f"data: expected a readable .npz file, got {str(path)!r} ({error.strerror or error})") from error

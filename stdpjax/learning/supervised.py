@@ -45,8 +45,8 @@ class Phases:
     """Steps of the second phase."""
     step: float = 0.5
     """Step size, in (0, 1]."""
-    pull: float = 0.5
-    """Strength beta, in (0, 1)."""
+    pull: float | Array = 0.5
+    """Strength beta, in (0, 1); or a traced number, so that strengths vary without compiling again, then unchecked."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot run."""

@@ -91,7 +91,8 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
     with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
         steps, optimizer_state = learner.optimizer.update(ascent, state.optimizer_state, state.params)
     params: Params = optax.apply_updates(state.params, steps)  # pyright: ignore[reportAssignmentType]
-    weights = jnp.where(mask, params.weights, 0.0)
+    # Compiled, equal steps may differ in their last bits; tied again each time, they do not add up.
+    weights = jnp.where(mask, tie(params.weights) if learner.tied else params.weights, 0.0)
     if learner.bounds is not None:
         weights = jnp.clip(weights, *learner.bounds)
         weights = jnp.where(mask, weights, 0.0)

@@ -179,7 +179,7 @@ CLAIMS = (
         verdict="holds_with_conditions",
     ),
     Claim(
-        "E24.smooth",
+        "E24.smoothed_rates",
         "Eq 24 (condition 3)",
         "Largest relative difference of d^3E / ds_i^2 dtheta from rho''(s_i) rho(s_j) and rho''(s_i), smooth rates.",
         _CONDITION_3,
@@ -404,7 +404,7 @@ def judge(data: xr.Dataset, config: ConditionsConfig) -> dict[str, Measurement]:
         "E24.almost_everywhere": Measurement(
             largest(hard.third_derivative), control=largest(smooth.third_derivative), note="Control: smooth rates."
         ),
-        "E24.smooth": Measurement(
+        "E24.smoothed_rates": Measurement(
             largest(smooth.third_difference),
             control=largest(hard.third_derivative - smooth.third_derivative) / largest(smooth.third_derivative),
             note="Control: 0, as the paper has it.",

@@ -104,7 +104,7 @@ CLAIMS = (
     _claim("behind", "Back-propagation's test accuracy less that of the two-sided rule.", 0.01, "at_most"),
     _claim(
         "printed",
-        "Share of networks that learn more than 1 point worse by Eq 1 as printed than by back-propagation.",
+        "Share of networks more than 1 point worse with Eq 1 as printed than with back-propagation.",
         0.5,
         "at_least",
     ),

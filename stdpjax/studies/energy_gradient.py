@@ -222,7 +222,7 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
         "largest_field": (("network", "unit"), np.asarray(largest_field)),
         "is_finite": (("network", "start"), np.asarray(is_finite)),
         **rate_curves(),
-        **pair_picture(config),
+        **pair_picture(descent_key, config),
     }
     dataset = xr.Dataset(
         data,
@@ -322,7 +322,7 @@ def rate_curves() -> dict[str, tuple[str, np.ndarray]]:
     return {name: ("activity", np.asarray(curve)) for name, curve in curves.items()}
 
 
-def pair_picture(config: EnergyGradientConfig) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+def pair_picture(key: Key[Array, ""], config: EnergyGradientConfig) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     """Return energy and downhill direction of a network of two units on a grid, and descents from a circle."""
     rho = hard_sigmoid()
     params = make_params([[0.0, _PAIR_WEIGHT], [_PAIR_WEIGHT, 0.0]], [_PAIR_BIAS, _PAIR_BIAS])
@@ -330,10 +330,10 @@ def pair_picture(config: EnergyGradientConfig) -> dict[str, tuple[tuple[str, ...
     grid = jnp.stack(jnp.meshgrid(axis, axis, indexing="ij"), axis=-1)
     over_grid = jax.vmap(jax.vmap(lambda s: (energy_of(params, s, rho), target_of(params, s, rho) - s)))
     energies, downhill = jax.jit(over_grid)(grid)
-    angle = jnp.arange(_N_PATHS) * (2 * jnp.pi / _N_PATHS) + 0.1
+    angle = jnp.asarray(np.arange(_N_PATHS) * (2 * np.pi / _N_PATHS) + 0.1, float)
     starts = 1.15 * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
     paths = simulate(
-        named_key(jax.random.key(0), "no draws"), params, None, Hyper(step=config.step),
+        key, params, None, Hyper(step=config.step),
         kernel=leaky_integrator(rho, noise="none"), state=starts, n_steps=config.n_steps, trace_every=1,
     )  # fmt: skip
     return {

@@ -297,7 +297,7 @@ def _next_state(sample: Sample) -> Float[Array, "unit"]:
 
 
 @partial(jax.jit, static_argnames=("n_steps", "is_noisy"))
-def _settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_noisy: bool):
+def settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_noisy: bool):
     """Run each network with numbers of its own; the state at the end, its time average, and whether all is finite."""
     kernel = leaky_integrator(hard_sigmoid(), noise="inside" if is_noisy else "none")
 
@@ -319,8 +319,8 @@ def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], 
     hyper = Hyper(jnp.repeat(steps, n_networks), jnp.zeros(n_all, float))
     keys = member_keys(key, n_all)
     state = jnp.zeros((n_all, n_units), float)
-    state, _, _ = _settle(keys, every, state, hyper, n_steps, False)
-    _, average, is_finite = _settle(keys, every, state, hyper, n_steps, False)
+    state, _, _ = settle(keys, every, state, hyper, n_steps, False)
+    _, average, is_finite = settle(keys, every, state, hyper, n_steps, False)
     shape = (steps.shape[0], n_networks)
     return np.asarray(average, np.float64).reshape(*shape, n_units), np.asarray(is_finite).reshape(shape)
 
@@ -329,8 +329,8 @@ def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConf
     n_networks = config.n_networks
     hyper = Hyper(jnp.full(n_networks, config.noisy_step, float), jnp.full(n_networks, config.noise_std, float))
     settle_keys, keys = (member_keys(named_key(key, phase), n_networks) for phase in ("settle", "average"))
-    state, _, _ = _settle(settle_keys, params, jnp.zeros_like(params.bias), hyper, config.n_noisy, True)
-    _, average, is_finite = _settle(keys, params, state, hyper, config.n_noisy, True)
+    state, _, _ = settle(settle_keys, params, jnp.zeros_like(params.bias), hyper, config.n_noisy, True)
+    _, average, is_finite = settle(keys, params, state, hyper, config.n_noisy, True)
     return np.asarray(average, np.float64), np.asarray(is_finite)
 
 

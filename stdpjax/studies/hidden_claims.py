@@ -127,10 +127,12 @@ CLAIMS = (
     Claim(
         "T12.slower",
         "Section 6.2",
-        "The same with Eq 1 reversed; the largest of three fixed points.",
+        "The same with Eq 1 reversed; the larger of two fixed points, where rates are high and low.",
         "J_h is trying to make the Markov chain converge faster.",
-        "",
+        "The reverse slows units where rates rise or fall on the way. About rates of 1/2 the mean update between units "
+        "is 0 to first order in the rate, and what is left need not have its sign.",
         expected=-0.01,
         comparison="at_most",
+        verdict="holds_with_conditions",
     ),
 )

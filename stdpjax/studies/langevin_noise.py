@@ -135,24 +135,26 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     progress(0.6, "mean state")
     lonely = np.zeros_like(weights)
     small = [config.small_step, config.small_step, _LONELY_STEP]
-    # Noise of opposite sign in half of the runs: what is linear in it cancels.
-    signed = config.noise_std * np.array([1, -1, 1])
-    halved = networks([0.5 * weights, 0.5 * weights, lonely], [0.5 * balance + _OFFSET] * 2 + [_LONELY_BIAS])
+    # The second network mirrors the first: its states are those of the first, negated, under noise of opposite sign.
+    # What is linear in the noise cancels in the mean of both.
+    bias = 0.5 * balance + _OFFSET
+    halved = networks([0.5 * weights, 0.5 * weights, lonely], [bias, -bias - 0.5 * weights.sum(1), _LONELY_BIAS])
     mean_run = settled_states(
-        named_key(key, "mean"), halved, cases(step=small, noise_std=signed), kernel=inside,
+        named_key(key, "mean"), halved, cases(step=small, noise_std=config.noise_std), kernel=inside,
         n_trials=config.n_mean_pairs, n_steps=config.n_mean_steps,
         n_settling=config.n_mean_steps // 9 * 7, every=config.n_mean_steps // 45,
     )  # fmt: skip
     settled = np.asarray(mean_run.states, np.float64)
-    mean_state, mean_state_error = over_trials(settled[:2].mean((0, 2)))
+    mean_state, mean_state_error = over_trials(0.5 * (settled[0] - settled[1]).mean(1))
     lonely_mean, lonely_mean_error = over_trials(settled[2].mean(1))
     lonely_variance = settled[2].var((0, 1))
-    first, last = Params(halved.weights[0], halved.bias[0]), Params(halved.weights[2], halved.bias[2])
+    last = Params(halved.weights[2], halved.bias[2])
     start = jnp.zeros(4, float)
     smoothed = jax.jit(jax.vmap(lambda params: relax(params, start, smooth)))(
-        jax.tree.map(lambda leaf: leaf[1:], halved)
+        jax.tree.map(lambda leaf: leaf[::2], halved)
     )
-    plain = relax(first, start, hard_sigmoid())
+    # Without noise, and between the kinks: s = b + W (s + 1/2).
+    plain = np.linalg.solve(np.eye(4) - 0.5 * weights, bias + 0.25 * weights.sum(1))
     lonely_state = smoothed.state[1]
     share = smooth.slope(lonely_state)
     stiffness = 1 - last.bias * curvature(smooth, lonely_state)
@@ -208,7 +210,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
             "mean_state": (unit, mean_state, {"units": "activity"}),
             "mean_state_error": (unit, mean_state_error, {"units": "activity"}),
             "smoothed_fixed_point": (unit, np.asarray(smoothed.state[0], np.float64), {"units": "activity"}),
-            "plain_fixed_point": (unit, np.asarray(plain.state, np.float64), {"units": "activity"}),
+            "plain_fixed_point": (unit, plain, {"units": "activity"}),
             "lonely_bias": (unit, _LONELY_BIAS, {"units": "activity"}),
             "lonely_mean": (unit, lonely_mean, {"units": "activity"}),
             "lonely_mean_error": (unit, lonely_mean_error, {"units": "activity"}),
@@ -222,7 +224,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
                 ("network", "level"), np.asarray(level_run.is_finite).all(1).reshape(-1, levels.size), finite,
             ),
             "has_converged": (
-                "relaxation", np.array([*smoothed.converged, plain.converged]),
+                "relaxation", np.asarray(smoothed.converged),
                 {"required": "relaxations that have converged"},
             ),
         },
@@ -235,7 +237,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
             "point": ("point", np.arange(config.n_drift_states)),
             "pair": ("pair", np.arange(config.n_mean_pairs)),
             "network": ("network", np.arange(config.n_networks)),
-            "relaxation": ("relaxation", ["connected", "unconnected", "without noise"]),
+            "relaxation": ("relaxation", ["connected", "unconnected"]),
         },
     )  # fmt: skip
 

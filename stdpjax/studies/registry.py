@@ -1,9 +1,11 @@
 """The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
 
+from stdpjax.studies.backprop_link import STUDY as BACKPROP_LINK
 from stdpjax.studies.base import Study
 from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.digits_supervised import STUDY as DIGITS_SUPERVISED
+from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
@@ -17,8 +19,11 @@ from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.sequence_prediction import STUDY as SEQUENCE_PREDICTION
+from stdpjax.studies.speed_with_learning import STUDY as SPEED_WITH_LEARNING
 from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
+from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
+from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -26,6 +31,7 @@ STUDIES: tuple[Study, ...] = (
     RULE_AGREEMENT,
     EXAMPLE_TRACES,
     CONSTANT_RATE,
+    SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,
     RULE_IS_SEMIGRADIENT,
@@ -35,9 +41,13 @@ STUDIES: tuple[Study, ...] = (
     PRINTED_UPDATE,
     LANGEVIN_NOISE,
     LANGEVIN_DENSITY,
-    HIDDEN_OBJECTIVE,
     SCORE_MATCHING,
+    HIDDEN_OBJECTIVE,
     FIXED_POINTS,
+    STABILITY,
+    BACKPROP_LINK,
+    SUPERVISED_GRADIENT,
+    ENERGY_DESCENT,
     DIGITS_SUPERVISED,
 )
 

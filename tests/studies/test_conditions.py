@@ -117,7 +117,7 @@ def _rate_in_place_of_slope(patch):
     [
         (_without_noise, {"E4.argument"}),
         (_filter_that_forgets, {"E12.filtering"}),
-        (_slope_in_place_of_curvature, {"E24.smooth"}),
+        (_slope_in_place_of_curvature, {"E24.smoothed_rates"}),
         (_rate_in_place_of_slope, {"E4.coefficient", "E8.coefficient"}),
     ],
     ids=["no noise", "a filter that forgets", "slope for curvature", "rate for slope"],

@@ -1,5 +1,7 @@
 """What Eq 1 adds up to: sums against plain loops, the driven mean against its stationary equations, and a twin."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from stdpjax.studies import pairing_drift, run
 from stdpjax.studies.interior import interior_network
 from stdpjax.studies.pairing_drift import PairingDriftConfig, driven_mean, slopes, symmetric_share, totals_of
 
-QUICK = {"n_networks": 8, "n_steps": 1000, "n_trials": 16, "n_driven_steps": 100, "n_burn_in": 50}
+QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 1000, "n_trials": 16, "n_driven_steps": 100, "n_burn_in": 50}
 
 
 def test_totals_are_those_of_a_plain_loop(key):

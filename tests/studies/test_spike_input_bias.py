@@ -1,6 +1,7 @@
 """Spikes that are the input: closed form against enumeration, the observer against a plain loop, and a twin."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from stdpjax.studies import run, spike_input_bias
 from stdpjax.studies.spike_input_bias import SpikeInputBiasConfig, closed_form, prescribed_updates
 from stdpjax.studies.spike_memory import lagged_products_of
 
-QUICK = {"n_trials": 100, "n_steps": 500, "n_trains": 1000, "other_weights": (-0.5,)}
+QUICK: dict[str, Any] = {"n_trials": 100, "n_steps": 500, "n_trains": 1000, "other_weights": (-0.5,)}
 
 
 def test_the_closed_form_is_that_of_all_spike_trains():

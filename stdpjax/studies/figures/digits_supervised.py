@@ -35,7 +35,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     return figure
 
 
-def _reach(values: np.ndarray) -> np.ndarray:
+def _reach(values: np.ndarray) -> np.ndarray | np.floating:
     """Half of the 95 % interval of the mean over the first axis."""
     return 1.96 * values.std(axis=0, ddof=1) / np.sqrt(values.shape[0])
 

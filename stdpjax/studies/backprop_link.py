@@ -1,0 +1,321 @@
+"""Section 8: the input of x is replaced by X, and what reaches each layer first is a backpropagated gradient.
+
+Layers x = h_0, h_1, h_2, ... are connected with their neighbours and rest at an equilibrium inside the active region
+(the state is drawn, the biases follow). The input of x is replaced by X, and with C = |X - x|^2 the displacement
+of h_k at its first arrival, step k+1, is -step^(k+1) / 2 dC/dh_k.
+
+First arrivals are as small as step^5, which single precision does not resolve beside the state. The growth is therefore
+that of the displacement itself (see `layered.displacements`); the states are simulated as well, for Eq 27, for the
+limit and for the unstable networks, which leave the active region.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Key
+
+from stdpjax import _checks
+from stdpjax.clamps import InputClamp, StateClamp
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
+from stdpjax.energy import Params, target_of
+from stdpjax.learning import layer_slices, layered_mask
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
+from stdpjax.rules import rate_update
+from stdpjax.studies.backprop_claims import CLAIMS, binomial_tail, erlang, judge
+from stdpjax.studies.base import Progress, Study
+from stdpjax.studies.figures.backprop_link import plot
+from stdpjax.studies.layered import (
+    chain_gradient,
+    displacements,
+    either_rate,
+    network_at_rest,
+    one_minus_cosine,
+    resting_bias,
+    untie,
+    weight_errors,
+)
+from stdpjax.studies.settings import setting
+
+RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
+# How far apart the curves over time are kept, in steps.
+_KEEP = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class BackpropLinkConfig:
+    """Settings of the study of section 8; times in tau."""
+
+    sizes: tuple[int, ...] = setting((8, 10, 10, 10, 10), "units in each layer, the visible ones first")
+    n_networks: int = setting(8, "random networks of each kind")
+    steps: tuple[float, ...] = setting(
+        (0.0001, 0.0003, 0.001, 0.003, 0.01), "increasing step sizes dt/tau at which first arrivals are compared"
+    )
+    growth_step: float = setting(0.01, "step size of the growth over time")
+    fine_step: float = setting(0.001, "a smaller step size, close to continuous time")
+    n_steps: int = setting(1200, "steps of the growth; ten times a whole number")
+    long_step: float = setting(0.05, "step size of the long simulations")
+    n_long: int = setting(1600, "steps of the long simulations; ten times a whole number")
+    largest: float = setting(0.8, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R') in (0, 1)")
+    unstable: float = setting(1.27, "the same among the hidden units, in the unstable networks; above 1")
+    spread: float = setting(0.2, "equilibrium activities lie between plus and minus this, below 1/2")
+    distance: float = setting(0.15, "X - x lies between plus and minus this")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        layer_slices(self.sizes)
+        if len(self.sizes) < 3:
+            raise ValueError(f"sizes: expected at least three layers, got {self.sizes!r}")
+        _checks.count("n_networks", self.n_networks, minimum=2)
+        for name in ("steps", "growth_step", "fine_step", "long_step"):
+            values = getattr(self, name)
+            for value in values if isinstance(values, tuple) else (values,):
+                _checks.number(name, value, above=0, at_most=1)
+        if len(self.steps) < 2 or list(self.steps) != sorted(set(self.steps)):
+            raise ValueError(f"steps: expected two or more increasing numbers, got {self.steps!r}")
+        for name in ("n_steps", "n_long"):
+            if _checks.count(name, getattr(self, name), minimum=len(self.sizes)) % _KEEP:
+                raise ValueError(f"{name}: expected a multiple of {_KEEP}, got {getattr(self, name)}")
+        _checks.number("largest", self.largest, above=0, below=1)
+        _checks.number("unstable", self.unstable, above=1)
+        _checks.number("spread", self.spread, above=0, below=0.5)
+        _checks.number("distance", self.distance, above=0, at_most=0.5 - self.spread)
+
+
+def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> xr.Dataset:
+    """Replace the input of x in networks at rest and follow the displacement through the layers."""
+    layers = layer_slices(config.sizes)
+    keys = member_keys(named_key(key, "networks"), config.n_networks)
+    progress(0.0, "networks at rest")
+    is_smooth = jnp.array([False, True])
+    setups = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: _networks(one, flag, config))(keys)))(is_smooth)
+    progress(0.2, "first arrivals and growth")
+    both = _on_host(jax.jit(jax.vmap(jax.vmap(_growth(config), (None, 0)), (0, 0)))(is_smooth, setups))
+    progress(0.6, "long simulations")
+    hard = jax.tree.map(lambda array: array[0], setups)
+    long = _long_runs(_on_host(jax.jit(jax.vmap(_long_run(config)))(keys, hard)), _on_host(hard), both, config)
+
+    def sizes_of(vectors: np.ndarray) -> np.ndarray:
+        return np.stack([np.linalg.norm(vectors[..., layer], axis=-1) for layer in layers], axis=-1)
+
+    def angles(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return np.stack([one_minus_cosine(vectors[..., layer], others[..., layer]) for layer in layers], axis=-1)
+
+    # Axes rate, network, feedback, step, time, unit.
+    level = np.repeat(np.arange(len(layers)), config.sizes)
+    steps, power = np.array(config.steps), np.arange(len(layers)) + 1
+    gradient = both["by_state"][:, :, :, None]
+    tied_gradient = gradient[:, :, 0]
+    arrived = both["first"][..., level, np.arange(level.size)]
+    early = np.where(np.arange(len(layers))[:, None] < level, np.abs(both["first"]), 0).max(axis=(3, 4))
+    coarse, fine = np.moveaxis(both["grown"], 2, 0)
+    n_done = _KEEP * np.arange(1, config.n_steps // _KEEP + 1)
+    theta, theta_fine = n_done * config.growth_step, n_done * config.fine_step
+    cells, grown = ("rate", "network", "feedback", "step", "layer"), ("rate", "network", "theta", "layer")
+    grown_fine = ("rate", "network", "theta_fine", "layer")
+    angle = {"long_name": "1 - cosine with -dC/dh_k"}
+    relative = {"long_name": "displacement / (1/2 |dC/dh_k|)"}
+    return xr.Dataset(
+        {
+            "arrival": (cells, sizes_of(arrived), {"long_name": "|displacement of h_k| after step k+1"}),
+            "corrected_law": (cells, 0.5 * steps[:, None] ** power * sizes_of(gradient)),
+            "printed_law": (cells, 2 * steps[:, None] ** (power + 1) * sizes_of(gradient)),
+            "arrival_angle": (cells, angles(arrived, -gradient), angle),
+            "before": (
+                ("rate", "network", "feedback", "layer"),
+                np.stack([early[..., layer].max(axis=-1) for layer in layers], axis=-1),
+                {"long_name": "largest displacement before step k+1"},
+            ),
+            "asymmetry": (("rate", "network", "feedback"), both["asymmetry"]),
+            "weight_error": (
+                ("rate", "network", "feedback", "pair"),
+                weight_errors(both["update"], both["by_weight"], layers, steps[-1]),
+            ),
+            "growth": (grown, sizes_of(coarse) / (0.5 * sizes_of(tied_gradient)), relative),
+            "growth_fine": (grown_fine, sizes_of(fine) / (0.5 * sizes_of(tied_gradient)), relative),
+            "angle": (grown, angles(coarse, -tied_gradient), angle),
+            "angle_fine": (grown_fine, angles(fine, -tied_gradient), angle),
+            "binomial": (("theta", "layer"), binomial_tail(n_done, len(layers), config.growth_step)),
+            "erlang": (("theta", "layer"), erlang(theta, len(layers))),
+            "erlang_fine": (("theta_fine", "layer"), erlang(theta_fine, len(layers))),
+            "long_angle": (
+                ("stability", "network", "long_time", "layer"),
+                np.moveaxis(angles(long.pop("trace"), -tied_gradient[0][:, None]), 1, 0),
+                angle,
+            ),
+            "is_inside": (
+                "network",
+                long.pop("is_inside"),
+                {"required": "networks that stay in the active region", "long_name": "stays in the active region"},
+            ),
+            **{name: ("network", values) for name, values in long.items()},
+        },
+        coords={
+            "rate": list(RATES),
+            "feedback": ["tied", "untied"],
+            "stability": ["stable", "unstable"],
+            "network": np.arange(config.n_networks),
+            "layer": np.arange(len(layers)),
+            "pair": np.arange(len(layers) - 1),
+            "step": ("step", steps, {"long_name": "step size dt/tau"}),
+            "theta": ("theta", theta, {"units": "tau"}),
+            "theta_fine": ("theta_fine", theta_fine, {"units": "tau"}),
+            "long_time": (
+                "long_time",
+                _KEEP * np.arange(1, config.n_long // _KEEP + 1) * config.long_step,
+                {"units": "tau"},
+            ),
+        },
+    )
+
+
+def _on_host(arrays: Any) -> Any:
+    return jax.tree.map(lambda array: np.asarray(array, array.dtype if array.dtype == bool else np.float64), arrays)
+
+
+class _Setup(NamedTuple):
+    """A network at rest, in its variants, and what is done to it."""
+
+    state: Float[Array, "unit"]
+    pull: InputClamp
+    feedback: Params
+    """Tied and untied weights, on a leading axis."""
+    stability: Params
+    """Stable and unstable, on a leading axis; the first is the tied one above."""
+
+
+def _networks(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: BackpropLinkConfig) -> _Setup:
+    n_units, rate_fn = sum(config.sizes), _rate(is_smooth)
+    state, offset = jax.random.uniform(named_key(key, "state"), (2, n_units), float, -1, 1)
+    state = config.spread * state
+    pull = InputClamp(jnp.arange(n_units) < config.sizes[0], state + config.distance * offset)
+    pair = jax.vmap(lambda one: network_at_rest(one, state, layered_mask(config.sizes), rate_fn, config.largest))(
+        member_keys(named_key(key, "weights"), 2)
+    )
+    tied, other = (jax.tree.map(lambda array, index=index: array[index], pair) for index in (0, 1))
+    hidden = tied.weights[config.sizes[0] :, config.sizes[0] :]
+    # Those of the hidden units decide, as x follows its input. For the hard sigmoid W is R'.
+    stronger = config.unstable / jnp.linalg.eigvalsh(hidden)[-1] * tied.weights
+    unstable = Params(stronger, resting_bias(stronger, state, rate_fn))
+
+    def stack(*networks: Params) -> Params:
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
+
+    return _Setup(state, pull, stack(tied, untie(tied, other, state, rate_fn)), stack(tied, unstable))
+
+
+def _rate(is_smooth: Bool[Array, ""]) -> RateFunction:
+    """Either kind of rate in one program, as compiling takes longer here than running."""
+    return either_rate(is_smooth, *RATES.values())
+
+
+def _growth(config: BackpropLinkConfig) -> Callable[[Bool[Array, ""], _Setup], dict[str, Array]]:
+    """First arrivals with tied and untied weights, and the growth over time with tied ones, of one network."""
+    layers = layer_slices(config.sizes)
+    n_steps = len(config.steps)
+    steps = jnp.array([*config.steps, config.growth_step, config.fine_step], float)
+
+    def growth(is_smooth: Bool[Array, ""], setup: _Setup) -> dict[str, Array]:
+        state, pull, rate_fn = setup.state, setup.pull, _rate(is_smooth)
+
+        def follow(params: Params) -> dict[str, Array]:
+            by_weight, by_state = chain_gradient(params, state, rate_fn, layers, pull.value)
+            paths = jax.vmap(lambda step: displacements(params, state, rate_fn, pull, step, config.n_steps))(steps)
+            start = jnp.concatenate([jnp.zeros_like(state)[None], paths[n_steps - 1, : len(layers) - 1]])
+            update = rate_update(start, paths[n_steps - 1, : len(layers)], rate_fn.value(state[None] + start))
+            jacobian = jax.jacobian(lambda at: target_of(params, at, rate_fn))(state)
+            return {
+                "by_weight": by_weight,
+                "by_state": by_state,
+                "first": paths[:n_steps, : len(layers)],
+                "grown": paths[n_steps:, _KEEP - 1 :: _KEEP],
+                "update": update,
+                "asymmetry": jnp.max(jnp.abs(jacobian - jacobian.T)) / jnp.max(jnp.abs(jacobian)),
+            }
+
+        result = jax.vmap(follow)(setup.feedback)
+        return {**result, "grown": result["grown"][0]}
+
+    return growth
+
+
+def _long_run(config: BackpropLinkConfig) -> Callable[[Key[Array, ""], _Setup], dict[str, Array]]:
+    """Simulated states of the stable and the unstable network with hard rates, and the first step of the stable one."""
+    rate_fn = RATES["hard"]
+    kernel = leaky_integrator(rate_fn, noise="none")
+
+    def long_run(key: Key[Array, ""], setup: _Setup) -> dict[str, Array]:
+        state, pull = setup.state, setup.pull
+
+        def trace(params: Params) -> Float[Array, "kept unit"]:
+            hyper = Hyper(step=config.long_step, clamps=(pull,))
+            run = simulate(
+                key, params, None, hyper, kernel=kernel, state=state, n_steps=config.n_long, trace_every=_KEEP
+            )
+            assert run.trace is not None
+            return run.trace
+
+        def first(clamp: InputClamp | StateClamp) -> Float[Array, "unit"]:
+            hyper = Hyper(step=config.long_step, clamps=(clamp,))
+            return transition(stable, state, jnp.zeros_like(state), rate_fn, hyper)
+
+        stable = jax.tree.map(lambda array: array[0], setup.stability)
+        return {
+            "trace": jax.vmap(trace)(setup.stability),
+            "first": first(pull),
+            "first_clamped": first(StateClamp(*pull)),
+            "target": target_of(stable, state, rate_fn),
+        }
+
+    return long_run
+
+
+def _long_runs(
+    runs: dict[str, np.ndarray], setup: _Setup, both: dict[str, np.ndarray], config: BackpropLinkConfig
+) -> dict[str, np.ndarray]:
+    """What the long simulations say, one number for each network (and the displacements over time)."""
+    visible, hidden = slice(0, config.sizes[0]), slice(config.sizes[0], None)
+    state, goal = np.asarray(setup.state), np.asarray(setup.pull.value)
+    way = (goal - state)[:, visible]
+    n_done = _KEEP * np.arange(1, config.n_long // _KEEP + 1)
+    remaining = (1 - config.long_step) ** n_done[:, None] * way[:, None]
+    weights = np.asarray(setup.stability.weights)[:, 0]
+    # In the active region the hard sigmoid's R' is W.
+    inner = np.eye(weights.shape[-1] - config.sizes[0]) - weights[:, hidden, hidden]
+    limit = np.linalg.solve(inner, weights[:, hidden, visible] @ way[..., None])[..., 0]
+    settled = (runs["trace"][:, 0, -1] - state)[:, hidden]
+    chain = -0.5 * both["by_state"][0, :, 0, hidden]
+    size = np.linalg.norm(limit, axis=-1)
+    return {
+        "trace": runs["trace"] - state[:, None, None],
+        "trajectory_error": np.abs(runs["trace"][:, 0, :, visible] - (goal[:, None, visible] - remaining)).max((1, 2)),
+        "state_clamp_error": np.abs(runs["first_clamped"] - runs["first"])[:, visible].max(1),
+        "objective": np.sum((runs["target"] - runs["first"])[:, visible] ** 2, axis=1),
+        "squared_error": np.sum(way**2, axis=1),
+        "limit_error": np.linalg.norm(settled - limit, axis=-1) / size,
+        "chain_error": np.linalg.norm(chain - limit, axis=-1) / size,
+        "is_inside": np.all(np.abs(runs["trace"][:, 0]) < 0.5, axis=(1, 2)),
+    }
+
+
+STUDY = Study(
+    name="backprop_link",
+    title="The link to back-propagation",
+    figure="Section 8",
+    source="Bengio et al. 2015, section 8, Eq 27-31",
+    caption="A layered network rests; the input of its visible layer is replaced by X. The perturbation reaches layer "
+    "h_k at step k+1, and with tied weights it is then minus step^(k+1)/2 times the backpropagated gradient of "
+    "|X - x|^2: a power, a factor and a sign other than printed. Later it grows as the tail of a binomial law and "
+    "slowly turns away from the gradient, in a stable network by little.",
+    config=BackpropLinkConfig(),
+    smoke=BackpropLinkConfig(n_networks=2, n_steps=200, n_long=100),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

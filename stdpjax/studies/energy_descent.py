@@ -1,0 +1,367 @@
+"""Does every step go down the energy? Inside, at kinks, with noise; and how saturated units come back."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Int, Key
+from numpy.typing import NDArray
+
+from stdpjax import _checks
+from stdpjax.dynamics import Hyper, Kernel, langevin, leaky_integrator, printed_integrator, simulate
+from stdpjax.energy import Params, energy_of, random_params, tie
+from stdpjax.random import key as key_of
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.energy_claims import CLAIMS
+from stdpjax.studies.figures.energy_descent import plot
+from stdpjax.studies.interior import is_active, with_fixed_point
+from stdpjax.studies.networks import mean_interval
+from stdpjax.studies.settings import setting
+
+# Upper kink of the hard sigmoid, beta_2; the lower one is its negative.
+_KINK = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class EnergyDescentConfig:
+    """Settings of the study of the energy; steps are fractions of the time constant."""
+
+    n_networks: int = setting(64, "networks that relax inside the active region, and at kinks")
+    n_units: int = setting(6, "units of a network")
+    n_steps: int = setting(100, "steps inside the active region")
+    steps: tuple[float, ...] = setting((0.01, 0.02, 0.05, 0.1), "step sizes at kinks, increasing, in (0, 1]")
+    n_kink_steps: int = setting(2000, "steps at kinks, the last half of which counts")
+    fields: tuple[float, ...] = setting(
+        (0.6, 0.8, 1.1, 1.7, 2.3, 3.7), "inputs to one unit, above the threshold 1/2, that drive it past the kink"
+    )
+    noise_std: float = setting(0.05, "noise inside R, in units of activity")
+    noise_step: float = setting(0.1, "step size with noise")
+    n_noise_steps: int = setting(60, "steps with noise")
+    n_trials: int = setting(4000, "trials with noise")
+    n_returns: int = setting(200, "units that come back from saturation, for each step size")
+    return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return, in (0, 1/2]")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        for name in ("n_networks", "n_units", "n_trials", "n_returns"):
+            _checks.count(name, getattr(self, name), minimum=2)
+        for name in ("n_steps", "n_noise_steps"):
+            _checks.count(name, getattr(self, name))
+        _checks.count("n_kink_steps", self.n_kink_steps, minimum=10)
+        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
+            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
+        for step in (*self.steps, self.noise_step):
+            _checks.number("steps", step, above=0, at_most=1)
+        for step in self.return_steps:
+            _checks.number("return_steps", step, above=0, at_most=0.5)
+        for field in self.fields:
+            _checks.number("fields", field, above=_KINK)
+        _checks.distinct("fields", self.fields)
+        _checks.number("noise_std", self.noise_std, above=0, at_most=0.05)
+
+
+def _path(
+    kernel: Kernel, params: Params, start: Float[Array, "unit"], hyper: Hyper, n_steps: int, key: Key[Array, ""]
+) -> Float[Array, "time unit"]:
+    run = simulate(key, params, None, hyper, kernel=kernel, state=start, n_steps=n_steps, trace_every=1)
+    assert run.trace is not None
+    return jnp.concatenate([start[None], run.trace])
+
+
+def _energies(params: Params, path: Float[Array, "time unit"]) -> Float[Array, "time"]:
+    return jax.vmap(lambda state: energy_of(params, state, hard_sigmoid()))(path)
+
+
+def rounding(energies: Array) -> float:
+    """Return the change of an energy of order 1 that rounding may make."""
+    return float(16 * jnp.finfo(energies.dtype).eps)
+
+
+class Descent(NamedTuple):
+    """One network inside the active region, with steps below, and above, the bound."""
+
+    energy: Float[Array, "side time"]
+    bound: Float[Array, ""]
+    """2 / lambda_max(H)."""
+    is_active: Bool[Array, ""]
+    """Whether the path with steps below the bound stayed in the active region."""
+
+
+def inhibited_network(key: Key[Array, ""], n_units: int) -> tuple[Params, Float[Array, "unit"], Float[Array, "unit"]]:
+    """Return a network with strong mutual inhibition, so that steps below 1 can be too long, its rest and a start."""
+    weight_key, start_key = jax.random.split(key)
+    raw = tie(jax.random.normal(weight_key, (n_units, n_units), float))
+    raw = 0.4 * raw / jnp.linalg.norm(raw, ord=2)
+    weights = raw - 2 / (n_units - 1) * (1 - jnp.eye(n_units, dtype=float))
+    rest = jnp.zeros(n_units, float)
+    away = jax.random.normal(start_key, (n_units,), float)
+    return with_fixed_point(weights, rest, hard_sigmoid()), rest, rest + 0.45 * away / jnp.linalg.norm(away)
+
+
+def descend(key: Key[Array, ""], config: EnergyDescentConfig) -> Descent:
+    """Let one network relax with a step 5 % below the bound, and 5 % above it."""
+    params, _, start = inhibited_network(key, config.n_units)
+    bound = 2 / (1 - jnp.linalg.eigvalsh(params.weights)[0])
+    kernel = leaky_integrator(hard_sigmoid(), "none")
+    paths = jax.vmap(lambda share: _path(kernel, params, start, Hyper(step=share * bound), config.n_steps, key))(
+        jnp.array([0.95, 1.05], float)
+    )
+    return Descent(jax.vmap(lambda path: _energies(params, path))(paths), bound, is_active(paths[0], hard_sigmoid()))
+
+
+class Kink(NamedTuple):
+    """What the energy does once a network has come to its kinks."""
+
+    up_share: Float[Array, ""]
+    """Share of steps that go up."""
+    largest_rise: Float[Array, ""]
+    energy: Float[Array, "time"]
+    """The last values."""
+
+
+def at_kink(
+    params: Params, start: Float[Array, "unit"], step: Array, n_steps: int, key: Key[Array, ""], kernel: Kernel
+):
+    """Return what the energy does over the second half of a run."""
+    path = _path(kernel, params, start, Hyper(step=step, temperature=0.01), n_steps, key)
+    energy = _energies(params, path[n_steps // 2 :])
+    rise = jnp.diff(energy)
+    return Kink(jnp.mean(rise > rounding(rise)), jnp.max(rise), energy[-60:])
+
+
+def kink_network(key: Key[Array, ""], n_units: int) -> Params:
+    """Return a network all of whose units are driven past a threshold, up or down."""
+    weight_key, sign_key, size_key = jax.random.split(key, 3)
+    params = random_params(weight_key, n_units, 0.1)
+    sign = jnp.where(jax.random.bernoulli(sign_key, 0.5, (n_units,)), 1.0, -1.0).astype(params.bias.dtype)
+    return params._replace(bias=params.bias + sign * jax.random.uniform(size_key, (n_units,), float, 0.9, 2.0))
+
+
+class Noisy(NamedTuple):
+    """Energies over trials with noise inside R."""
+
+    above: Float[Array, "trial time"]
+    below: Float[Array, "trial time"]
+    is_active: Bool[Array, "trial"]
+
+
+def noisy_network(key: Key[Array, ""], n_units: int) -> Params:
+    """Return the network that is run with noise, at rest at 0 and with its energy there."""
+    raw = tie(jax.random.normal(key, (n_units, n_units), float))
+    return with_fixed_point(0.6 * raw / jnp.linalg.norm(raw, ord=2), jnp.zeros(n_units, float), hard_sigmoid())
+
+
+def noisy_energy(params: Params, start: NDArray[np.float64], config: EnergyDescentConfig) -> NDArray[np.float64]:
+    """Return the exact mean energy above its minimum, at each time, with noise inside R and all units active."""
+    weights = np.asarray(params.weights, np.float64)
+    n_units, step = len(weights), config.noise_step
+    hessian = np.eye(n_units) - weights
+    keep = np.eye(n_units) - step * hessian
+    kicks = step**2 * config.noise_std**2 * weights @ weights.T
+    mean, covariance, energies = start, np.zeros((n_units, n_units)), []
+    for _ in range(config.n_noise_steps + 1):
+        energies.append(0.5 * (mean @ hessian @ mean + np.trace(hessian @ covariance)))
+        mean, covariance = keep @ mean, keep @ covariance @ keep.T + kicks
+    return np.array(energies)
+
+
+def returns(
+    starts: Float[Array, "step unit"], steps: Float[Array, "step"], key: Key[Array, ""], kernel: Kernel, n_steps: int
+) -> Int[Array, "step unit"]:
+    """Return the number of steps after which each saturated unit is active again, in a network of strong weights."""
+    rho = hard_sigmoid()
+    params = random_params(key, starts.shape[1], 3.0)
+
+    def one(start: Array, step: Array) -> Array:
+        path = _path(kernel, params, start, Hyper(step=step), n_steps, key)
+        is_back = rho.slope(path) == 1
+        return jnp.where(is_back.any(0), jnp.argmax(is_back, axis=0), -1)
+
+    return jax.vmap(one)(starts, steps)
+
+
+def formula(starts: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ceil(ln(|s_0| / |kink|) / -ln(1 - step))."""
+    return np.ceil(np.log(np.abs(starts) / _KINK) / -np.log1p(-steps))
+
+
+def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) -> xr.Dataset:
+    """Follow the energy in four situations."""
+    progress(0.0, "inside, at kinks and with noise")
+    rho = hard_sigmoid()
+    right, printed, sampler = leaky_integrator(rho, "none"), printed_integrator(rho), langevin(rho)
+    steps, fields = (jnp.asarray(values, float) for values in (config.steps, config.fields))
+    return_steps = np.asarray(config.return_steps)
+    network_keys = member_keys(named_key(key, "networks"), config.n_networks)
+
+    # Counts from 1 to 20, the start well between those that give the next lower and higher count.
+    draws = np.asarray(jax.random.uniform(named_key(key, "returns"), (3, len(return_steps), config.n_returns)))
+    exponent = 1 + np.floor(20 * draws[0]) - (0.05 + 0.9 * draws[1])
+    sign = np.where(draws[2] < 0.5, -1, 1)
+    starts = sign * _KINK * (1 - return_steps[:, None].astype(np.float64)) ** -exponent
+
+    @jax.jit
+    def everything(keys, steps, fields, starts, return_steps):
+        descents = jax.vmap(lambda key: descend(key, config))(keys)
+
+        def one_unit(field: Array, key: Array) -> Kink:
+            params = Params(jnp.zeros((1, 1), float), field[None])
+            start = jax.random.uniform(key, (1,), float, 0.0, 1.0)
+            return at_kink(params, start, steps[0], config.n_kink_steps, key, right)
+
+        def networks_at_kinks(kernel: Kernel) -> Kink:
+            def one(key: Array, step: Array) -> Kink:
+                start = jnp.zeros(config.n_units, float)
+                return at_kink(kink_network(key, config.n_units), start, step, config.n_kink_steps, key, kernel)
+
+            return jax.vmap(lambda key: jax.vmap(lambda step: one(key, step))(steps))(keys)
+
+        single = jax.vmap(lambda field: jax.vmap(lambda key: one_unit(field, key))(keys))(fields)
+        params = noisy_network(named_key(key, "noise"), config.n_units)
+        high = jnp.full(config.n_units, 0.2, float)
+
+        def noisy(start: Array, key: Array) -> tuple[Array, Array]:
+            hyper = Hyper(step=config.noise_step, noise_std=config.noise_std)
+            path = _path(leaky_integrator(rho), params, start, hyper, config.n_noise_steps, key)
+            lowest = energy_of(params, jnp.zeros_like(start), rho)
+            return _energies(params, path) - lowest, is_active(path, rho)
+
+        trial_keys = member_keys(named_key(key, "trials"), config.n_trials)
+        both = jax.vmap(lambda start: jax.vmap(lambda key: noisy(start, key))(trial_keys))
+        energies, stays = both(jnp.stack([high, jnp.zeros_like(high)]))
+        noise = Noisy(energies[0], energies[1], stays.all(0))
+        back = jnp.stack([returns(starts, return_steps, key_of(1), kernel, 30) for kernel in (right, printed)])
+        return descents, single, networks_at_kinks(right), networks_at_kinks(sampler), params, high, noise, back
+
+    found = everything(network_keys, steps, fields, jnp.asarray(starts, float), jnp.asarray(return_steps, float))
+    descents, single, kinks, warm, params, high, noise, back = jax.tree.map(np.asarray, found)
+
+    exact = [noisy_energy(params, np.asarray(start, np.float64), config) for start in (high, np.zeros_like(high))]
+    frozen = noisy_energy(params, np.asarray(high, np.float64), dataclasses.replace(config, noise_std=1e-12))
+    energies = np.stack([noise.above, noise.below]).astype(np.float64)
+    duty = _KINK / np.asarray(config.fields)
+    energy = {"units": "1", "long_name": "energy"}
+    limit = rounding(jnp.zeros((), float))
+    return xr.Dataset(
+        {
+            "inside_energy": (("network", "side", "inside_time"), descents.energy, energy),
+            "bound": ("network", descents.bound, {"units": "tau", "long_name": "2 / lambda_max(H)"}),
+            "inside_up": (("network", "side"), (np.diff(descents.energy) > limit).mean(-1)),
+            "inside_active": ("network", descents.is_active, {"required": "relaxations in the active region"}),
+            "single_up": (("field", "network"), single.up_share, {"long_name": "share of steps up, one unit"}),
+            "single_exact": ("field", 2 * duty * (1 - duty)),
+            "kink_up": (("network", "step"), kinks.up_share, {"long_name": "share of steps up"}),
+            "kink_rise": (("network", "step"), kinks.largest_rise, energy),
+            "langevin_rise": (("network", "step"), warm.largest_rise, energy),
+            "kink_energy": (("step", "kink_time"), kinks.energy[0], energy),
+            "noisy_energy": (("start", "time"), energies.mean(1), energy),
+            "noisy_error": (("start", "time"), energies.std(1, ddof=1) / np.sqrt(config.n_trials), energy),
+            "noisy_exact": (("start", "time"), np.stack(exact), energy),
+            "noisy_frozen": ("time", frozen, energy),
+            "first_change": (("start", "trial"), energies[:, :, 1] - energies[:, :, 0], energy),
+            "late_up": ("trial", (np.diff(noise.below[:, config.n_noise_steps // 2 :]) > 0).mean(1)),
+            "noisy_active": ("trial", noise.is_active, {"required": "trials with noise in the active region"}),
+            "return_start": (("return_step", "unit"), starts, {"units": "activity"}),
+            "return_count": (("return_step", "unit"), back[0], {"units": "steps"}),
+            "return_printed": (("return_step", "unit"), back[1], {"units": "steps"}),
+            "return_formula": (("return_step", "unit"), formula(starts, return_steps[:, None]), {"units": "steps"}),
+        },
+        coords={
+            "network": np.arange(config.n_networks),
+            "side": ["below", "above"],
+            "inside_time": ("inside_time", np.arange(config.n_steps + 1), {"units": "steps"}),
+            "field": ("field", list(config.fields), {"units": "activity"}),
+            "step": ("step", list(config.steps), {"units": "tau"}),
+            "kink_time": ("kink_time", np.arange(kinks.energy.shape[-1]), {"units": "steps"}),
+            "start": ["above", "minimum"],
+            "time": ("time", np.arange(config.n_noise_steps + 1), {"units": "steps"}),
+            "return_step": ("return_step", list(config.return_steps), {"units": "tau"}),
+            "unit": np.arange(config.n_returns),
+        },
+    )  # fmt: skip
+
+
+def judge(data: xr.Dataset, config: EnergyDescentConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+    log_step = np.log(data.step) - np.log(data.step).mean()
+
+    def order(rise: xr.DataArray) -> NDArray[np.float64]:
+        return ((np.log(rise) * log_step).sum("step") / (log_step**2).sum()).values
+
+    def share_equal(counts: xr.DataArray) -> float:
+        return float((counts == data.return_formula).mean())
+
+    up, up_low, up_high = mean_interval(data.kink_up.mean("step").values)
+    size, size_low, size_high = mean_interval(order(data.kink_rise))
+    fall, fall_low, fall_high = mean_interval(data.first_change.sel(start="above").values)
+    late, late_low, late_high = mean_interval(data.late_up.values)
+    sizes = ", ".join(f"{float(data.kink_rise.sel(step=step).max()):.2g} at step {step:g}" for step in config.steps)
+    inside = data.inside_up
+    single = data.single_up.mean("network")
+    above = data.sel(start="above").isel(time=slice(1, None))
+
+    def largest_z(expected: xr.DataArray) -> float:
+        return float(np.abs((above.noisy_energy - expected) / above.noisy_error).max())
+
+    return {
+        "T18.interior": Measurement(
+            float(inside.sel(side="below").max()),
+            control=float(inside.sel(side="above").mean()),
+            note=f"Rises beyond rounding, {rounding(jnp.zeros((), float)):.2g}. Steps 5 % below 2 / lambda_max, "
+            f"{float(data.bound.min()):.3g} to {float(data.bound.max()):.3g}. Control: 5 % above.",
+        ),
+        "T18.kink_up": Measurement(
+            up, (up_low, up_high), float(inside.sel(side="below").mean()), "Control: inside the active region."
+        ),
+        "T18.kink_single": Measurement(
+            float(np.abs(single - data.single_exact).max()),
+            control=float(np.abs(single - 0.5).max()),
+            note="Control: one half for every input.",
+        ),
+        "T18.kink_size": Measurement(
+            size,
+            (size_low, size_high),
+            float(order(data.langevin_rise).mean()),
+            f"Largest rise {sizes}. Control: Langevin noise, whose steps are of order 1/2.",
+        ),
+        "T18.noise_above": Measurement(
+            fall,
+            (fall_low, fall_high),
+            float(data.first_change.sel(start="minimum").mean()),
+            f"{config.n_trials} trials. Control: from the minimum, below equilibrium.",
+        ),
+        "T18.noise_single": Measurement(
+            late, (late_low, late_high), float(inside.sel(side="below").mean()), "Control: without noise."
+        ),
+        "T18.noise_law": Measurement(
+            largest_z(above.noisy_exact), control=largest_z(above.noisy_frozen), note="Control: without noise."
+        ),
+        "T7.steps": Measurement(
+            share_equal(data.return_count),
+            control=share_equal(data.return_printed),
+            note=f"{data.return_count.size} units among strong weights. Control: the printed Eq 17.",
+        ),
+    }
+
+
+STUDY = Study(
+    name="energy_descent",
+    title="Does every step go down the energy?",
+    figure="Energy of Eq 16",
+    source="Bengio et al. 2015, sections 4.2 and 9, Eq 16",
+    caption="Inside the active region and without noise every step goes down, if it is shorter than 2/lambda_max(H). A "
+    "unit driven past its threshold chatters about the kink and the energy goes up as often as down, by amounts of the "
+    "order of the step. With noise only the mean goes down, and only from above equilibrium. A saturated unit comes "
+    "back after a number of steps that its start alone decides.",
+    config=EnergyDescentConfig(),
+    smoke=EnergyDescentConfig(n_networks=4, n_kink_steps=200, n_trials=100, n_returns=20),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)

@@ -1,0 +1,289 @@
+"""Networks that learn by Eq 1 while they run: many drives, forms of the rule and rates in one program.
+
+All cases see the same random numbers, so a case and its control without learning are paired. What differs between
+cases is traced numbers: the form of the rule too, which is compiled once for all.
+"""
+
+import math
+from functools import cache, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int32, Key
+
+from stdpjax.drives import ornstein_uhlenbeck
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.energy import Params, energy_of
+from stdpjax.observers import Observer, mean_of
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import Rule, Sample
+from stdpjax.rules.base import required
+
+STEP = 0.1
+"""Step over time constant of every network here."""
+
+DRIVES = ("OU", "OU + noise", "switching", "constant + noise", "travelling wave", "small OU")
+NOISE_STD = (0.0, 0.1, 0.0, 0.2, 0.0, 0.0)
+"""Noise eta inside R that goes with each drive."""
+
+
+class Form(NamedTuple):
+    """A form of Eq 1, in numbers."""
+
+    gate: float | Array = 0.0
+    """1: the change of s_i counts times rho'(s_i), as in Eq 5; 0: as it is."""
+    tie: float | Array = 0.0
+    """1: both directions of a pair change by the sum of their updates; 0: each by its own."""
+    before: float | Array = 0.0
+    """Share of the presynaptic rate one step before the change."""
+    after: float | Array = 0.0
+    """Share of that after the change; the rest is the rate at its start."""
+
+
+class Case(NamedTuple):
+    """What one case is, in numbers, each of shape `[case]`."""
+
+    drive: Int32[Array, "*case"]
+    rate: Float[Array, "*case"]
+    is_prescribed: Float[Array, "*case"]
+    """1: the drive is the state itself, and the weights move nothing."""
+    form: Form
+
+
+class Learned(NamedTuple):
+    """What became of each case and network."""
+
+    speed: Float[Array, "*case"]
+    """Mean of |ds/dt|^2 once the first steps are dropped, in (activity / tau)^2."""
+    saturation: Float[Array, "*case"]
+    """Share of units and of the same time beyond the kinks."""
+    weights: Float[Array, "*case post pre"]
+    state: Float[Array, "*case unit"]
+    is_finite: Array
+
+
+def drives_of(key: Key[Array, ""], n_units: int, n_steps: int) -> Float[Array, "drive time unit"]:
+    """Return a sample of each drive in `DRIVES`, to be added to the biases of one network.
+
+    Args:
+        key: a scalar key.
+        n_units: number of units.
+        n_steps: length in steps.
+
+    Returns:
+        Activities: OU (standard deviation 0.25, 20 steps), which "OU + noise" has too; one of 4 patterns of standard
+        deviation 0.25, drawn anew every 50 steps; a constant pattern of standard deviation 0.15; a wave of amplitude
+        0.3, 80 steps and one round over the units, with white noise of 0.02; OU of standard deviation 0.04,
+        which saturates no unit.
+
+    Example:
+        >>> import stdpjax
+        >>> from stdpjax.studies.plastic_networks import drives_of
+        >>> drives_of(stdpjax.random.key(0), 8, 100).shape
+        (6, 100, 8)
+    """
+    keys = {name: named_key(key, name) for name in ("OU", "patterns", "choice", "wave")}
+    ou = jax.vmap(lambda key: ornstein_uhlenbeck(key, n_steps, 20.0), out_axes=1)(member_keys(keys["OU"], n_units))
+    patterns = jax.random.normal(keys["patterns"], (5, n_units), float)
+    chosen = jnp.floor(4 * jax.random.uniform(keys["choice"], (-(-n_steps // 50),), float)).astype(jnp.int32)
+    switching = 0.25 * patterns[jnp.repeat(chosen, 50)[:n_steps]]
+    constant = jnp.broadcast_to(0.15 * patterns[4], (n_steps, n_units))
+    phase = jnp.arange(n_steps, dtype=float)[:, None] / 80 - jnp.arange(n_units, dtype=float)[None] / n_units
+    wave = 0.3 * jnp.sin(2 * math.pi * phase) + 0.02 * jax.random.normal(keys["wave"], (n_steps, n_units), float)
+    return jnp.stack([0.25 * ou, 0.25 * ou, switching, constant, wave, 0.04 * ou])
+
+
+def eq1_rule(form: Form) -> Rule:
+    """Return Eq 1 in a form given in traced numbers.
+
+    Args:
+        form: with `before` and `after` 0 the rule is `stdpjax.rules.differential_rule`, with its `gate` and `tie`;
+            with `before` 1 its pairing "previous". With `after` 1/2 or 1 the presynaptic rate is that at the middle or
+            the end of the step, at once, where that rule has to wait for it.
+
+    Returns:
+        The rule, of the hard sigmoid.
+    """
+    rate_fn = hard_sigmoid()
+
+    def init(weights: Float[Array, "post pre"]) -> Float[Array, "pre"]:
+        return jnp.zeros(weights.shape[1], weights.dtype)
+
+    def update(
+        sample: Sample, previous: Float[Array, "pre"], weights: Float[Array, "post pre"]
+    ) -> tuple[Float[Array, "post pre"], Float[Array, "pre"]]:
+        del weights
+        slope = 1 + form.gate * (required(sample, "post_slope") - 1)
+        change = slope * (sample.next_post_state - sample.post_state)
+        later = rate_fn.value(sample.next_post_state)
+        rate = sample.pre_rate + form.before * (previous - sample.pre_rate) + form.after * (later - sample.pre_rate)
+        delta_w = change[:, None] * rate[None, :]
+        return delta_w + form.tie * delta_w.T, sample.pre_rate
+
+    return Rule(init, update)
+
+
+def _speed_and_saturation(sample: Sample) -> Float[Array, "two"]:
+    slope = (sample.next_post_state - sample.post_state) / STEP
+    return jnp.stack([jnp.sum(slope * slope), jnp.mean(1 - required(sample, "post_slope"))])
+
+
+@cache
+def _late_mean(n_dropped: int) -> Observer:
+    """An observer of speed and saturation that starts after some steps."""
+    inner = mean_of(_speed_and_saturation)
+
+    def init(state: Float[Array, "unit"]):
+        return jnp.zeros((), jnp.int32), inner.init(state)
+
+    def update(sample: Sample, statistics):
+        n_seen, so_far = statistics
+        new = inner.update(sample, so_far)
+        kept = jax.tree.map(lambda new, old: jnp.where(n_seen >= n_dropped, new, old), new, so_far)
+        return n_seen + 1, kept
+
+    return Observer(init, update)
+
+
+@partial(jax.jit, static_argnames=("n_dropped", "is_plastic"))
+def learn(
+    keys: Key[Array, "network"],
+    params: Params,
+    drives: Float[Array, "network drive time unit"],
+    cases: Case,
+    bound: Float[Array, ""],
+    *,
+    n_dropped: int,
+    is_plastic: bool,
+) -> Learned:
+    """Run every case of every network from rest.
+
+    Args:
+        keys: one for each network, for the noise, which is the same in all cases.
+        params: weights `[case, network, post, pre]` and biases `[network, unit]`.
+        drives: of each network, see `drives_of`; their length is the number of steps.
+        cases: what differs.
+        bound: largest absolute weight.
+        n_dropped: steps before the statistics start.
+        is_plastic: False leaves all weights as they are.
+
+    Returns:
+        Results with leading axes `[case, network]`.
+    """
+    n_steps, n_units = drives.shape[-2:]
+    noise_std = jnp.asarray(NOISE_STD, float)
+    observer = _late_mean(n_dropped)
+    plain = leaky_integrator(hard_sigmoid())
+
+    def one(weights, case, key, bias, drives):
+        def drive(number):
+            return drives[case.drive, number]
+
+        def kernel(key, state, params, drive, hyper):
+            next_state, sample = plain(key, state, params, drive, hyper)
+            next_state = jnp.where(case.is_prescribed > 0, drive, next_state)
+            return next_state, sample._replace(next_post_state=next_state)
+
+        rule = (
+            {"rule": eq1_rule(case.form), "learning_rate": case.rate, "weight_bounds": (-bound, bound)}
+            if is_plastic
+            else {}
+        )
+        run = simulate(
+            key, Params(weights, bias), drive, Hyper(STEP, noise_std[case.drive]), kernel=kernel,
+            state=jnp.zeros(n_units, float), n_steps=n_steps, observe={"late": observer}, **rule,
+        )  # fmt: skip
+        speed, saturation = run.observed["late"][1].mean
+        return Learned(speed, saturation, run.params.weights, run.state, run.is_finite)
+
+    one = jax.vmap(one, (0, None, 0, 0, 0))
+    return jax.vmap(one, (0, 0, None, None, None))(params.weights, cases, keys, params.bias, drives)
+
+
+def learned_energy(
+    params: Params, state: Float[Array, "unit"], start: Float[Array, "unit"], rate: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Return the energy of the static network that learning with tied weights and midpoint rates amounts to.
+
+    Weights W + rate (r r^T - r(0) r(0)^T) off the diagonal, r the rates of the moment, have the energy
+    - rate / 4 ((sum r^2)^2 - sum r^4) + rate / 2 sum_{i != j} r_i(0) r_j(0) r_i r_j beyond that of W.
+    """
+    rates, first = (hard_sigmoid().value(s) for s in (state, start))
+    square, product = rates**2, first * rates
+    quartic = -0.25 * (jnp.sum(square) ** 2 - jnp.sum(square**2))
+    return energy_of(params, state, hard_sigmoid()) + rate * (
+        quartic + 0.5 * (jnp.sum(product) ** 2 - jnp.sum(product**2))
+    )
+
+
+@partial(jax.jit, static_argnames=("n_dropped",))
+def static_speed(
+    params: Params, drive: Float[Array, "network time unit"], rates: Float[Array, "rate"], *, n_dropped: int
+) -> Float[Array, "rate network"]:
+    """Return the mean of |ds/dt|^2 after the first steps in networks that descend `learned_energy` from rest."""
+
+    def one(rate, params, drive):
+        start = jnp.zeros_like(params.bias)
+
+        def advance(state, now):
+            driven = params._replace(bias=params.bias + now)
+            slope = -jax.grad(lambda state: learned_energy(driven, state, start, rate))(state)
+            return state + STEP * slope, jnp.sum(slope * slope)
+
+        _, speed = jax.lax.scan(advance, start, drive)
+        return jnp.mean(speed[n_dropped:])
+
+    return jax.vmap(jax.vmap(one, (None, 0, 0)), (0, None, None))(rates, params, drive)
+
+
+@jax.jit
+def layer_growth(
+    first: Float[Array, "post pre"], inputs: Float[Array, "time pre"], rates: Float[Array, "rate"]
+) -> tuple[Float[Array, "rate"], Float[Array, "rate"]]:
+    """Run a layer of linear units whose inputs are prescribed rates about 1/2, with Eq 1 in its weights.
+
+    Args:
+        first: the weights at the start.
+        inputs: the inputs' rates less 1/2. A bias takes away what the 1/2 would do to the units.
+        rates: learning rates.
+
+    Returns:
+        How many times the weights have grown, along their first values; and the mean of |ds/dt|^2 in the last tenth
+        over that in the second.
+    """
+    rule = eq1_rule(Form())
+    rest = jnp.zeros(first.shape[0], first.dtype)
+
+    def one(rate):
+        def advance(carry, now):
+            weights, state = carry
+            change = STEP * (weights @ now - state)
+            sample = Sample(state, state + change, now + 0.5, post_slope=jnp.ones_like(state))
+            delta_w, _ = rule.update(sample, now, weights)
+            return (weights + rate * delta_w, state + change), jnp.sum(change * change)
+
+        (weights, _), speed = jax.lax.scan(advance, (first, rest), inputs)
+        tenth = inputs.shape[0] // 10
+        late_over_early = jnp.mean(speed[-tenth:]) / jnp.mean(speed[tenth : 2 * tenth])
+        return jnp.sum(weights * first) / jnp.sum(first**2), late_over_early
+
+    return jax.vmap(one)(rates)
+
+
+def predicted_growth(rate: float, std: float, n_steps: int) -> float:
+    """Return how many times a layer's weights grow with OU inputs: exp(rate std^2 T / (1 + tau)), in discrete steps.
+
+    Args:
+        rate: learning rate.
+        std: standard deviation of the inputs, whose correlation time is 20 steps, tau = 2 time constants.
+        n_steps: how many, T = 0.1 n_steps time constants.
+
+    Example:
+        >>> from stdpjax.studies.plastic_networks import predicted_growth
+        >>> round(predicted_growth(0.2, 0.17, 3000), 2)
+        1.79
+    """
+    decay = math.exp(-1 / 20.0)
+    return (1 + rate * STEP * std**2 * (1 - decay) / (1 - decay * (1 - STEP))) ** n_steps

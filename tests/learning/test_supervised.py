@@ -1,0 +1,196 @@
+"""Two-phase updates against the implicit derivative of the settled squared error, plain loops, and each other."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from stdpjax import energy, fixed_points, learning, rates
+from stdpjax.clamps import clamp_state
+from stdpjax.energy import Params
+from stdpjax.learning import Labelled, Phases, phase_update, predict, settle
+
+SIZES = (4, 5, 3)
+N_INPUTS, N_OUTPUTS = SIZES[0], SIZES[-1]
+N = sum(SIZES)
+MASK = learning.layered_mask(SIZES)
+LONG = Phases(n_settle=120, n_pulled=120, pull=0.01)
+SMOOTH_RULES = ("one_sided", "random_sign", "symmetric")
+HARD, SMOOTH = rates.hard_sigmoid(), rates.sigmoid()
+
+
+@pytest.fixture
+def params(key):
+    return learning.random_layers(key, SIZES, gain=0.4, input_rate=0.5)
+
+
+@pytest.fixture
+def batch(key):
+    inputs = jax.random.uniform(jax.random.fold_in(key, 1), (6, N_INPUTS), float, -0.5, 0.5)
+    return Labelled(inputs, jnp.arange(6) % N_OUTPUTS)
+
+
+def with_rule(rule, phases=LONG):
+    return Phases(rule, phases.n_settle, phases.n_pulled, phases.step, phases.pull)
+
+
+def update(rate_fn, phases, params, batch, key=None):
+    key = jax.random.key(0) if key is None else key
+    return jax.jit(phase_update(rate_fn, phases, N_OUTPUTS))(key, params, batch, ())[:2]
+
+
+def settled_by_relax(params, rate_fn, inputs):
+    clamp = clamp_state(jnp.arange(N) < N_INPUTS, jnp.concatenate([inputs, jnp.zeros(N - N_INPUTS)]))
+    return fixed_points.relax(params, jnp.zeros(N), rate_fn, clamps=(clamp,), tolerance=3e-7).state
+
+
+def minus_gradient(rate_fn, params, batch):
+    """By automatic differentiation through the fixed point, one number for each pair of weights."""
+    low, high = rate_fn.kinks or (-0.5, 0.5)
+    goals = jnp.where(jax.nn.one_hot(batch.labels, N_OUTPUTS) == 1, high, low)
+
+    def loss(params):
+        states = jax.vmap(partial(settled_by_relax, params, rate_fn))(batch.inputs)
+        return 0.5 * jnp.mean(jnp.sum((states[:, -N_OUTPUTS:] - goals) ** 2, axis=1))
+
+    slope = jax.jit(jax.grad(loss))(params)
+    return Params(-(slope.weights + slope.weights.T), -slope.bias)
+
+
+def flat(delta):
+    weights = np.asarray(delta.weights)[np.triu(np.asarray(MASK))]
+    return np.concatenate([weights, np.asarray(delta.bias)[N_INPUTS:]])
+
+
+def cosine_and_ratio(delta, expected):
+    a, b = flat(delta), flat(expected)
+    return a @ b / np.linalg.norm(a) / np.linalg.norm(b), np.linalg.norm(a) / np.linalg.norm(b)
+
+
+def test_every_rule_is_the_gradient_of_the_settled_error_for_a_weak_pull(params, batch):
+    expected = minus_gradient(HARD, params, batch)
+    for rule in learning.PHASE_RULES:
+        delta, _ = update(HARD, with_rule(rule), params, batch)
+        cosine, ratio = cosine_and_ratio(delta, expected)
+        assert cosine > 0.999, rule
+        assert ratio == pytest.approx(1, abs=0.02), rule
+        np.testing.assert_allclose(delta.weights, delta.weights.T, atol=1e-5)
+    other = minus_gradient(HARD, params, batch._replace(labels=(batch.labels + 1) % N_OUTPUTS))
+    assert cosine_and_ratio(delta, other)[0] < 0.9
+
+
+def test_contrasts_are_the_gradient_for_a_smooth_rate_function_and_movement_of_s_is_not(params, batch):
+    expected = minus_gradient(SMOOTH, params, batch)
+    for rule in SMOOTH_RULES:
+        cosine, ratio = cosine_and_ratio(update(SMOOTH, with_rule(rule), params, batch)[0], expected)
+        assert cosine > 0.999, rule
+        assert ratio == pytest.approx(1, abs=0.02), rule
+    wide = batch._replace(inputs=6 * batch.inputs)
+    far = Params(4 * params.weights, params.bias + 1.0)
+    expected = minus_gradient(SMOOTH, far, wide)
+    assert cosine_and_ratio(update(SMOOTH, with_rule("symmetric"), far, wide)[0], expected)[0] > 0.999
+    assert cosine_and_ratio(update(SMOOTH, with_rule("paper"), far, wide)[0], expected)[0] < 0.999
+
+
+def test_one_direction_of_a_pair_alone_is_not_the_gradient(params, batch):
+    """Eq 1 without the reverse synapse: what the tied sum is for."""
+    expected = minus_gradient(HARD, params, batch)
+    states = jnp.concatenate([batch.inputs, settle(params, batch.inputs, HARD, LONG)], axis=1)
+    goals = jnp.where(jax.nn.one_hot(batch.labels, N_OUTPUTS) == 1, 0.5, -0.5)
+    change = jnp.zeros_like(states).at[:, -N_OUTPUTS:].set(goals - states[:, -N_OUTPUTS:])  # what the pull does first
+    one_way = change.T @ HARD.value(states) / len(states)
+    delta = Params(one_way + one_way.T, jnp.mean(change, axis=0))
+    assert cosine_and_ratio(delta, expected)[0] < 0.99
+
+
+def test_the_midpoint_rule_is_the_one_sided_contrast_inside_the_active_region(params, batch):
+    params = jax.tree.map(lambda leaf: 0.5 * leaf, params)
+    phases = Phases(n_settle=40, n_pulled=6, pull=0.4)
+    settled = settle(params, batch.inputs, HARD, phases)
+    assert float(jnp.max(jnp.abs(settled))) < 0.5
+    midpoint, _ = update(HARD, with_rule("paper_midpoint", phases), params, batch)
+    contrast, _ = update(HARD, with_rule("one_sided", phases), params, batch)
+    np.testing.assert_allclose(flat(midpoint), flat(contrast), atol=3e-6)
+    current, _ = update(HARD, with_rule("paper", phases), params, batch)
+    assert np.abs(flat(current) - flat(contrast)).max() > 1e-3
+
+
+def test_the_two_sided_rule_is_the_mean_of_pull_and_push(params, batch):
+    params = jax.tree.map(lambda leaf: 0.5 * leaf, params)  # all units stay between the kinks
+    phases = Phases(n_settle=60, n_pulled=60, pull=0.1)
+    both, _ = update(HARD, with_rule("paper_two_sided", phases), params, batch)
+    symmetric, _ = update(HARD, with_rule("symmetric", phases), params, batch)
+    expected = minus_gradient(HARD, params, batch)
+    np.testing.assert_allclose(flat(both), flat(symmetric), atol=3e-6)
+    one_sided, _ = update(HARD, with_rule("one_sided", phases), params, batch)
+    errors = [np.linalg.norm(flat(delta) - flat(expected)) for delta in (symmetric, one_sided)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_a_random_sign_is_a_pull_or_a_push_as_the_key_has_it(params, batch):
+    phases = Phases("random_sign", n_settle=30, n_pulled=6, pull=0.3)
+    one = jax.jit(phase_update(HARD, phases, N_OUTPUTS))
+    found = [flat(one(jax.random.key(seed), params, batch, ())[0]) for seed in range(8)]
+    pulled = flat(update(HARD, with_rule("one_sided", phases), params, batch)[0])
+    symmetric = flat(update(HARD, with_rule("symmetric", phases), params, batch)[0])
+    kinds = [0 if np.allclose(delta, pulled, atol=1e-5) else 1 for delta in found]
+    assert set(kinds) == {0, 1}
+    pushed = found[kinds.index(1)]
+    np.testing.assert_allclose(0.5 * (pulled + pushed), symmetric, atol=1e-5)
+    assert all(
+        np.allclose(delta, pushed if kind else pulled, atol=1e-5) for delta, kind in zip(found, kinds, strict=True)
+    )
+
+
+@pytest.mark.parametrize("rate_fn", [HARD, SMOOTH], ids=["hard", "smooth"])
+def test_the_first_phase_ends_at_the_fixed_point(params, batch, rate_fn):
+    found = settle(params, batch.inputs, rate_fn, LONG)
+    expected = jax.vmap(partial(settled_by_relax, params, rate_fn))(batch.inputs)
+    np.testing.assert_allclose(found, expected[:, N_INPUTS:], atol=3e-6)
+    short = settle(params, batch.inputs, rate_fn, Phases(n_settle=2))
+    assert float(jnp.max(jnp.abs(short - found))) > 0.01
+
+
+def test_metrics_are_those_of_the_first_phase(params, batch):
+    _, metrics = update(HARD, LONG, params, batch)
+    states = jnp.concatenate([batch.inputs, settle(params, batch.inputs, HARD, LONG)], axis=1)
+    losses, wrong, energies = [], [], []
+    for state, label in zip(states, batch.labels, strict=True):
+        goal = np.full(N_OUTPUTS, -0.5)
+        goal[int(label)] = 0.5
+        losses.append(0.5 * float(np.sum((np.asarray(state)[-N_OUTPUTS:] - goal) ** 2)))
+        wrong.append(int(np.argmax(np.asarray(state)[-N_OUTPUTS:])) != int(label))
+        energies.append(float(energy.energy(params, state, HARD)))
+    assert float(metrics["loss"]) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert float(metrics["error"]) == pytest.approx(np.mean(wrong))
+    assert float(metrics["energy"]) == pytest.approx(np.mean(energies), rel=1e-4)
+    found = predict(params, batch.inputs, HARD, LONG, N_OUTPUTS)
+    assert found.tolist() == [int(np.argmax(state[-N_OUTPUTS:])) for state in np.asarray(states)]
+
+
+@pytest.mark.parametrize("rule", ["symmetric", "paper"])
+def test_a_tiny_data_set_is_learnt_by_heart(key, rule):
+    sizes = (4, 12, 3)
+    inputs = jax.random.uniform(key, (9, 4), float, -0.5, 0.0).at[jnp.arange(9), jnp.arange(9) % 3].add(0.6)
+    data = Labelled(inputs, jnp.arange(9) % 3)
+    phases = Phases(rule, n_settle=12, n_pulled=4)
+    learner = learning.Learner(phase_update(HARD, phases, 3), optax.adam(0.02))
+    state = learning.start(learner, learning.random_layers(key, sizes, input_rate=0.4))
+    before = predict(state.params, inputs, HARD, phases, 3)
+    for epoch in range(150):
+        state, _ = learning.train_epoch(
+            jax.random.fold_in(key, epoch), learner, state, data, learning.layered_mask(sizes), 3
+        )
+    assert predict(state.params, inputs, HARD, phases, 3).tolist() == data.labels.tolist()
+    assert before.tolist() != data.labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("n_settle", 0), ("n_pulled", 0), ("step", 0.0), ("step", 1.5), ("pull", 0.0), ("pull", 1.0)]
+)
+def test_phases_that_cannot_run_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name}: expected "):
+        Phases(**{name: value})

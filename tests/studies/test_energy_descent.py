@@ -1,0 +1,105 @@
+"""The energy along paths: closed forms against plain loops, and twins."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax.dynamics import leaky_integrator, printed_integrator
+from stdpjax.energy import Params
+from stdpjax.rates import hard_sigmoid
+from stdpjax.studies import energy_descent, run
+from stdpjax.studies.energy_descent import (
+    EnergyDescentConfig,
+    at_kink,
+    formula,
+    inhibited_network,
+    noisy_energy,
+    noisy_network,
+    returns,
+)
+
+QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 40, "n_kink_steps": 400, "n_trials": 200, "n_returns": 20}
+
+
+@pytest.mark.parametrize("step", [0.02, 0.3])
+def test_saturated_units_come_back_when_a_plain_loop_does(key, step):
+    starts = np.array([[0.51, -0.7, 3.0, -0.95, 0.6]])
+    counts = []
+    for start in starts[0]:
+        state, n_steps = start, 0
+        while abs(state) > 0.5:
+            state, n_steps = (1 - step) * state, n_steps + 1
+        counts.append(n_steps)
+    assert formula(starts, np.array([[step]])).tolist() == [counts]
+    kernel = leaky_integrator(hard_sigmoid(), "none")
+    found = returns(jnp.asarray(starts, float), jnp.array([step], float), key, kernel, 100)
+    assert found.tolist() == [counts]
+
+
+def test_energy_rises_at_a_kink_as_in_a_plain_loop(key):
+    step, field = 0.05, 1.3
+    kink = at_kink(
+        Params(jnp.zeros((1, 1), float), jnp.array([field], float)), jnp.array([0.1], float), jnp.asarray(step, float),
+        200, key, leaky_integrator(hard_sigmoid(), "none"),
+    )  # fmt: skip
+    state, energies = 0.1, []
+    for _ in range(201):
+        energies.append(0.5 * state**2 - field * min(max(state + 0.5, 0.0), 1.0))
+        state += step * ((field if -0.5 <= state <= 0.5 else 0.0) - state)
+    rises = np.diff(energies[100:])
+    assert float(kink.up_share) == pytest.approx((rises > 2e-6).mean(), abs=0.011)
+    assert float(kink.largest_rise) == pytest.approx(rises.max(), abs=1e-3)
+
+
+def test_the_mean_energy_with_noise_settles_at_the_trace_of_the_stationary_covariance(key):
+    config = EnergyDescentConfig(n_noise_steps=2000)
+    params = noisy_network(key, config.n_units)
+    weights = np.asarray(params.weights, np.float64)
+    values, vectors = np.linalg.eigh(weights)
+    # Along an eigenvector: variance of a first-order autoregression.
+    step = config.noise_step
+    variance = (step * config.noise_std * values) ** 2 / (1 - (1 - step * (1 - values)) ** 2)
+    energies = noisy_energy(params, 0.2 * vectors[:, 0], config)
+    assert energies[-1] == pytest.approx(0.5 * np.sum((1 - values) * variance), rel=1e-6)
+    assert energies[0] == pytest.approx(0.5 * 0.04 * (1 - values[0]), rel=1e-6)
+
+
+def test_the_inhibited_network_rests_at_0_and_has_a_bound_below_1(key):
+    params, rest, start = inhibited_network(key, 6)
+    rho = hard_sigmoid()
+    np.testing.assert_allclose(params.bias + params.weights @ rho.value(rest), rest, atol=1e-6)
+    values = np.linalg.eigvalsh(np.asarray(params.weights))
+    assert values[-1] < 1
+    assert 2 / (1 - values[0]) < 1
+    assert float(jnp.linalg.norm(start)) == pytest.approx(0.45, rel=1e-5)
+
+
+def verdicts():
+    return {r["id"]: r["verdict"] for r in run("energy_descent", show_progress=False, **QUICK).records}
+
+
+@pytest.mark.slow
+def test_with_the_leak_subtracted_twice_the_claims_on_the_dynamics_are_lost(monkeypatch):
+    lost = {"T7.steps", "T18.noise_law"}
+    right = verdicts()
+    assert {right[claim] for claim in lost} == {"holds"}
+    monkeypatch.setattr(energy_descent, "leaky_integrator", lambda rate_fn, noise="inside": printed_integrator(rate_fn))
+    wrong = verdicts()
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}
+
+
+@pytest.mark.slow
+def test_with_noise_added_to_the_steps_inside_the_energy_does_rise(monkeypatch):
+    def noisy(rate_fn, noise="inside"):
+        return energy_descent.langevin(rate_fn) if noise == "none" else leaky_integrator(rate_fn)
+
+    monkeypatch.setattr(energy_descent, "leaky_integrator", noisy)
+    wrong = verdicts()
+    assert wrong["T18.interior"] == wrong["T18.kink_size"] == "inconclusive"
+
+
+def test_a_field_below_the_threshold_is_refused():
+    with pytest.raises(ValueError, match=r"fields: expected a finite number above 0\.5"):
+        EnergyDescentConfig(fields=(0.4,))

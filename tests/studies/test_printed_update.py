@@ -1,0 +1,70 @@
+"""The update as printed: its energy by hand, Eq 6 to the letter, the reference solution, and a twin."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax.dynamics import Hyper
+from stdpjax.energy import Params, make_params
+from stdpjax.random import key as key_of
+from stdpjax.rates import hard_sigmoid, sigmoid
+from stdpjax.studies import printed_update, run
+from stdpjax.studies.printed_update import PrintedUpdateConfig, doubled_energy, literal_leak, reference, right_leak
+
+QUICK: dict[str, Any] = {"n_networks": 3, "n_units": 4, "n_steps": 400, "steps": (0.2, 0.5), "halvings": 2}
+
+
+def test_the_doubled_energy_is_that_of_a_plain_loop():
+    params = make_params([[0.0, 0.5, -0.2], [0.5, 0.0, 0.3], [-0.2, 0.3, 0.0]], [0.1, -0.1, 0.2])
+    state = np.array([0.1, -0.3, 0.7])
+    rate = np.clip(state + 0.5, 0, 1)
+    expected = sum(state[i] ** 2 - float(params.bias[i]) * rate[i] for i in range(3))
+    expected -= sum(float(params.weights[i, j]) * rate[i] * rate[j] for i in range(3) for j in range(i))
+    assert float(doubled_energy(params, jnp.asarray(state, float), hard_sigmoid())) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_two_leaks_of_eq_6_differ_by_hidden_less_clamped_activity():
+    params = make_params([[0.0, 0.5], [0.5, 0.0]])
+    state, hyper = jnp.array([0.2, -0.1]), Hyper(step=0.5)
+    right, literal = (
+        leak(hard_sigmoid(), 1)(key_of(0), state, params, None, hyper)[0].tolist()
+        for leak in (right_leak, literal_leak)
+    )
+    # R_h = 0.5 * (0.2 + 0.5) = 0.35; the clamped unit stays.
+    assert right == pytest.approx([0.2, -0.1 + 0.5 * (0.35 + 0.1)])
+    assert literal == pytest.approx([0.2, -0.1 + 0.5 * (0.35 - 0.2)])
+
+
+def test_the_reference_solution_is_exact_where_one_is_known():
+    # Without weights and bias units decay exponentially.
+    params = Params(jnp.zeros((2, 3, 3), float), jnp.zeros((2, 3), float))
+    start = np.array([[0.1, 0.2, 0.3], [-0.4, 0.0, 0.4]])
+    np.testing.assert_allclose(reference(params, start, 2.0), np.exp(-2) * start, rtol=1e-9)
+    # And at a fixed point nothing moves.
+    rate = sigmoid()
+    weights, rest = jnp.array([[0.0, 0.4], [0.4, 0.0]]), jnp.zeros(2, float)
+    bias = -weights @ rate.value(rest)
+    np.testing.assert_allclose(reference(Params(weights[None], bias[None]), np.zeros((1, 2)), 3.0), 0, atol=1e-7)
+
+
+def verdicts():
+    return {r["id"]: r["verdict"] for r in run("printed_update", show_progress=False, **QUICK).records}
+
+
+@pytest.mark.slow
+def test_with_the_two_updates_exchanged_the_claims_on_them_are_lost(monkeypatch):
+    lost = {"E17.corrected", "E17.half", "E17.distance", "3.6.constant_target", "3.6.eigenvectors", "T5.order"}
+    right = verdicts()
+    assert {right[claim] for claim in lost}.isdisjoint({"inconclusive"})
+    kernels = printed_update.printed_integrator, printed_update.leaky_integrator
+    monkeypatch.setattr(printed_update, "leaky_integrator", lambda rate_fn, noise: kernels[0](rate_fn))
+    monkeypatch.setattr(printed_update, "printed_integrator", lambda rate_fn: kernels[1](rate_fn, "none"))
+    wrong = verdicts()
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}
+
+
+def test_an_odd_number_of_units_cannot_be_halved():
+    with pytest.raises(ValueError, match="n_units: expected an even number, got 3"):
+        PrintedUpdateConfig(n_units=3)
