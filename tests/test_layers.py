@@ -70,6 +70,8 @@ ORDER = [
     "studies.layered",
     "studies.backprop_claims",
     "studies.backprop_link",
+    "studies.reinforce_networks",
+    "studies.reinforce_variance",
     "studies.registry",
     "report",
     "studies.record",

@@ -13,6 +13,7 @@ from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
 from stdpjax.studies.printed_update import STUDY as PRINTED_UPDATE
+from stdpjax.studies.reinforce_variance import STUDY as REINFORCE_VARIANCE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
@@ -41,6 +42,7 @@ STUDIES: tuple[Study, ...] = (
     ENERGY_DESCENT,
     STABILITY,
     BACKPROP_LINK,
+    REINFORCE_VARIANCE,
 )
 
 
