@@ -9,6 +9,7 @@ from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
 from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
+from stdpjax.studies.impatient_em import STUDY as IMPATIENT_EM
 from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
@@ -38,6 +39,7 @@ STUDIES: tuple[Study, ...] = (
     LANGEVIN_DENSITY,
     SCORE_MATCHING,
     HIDDEN_OBJECTIVE,
+    IMPATIENT_EM,
     FIXED_POINTS,
     ENERGY_DESCENT,
     STABILITY,
