@@ -10,10 +10,12 @@ from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
 from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
+from stdpjax.studies.impatient_em import STUDY as IMPATIENT_EM
 from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
 from stdpjax.studies.printed_update import STUDY as PRINTED_UPDATE
+from stdpjax.studies.reinforce_variance import STUDY as REINFORCE_VARIANCE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
@@ -43,12 +45,14 @@ STUDIES: tuple[Study, ...] = (
     LANGEVIN_DENSITY,
     SCORE_MATCHING,
     HIDDEN_OBJECTIVE,
+    IMPATIENT_EM,
     FIXED_POINTS,
     STABILITY,
     BACKPROP_LINK,
     SUPERVISED_GRADIENT,
     ENERGY_DESCENT,
     DIGITS_SUPERVISED,
+    REINFORCE_VARIANCE,
 )
 
 

@@ -1,0 +1,128 @@
+"""Learning a known model of one visible and one hidden unit by MCMC-EM score matching and by maximum likelihood."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Key
+
+from stdpjax.dynamics import Hyper, langevin
+from stdpjax.energy import Params
+from stdpjax.learning import Clamped, Learner, apply_update, em_update, start_chains
+from stdpjax.learning import start as start_training
+from stdpjax.random import member_keys, named_key
+from stdpjax.studies.em_laws import SIGMOID, Grid, divergence, grid, law, likelihood_delta, of_visible
+
+METHODS = ("impatient", "dropped", "literal", "patient", "likelihood")
+_RULES = ("exact", "dropped", "literal")
+_VISIBLE = jnp.array([True, False])
+
+
+def two_units(theta: Float[Array, "two"], hidden_bias: Float[Array, ""]) -> Params:
+    """Return a visible and a hidden unit from their weight and the visible one's bias."""
+    return Params(theta[0] * (1 - jnp.eye(2, dtype=theta.dtype)), jnp.stack([theta[1], hidden_bias]))
+
+
+def draw(key: Key[Array, ""], probability: Float[Array, "node"], line: Float[Array, "node"], n_samples: int) -> Array:
+    """Return samples of a law on a line, its distribution function interpolated."""
+    edges = jnp.cumsum(probability) - 0.5 * probability
+    return jnp.interp(jax.random.uniform(key, (n_samples,), float), edges, line)
+
+
+@partial(jax.jit, static_argnames="config")
+def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method update two"]:
+    """Return weight and visible bias before each update, for each method and seed.
+
+    Args:
+        key: of data, starts and chains.
+        config: of the study.
+
+    Returns:
+        Shape `[seed, method, update, 2]`, methods in the order of `METHODS`.
+    """
+    hidden_bias = jnp.asarray(config.hidden_bias, float)
+    place = grid(2, config.n_nodes)
+    truth = law(two_units(jnp.asarray(config.truth, float), hidden_bias), place, SIGMOID)
+    first = two_units(jnp.asarray(config.start, float), hidden_bias)
+    data_law = of_visible(truth, place, 1)
+    # Finer, for sampling: the grid of quadrature has few nodes.
+    fine = jnp.linspace(-6, 6, 1201)
+    density = jnp.interp(fine, place.states[:: place.shape[0], 0], (data_law[:, 0] / _measure(place)))
+    hyper = Hyper(step=jnp.asarray(config.step, float))
+    mask = ~jnp.eye(2, dtype=bool)
+
+    def learner(rule, n_steps: int) -> Learner:
+        update = em_update(SIGMOID, langevin(SIGMOID), _VISIBLE, hyper, rule=rule, n_steps=n_steps)
+        return Learner(update, optax.sgd(config.learning_rate))
+
+    quick = [learner(rule, 1) for rule in _RULES]
+    slow = learner("exact", config.n_patient)
+
+    def path(key, batch, chains, update_of):
+        state = start_training(quick[0], first, chains)
+
+        def step(state, number):
+            delta, memory = update_of(jax.random.fold_in(key, number), state.params, batch, state.memory)
+            delta = delta._replace(bias=jnp.where(_VISIBLE, delta.bias, 0.0))
+            moved = apply_update(quick[0], state._replace(memory=memory), delta, mask)
+            return moved, _theta(state.params)
+
+        return jax.lax.scan(step, state, jnp.arange(config.n_updates, dtype=jnp.uint32))[1]
+
+    def one_seed(key):
+        values = draw(named_key(key, "data"), density / jnp.sum(density), fine, config.n_samples)
+        values = jnp.stack([values, jnp.zeros_like(values)], axis=1)
+        batch = Clamped(values, jnp.arange(config.n_samples))
+        chains = start_chains(named_key(key, "chains"), values, _VISIBLE)
+        steps_key = named_key(key, "steps")
+
+        def impatient(which):
+            def update_of(key, params, batch, chains):
+                # All rules move the chains alike, which is compiled once; only the updates differ.
+                found = [one.update(key, params, batch, chains)[::2] for one in quick]
+                return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *found)
+
+            return path(steps_key, batch, chains, update_of)
+
+        def patient(key, params, batch, chains):
+            delta, _, chains = slow.update(key, params, batch, chains)
+            return delta, chains
+
+        def likelihood(key, params, batch, chains):
+            model = law(params, place, SIGMOID)
+            visible = of_visible(model, place, 1)
+            # The data's own law: hat functions about the nodes of the visible unit.
+            joint = (model.reshape(place.shape) * seen[:, None] / jnp.maximum(visible, 1e-30)).ravel()
+            return likelihood_delta(params, joint, model, place), chains
+
+        line = place.states[:: place.shape[0], 0]
+        right = jnp.clip(jnp.searchsorted(line, values[:, 0]), 1, line.shape[0] - 1)
+        share = jnp.clip((values[:, 0] - line[right - 1]) / (line[right] - line[right - 1]), 0, 1)
+        seen = jnp.zeros_like(line).at[right].add(share).at[right - 1].add(1 - share) / config.n_samples
+        fast = jax.vmap(impatient)(jnp.arange(3))
+        others = [path(steps_key, batch, chains, one) for one in (patient, likelihood)]
+        return jnp.concatenate([fast, jnp.stack(others)])
+
+    return jax.vmap(one_seed)(member_keys(key, config.n_seeds))
+
+
+@partial(jax.jit, static_argnames="config")
+def divergences(theta: Float[Array, "place two"], config: Any) -> Float[Array, "place"]:
+    """Return how far models are from the truth, in the law of the visible unit (Kullback-Leibler, nats)."""
+    hidden_bias, place = jnp.asarray(config.hidden_bias, float), grid(2, config.n_nodes)
+
+    def visible(theta):
+        return of_visible(law(two_units(theta, hidden_bias), place, SIGMOID), place, 1)
+
+    truth = visible(jnp.asarray(config.truth, float))
+    return jax.lax.map(lambda theta: divergence(truth, visible(theta)), theta)
+
+
+def _theta(params: Params) -> Float[Array, "two"]:
+    return jnp.stack([params.weights[0, 1], params.bias[0]])
+
+
+def _measure(place: Grid) -> Float[Array, "node"]:
+    return jnp.sqrt(jnp.diagonal(place.measure.reshape(place.shape)))

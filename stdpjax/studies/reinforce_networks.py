@@ -1,0 +1,224 @@
+"""Networks of many sizes settled together, estimates of their cost's gradient, and the variances that follow exactly.
+
+The cost is half the squared distance of all units from targets, and the parameters are the biases. Noise on the biases
+moves the settled state; REINFORCE correlates it with the cost, the local rule contrasts two pulled phases.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+from numpy.typing import ArrayLike
+
+from stdpjax.clamps import SoftClamp
+from stdpjax.dynamics import Hyper, transition
+from stdpjax.energy import Params
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid
+
+RATES: dict[str, RateFunction] = {"hard": hard_sigmoid(), "sigmoid": sigmoid()}
+ESTIMATORS = ("raw", "change", "centred", "own", "local")
+"""Cost itself, its change by the noise, its deviation from the mean, each unit's own part of the cost; two phases."""
+
+
+class Packed(NamedTuple):
+    """Networks of different sizes as blocks on the diagonals of sheets of one size, so that one program runs all."""
+
+    weights: Float[Array, "sheet unit unit"]
+    rest: Float[Array, "sheet unit"]
+    """Where the units settle without noise."""
+    goal: Float[Array, "sheet unit"]
+    member: Float[Array, "network sheet unit"]
+    """1 for the units of a network."""
+
+
+class Noise(NamedTuple):
+    """Numbers of the experiment."""
+
+    noise_std: Float[Array, ""]
+    strength: Float[Array, ""]
+    """Of the pull towards the targets, and away from them."""
+
+
+def places(sizes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return sheet and first unit of each network: the largest has a sheet of its own, the others fill one.
+
+    Example:
+        >>> from stdpjax.studies.reinforce_networks import places
+        >>> places((2, 3, 8))
+        [(0, 0), (0, 2), (1, 0)]
+    """
+    offsets = np.concatenate([[0], np.cumsum(sizes[:-1])])
+    return [*((0, int(offset)) for offset in offsets[:-1]), (1, 0)]
+
+
+def pack(key: Key[Array, ""], sizes: tuple[int, ...], radius: float, spread: float, distance: float) -> Packed:
+    """Return random networks that settle at given states, each unit a given distance from its target.
+
+    Args:
+        key: of weights, states and the sides on which the targets lie.
+        sizes: units of each network, increasing; all but the last add up to the last at most.
+        radius: largest absolute eigenvalue of the weights.
+        spread: largest absolute settled activity.
+        distance: of each target from there.
+
+    Returns:
+        The networks; unused units have no weights and settle at 0.
+    """
+    widest = sizes[-1]
+    member, weights = np.zeros((len(sizes), 2, widest)), np.zeros((2, widest, widest))
+    drawn_weights, drawn_rest, sides = (np.asarray(part, np.float64) for part in _draw(key, widest))
+    for number, ((sheet, first), size) in enumerate(zip(places(sizes), sizes, strict=True)):
+        block = slice(first, first + size)
+        member[number, sheet, block] = 1
+        lower = np.tril(drawn_weights[sheet, block, block], -1)
+        tied = lower + lower.T
+        weights[sheet, block, block] = radius * tied / np.abs(np.linalg.eigvalsh(tied)).max()
+    used = member.sum(0)
+    rest = spread * drawn_rest * used
+    goal = rest + distance * sides * used
+    return Packed(*(jnp.asarray(part, float) for part in (weights, rest, goal, member)))
+
+
+@partial(jax.jit, static_argnames="widest")
+def _draw(key: Key[Array, ""], widest: int) -> tuple[Array, Array, Array]:
+    return (
+        jax.random.normal(named_key(key, "weights"), (2, widest, widest), float),
+        jax.random.uniform(named_key(key, "rest"), (2, widest), float, -1.0, 1.0),
+        jax.random.rademacher(named_key(key, "sides"), (2, widest), float),
+    )
+
+
+def biases(packed: Packed, rate_fn: RateFunction) -> Float[Array, "sheet unit"]:
+    """Return the biases with which the networks settle where they should: R(s) = s."""
+    rates = rate_fn.value(packed.rest)
+    return packed.rest / rate_fn.slope(packed.rest) - jnp.einsum("sij,sj->si", packed.weights, rates)
+
+
+def _settle(packed: Packed, bias: Float[Array, "sheet unit"], strength, rate_fn: RateFunction, n_steps: int):
+    """Settled states under given biases and pull, and the largest last change in each sheet."""
+
+    def one(weights, bias, start, goal):
+        clamp = SoftClamp(jnp.ones(goal.shape, bool), goal, strength)
+
+        def step(state, _):
+            params, hyper = Params(weights, bias), Hyper(step=jnp.asarray(0.9, state.dtype), clamps=(clamp,))
+            moved = transition(params, state, jnp.zeros_like(state), rate_fn, hyper)
+            return moved, jnp.max(jnp.abs(moved - state))
+
+        state, changes = jax.lax.scan(step, start, None, length=n_steps)
+        return state, changes[-1]
+
+    return jax.vmap(one)(packed.weights, bias, packed.rest, packed.goal)
+
+
+@partial(jax.jit, static_argnames=("n_trials", "n_steps"))
+def estimates(
+    key: Key[Array, ""], packed: Packed, numbers: Noise, *, n_trials: int, n_steps: int
+) -> dict[str, dict[str, Array]]:
+    """Return, for each rate function, each trial's estimates of the gradient of the cost by the biases.
+
+    Args:
+        key: of the noise.
+        packed: the networks.
+        numbers: noise and pull.
+        n_trials: independent trials, 2 or more.
+        n_steps: steps in which a network settles.
+
+    Returns:
+        By rate function: `estimate`, shape `[estimator, trial, sheet, unit]`, in the order of `ESTIMATORS`; `change`,
+        the largest last change of a state, `[trial]`; `slope` and `curvature` of the rates without noise,
+        `[sheet, unit]`.
+    """
+    keys = member_keys(named_key(key, "noise"), n_trials)
+
+    def in_network(values):
+        return jnp.einsum("nsu,nv->vsu", packed.member, jnp.einsum("nsu,vsu->nv", packed.member, values))
+
+    def with_rate(rate_fn: RateFunction):
+        bias = biases(packed, rate_fn)
+        settled = 0.5 * (packed.rest - packed.goal) ** 2
+
+        def trial(key):
+            # Each phase of the local rule has noise of its own: nothing cancels between them.
+            eta = jax.random.normal(key, (3, *bias.shape), bias.dtype)
+            noisy = bias[None] + numbers.noise_std * eta
+            pulls = jnp.stack([jnp.zeros_like(numbers.strength), numbers.strength, -numbers.strength])
+            states, change = jax.vmap(lambda bias, pull: _settle(packed, bias, pull, rate_fn, n_steps))(noisy, pulls)
+            rates = rate_fn.value(states)
+            return eta[0], 0.5 * (states[0] - packed.goal) ** 2, rates[1] - rates[2], jnp.max(change)
+
+        eta, own, contrast, change = jax.vmap(trial)(keys)
+        total = in_network(own)
+        # The mean over the other trials: that over all would correlate with the trial's own noise.
+        centred = (total - jnp.mean(total, axis=0, keepdims=True)) * (n_trials / (n_trials - 1))
+        rewards = jnp.stack([total, total - in_network(settled[None]), centred, own - settled[None]])
+        reinforce = rewards * (eta / numbers.noise_std)[None]
+        local = -contrast / (2 * numbers.strength)
+        curve = rate_fn.slope(packed.rest), curvature(rate_fn, packed.rest)
+        return {
+            "estimate": jnp.concatenate([reinforce, local[None]]),
+            "change": change,
+            "slope": curve[0],
+            "curvature": curve[1],
+        }
+
+    return {name: with_rate(rate_fn) for name, rate_fn in RATES.items()}
+
+
+def gradients(packed: Packed, slope: ArrayLike, curvature: ArrayLike) -> np.ndarray:
+    """Return the exact gradient of the cost by the biases, in double precision.
+
+    Args:
+        packed: the networks.
+        slope: rho' where they settle, shape `[sheet, unit]`.
+        curvature: rho'' there, same shape.
+
+    Returns:
+        Shape `[sheet, unit]`: rho' (1 - R')^-1 (s - target).
+    """
+    weights, rest, goal, slope, bend = (
+        np.asarray(part, np.float64) for part in (packed.weights, packed.rest, packed.goal, slope, curvature)
+    )
+    field = rest / slope
+    moved = slope[:, :, None] * weights * slope[:, None] + np.eye(rest.shape[1]) * (bend * field)[:, :, None]
+    return slope * np.linalg.solve(np.eye(rest.shape[1]) - moved, (rest - goal)[..., None])[..., 0]
+
+
+def laws(weights: np.ndarray, error: np.ndarray, noise_std: float, strength: float) -> np.ndarray:
+    """Return the total variance of each estimator over the squared gradient, for a network in its active region.
+
+    There states are linear in the noise, costs quadratic, and Gaussian moments up to the sixth give the variances.
+
+    Args:
+        weights: tied weights, shape `[unit, unit]`, eigenvalues between -1 and 1 by more than the pull.
+        error: settled activity less target, shape `[unit]`.
+        noise_std: standard deviation of the noise on the biases.
+        strength: of the pull in the two phases.
+
+    Returns:
+        In the order of `ESTIMATORS`.
+
+    Example:
+        >>> import numpy as np
+        >>> from stdpjax.studies.reinforce_networks import laws
+        >>> laws(np.zeros((9, 9)), np.full(9, 0.2), 1e-6, 0.5)[1:4].round(3).tolist()
+        [10.0, 10.0, 2.0]
+    """
+    n_units, variance = len(error), noise_std**2
+    inverse = np.linalg.inv(np.eye(n_units) - weights)
+    gradient = inverse @ error
+    square, cost = inverse @ inverse, 0.5 * error @ error
+    trace, trace2 = np.trace(square), np.sum(square**2)
+    linear = (n_units + 1) * gradient @ gradient
+    change = linear + 0.25 * variance * (n_units * trace**2 + 2 * n_units * trace2 + 4 * trace**2 + 8 * trace2)
+    raw = change + n_units * cost**2 / variance + cost * (n_units + 2) * trace
+    centred = linear + 0.25 * variance * (2 * n_units + 8) * trace2
+    reach, own_reach = np.sum(inverse**2, axis=1), np.diagonal(inverse) ** 2
+    own = np.sum(error**2 * (reach + own_reach) + 0.25 * variance * (3 * reach**2 + 12 * reach * own_reach))
+    phases = [np.linalg.inv((1 + pull) * np.eye(n_units) - weights) for pull in (strength, -strength)]
+    local = variance / (4 * strength**2) * sum(np.sum(phase**2) for phase in phases)
+    return np.array([raw, change, centred, own, local]) / (gradient @ gradient)

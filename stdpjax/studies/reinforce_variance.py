@@ -1,0 +1,255 @@
+"""How the variance of a gradient estimate grows with the network: a global reward against a local rule (section 9)."""
+
+import dataclasses
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Key
+
+from stdpjax import _checks, stats
+from stdpjax.random import named_key
+from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.figures.reinforce_variance import plot
+from stdpjax.studies.reinforce_networks import ESTIMATORS, RATES, Noise, estimates, gradients, laws, pack, places
+from stdpjax.studies.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class ReinforceVarianceConfig:
+    """Settings of the study of estimators' variances; activities in units of the hard sigmoid's width."""
+
+    sizes: tuple[int, ...] = setting(
+        (8, 16, 32, 64, 128, 256, 512), "numbers of neurons, increasing, the last at least the sum of the others"
+    )
+    noise_std: float = setting(0.03, "standard deviation of the noise on each neuron's bias")
+    distance: float = setting(0.2, "distance of each neuron's target from its settled activity")
+    spread: float = setting(0.15, "largest absolute settled activity")
+    radius: float = setting(0.3, "largest absolute eigenvalue of the weights")
+    strength: float = setting(0.2, "pull towards the targets in the local rule's two phases")
+    n_trials: int = setting(400, "independent trials")
+    n_steps: int = setting(30, "steps in which a network settles")
+    n_resamples: int = setting(500, "bootstrap resamples of trials")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        for size in self.sizes:
+            _checks.count("sizes", size, minimum=2, maximum=2048)
+        if len(self.sizes) < 2 or list(self.sizes) != sorted(set(self.sizes)) or sum(self.sizes[:-1]) > self.sizes[-1]:
+            raise ValueError(
+                f"sizes: expected at least two increasing numbers, the last at least the sum of the others, got "
+                f"{self.sizes}"
+            )
+        for name, most in (("noise_std", 0.1), ("distance", 1), ("spread", 0.3), ("radius", 0.5), ("strength", 0.3)):
+            _checks.number(name, getattr(self, name), above=0, at_most=most)
+        for name in ("n_trials", "n_resamples"):
+            _checks.count(name, getattr(self, name), minimum=2, maximum=10_000)
+        _checks.count("n_steps", self.n_steps, maximum=1000)
+
+
+_PRINTED = "The variance of the REINFORCE estimator grows linearly with the number of neurons."
+
+CLAIMS = (
+    Claim(
+        "9.linear",
+        "section 9",
+        "Log-log slope of the REINFORCE estimate's variance, over the squared gradient, against neurons (sigmoid).",
+        _PRINTED,
+        "Linear if the mean reward is subtracted, and if all neurons are noisy at once.",
+        expected=1.0,
+        comparison="within",
+        tolerance=0.1,
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "9.uncentred",
+        "section 9",
+        "The same slope if no baseline is subtracted from the reward.",
+        _PRINTED,
+        "Quadratic without a baseline: the cost itself grows with the neurons.",
+        expected=2.0,
+        comparison="within",
+        tolerance=0.1,
+        verdict="corrected",
+    ),
+    Claim(
+        "9.local",
+        "section 9",
+        "The same slope for the local rule: two settled phases, pulled towards and away from targets.",
+        "It is therefore tempting to explore other avenues: local, energy-based ones.",
+        "",
+        expected=0.0,
+        comparison="within",
+        tolerance=0.1,
+    ),
+    Claim(
+        "9.law",
+        "section 9",
+        "Largest |z| of measured variances against exact ones, over sizes and estimators (active region).",
+        "Nothing is printed on constants.",
+        "With mean reward (n + 1) |g|^2 + noise^2 (n + 4) tr M^2 / 2 in all, with M the cost's curvature by the noise.",
+        expected=4.5,
+        comparison="at_most",
+        verdict="holds_with_conditions",
+    ),
+    Claim(
+        "9.unbiased",
+        "section 9",
+        "Largest |z|, over sizes, of the mean REINFORCE estimate along the exact gradient, against the gradient.",
+        "REINFORCE estimates the gradient of a global objective function.",
+        "",
+        expected=4.0,
+        comparison="at_most",
+    ),
+    Claim(
+        "9.local_gradient",
+        "section 9",
+        "Smallest cosine, over sizes, between the local rule's mean and the exact gradient (sigmoid).",
+        "The local rule follows the gradient of the same objective.",
+        "",
+        expected=0.98,
+        comparison="at_least",
+    ),
+)
+
+
+def slopes(sizes: tuple[int, ...], variances: np.ndarray) -> np.ndarray:
+    """Return the least-squares slope of log variance (last axis: sizes) against log size.
+
+    Example:
+        >>> import numpy as np
+        >>> from stdpjax.studies.reinforce_variance import slopes
+        >>> float(slopes((2, 4, 8), 3.0 * np.array([4.0, 16.0, 64.0])).round(6))
+        2.0
+    """
+    x = np.log(sizes) - np.log(sizes).mean()
+    return np.log(variances) @ x / (x @ x)
+
+
+def run(key: Key[Array, ""], config: ReinforceVarianceConfig, progress: Progress) -> xr.Dataset:
+    """Settle networks of all sizes under noise and compare the estimates of their cost's gradient."""
+    progress(0.0, "settling")
+    packed = pack(named_key(key, "networks"), config.sizes, config.radius, config.spread, config.distance)
+    numbers = Noise(jnp.asarray(config.noise_std, float), jnp.asarray(config.strength, float))
+    found = estimates(key, packed, numbers, n_trials=config.n_trials, n_steps=config.n_steps)
+    has_settled = np.stack([np.asarray(found[name]["change"]) < 1e-4 for name in RATES])
+
+    progress(0.7, "variances")
+    shape = (len(RATES), len(ESTIMATORS), len(config.sizes))
+    spread = np.empty((config.n_trials, *shape))
+    along, other = np.empty_like(spread), np.empty_like(spread)
+    cosine, rolled = np.empty(shape), np.empty(shape)
+    exact = np.empty((2, *shape[1:]))
+    estimate = [np.asarray(found[name]["estimate"]) for name in RATES]
+    gradient_of = [gradients(packed, found[name]["slope"], found[name]["curvature"]) for name in RATES]
+    weights, error = (np.asarray(part, np.float64) for part in (packed.weights, packed.rest - packed.goal))
+    places_of = zip(places(config.sizes), config.sizes, strict=True)
+    for (number, ((sheet, first), size)), (which, name) in itertools.product(enumerate(places_of), enumerate(RATES)):
+        block = slice(first, first + size)
+        gradient = gradient_of[which][sheet, block]
+        one = estimate[which][:, :, sheet, block].astype(np.float64)
+        scale, mean = gradient @ gradient, one.mean(1)
+        away = ((one - mean[:, None]) ** 2).sum(-1) * config.n_trials / (config.n_trials - 1)
+        spread[:, which, :, number] = away.T / scale
+        along[:, which, :, number] = (one @ gradient).T / scale
+        turned = np.roll(gradient, 1)
+        other[:, which, :, number] = (one @ turned).T / scale
+        norms = np.linalg.norm(mean, axis=1) * np.sqrt(scale)
+        cosine[which, :, number], rolled[which, :, number] = mean @ gradient / norms, mean @ turned / norms
+        if name == "hard":
+            network = weights[sheet, block, block], error[sheet, block]
+            noisy, quiet = (laws(*network, std, config.strength) for std in (config.noise_std, 1e-9))
+            exact[0, :, number] = noisy
+            exact[1, :, number] = np.where(np.arange(len(ESTIMATORS)) == 0, noisy, quiet)
+    fit = stats.bootstrap(
+        named_key(key, "bootstrap"), lambda total: slopes(config.sizes, total), spread, n_resamples=config.n_resamples
+    )
+    level = stats.bootstrap(
+        named_key(key, "spread"), lambda total: total / config.n_trials, spread, n_resamples=config.n_resamples
+    )
+
+    progress(1.0, "done")
+    cell = ("rates", "estimator", "neurons")
+    relative = {"long_name": "total variance over squared gradient", "units": "1"}
+    root = np.sqrt(config.n_trials)
+    return xr.Dataset(
+        {
+            "variance": (cell, level.value, relative),
+            "variance_low": (cell, level.low, relative),
+            "variance_high": (cell, level.high, relative),
+            "variance_error": (cell, spread.std(0, ddof=1) / root, relative),
+            "exact_variance": (cell[1:], exact[0], relative),
+            "quiet_variance": (
+                cell[1:],
+                exact[1],
+                {"long_name": "the same without the cost's curvature", "units": "1"},
+            ),
+            "slope": (cell[:2], fit.value, {"long_name": "slope of log variance against log neurons", "units": "1"}),
+            "slope_low": (cell[:2], fit.low, {"units": "1"}),
+            "slope_high": (cell[:2], fit.high, {"units": "1"}),
+            "along": (cell, along.mean(0), {"long_name": "mean estimate along the gradient", "units": "gradient"}),
+            "along_error": (cell, along.std(0, ddof=1) / root, {"units": "gradient"}),
+            "turned": (
+                cell,
+                other.mean(0),
+                {"long_name": "mean along the next neurons' gradient", "units": "gradient"},
+            ),
+            "cosine": (cell, cosine, {"long_name": "cosine of mean estimate and gradient", "units": "1"}),
+            "rolled_cosine": (cell, rolled, {"long_name": "cosine with the next neurons' gradient", "units": "1"}),
+            "has_settled": (("rates", "trial"), has_settled, {"required": "trials that have settled"}),
+        },
+        coords={
+            "rates": ("rates", list(RATES)),
+            "estimator": ("estimator", list(ESTIMATORS)),
+            "neurons": ("neurons", np.array(config.sizes), {"units": "neurons"}),
+        },
+    )
+
+
+def judge(data: xr.Dataset, config: ReinforceVarianceConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def slope(estimator: str, control: str, note: str) -> Measurement:
+        one = data.sel(rates="sigmoid", estimator=estimator)
+        other = float(data.slope.sel(rates="sigmoid", estimator=control))
+        return Measurement(float(one.slope), (float(one.slope_low), float(one.slope_high)), other, note)
+
+    hard = data.sel(rates="hard")
+    off = [float((np.abs(hard.variance - law) / hard.variance_error).max())
+           for law in (data.exact_variance, data.quiet_variance)]  # fmt: skip
+    centred = data.sel(estimator="centred")
+    local = data.sel(rates="sigmoid", estimator="local")
+    of_trials = f"{config.n_trials} trials, bootstrap over trials."
+    return {
+        "9.linear": slope("centred", "own", f"{of_trials} Control: each neuron sees its own part of the cost only."),
+        "9.uncentred": slope("raw", "centred", f"{of_trials} Control: the mean reward subtracted."),
+        "9.local": slope("local", "centred", f"{of_trials} Control: REINFORCE."),
+        "9.law": Measurement(off[0], control=off[1], note="Control: the laws without the cost's curvature."),
+        "9.unbiased": Measurement(
+            float((np.abs(centred.along - 1) / centred.along_error).max()),
+            control=float((np.abs(centred.turned - 1) / centred.along_error).max()),
+            note="Control: along the gradient of each neuron's neighbour.",
+        ),
+        "9.local_gradient": Measurement(
+            float(local.cosine.min()), control=float(local.rolled_cosine.min()),
+            note="Control: the gradient of each neuron's neighbour.",
+        ),
+    }  # fmt: skip
+
+
+STUDY = Study(
+    name="reinforce_variance",
+    title="A global reward against a local rule",
+    figure="none",
+    source="Bengio et al. 2015, section 9",
+    caption="Every neuron of a settled network has a target. Correlating each neuron's noise with the whole cost gives "
+    "the gradient with a variance that grows with the number of neurons, faster than linearly unless the mean is "
+    "subtracted; the contrast of two pulled phases gives it with a variance that does not grow.",
+    config=ReinforceVarianceConfig(),
+    smoke=ReinforceVarianceConfig(sizes=(8, 16, 32), n_trials=50, n_resamples=50),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)
