@@ -5,6 +5,7 @@ from stdpjax.studies.base import Study
 from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.digits_supervised import STUDY as DIGITS_SUPERVISED
+from stdpjax.studies.digits_unsupervised import STUDY as DIGITS_UNSUPERVISED
 from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
@@ -46,6 +47,7 @@ STUDIES: tuple[Study, ...] = (
     SCORE_MATCHING,
     HIDDEN_OBJECTIVE,
     IMPATIENT_EM,
+    DIGITS_UNSUPERVISED,
     FIXED_POINTS,
     STABILITY,
     BACKPROP_LINK,
