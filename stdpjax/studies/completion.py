@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax.random import named_key
 
@@ -84,6 +84,7 @@ def reconstruct(
     return mean[None] + params.visible_bias[None] + hidden @ params.decode
 
 
+@jax.jit
 def fill_by_encoder(
     params: Encoder,
     mean: Float[Array, "visible"],
@@ -98,57 +99,54 @@ def fill_by_encoder(
     return jax.lax.map(one_mask, missing)
 
 
-@partial(jax.jit, static_argnames=("n_hidden", "n_epochs", "batch_size"))
+@partial(jax.jit, static_argnames=("n_hidden", "batch_size"))
 def train_encoders(
     keys: Key[Array, "network"],
     images: Float[Array, "network sample visible"],
+    orders: Int[Array, "network epoch seen"],
     missing: Bool[Array, "mask visible"],
     knows_halves: Bool[Array, "network"],
     learning_rate,
     *,
     n_hidden: int,
-    n_epochs: int,
     batch_size: int,
 ) -> Encoder:
     """Train denoising autoencoders by Adam, its steps falling to 0 along a cosine.
 
     Args:
-        keys: of weights, orders and masks.
+        keys: of weights and masks.
         images: of each network, rates.
+        orders: images of each pass, one batch after the other.
         missing: the halves.
         knows_halves: whether a network trains with these masks, or with every pixel missing with probability 1/2.
         learning_rate: largest step of Adam.
         n_hidden: hidden units.
-        n_epochs: passes over the images.
         batch_size: images in a batch.
 
     Returns:
         The trained networks.
     """
-    n_samples, n_visible = images.shape[1:]
-    n_batches = n_samples // batch_size
+    n_visible, (n_epochs, n_seen) = images.shape[2], orders.shape[1:]
+    n_batches = n_seen // batch_size
 
-    def one_network(key, images, knows):
+    def one_network(key, images, orders, knows):
         mean, scale = jnp.mean(images, axis=0), 0.5 * (2 / (n_visible + n_hidden)) ** 0.5
-        shapes = ((n_visible, n_hidden), (n_hidden, n_visible))
-        encode, decode = (
-            scale * jax.random.normal(named_key(key, name), shape, float)
-            for name, shape in zip(("encode", "decode"), shapes, strict=True)
-        )
-        first = Encoder(encode, decode, jnp.zeros(n_hidden), jnp.zeros(n_visible))
+        draws = scale * jax.random.normal(named_key(key, "weights"), (2, n_visible, n_hidden), float)
+        first = Encoder(draws[0], draws[1].T, jnp.zeros(n_hidden), jnp.zeros(n_visible))
         optimizer = optax.scale_by_adam()
 
-        def epoch(carry, number):
-            own = jax.random.fold_in(named_key(key, "epochs"), number)
-            order = jax.random.permutation(named_key(own, "order"), n_samples)[: n_batches * batch_size]
+        def epoch(carry, numbered):
+            number, order = numbered
+            own = jax.random.fold_in(named_key(key, "masks"), number)
+            # The first column decides which half is missing, the others which pixels: one draw for both.
+            draws = jax.random.uniform(own, (n_batches, batch_size, 1 + n_visible), float)
 
             def batch(carry, part):
                 params, memory = carry
-                index, members = part
-                goal, one = images[members], jax.random.fold_in(own, index)
-                which = jax.random.randint(named_key(one, "half"), (batch_size,), 0, missing.shape[0])
-                drawn = jax.random.bernoulli(named_key(one, "pixels"), 0.5, goal.shape)
-                seen = jnp.where(jnp.where(knows, missing[which], drawn), mean[None], goal)
+                index, members, drawn = part
+                goal = images[members]
+                which = (drawn[:, 0] * missing.shape[0]).astype(jnp.int32)
+                seen = jnp.where(jnp.where(knows, missing[which], drawn[:, 1:] < 0.5), mean[None], goal)
                 slope = jax.grad(lambda now: jnp.mean((reconstruct(now, mean, seen) - goal) ** 2))(params)
                 done = (number * n_batches + index).astype(goal.dtype) / (n_epochs * n_batches)
                 rate = 0.5 * learning_rate * (1 + jnp.cos(jnp.pi * done))
@@ -156,10 +154,11 @@ def train_encoders(
                     steps, memory = optimizer.update(slope, memory)
                 return (jax.tree.map(lambda leaf, change: leaf - rate * change, params, steps), memory), None
 
-            parts = (jnp.arange(n_batches, dtype=jnp.uint32), order.reshape(n_batches, batch_size))
+            parts = (jnp.arange(n_batches, dtype=jnp.uint32), order.reshape(n_batches, batch_size), draws)
             return jax.lax.scan(batch, carry, parts)[0], None
 
-        (last, _), _ = jax.lax.scan(epoch, (first, optimizer.init(first)), jnp.arange(n_epochs, dtype=jnp.uint32))
+        numbered = (jnp.arange(n_epochs, dtype=jnp.uint32), orders)
+        (last, _), _ = jax.lax.scan(epoch, (first, optimizer.init(first)), numbered)
         return last
 
-    return jax.vmap(one_network)(keys, images, knows_halves)
+    return jax.vmap(one_network)(keys, images, orders, knows_halves)

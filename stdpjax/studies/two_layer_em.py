@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax.learning.config import RATE
 from stdpjax.objectives import kernel_density_at_kinks
@@ -53,11 +54,9 @@ class Setting(NamedTuple):
     """Spread of the initial weights, as in `stdpjax.learning.random_layers`."""
 
 
-def first_layers(key: Key[Array, ""], values: Float[Array, "sample visible"], n_hidden: int, gain) -> Layers:
-    """Return random weights and the biases that keep both layers at their mean activity, 0 for the hidden one."""
-    n_visible = values.shape[1]
-    weights = gain * (2 / (n_visible + n_hidden)) ** 0.5 * jax.random.normal(key, (n_visible, n_hidden), float)
-    half = jnp.full(n_hidden, 0.5, float)
+def balanced_layers(weights: Float[Array, "visible hidden"], values: Float[Array, "sample visible"]) -> Layers:
+    """Return a network with the biases that keep both layers at their mean activity, 0 for the hidden one."""
+    half = jnp.full(weights.shape[1], 0.5, float)
     return Layers(weights, jnp.mean(values, axis=0) - weights @ half, -jnp.mean(RATE.value(values), axis=0) @ weights)
 
 
@@ -104,44 +103,44 @@ def em_delta(
     return Layers(weights, jnp.mean(rows, axis=0), jnp.mean(changes, axis=0))
 
 
-@partial(jax.jit, static_argnames=("n_hidden", "n_epochs", "batch_size"))
+@partial(jax.jit, static_argnames=("n_hidden", "batch_size"))
 def train_layers(
     keys: Key[Array, "network"],
     values: Float[Array, "network sample visible"],
+    orders: Int[Array, "network epoch seen"],
     settings: Setting,
     *,
     n_hidden: int,
-    n_epochs: int,
     batch_size: int,
 ) -> tuple[Layers, Layers, Bool[Array, "network"]]:
     """Train networks on their images, each by its own rule; each image has a chain, one step of it for each update.
 
     Args:
-        keys: of weights, chains and orders.
+        keys: of weights and chains.
         values: images of each network.
+        orders: images of each pass, one batch after the other.
         settings: of each network.
         n_hidden: hidden units.
-        n_epochs: passes over the images.
         batch_size: images in a batch.
 
     Returns:
         Networks before and after training, and whether they are finite.
     """
-    n_samples = values.shape[1]
-    n_batches = n_samples // batch_size
+    n_samples, (n_epochs, n_seen) = values.shape[1], orders.shape[1:]
+    n_batches = n_seen // batch_size
 
-    def one_network(key, values, setting: Setting):
-        first = first_layers(named_key(key, "weights"), values, n_hidden, setting.gain)
+    def one_network(key, values, orders, setting: Setting):
+        n_visible = values.shape[1]
+        draws = jax.random.normal(named_key(key, "starts"), (n_visible + n_samples, n_hidden), float)
+        first = balanced_layers(setting.gain * (2 / (n_visible + n_hidden)) ** 0.5 * draws[:n_visible], values)
         optimizer = optax.scale_by_adam()
-        start = jax.random.normal(named_key(key, "chains"), (n_samples, n_hidden), float)
         jumps = kink_jumps(values)
         loudness = jnp.sqrt(2 * setting.step * setting.temperature)
 
-        def epoch(carry, number):
-            own = jax.random.fold_in(named_key(key, "epochs"), number)
-            order = jax.random.permutation(named_key(own, "order"), n_samples)[: n_batches * batch_size]
-
-            kicks = loudness * jax.random.normal(named_key(own, "kicks"), (order.size, n_hidden), float)
+        def epoch(carry, numbered):
+            number, order = numbered
+            own = jax.random.fold_in(named_key(key, "kicks"), number)
+            kicks = loudness * jax.random.normal(own, (n_seen, n_hidden), float)
 
             def batch(carry, part):
                 params, memory = carry
@@ -163,12 +162,12 @@ def train_layers(
             )
             return (params, memory, chains.at[order].set(moved.reshape(-1, n_hidden))), None
 
-        carry = (first, optimizer.init(first), jnp.sqrt(setting.temperature) * start)
-        (last, _, _), _ = jax.lax.scan(epoch, carry, jnp.arange(n_epochs, dtype=jnp.uint32))
+        carry = (first, optimizer.init(first), jnp.sqrt(setting.temperature) * draws[n_visible:])
+        (last, _, _), _ = jax.lax.scan(epoch, carry, (jnp.arange(n_epochs, dtype=jnp.uint32), orders))
         is_finite = jax.tree.reduce(jnp.logical_and, jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), last))
         return first, last, is_finite
 
-    return jax.vmap(one_network)(keys, values, settings)
+    return jax.vmap(one_network)(keys, values, orders, settings)
 
 
 @partial(jax.jit, static_argnames="n_steps")
@@ -211,12 +210,11 @@ def complete(
     return completed, jnp.max(changes)
 
 
-def probabilistic_components(covariance: Float[Array, "visible visible"], variance) -> Float[Array, "visible visible"]:
+def probabilistic_components(covariance: np.ndarray, variance: float) -> np.ndarray:
     """Return W W^T of maximum likelihood for hidden units with Gaussian noise of a variance (Tipping & Bishop 1999).
 
     A linear network with energy |x|^2 / 2 + |h|^2 / 2 - x W h has covariance T / (1 - w^2) along a singular vector of
     W, which is the data's for w^2 = 1 - T / lambda, and w = 0 for those eigenvalues lambda that are below T.
     """
-    values, vectors = jnp.linalg.eigh(covariance)
-    squares = jnp.maximum(0.0, 1 - variance / jnp.maximum(values, 1e-12))
-    return (vectors * squares[None]) @ vectors.T
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.maximum(0.0, 1 - variance / np.maximum(values, 1e-12))) @ vectors.T

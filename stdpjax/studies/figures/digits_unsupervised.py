@@ -31,7 +31,6 @@ _RULES = {
     "wide": ("… pixels reach the kinks", "rate"),
     "wide_kept": ("… both", "rate"),
     "hidden": ("… and Eq 1 on hidden rows", "sum"),
-    "literal_slow": ("Eq 1 alone, 100 x slower", "sum"),
     "literal": ("Eq 1 alone (as printed)", "sum"),
 }
 
