@@ -1,7 +1,8 @@
 """Impatient EM for a layer of clamped visible and one of hidden units, whose one block of weights is all there is.
 
-The updates are those of `stdpjax.learning.em_update`; between two layers they are a fraction of the work, and their
-coefficients are numbers, so that networks that learn by different rules train in one program.
+The updates are those of `stdpjax.learning.em_update`, with the chains after their step instead of before it, which are
+less out of date. Between two layers they are a fraction of the work, and their coefficients are numbers, so that
+networks that learn by different rules train in one program.
 """
 
 from functools import partial

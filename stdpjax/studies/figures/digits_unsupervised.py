@@ -19,28 +19,29 @@ _ROWS = {
     "halves": "autoencoder,\nthese halves",
 }
 _METHODS = {
-    "delta": ("impatient score matching", "eq1"),
+    "delta": ("impatient\nscore matching", "eq1"),
     "pca": ("PCA, tuned", "exact"),
-    "random_pixels": ("autoencoder, random pixels", "nearest"),
-    "halves": ("autoencoder, these halves", "rate"),
-    "shuffled": ("control: shuffled pixels", "control"),
+    "random_pixels": ("autoencoder,\nrandom pixels", "nearest"),
+    "halves": ("autoencoder,\nthese halves", "rate"),
+    "shuffled": ("control:\nshuffled pixels", "control"),
 }
 _RULES = {
-    "delta": ("delta rule, clamped rows", "eq1"),
-    "kept": ("… second derivative kept", "nearest"),
-    "wide": ("… pixels reach the kinks", "rate"),
-    "wide_kept": ("… both", "rate"),
-    "hidden": ("… and Eq 1 on hidden rows", "sum"),
-    "literal": ("Eq 1 alone (as printed)", "sum"),
+    "delta": ("delta rule on\nclamped rows", "eq1"),
+    "kept": ("… second\nderivative kept", "nearest"),
+    "wide": ("… pixels reach\nthe kinks", "rate"),
+    "wide_kept": ("… reach, and kept", "rate"),
+    "hidden": ("… and Eq 1 on\nhidden rows", "sum"),
+    "literal": ("Eq 1 alone\n(as printed)", "sum"),
 }
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw examples, filters, the law, and errors."""
     figure = plotting.new_figure(13, 7.4)
-    (examples, methods, rules), (filters, law, _) = axes = figure.subplots(2, 3, width_ratios=(1.25, 1, 1))
-    _examples(examples, data.example.values)
-    _tiles(filters, data["filter"].values)
+    axes = figure.subplot_mosaic([["examples", "law", "rules"], ["filters", "methods", "rules"]])
+    _examples(axes["examples"], data.example.values)
+    _tiles(axes["filters"], data["filter"].values)
+    methods, rules = axes["methods"], axes["rules"]
     mean = data.baseline_error.sel(baseline="mean")
     rows = {
         name: (data.error.sel(rule=name) if name in data.rule.values else data.baseline_error.sel(baseline=name)) / mean
@@ -53,9 +54,8 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     rules.set_xlim(0.4, 2.2 * max(float((data.error / mean).max()), 2.0))
     untrained = float((data.untrained_error / mean).mean())
     rules.axvline(untrained, color=COLORS["points"], lw=1, ls="--")
-    rules.text(untrained * 1.06, len(_RULES) - 0.42, "untrained", color=COLORS["points"], fontsize=7.5)
-    _law(law, data)
-    _accuracy(axes[1, 2], data)
+    rules.text(untrained * 1.06, len(_RULES) - 0.5, "untrained", color=COLORS["points"], fontsize=7.5)
+    _law(axes["law"], data)
     return figure
 
 
@@ -68,7 +68,7 @@ def _examples(ax: Axes, example: np.ndarray) -> None:
             tile = np.where(example[row, column] < -0.999, np.nan, np.clip(example[row, column], 0, 1))
             top, left = row * (height + 1), column * (width + 1)
             canvas[top : top + height, left : left + width] = tile
-    ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     ax.set_facecolor("#cfe3f1")
     ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(n_rows)], list(_ROWS.values()))
     ax.set_xticks(
@@ -86,7 +86,7 @@ def _tiles(ax: Axes, weights: np.ndarray) -> None:
         top, left = (number // n_columns) * (height + 1), (number % n_columns) * (width + 1)
         canvas[top : top + height, left : left + width] = tile
     reach = np.nanmax(np.abs(canvas))
-    picture = ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
+    picture = ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="equal", interpolation="nearest")
     ax.figure.colorbar(picture, ax=ax, label="weight")
     ax.set_xticks([])
     ax.set_yticks([])
@@ -114,17 +114,3 @@ def _law(ax: Axes, data: xr.Dataset) -> None:
     ax.set_ylim(-0.05, 1.3)
     ax.legend(loc="upper right")
     plotting.label(ax, "It learns probabilistic PCA", "principal component", "squared weight along it")
-
-
-def _accuracy(ax: Axes, data: xr.Dataset) -> None:
-    mean = data.baseline_error.sel(baseline="mean").values
-    learned = data.error.sel(rule="delta").values / mean
-    for name, marker in (("pca", "o"), ("random_pixels", "s"), ("halves", "D")):
-        words, color = _METHODS[name]
-        other = data.baseline_error.sel(baseline=name).values / mean
-        ax.plot(other, learned, marker, ms=5, color=COLORS[color], label=words)
-    ends = (0.4, 1.0)
-    ax.plot(ends, ends, color="0.6", lw=1, ls=":")
-    ax.text(0.97, 0.95, "equal", color="0.4", fontsize=8, ha="right", va="top", transform=ax.transAxes)
-    ax.legend(loc="lower right", title="split by split")
-    plotting.label(ax, "Above the line it loses", "squared error of the other method", "of impatient score matching")
