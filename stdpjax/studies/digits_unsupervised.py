@@ -238,9 +238,9 @@ def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progres
 
 def _setting(rule: Rule, config: DigitsUnsupervisedConfig) -> Setting:
     temperature = config.noise * (1.0 if rule.is_wide else config.contrast) ** 2
-    mix = Mix(rule.clamped, rule.hidden, rule.kinks * temperature)
-    numbers = Setting(mix, temperature, config.step, config.learning_rate / rule.slowness, config.gain)  # pyright: ignore[reportArgumentType]
-    return jax.tree.map(lambda number: jnp.asarray(number, float), numbers)
+    mix = Mix(*(jnp.asarray(part, float) for part in (rule.clamped, rule.hidden, rule.kinks * temperature)))
+    numbers = (temperature, config.step, config.learning_rate / rule.slowness, config.gain)
+    return Setting(mix, *(jnp.asarray(number, float) for number in numbers))
 
 
 def _splits(

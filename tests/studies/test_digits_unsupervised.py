@@ -106,7 +106,7 @@ def test_filling_linearly_is_the_regression_on_what_is_seen_where_all_components
 
 
 def test_the_number_of_components_is_that_of_the_data():
-    factors = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 12))
+    factors = RNG.normal(size=(60, 2)) @ RNG.normal(size=(2, 12))
     images = factors + 0.3 * RNG.normal(size=factors.shape)
     mask = np.arange(12)[None] < 6
     assert tune_components(images, mask, (1, 2, 8)) == 2

@@ -38,7 +38,9 @@ _RULES = {
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw examples, filters, the law, and errors."""
     figure = plotting.new_figure(13, 7.4)
-    axes = figure.subplot_mosaic([["examples", "law", "rules"], ["filters", "methods", "rules"]])
+    axes = figure.subplot_mosaic(
+        [["examples", "law", "rules"], ["filters", "methods", "rules"]], width_ratios=(1.7, 1, 0.9)
+    )
     _examples(axes["examples"], data.example.values)
     _tiles(axes["filters"], data["filter"].values)
     methods, rules = axes["methods"], axes["rules"]
@@ -87,10 +89,10 @@ def _tiles(ax: Axes, weights: np.ndarray) -> None:
         canvas[top : top + height, left : left + width] = tile
     reach = np.nanmax(np.abs(canvas))
     picture = ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="equal", interpolation="nearest")
-    ax.figure.colorbar(picture, ax=ax, label="weight")
+    ax.figure.colorbar(picture, ax=ax, label="weight", shrink=0.6)
     ax.set_xticks([])
     ax.set_yticks([])
-    plotting.label(ax, f"Weights of {len(weights)} hidden units: mixed components", "hidden units", "their pixels")
+    plotting.label(ax, f"Weights of {len(weights)} hidden units", "hidden units", "their pixels")
 
 
 def _bars(ax: Axes, rows: dict[str, xr.DataArray], words: dict[str, tuple[str, str]], title: str) -> None:
