@@ -88,11 +88,15 @@ def _tiles(ax: Axes, weights: np.ndarray) -> None:
         top, left = (number // n_columns) * (height + 1), (number % n_columns) * (width + 1)
         canvas[top : top + height, left : left + width] = tile
     reach = np.nanmax(np.abs(canvas))
-    picture = ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="equal", interpolation="nearest")
-    ax.figure.colorbar(picture, ax=ax, label="weight", shrink=0.6)
+    ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="equal", interpolation="nearest")
     ax.set_xticks([])
     ax.set_yticks([])
-    plotting.label(ax, f"Weights of {len(weights)} hidden units", "hidden units", "their pixels")
+    plotting.label(
+        ax,
+        f"Weights of {len(weights)} hidden units",
+        f"hidden units (blue −{reach:.2g}, red +{reach:.2g})",
+        "their pixels",
+    )
 
 
 def _bars(ax: Axes, rows: dict[str, xr.DataArray], words: dict[str, tuple[str, str]], title: str) -> None:
