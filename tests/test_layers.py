@@ -68,6 +68,7 @@ ORDER = [
     "studies.score_laws",
     "studies.score_fits",
     "studies.score_matching",
+    "studies.em_claims",
     "studies.em_laws",
     "studies.em_training",
     "studies.impatient_em",

@@ -67,7 +67,7 @@ def _course(ax: Axes, data: xr.Dataset, title: str) -> None:
             _band(ax, data.stage.values[:n_shown], values[:, :n_shown], f"{marker}-", color, words)
         if n_shown < data.sizes["stage"] and name == "Eq 1":
             ax.text(
-                0.97, 0.44, "Eq 1: units at kinks,\nthe network chatters", transform=ax.transAxes, ha="right",
+                0.97, 0.27, "Eq 1: units at kinks,\nthe network chatters", transform=ax.transAxes, ha="right",
                 fontsize=8, color=COLORS[color],
             )  # fmt: skip
     ax.axhline(-0.1 / np.log(0.9), ls=":", lw=1, color=COLORS["exact"])
