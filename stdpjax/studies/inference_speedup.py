@@ -301,9 +301,10 @@ STUDY = Study(
     title="Does learning make inference faster?",
     figure="none",
     source="Bengio et al. 2015, sections 6.2 and 6.3",
-    caption="No sign of Eq 1 makes a network relax faster: the rates of its modes have a fixed sum, and what the "
-    "update adds slows the slowest. Descent on J_h slows it too; weight decay speeds it up. Learned digits slow "
-    "inference through the weights; only units that come to rest at kinks can make it faster.",
+    caption="With either sign of Eq 1, and by descent on J_h, the slowest mode becomes slower: the rates of all modes "
+    "have a fixed sum. Where rates are low, Eq 1 shortens the first part of the way all the same; where they are high "
+    "it ends at kinks. Weight decay is faster. Learned digits slow inference through the weights, and only units that "
+    "come to rest at kinks make it faster.",
     config=InferenceSpeedupConfig(),
     smoke=InferenceSpeedupConfig(
         n_networks=2, n_stages=1, n_relaxations=2, n_relaxation_steps=40, n_starts=2, n_steps=100, n_learners=2,

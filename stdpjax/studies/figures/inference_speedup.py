@@ -38,7 +38,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         _course(ax, data.sel(centre=centre), title)
     top = max(ax.get_ylim()[1] for ax in courses)
     for ax in courses:
-        ax.set_ylim(0.9, top)
+        ax.set_ylim(0.9, 1.1 * top)
     courses[2].legend(loc="upper left", title="mean over networks, 95 %")
     _ratios(ratios, data)
     _law(law, data)
