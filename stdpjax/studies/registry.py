@@ -12,6 +12,7 @@ from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
 from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
 from stdpjax.studies.impatient_em import STUDY as IMPATIENT_EM
+from stdpjax.studies.inference_speedup import STUDY as INFERENCE_SPEEDUP
 from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
@@ -48,6 +49,7 @@ STUDIES: tuple[Study, ...] = (
     HIDDEN_OBJECTIVE,
     IMPATIENT_EM,
     DIGITS_UNSUPERVISED,
+    INFERENCE_SPEEDUP,
     FIXED_POINTS,
     STABILITY,
     BACKPROP_LINK,
