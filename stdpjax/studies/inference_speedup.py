@@ -204,6 +204,11 @@ def log_ratio(values: xr.DataArray, along: str) -> xr.DataArray:
     return logs.isel({along: -1}) - logs.isel({along: 0})
 
 
+def over(part: float, whole: float) -> float:
+    """Return a ratio, NaN where there is nothing to divide by."""
+    return part / whole if whole else float("nan")
+
+
 def judge(data: xr.Dataset, config: InferenceSpeedupConfig) -> dict[str, Measurement]:
     """Compare the run with the criteria."""
     slower, longer = log_ratio(data.relaxation_time, "stage"), log_ratio(data.time, "stage")
@@ -227,14 +232,14 @@ def judge(data: xr.Dataset, config: InferenceSpeedupConfig) -> dict[str, Measure
         return Measurement(value, (low, high), control, "Control: Eq 1 reversed.")
 
     def distance(of: xr.DataArray) -> float:
-        return float(np.linalg.norm(data.slow_shift - of) / np.linalg.norm(data.slow_shift))
+        return over(float(np.linalg.norm(data.slow_shift - of)), float(np.linalg.norm(data.slow_shift)))
 
     # Networks that still settle, and whose slowest mode has changed.
     after = [name for name in LESSONS if name != "frozen"]
     pair = [log_ratio(values, "stage").sel(lesson=after) for values in (data.relaxation_time, data.late_time)]
     settles = (data.is_interior & data.settles).all("stage").sel(lesson=after).values
     x, y = (values.values[settles] for values in pair)
-    slope = float(x @ y / (x @ x)) if x.size else float("nan")
+    slope, apart_slope = (over(float(x @ other), float(x @ x)) for other in (y, np.roll(y, config.n_networks // 2)))
 
     task = (
         np.log(data.task_relaxation_time / data.task_relaxation_time.isel({"pass": 0})).mean("probe").isel({"pass": -1})
@@ -282,7 +287,7 @@ def judge(data: xr.Dataset, config: InferenceSpeedupConfig) -> dict[str, Measure
         ),
         "T12.transient": most_at_low(longer),
         "T12.agrees": Measurement(
-            slope, control=0.0 if not x.size else float(x @ np.roll(y, config.n_networks // 2) / (x @ x)),
+            slope, control=apart_slope,
             note=f"{x.size} networks, from 5 % to 0.5 % of the distance. Control: another network's simulation.",
         ),
         "T12.decay": Measurement(
