@@ -20,6 +20,7 @@ ORDER = [
     "rates",
     "drives",
     "spikes",
+    "protocols",
     "rules",
     "energy",
     "clamps",
