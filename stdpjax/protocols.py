@@ -7,14 +7,13 @@ A lag is post time minus pre time.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stdpjax import _checks, spikes
 from stdpjax.spikes import times
@@ -211,8 +210,8 @@ def bursts(
 
 
 def _repeated(
-    pre_ms: Sequence[float] | NDArray[np.float64],
-    post_ms: Sequence[float] | NDArray[np.float64],
+    pre_ms: ArrayLike,
+    post_ms: ArrayLike,
     frequency_hz: float,
     n_repeats: int,
 ) -> Protocol:

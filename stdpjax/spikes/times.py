@@ -83,7 +83,7 @@ def to_times(spikes: ArrayLike, start: float, bin_ms: float) -> NDArray[np.float
     _checks.number("bin_ms", bin_ms, above=0)
     if trains.ndim > 1:
         return [to_times(train, start, bin_ms) for train in trains]
-    return start + np.flatnonzero(trains) * bin_ms
+    return np.asarray(start + np.flatnonzero(trains) * bin_ms, np.float64)
 
 
 def count_bins(start: float, stop: float, bin_ms: float) -> int:
