@@ -94,7 +94,7 @@ def pairs(lag_ms: float, frequency_hz: float = 1.0, n_pairs: int = 60, *, lead_m
     if lead_ms is None:
         lead_ms = max(0.0, -lag_ms)
     _checks.number("lead_ms", lead_ms, at_least=max(0.0, -lag_ms))
-    return _repeated([lead_ms], [lead_ms + lag_ms], frequency_hz, _checks.count("n_pairs", n_pairs))
+    return repeated([lead_ms], [lead_ms + lag_ms], frequency_hz, _checks.count("n_pairs", n_pairs))
 
 
 def triplets(first_lag_ms: float, second_lag_ms: float, frequency_hz: float = 1.0, n_triplets: int = 60) -> Protocol:
@@ -130,7 +130,7 @@ def triplets(first_lag_ms: float, second_lag_ms: float, frequency_hz: float = 1.
         )
     outer, middle = [0.0, abs(first_lag_ms) + abs(second_lag_ms)], [abs(first_lag_ms)]
     pre, post = (outer, middle) if first_lag_ms > 0 else (middle, outer)
-    return _repeated(pre, post, frequency_hz, _checks.count("n_triplets", n_triplets))
+    return repeated(pre, post, frequency_hz, _checks.count("n_triplets", n_triplets))
 
 
 def quadruplets(
@@ -166,7 +166,7 @@ def quadruplets(
     distance = abs(interval_ms)
     inner, outer = [lag_ms, distance], [0.0, distance + lag_ms]
     pre, post = (inner, outer) if interval_ms > 0 else (outer, inner)
-    return _repeated(pre, post, frequency_hz, _checks.count("n_quadruplets", n_quadruplets))
+    return repeated(pre, post, frequency_hz, _checks.count("n_quadruplets", n_quadruplets))
 
 
 def bursts(
@@ -206,32 +206,49 @@ def bursts(
     period = _MS_PER_SECOND / within_hz
     pre = max(0.0, -lag_ms) + period * np.arange(_checks.count("n_pre", n_pre))
     post = max(0.0, lag_ms) + period * np.arange(_checks.count("n_post", n_post))
-    return _repeated(pre, post, frequency_hz, _checks.count("n_bursts", n_bursts))
+    return repeated(pre, post, frequency_hz, _checks.count("n_bursts", n_bursts))
 
 
-def _repeated(
-    pre_ms: ArrayLike,
-    post_ms: ArrayLike,
-    frequency_hz: float,
-    n_repeats: int,
-) -> Protocol:
-    """Repeat a block of spikes at a frequency; neighbouring blocks may overlap, but not change places with themselves.
+def repeated(pre_ms: ArrayLike, post_ms: ArrayLike, frequency_hz: float = 1.0, n_repeats: int = 1) -> Protocol:
+    """Return any block of spikes, repeated at a regular frequency.
 
-    Each time is one sum of a multiple of the period and a time within the block, so that whole numbers stay whole.
+    Args:
+        pre_ms: presynaptic spike times of one repeat in ms, increasing, at least 0, shape `[pre_spike]`.
+        post_ms: postsynaptic spike times of one repeat, likewise.
+        frequency_hz: repeats per second, above 0.
+        n_repeats: number of repeats, at least 1.
+
+    Returns:
+        The protocol. Each time is one sum of a multiple of the period and a time within the block, so that whole
+        numbers stay whole.
+
+    Raises:
+        ValueError: times that are not increasing or below 0, or a neuron's spikes of one repeat that are not over
+            before those of the next begin.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.protocols.repeated([0, 4], [2], frequency_hz=100, n_repeats=2).pre_ms.tolist()
+        [0.0, 4.0, 10.0, 14.0]
     """
     _checks.number("frequency_hz", frequency_hz, above=0)
+    n_repeats = _checks.count("n_repeats", n_repeats)
     period = _MS_PER_SECOND / frequency_hz
-    pre, post = np.asarray(pre_ms, np.float64), np.asarray(post_ms, np.float64)
-    for name, block in (("presynaptic", pre), ("postsynaptic", post)):
-        if n_repeats > 1 and block[-1] - block[0] >= period:
-            raise ValueError(
-                f"frequency_hz: expected blocks that are over before the next begins, whose {name} spikes take "
-                f"{block[-1] - block[0]:g} ms, got {frequency_hz:g} Hz, {period:g} ms from one to the next"
-            )
+    trains = []
     begins = period * np.arange(n_repeats)
-    last = max(pre[-1], post[-1])
-    duration = max(n_repeats * period, begins[-1] + last + 1.0)
-    return Protocol(np.add.outer(begins, pre).ravel(), np.add.outer(begins, post).ravel(), float(duration))
+    for name, values in (("pre_ms", pre_ms), ("post_ms", post_ms)):
+        _checks.finite(name, values)
+        block = np.asarray(values, np.float64)
+        if block.ndim != 1 or np.any(block < 0) or np.any(np.diff(block) <= 0):
+            raise ValueError(f"{name}: expected increasing spike times of at least 0 ms, got {block.tolist()}")
+        if n_repeats > 1 and block.size and np.ptp(block) >= period:
+            raise ValueError(
+                f"frequency_hz: expected blocks that are over before the next begins, where {name} takes "
+                f"{np.ptp(block):g} ms, got {frequency_hz:g} Hz, {period:g} ms from one to the next"
+            )
+        trains.append(np.add.outer(begins, block).ravel())
+    last = max((train[-1] for train in trains if train.size), default=0.0)
+    return Protocol(*trains, float(max(n_repeats * period, last + 1.0)))
 
 
 class RateProtocol(NamedTuple):
