@@ -1,29 +1,57 @@
-"""Plasticity rules: Eq 1 and Eq 2, and nearest-neighbour STDP with any lag kernel."""
+"""Plasticity rules: Eq 1 and Eq 2, nearest-neighbour STDP with any lag kernel, and published rules of traces."""
 
-from stdpjax.rules.base import Rule, Sample
+from stdpjax.rules.base import Rule, Sample, TraceRule
 from stdpjax.rules.contrastive import contrastive_update, movement_update
 from stdpjax.rules.differential import PAIRINGS, differential_rule, rate_update, spike_update, state_slope
+from stdpjax.rules.evaluate import (
+    SpikeEvents,
+    event_updates,
+    event_weight_change,
+    expected_updates,
+    merge_spike_times,
+    train_updates,
+)
 from stdpjax.rules.first_order import linear_response, ramp_gain, slope_by_lag, slope_correlation
 from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
+from stdpjax.rules.pair_schemes import SCHEMES, pair_rule
+from stdpjax.rules.published import Preset, presets
+from stdpjax.rules.traces import ORDERS, trace_rule
+from stdpjax.rules.triplet import INTERACTIONS, suppression_rule, triplet_rule
 
 __all__ = [
+    "INTERACTIONS",
     "LAG_KERNELS",
+    "ORDERS",
     "PAIRINGS",
+    "SCHEMES",
+    "Preset",
     "Rule",
     "Sample",
+    "SpikeEvents",
+    "TraceRule",
     "contrastive_update",
     "differential_rule",
+    "event_updates",
+    "event_weight_change",
+    "expected_updates",
     "lag_kernel",
     "lag_update",
     "linear_response",
     "mean_update",
+    "merge_spike_times",
     "movement_update",
     "nearest_neighbour_rule",
+    "pair_rule",
+    "presets",
     "ramp_gain",
     "rate_update",
     "slope_by_lag",
     "slope_correlation",
     "spike_update",
     "state_slope",
+    "suppression_rule",
+    "trace_rule",
+    "train_updates",
+    "triplet_rule",
 ]
