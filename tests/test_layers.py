@@ -33,6 +33,7 @@ ORDER = [
     "stats",
     "plotting",
     "learning",
+    "fitting",
     "studies.figures",
     "studies.base",
     "studies.points",
