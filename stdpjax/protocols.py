@@ -7,17 +7,19 @@ A lag is post time minus pre time.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from stdpjax import _checks, spikes
 from stdpjax.spikes import times
 
+Times = Sequence[float] | NDArray[Any]
 _MS_PER_SECOND = 1000.0
 # Ways in which the postsynaptic rate of the predicted experiment goes; the presynaptic one stays.
 COURSES = ("constant", "rising", "falling")
@@ -209,7 +211,7 @@ def bursts(
     return repeated(pre, post, frequency_hz, _checks.count("n_bursts", n_bursts))
 
 
-def repeated(pre_ms: ArrayLike, post_ms: ArrayLike, frequency_hz: float = 1.0, n_repeats: int = 1) -> Protocol:
+def repeated(pre_ms: Times, post_ms: Times, frequency_hz: float = 1.0, n_repeats: int = 1) -> Protocol:
     """Return any block of spikes, repeated at a regular frequency.
 
     Args:
@@ -234,11 +236,11 @@ def repeated(pre_ms: ArrayLike, post_ms: ArrayLike, frequency_hz: float = 1.0, n
     _checks.number("frequency_hz", frequency_hz, above=0)
     n_repeats = _checks.count("n_repeats", n_repeats)
     period = _MS_PER_SECOND / frequency_hz
-    trains = []
     begins = period * np.arange(n_repeats)
+    trains: list[NDArray[np.float64]] = []
     for name, values in (("pre_ms", pre_ms), ("post_ms", post_ms)):
-        _checks.finite(name, values)
         block = np.asarray(values, np.float64)
+        _checks.finite(name, block)
         if block.ndim != 1 or np.any(block < 0) or np.any(np.diff(block) <= 0):
             raise ValueError(f"{name}: expected increasing spike times of at least 0 ms, got {block.tolist()}")
         if n_repeats > 1 and block.size and np.ptp(block) >= period:
@@ -247,8 +249,9 @@ def repeated(pre_ms: ArrayLike, post_ms: ArrayLike, frequency_hz: float = 1.0, n
                 f"{np.ptp(block):g} ms, got {frequency_hz:g} Hz, {period:g} ms from one to the next"
             )
         trains.append(np.add.outer(begins, block).ravel())
+    pre, post = trains
     last = max((train[-1] for train in trains if train.size), default=0.0)
-    return Protocol(*trains, float(max(n_repeats * period, last + 1.0)))
+    return Protocol(pre, post, float(max(n_repeats * period, last + 1.0)))
 
 
 class RateProtocol(NamedTuple):

@@ -93,7 +93,7 @@ def test_what_is_off_the_bins_says_so_and_two_spikes_in_one_are_refused():
         (lambda: protocols.bursts(0, 1, frequency_hz=1), "frequency_hz: expected blocks"),
         (lambda: protocols.repeated([3, 1], []), "pre_ms: expected increasing spike times"),
         (lambda: protocols.repeated([], [-1]), "post_ms: expected increasing spike times of at least 0 ms"),
-        (lambda: protocols.repeated([], [[1]]), "post_ms: "),
+        (lambda: protocols.repeated([], np.array([[1]])), "post_ms: "),
         (lambda: protocols.constant_rates(1001, 1, 100), "pre_hz: expected rates from 0 to 1000 Hz"),
         (lambda: protocols.constant_rates(1, -1, 100), "post_start_hz: expected rates"),
         (lambda: protocols.ramping_rates(1, 1, np.inf, 100), "post_stop_hz: expected rates"),

@@ -1,6 +1,7 @@
 """Fits of plasticity rules to measured weight changes: gradients through protocols and exact expectations."""
 
-from stdpjax.fitting.fit import Estimate, Fit, Interval, compare, fit
+from stdpjax.fitting.config import FitConfig
+from stdpjax.fitting.fit import Estimate, Fit, compare, fit
 from stdpjax.fitting.measurements import (
     PRESETS,
     Measurements,
@@ -11,12 +12,15 @@ from stdpjax.fitting.measurements import (
     sjostrom_2001,
 )
 from stdpjax.fitting.models import MODELS, Model, Parameter, find_model, predict
+from stdpjax.fitting.profile import Interval
+from stdpjax.fitting.run import fit_into
 
 __all__ = [
     "MODELS",
     "PRESETS",
     "Estimate",
     "Fit",
+    "FitConfig",
     "Interval",
     "Measurements",
     "Model",
@@ -25,6 +29,7 @@ __all__ = [
     "compare",
     "find_model",
     "fit",
+    "fit_into",
     "load",
     "measurements",
     "predict",

@@ -20,7 +20,7 @@ class Measurements(NamedTuple):
 
     name: str
     """What they are, in a few words."""
-    protocols: tuple[Protocol, ...] | tuple[RateProtocol, ...]
+    protocols: tuple[Protocol | RateProtocol, ...]
     change: NDArray[np.float64]
     """Shape `[point]`."""
     sem: NDArray[np.float64] | None
@@ -33,7 +33,7 @@ class Measurements(NamedTuple):
 
 def measurements(
     name: str,
-    protocols: Sequence[Protocol] | Sequence[RateProtocol],
+    protocols: Sequence[Protocol | RateProtocol],
     change: ArrayLike,
     sem: ArrayLike | None = None,
     *,
@@ -132,7 +132,7 @@ def bi_poo_2001(key: Key[Array, ""] | None = None) -> Measurements:
         >>> import stdpjax
         >>> points = stdpjax.fitting.bi_poo_2001()
         >>> points.change.round(2).tolist()[:3], points.sem.round(2).tolist()[:3]
-        ([-0.03, -0.04, -0.06], [0.02, 0.03, 0.03])
+        ([-0.03, -0.04, -0.06], [0.02, 0.03, 0.04])
     """
     lag_ms = np.array([*(-distance for distance in reversed(_DISTANCES)), *_DISTANCES])
     amplitude, tau, amplitude_error, tau_error = np.array([_BI_POO_FIT[0 if lag > 0 else 1] for lag in lag_ms]).T
@@ -239,4 +239,7 @@ def _protocol_of(values: Mapping[str, float | tuple[float, ...]]) -> Protocol:
         lag = values["lag_ms"]
         assert isinstance(lag, float)
         return protocols.pairs(lag, frequency, int(n_repeats))
-    return protocols.repeated(values["pre_ms"], values["post_ms"], frequency, int(n_repeats))
+    pre, post = values["pre_ms"], values["post_ms"]
+    assert isinstance(pre, tuple)
+    assert isinstance(post, tuple)
+    return protocols.repeated(pre, post, frequency, int(n_repeats))

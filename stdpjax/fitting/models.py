@@ -43,7 +43,7 @@ class Model(NamedTuple):
     parameters: tuple[Parameter, ...]
     held: Mapping[str, float]
     """Numbers that are not fitted unless asked for."""
-    design: Callable[[Sequence[Protocol] | Sequence[RateProtocol]], Design]
+    design: Callable[[Sequence[Protocol | RateProtocol]], Design]
     """Arrays of the protocols, in double precision on the host."""
     predict: Callable[[Numbers, Design], Float[Array, "point"]]
     """Changes at given numbers, differentiable in them."""
@@ -72,7 +72,7 @@ class LagDesign(NamedTuple):
     bin_ms: Float[Array, ""]
 
 
-def trace_design(protocols: Sequence[Protocol] | Sequence[RateProtocol]) -> EventDesign | RateDesign:
+def trace_design(protocols: Sequence[Protocol | RateProtocol]) -> EventDesign | RateDesign:
     """Return protocols as a trace rule takes them."""
     if isinstance(protocols[0], RateProtocol):
         return _rate_design(protocols)
@@ -86,7 +86,7 @@ def trace_design(protocols: Sequence[Protocol] | Sequence[RateProtocol]) -> Even
     return EventDesign(times, pre, post)  # pyright: ignore[reportArgumentType]
 
 
-def _rate_design(protocols: Sequence[Protocol] | Sequence[RateProtocol]) -> RateDesign:
+def _rate_design(protocols: Sequence[Protocol | RateProtocol]) -> RateDesign:
     widths = {protocol.bin_ms for protocol in protocols}  # pyright: ignore[reportAttributeAccessIssue]
     if len(widths) > 1:
         raise ValueError(f"protocols: expected one width of bins, got {sorted(widths)} ms")
@@ -98,7 +98,7 @@ def _rate_design(protocols: Sequence[Protocol] | Sequence[RateProtocol]) -> Rate
     return RateDesign(pre, post, np.float64(widths.pop()))  # pyright: ignore[reportArgumentType]
 
 
-def lag_design(protocols: Sequence[Protocol] | Sequence[RateProtocol]) -> LagDesign:
+def lag_design(protocols: Sequence[Protocol | RateProtocol]) -> LagDesign:
     """Return the counts of nearest lags of protocols, or their means, with the paper's pairing."""
     if isinstance(protocols[0], RateProtocol):
         pre, post, bin_ms = _rate_design(protocols)
@@ -232,7 +232,7 @@ def find_model(name: str) -> Model:
     return MODELS[_checks.choice("rule", name, MODELS)]
 
 
-def predict(model: Model | str, numbers: Numbers, protocols: Sequence[Protocol] | Sequence[RateProtocol]) -> Any:
+def predict(model: Model | str, numbers: Numbers, protocols: Sequence[Protocol | RateProtocol]) -> Any:
     """Return the weight changes that a rule makes of protocols.
 
     Args:

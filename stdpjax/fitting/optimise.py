@@ -39,12 +39,14 @@ class Problem(NamedTuple):
 
 
 class Search(NamedTuple):
-    """Where a search ended."""
+    """Where searches ended; arrays on the device or on the host."""
 
-    position: Float[Array, "*search free"]
-    value: Float[Array, "*search"]
-    """Weighted sum of squares."""
-    n_steps: Int[Array, "*search"]
+    position: Any
+    """Shape `[..., free]`."""
+    value: Any
+    """Weighted sum of squares, shape `[...]`."""
+    n_steps: Any
+    """Shape `[...]`."""
 
 
 class _Descent(NamedTuple):
@@ -92,10 +94,52 @@ def predict_at(
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
+def approach(
+    predict: Predict,
+    names: tuple[str, ...],
+    n_steps: int,
+    problem: Problem,
+    change: Float[Array, "point"],
+    weight: Float[Array, "point"],
+    start: Float[Array, "search free"],
+) -> Float[Array, "search free"]:
+    """Go from far-off places towards lower sums of squares, by Adam on their logarithm.
+
+    Args:
+        predict: of the model.
+        names: of the fitted parameters.
+        n_steps: steps of Adam.
+        problem: ranges, held numbers and protocols.
+        change: measured changes.
+        weight: one over the standard errors.
+        start: positions to start from.
+
+    Returns:
+        Positions, none worse than its start.
+    """
+    optimiser = optax.adam(_ROUGH_RATE)
+
+    def objective(position: Array) -> Array:
+        # The logarithm, as far-off places may be far off by many powers of ten.
+        return jnp.log1p(jnp.sum(((predictions(predict, names, problem, position) - change) * weight) ** 2))
+
+    def step(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
+        position, state = carry
+        updates, state = optimiser.update(jax.grad(objective)(position), state)
+        moved: Array = optax.apply_updates(position, updates)  # pyright: ignore[reportAssignmentType]
+        return (jnp.clip(moved, -FARTHEST, FARTHEST), state), None
+
+    def search(start: Array) -> Array:
+        (position, _), _ = jax.lax.scan(step, (start, optimiser.init(start)), length=n_steps)
+        return jnp.where(objective(position) < objective(start), position, start)
+
+    return jax.vmap(search)(start)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
 def minimise(
     predict: Predict,
     names: tuple[str, ...],
-    n_rough: int,
     problem: Problem,
     change: Float[Array, "search point"],
     weight: Float[Array, "point"],
@@ -104,13 +148,11 @@ def minimise(
 ) -> Search:
     """Search for the least weighted sum of squares from each start.
 
-    First Adam, which gets out of far-off places, then Gauss-Newton steps with Levenberg's and Marquardt's damping,
-    which go down long valleys in a few steps.
+    Gauss-Newton steps with Levenberg's and Marquardt's damping, which go down long valleys in a few steps.
 
     Args:
         predict: of the model.
         names: of the fitted parameters.
-        n_rough: steps of Adam.
         problem: ranges, held numbers and protocols.
         change: measured changes for each search.
         weight: one over the standard errors.
@@ -120,7 +162,6 @@ def minimise(
     Returns:
         Where the searches ended.
     """
-    optimiser = optax.adam(_ROUGH_RATE)
 
     def search(change: Array, start: Array, is_free: Array) -> Search:
         mask = is_free.astype(start.dtype)
@@ -131,14 +172,6 @@ def minimise(
         def with_slope(position: Array) -> tuple[Array, Array]:
             jacobian, value = jax.jacfwd(lambda at: (residual(at),) * 2, has_aux=True)(position)
             return value, jacobian * mask
-
-        def rough(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
-            position, state = carry
-            # The logarithm, as far-off places may be far off by many powers of ten.
-            slope = jax.grad(lambda at: jnp.log1p(jnp.sum(residual(at) ** 2)))(position) * mask
-            updates, state = optimiser.update(slope, state)
-            moved: Array = optax.apply_updates(position, updates)  # pyright: ignore[reportAssignmentType]
-            return (jnp.clip(moved, -FARTHEST, FARTHEST), state), None
 
         def is_going_on(carry: _Descent) -> Array:
             return (carry.n_idle < _PATIENCE) & (carry.n_steps < _N_MOST)
@@ -164,11 +197,7 @@ def minimise(
             )
 
         zero = jnp.zeros((), jnp.int32)
-        (position, _), _ = jax.lax.scan(rough, (start, optimiser.init(start)), length=n_rough)
-        # Adam does not only go down.
-        is_worse = ~(jnp.sum(residual(position) ** 2) < jnp.sum(residual(start) ** 2))
-        position = jnp.where(is_worse, start, position)
-        first = _Descent(position, *with_slope(position), jnp.asarray(1e-2, start.dtype), zero, zero)
+        first = _Descent(start, *with_slope(start), jnp.asarray(1e-2, start.dtype), zero, zero)
         end = jax.lax.while_loop(is_going_on, step, first)
         return Search(end.position, jnp.sum(end.residual**2), end.n_steps)
 
