@@ -102,7 +102,7 @@ def lag_design(protocols: Sequence[Protocol | RateProtocol]) -> LagDesign:
     """Return the counts of nearest lags of protocols, or their means, with the paper's pairing."""
     if isinstance(protocols[0], RateProtocol):
         pre, post, bin_ms = _rate_design(protocols)
-        return LagDesign(_mean_counts(pre, post), bin_ms)  # pyright: ignore[reportArgumentType]
+        return LagDesign(_mean_counts(pre, post), bin_ms)
     trains = [_squeezed(protocol) for protocol in protocols]  # pyright: ignore[reportArgumentType]
     pre, post = np.zeros((2, len(trains), max(train.shape[1] for train in trains)), bool)
     for i, train in enumerate(trains):
