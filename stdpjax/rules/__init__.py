@@ -1,6 +1,7 @@
 """Plasticity rules: Eq 1 and Eq 2, nearest-neighbour STDP with any lag kernel, and published rules of traces."""
 
 from stdpjax.rules.base import Rule, Sample, TraceRule
+from stdpjax.rules.combine import bounded_rule, mask_rule, scale_rule, sum_rules
 from stdpjax.rules.contrastive import contrastive_update, movement_update
 from stdpjax.rules.differential import PAIRINGS, differential_rule, rate_update, spike_update, state_slope
 from stdpjax.rules.evaluate import (
@@ -16,6 +17,7 @@ from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
 from stdpjax.rules.pair_schemes import SCHEMES, pair_rule
 from stdpjax.rules.published import Preset, presets
+from stdpjax.rules.rate_rules import bcm_rule, hebb_rule, xie_seung_rule
 from stdpjax.rules.traces import ORDERS, trace_rule
 from stdpjax.rules.triplet import INTERACTIONS, suppression_rule, triplet_rule
 
@@ -30,14 +32,18 @@ __all__ = [
     "Sample",
     "SpikeEvents",
     "TraceRule",
+    "bcm_rule",
+    "bounded_rule",
     "contrastive_update",
     "differential_rule",
     "event_updates",
     "event_weight_change",
     "expected_updates",
+    "hebb_rule",
     "lag_kernel",
     "lag_update",
     "linear_response",
+    "mask_rule",
     "mean_update",
     "merge_spike_times",
     "movement_update",
@@ -46,12 +52,15 @@ __all__ = [
     "presets",
     "ramp_gain",
     "rate_update",
+    "scale_rule",
     "slope_by_lag",
     "slope_correlation",
     "spike_update",
     "state_slope",
+    "sum_rules",
     "suppression_rule",
     "trace_rule",
     "train_updates",
     "triplet_rule",
+    "xie_seung_rule",
 ]
