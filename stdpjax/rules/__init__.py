@@ -12,7 +12,17 @@ from stdpjax.rules.evaluate import (
     merge_spike_times,
     train_updates,
 )
-from stdpjax.rules.first_order import linear_response, ramp_gain, slope_by_lag, slope_correlation
+from stdpjax.rules.first_order import (
+    Moments,
+    constant_rate_update,
+    effective_window,
+    lag_response,
+    linear_response,
+    ramp_gain,
+    slope_by_lag,
+    slope_correlation,
+    window_moments,
+)
 from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
 from stdpjax.rules.pair_schemes import SCHEMES, pair_rule
@@ -27,6 +37,7 @@ __all__ = [
     "ORDERS",
     "PAIRINGS",
     "SCHEMES",
+    "Moments",
     "Preset",
     "Rule",
     "Sample",
@@ -34,13 +45,16 @@ __all__ = [
     "TraceRule",
     "bcm_rule",
     "bounded_rule",
+    "constant_rate_update",
     "contrastive_update",
     "differential_rule",
+    "effective_window",
     "event_updates",
     "event_weight_change",
     "expected_updates",
     "hebb_rule",
     "lag_kernel",
+    "lag_response",
     "lag_update",
     "linear_response",
     "mask_rule",
@@ -62,5 +76,6 @@ __all__ = [
     "trace_rule",
     "train_updates",
     "triplet_rule",
+    "window_moments",
     "xie_seung_rule",
 ]
