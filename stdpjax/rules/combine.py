@@ -199,14 +199,16 @@ def bounded_rule(
     """
     _checks.number("lower", lower)
     _checks.number("upper", upper, above=float(lower) if _checks.is_concrete(lower) else None)
-    powers = {"exponent": exponent, "exponent_minus": exponent if exponent_minus is None else exponent_minus}
-    for name, power in powers.items():
-        if isinstance(power, str):
-            _checks.choice(name, power, ("hard", "soft"))
-            powers[name] = 0.0 if power == "hard" else 1.0
-        else:
-            _checks.number(name, power, at_least=0)
-    return _adjusted(rule, _within, _Bounds(lower, upper, **powers), keeps_mean=False)
+    plus = _check_exponent("exponent", exponent)
+    minus = plus if exponent_minus is None else _check_exponent("exponent_minus", exponent_minus)
+    return _adjusted(rule, _within, _Bounds(lower, upper, plus, minus), keeps_mean=False)
+
+
+def _check_exponent(name: str, exponent: Number | Literal["hard", "soft"]) -> Number:
+    if isinstance(exponent, str):
+        _checks.choice(name, exponent, ("hard", "soft"))
+        return 0.0 if exponent == "hard" else 1.0
+    return _checks.number(name, exponent, at_least=0)
 
 
 def _multiplied(factor: Array, change: Change, weights: Change) -> Change:
@@ -224,10 +226,10 @@ def _within(bounds: _Bounds, change: Change, weights: Change) -> Change:
     return jnp.clip(change * jnp.where(change > 0, plus, minus), -nearly * room_below, nearly * room_above)
 
 
-def _power(base: Change, exponent: Float[Array, ""]) -> Change:
+def _power(base: Change, exponent: Number) -> Change:
     # At a bound the slope by the weight would be infinite for exponents between 0 and 1.
     inside = base > 0
-    at_bound = jnp.where(exponent == 0, jnp.ones_like(exponent), jnp.zeros_like(exponent))
+    at_bound = (jnp.asarray(exponent) == 0).astype(base.dtype)
     return jnp.where(inside, jnp.where(inside, base, 1.0) ** exponent, at_bound)
 
 

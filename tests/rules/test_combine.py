@@ -25,7 +25,7 @@ from stdpjax.rules import (
 from tests.rules.families import FAMILIES, rule_and_reference, times_of
 
 PAIRS = pair_rule(0.8, 0.5, 3.0, 5.0)
-TRIPLETS = triplet_rule(*FAMILIES["triplet"].numbers)
+TRIPLETS = triplet_rule(0.8, 0.6, 0.5, 0.4, 3.0, 5.0, 7.0, 4.0)
 WINDOWED = nearest_neighbour_rule(np.array([-0.5, -1.0, 0.0, 1.0, 0.5]))
 PRE, POST = np.random.default_rng(0).random((2, 40)) < 0.4
 
@@ -73,8 +73,8 @@ def test_events_of_a_combination():
 def test_bounded_changes_against_a_plain_loop(name, exponent, exponent_minus):
     lower, upper, weight = 0.3, 0.9, 0.5
     rule, reference = rule_and_reference(name, "all_to_all", "read_before", "ignore")
-    powers = [{"hard": 0.0, "soft": 1.0}.get(power, power) for power in (exponent, exponent_minus)]
-    up, down = powers[0], powers[0] if powers[1] is None else powers[1]
+    up = {"hard": 0.0, "soft": 1.0}.get(exponent, exponent)
+    down = up if exponent_minus is None else exponent_minus
     start, expected = weight, []
     for change in reference(times_of(PRE), times_of(POST)).values():
         room = (upper - weight) / (upper - lower) if change > 0 else (weight - lower) / (upper - lower)

@@ -120,8 +120,9 @@ def test_constant_rates_settle_to_the_closed_form():
     up, down = np.exp(-1 / tau_plus), np.exp(-1 / tau_minus)
     sums = (p * up / (1 - up), q * down / (1 - down))
     nearest = (p * up / (1 - (1 - p) * up), q * down / (1 - (1 - q) * down))
-    for scheme, (x, y) in {"all_to_all": sums, "nearest_symmetric": nearest}.items():
-        rule = rules.pair_rule(plus, minus, tau_plus, tau_minus, scheme)
+    all_pairs = rules.pair_rule(plus, minus, tau_plus, tau_minus)
+    nearest_pairs = rules.pair_rule(plus, minus, tau_plus, tau_minus, "nearest_symmetric")
+    for rule, (x, y) in ((all_pairs, sums), (nearest_pairs, nearest)):
         mean = expected_updates(rule, np.full(200, p), np.full(200, q))[-1]
         assert float(mean) == pytest.approx(plus * q * x - minus * p * y, rel=1e-5)
 
