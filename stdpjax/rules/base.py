@@ -57,8 +57,8 @@ class TraceRule(NamedTuple):
     """`decay(parameters, traces, elapsed)`."""
     spikes: Callable[..., tuple[Float[Array, "post pre"], RuleState]]
     """`spikes(parameters, traces, pre[pre], post[post], weights[post, pre])` gives the change and the traces."""
-    bin_width: float | Array = 1.0
-    """Width of a time bin, in the unit of the time constants."""
+    bin_width: float | Array | None = 1.0
+    """Width of a time bin, in the unit of the time constants; None where time plays no part."""
     has_exact_mean: bool = True
     """Whether the mean of the change is the change at the mean, for independent spikes."""
 
@@ -74,3 +74,10 @@ class Rule(NamedTuple):
     update: Callable[[Sample, RuleState, Float[Array, "post pre"]], tuple[Float[Array, "post pre"], RuleState]]
     traces: TraceRule | None = None
     """What `update` follows from, for a rule of decaying traces."""
+
+    # By its functions: a rule of arrays is a static argument as well.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rule) and (self.init, self.update) == (other.init, other.update)
+
+    def __hash__(self) -> int:
+        return hash((self.init, self.update))

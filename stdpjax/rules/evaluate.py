@@ -212,7 +212,8 @@ def traces_of(rule: Rule) -> TraceRule:
 
 def _apart(traces: TraceRule) -> tuple[TraceRule, Any, Number]:
     """Return functions, which a program is compiled for, and numbers, which it takes."""
-    return traces._replace(parameters=None, bin_width=1.0), traces.parameters, traces.bin_width
+    bin_width = 1.0 if traces.bin_width is None else traces.bin_width
+    return traces._replace(parameters=None, bin_width=None), traces.parameters, bin_width
 
 
 def _elapsed(times: ArrayLike, pre_spikes: ArrayLike, post_spikes: ArrayLike) -> Float[Array, "event"]:

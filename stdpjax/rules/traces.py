@@ -39,13 +39,14 @@ def trace_rule(traces: TraceRule) -> Rule:
     Returns:
         The rule: each step the traces decay by one bin and take in the spikes of the bin.
     """
+    bin_width = 1.0 if traces.bin_width is None else traces.bin_width
 
     def update(
         sample: Sample, state: RuleState, weights: Float[Array, "post pre"]
     ) -> tuple[Float[Array, "post pre"], RuleState]:
         pre = required(sample, "pre_spikes").astype(weights.dtype)
         post = required(sample, "post_spikes").astype(weights.dtype)
-        return step(traces, as_arrays(traces.parameters, weights.dtype), state, traces.bin_width, pre, post, weights)
+        return step(traces, as_arrays(traces.parameters, weights.dtype), state, bin_width, pre, post, weights)
 
     return Rule(traces.init, update, traces)
 
