@@ -170,9 +170,10 @@ def test_refusals(arguments, options, message):
         compare(random.key(0), ["pair", "pair"], CURVE)
 
 
-def covered(seed, model="pair"):
+def covered(seed, stated=1.0):
     """Which true numbers lie in the intervals of a fit to drawn data, for each kind of interval."""
-    found = fit(random.key(seed), model, noisy(seed), n_starts=6, n_resamples=0)
+    data = noisy(seed)
+    found = fit(random.key(seed), "pair", data._replace(sem=stated * data.sem), n_starts=6, n_resamples=0)
 
     def holds(name, kind):
         low, high = getattr(found.parameters[name], kind)
@@ -187,6 +188,6 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     # Each interval by itself: 95 of 100, four standard errors below which are 86; all at once: at least 95.
     assert (single.sum(axis=0) >= 87).all(), single.sum(axis=0)
     assert together.all(axis=1).sum() >= 90
-    # Intervals of a wrong rule would not.
-    wrong = np.array([covered(seed, "window") for seed in range(10)])[:, 1]
-    assert wrong.all(axis=1).sum() < 9
+    # Intervals from standard errors that are stated too small do not.
+    wrong = np.array([covered(seed, stated=0.5) for seed in range(30)])[:, 1]
+    assert wrong.all(axis=1).sum() < 27
