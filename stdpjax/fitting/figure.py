@@ -64,7 +64,7 @@ def _draw_curves(ax: Axes, found: Fit, data: Measurements, curves: Sequence[Curv
     # Below the axes, where it covers nothing whatever the measurements are.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     errors = "" if data.sem is None else ", bars: standard errors"
-    plotting.label(ax, "Measured (points) and fitted (lines)", f"{xlabel}{errors}", "weight change (%)")
+    plotting.label(ax, f"{data.name}: points and fit", f"{xlabel}{errors}", "weight change (%)")
 
 
 def _draw_predictions(ax: Axes, found: Fit, data: Measurements) -> None:
@@ -75,7 +75,9 @@ def _draw_predictions(ax: Axes, found: Fit, data: Measurements) -> None:
     ends = 100 * np.array([np.min([found.prediction, data.change]), np.max([found.prediction, data.change])])
     ax.plot(ends, ends, color=plotting.COLORS["exact"], lw=1, label="equal")
     ax.legend()
-    plotting.label(ax, "Measured against fitted", f"weight change by {found.model} (%)", "measured weight change (%)")
+    plotting.label(
+        ax, f"{data.name}: against the fit", f"weight change by {found.model} (%)", "measured weight change (%)"
+    )
 
 
 def _draw_parameters(ax: Axes, found: Fit) -> None:
@@ -86,10 +88,12 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
     if found.parameters[names[0]].bootstrap is not None:
         kinds += [("bootstrap", "bootstrap", "sum", 2.5)]
     shortest, longest = 1e-3, 1e3
+    lowest, highest = 1 / 3, 3.0
     for row, name in enumerate(names):
         estimate = found.parameters[name]
         for offset, (kind, label, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
             low, high = (np.clip(end / estimate.value, shortest, longest) for end in getattr(estimate, kind))
+            lowest, highest = min(lowest, low), max(highest, high)
             ax.plot(
                 [low, high],
                 [row + offset] * 2,
@@ -101,7 +105,7 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
             )
         ax.plot(1, row, "o", ms=4, color=plotting.COLORS["biology"])
     ax.set_xscale("log")
-    ax.set_xlim(shortest / 1.5, longest * 1.5)
+    ax.set_xlim(lowest / 1.3, highest * 1.3)
     ax.axvline(1, color="0.75", lw=0.8, zorder=0)
     ax.set_yticks(
         range(len(names)),

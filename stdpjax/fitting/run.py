@@ -196,13 +196,13 @@ def _curves(found: Fit, data: Measurements) -> tuple[list[Curve], str]:
         change = predict(found.model, numbers, [protocols.pairs(one, hz, n) for one in x])
         # The curve jumps at lag 0.
         change = np.where(np.abs(x) < np.ptp(x) / _N_CURVE, np.nan, change)
-        return [Curve("measured", x, change, np.ones(lag.size, bool), lag)], "lag, post minus pre (ms)"
+        return [Curve("data", x, change, np.ones(lag.size, bool), lag)], "lag, post minus pre (ms)"
     x = np.linspace(frequency.min(), frequency.max(), _N_CURVE // 2)
     curves = []
     for one in np.unique(lag)[::-1]:
         chosen = lag == one
         change = predict(found.model, numbers, [protocols.pairs(float(one), float(hz), n) for hz in x])
-        curves.append(Curve(f"measured, lag {one:+g} ms", x, change, chosen, frequency[chosen]))
+        curves.append(Curve(f"data, lag {one:+g} ms", x, change, chosen, frequency[chosen]))
     return curves, "pairs per second (Hz)"
 
 
