@@ -4,7 +4,14 @@ from stdpjax.learning.backpropagation import backpropagation_update, forward, fo
 from stdpjax.learning.config import TrainConfig, make_learner, scale_layers
 from stdpjax.learning.data import Images, count_classes, load_digits, load_images, split
 from stdpjax.learning.em import EM_RULES, Clamped, em_update, start_chains
-from stdpjax.learning.layers import all_to_all_mask, layer_slices, layered_mask, random_layers
+from stdpjax.learning.layers import (
+    LayeredWeights,
+    all_to_all_mask,
+    layer_slices,
+    layered_mask,
+    random_layers,
+    take_layers,
+)
 from stdpjax.learning.run import train
 from stdpjax.learning.supervised import PHASE_RULES, Labelled, Phases, phase_update, predict, settle
 from stdpjax.learning.training import Learner, TrainState, apply_update, start, train_epoch
@@ -15,6 +22,7 @@ __all__ = [
     "Clamped",
     "Images",
     "Labelled",
+    "LayeredWeights",
     "Learner",
     "Phases",
     "TrainConfig",
@@ -39,6 +47,7 @@ __all__ = [
     "split",
     "start",
     "start_chains",
+    "take_layers",
     "train",
     "train_epoch",
 ]

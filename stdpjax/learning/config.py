@@ -85,10 +85,10 @@ class TrainConfig:
         _checks.number("test_share", self.test_share, above=0, below=1)
         self.phases()
 
-    def phases(self) -> Phases:
-        """Return the two phases; of a network trained by back-propagation they play no part."""
+    def phases(self, sizes: tuple[int, ...] | None = None) -> Phases:
+        """Return the two phases, for layers of given sizes; for back-propagation they play no part."""
         rule: PhaseRule = "symmetric" if self.rule == BACKPROPAGATION else self.rule  # pyright: ignore[reportAssignmentType]
-        return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull)
+        return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes)
 
 
 # Cached: the same settings give the same object, which is compiled once.
@@ -113,7 +113,7 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
     if config.rule == BACKPROPAGATION:
         update = backpropagation_update(RATE, sizes)
     else:
-        update = phase_update(RATE, config.phases(), n_outputs=sizes[-1])
+        update = phase_update(RATE, config.phases(sizes), n_outputs=sizes[-1])
     rate = config.learning_rate
     stages = []
     if config.clip_norm:

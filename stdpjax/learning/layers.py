@@ -1,11 +1,12 @@
 """Which units are connected, and what the weights start from."""
 
 import itertools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
 from stdpjax.energy import Params
@@ -102,3 +103,49 @@ def random_layers(
     weights = half + half.T
     rates = jnp.full(n_units, 0.5, float).at[layers[0]].set(_checks.number("input_rate", input_rate))
     return Params(weights, -weights @ rates)
+
+
+class LayeredWeights(NamedTuple):
+    """Weights between neighbouring layers alone; multiplies like the matrix whose other blocks are zero."""
+
+    upward: tuple[Float[Array, "above below"], ...]
+    """For each pair of neighbouring layers, what the upper one gets from the lower."""
+    downward: tuple[Float[Array, "below above"], ...]
+
+    def __matmul__(self, rates: Float[Array, "unit"]) -> Float[Array, "unit"]:
+        sizes = [block.shape[1] for block in self.upward] + [self.upward[-1].shape[0]]
+        layers = jnp.split(rates, tuple(itertools.accumulate(sizes[:-1])))
+        from_below = [weights @ layer for weights, layer in zip(self.upward, layers[:-1], strict=True)]
+        from_above = [weights @ layer for weights, layer in zip(self.downward, layers[1:], strict=True)]
+        between = [one + other for one, other in zip(from_below[:-1], from_above[1:], strict=True)]
+        return jnp.concatenate([from_above[0], *between, from_below[-1]])
+
+
+def take_layers(weights: Float[Array, "unit unit"], sizes: tuple[int, ...]) -> LayeredWeights:
+    """Return the blocks of a matrix that connect neighbouring layers, for products that skip the others.
+
+    Args:
+        weights: shape `[unit, unit]`.
+        sizes: units in each layer, at least two layers.
+
+    Returns:
+        The blocks; `blocks @ rates` equals `weights @ rates` for a layered network, but for the order of its sums.
+
+    Raises:
+        ValueError: as in `layer_slices`, or sizes that do not sum to the number of units.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> params = stdpjax.learning.random_layers(stdpjax.random.key(0), (3, 4, 2))
+        >>> rates = jnp.linspace(0, 1, 9)
+        >>> blocks = stdpjax.learning.take_layers(params.weights, (3, 4, 2))
+        >>> bool(jnp.allclose(blocks @ rates, params.weights @ rates, atol=1e-6))
+        True
+    """
+    layers = layer_slices(sizes)
+    if layers[-1].stop != weights.shape[0]:
+        raise ValueError(f"sizes: expected a sum of {weights.shape[0]}, the number of units, got {sizes!r}")
+    pairs = tuple(itertools.pairwise(layers))
+    return LayeredWeights(
+        tuple(weights[above, below] for below, above in pairs), tuple(weights[below, above] for below, above in pairs)
+    )

@@ -264,7 +264,7 @@ def _count_right(params, test, config, sizes):
     if config.rule == BACKPROPAGATION:
         found = forward_class(params, test.inputs, RATE, sizes)
     else:
-        found = predict(params, test.inputs, RATE, config.phases(), sizes[-1])
+        found = predict(params, test.inputs, RATE, config.phases(sizes), sizes[-1])
     return jnp.sum(found == test.labels.astype(found.dtype))
 
 

@@ -14,6 +14,7 @@ from stdpjax import _checks
 from stdpjax.clamps import SoftClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import TOWARDS, natural_form
+from stdpjax.learning.layers import LayeredWeights, layer_slices, take_layers
 from stdpjax.learning.training import Metrics, Update
 from stdpjax.rates import RateFunction
 from stdpjax.rules.contrastive import contrastive_update, movement_update
@@ -47,6 +48,9 @@ class Phases:
     """Step size, in (0, 1]."""
     pull: float | Array = 0.5
     """Strength beta, in (0, 1); or a traced number, so that strengths vary without compiling again, then unchecked."""
+    sizes: tuple[int, ...] | None = None
+    """Units in each layer of a layered network, whose phases then skip the products with weights that it does not
+    have; None for any network."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
@@ -56,6 +60,8 @@ class Phases:
         _checks.number("step", self.step, above=0, at_most=1)
         # A push of strength 1 leaves the outputs without a restoring force.
         _checks.number("pull", self.pull, above=0, below=1)
+        if self.sizes is not None:
+            layer_slices(self.sizes)
 
 
 class _Pull(NamedTuple):
@@ -87,7 +93,7 @@ def settle(
         (5, 6)
     """
     start = jnp.zeros((inputs.shape[0], params.bias.shape[0] - inputs.shape[1]), inputs.dtype)
-    states, _ = _phase(_free(params, inputs, rate_fn), start, rate_fn, phases, phases.n_settle, None, 0.0, None)
+    states, _ = _phase(_free(params, inputs, rate_fn, phases), start, rate_fn, phases, phases.n_settle, None, 0.0, None)
     return states
 
 
@@ -119,7 +125,7 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
 
     def update(key: Key[Array, ""], params: Params, batch: Labelled, memory: Any) -> tuple[Params, Metrics, Any]:
         inputs, labels = batch
-        free = _free(params, inputs, rate_fn)
+        free = _free(params, inputs, rate_fn, phases)
         settled = settle(params, inputs, rate_fn, phases)
         n_free = settled.shape[1]
         is_label = jax.nn.one_hot(labels, n_outputs, dtype=inputs.dtype)
@@ -184,16 +190,19 @@ def predict(
 class _Free(NamedTuple):
     """The free units, driven by the inputs, and the inputs' rates."""
 
-    weights: Float[Array, "free free"]
+    weights: Float[Array, "free free"] | LayeredWeights
     drive: Float[Array, "sample free"]
     input_rates: Float[Array, "sample input"]
 
 
-def _free(params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction) -> _Free:
+def _free(params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, phases: Phases) -> _Free:
     n_inputs = inputs.shape[1]
     rates = rate_fn.value(inputs)
     drive = rates @ params.weights[n_inputs:, :n_inputs].T + params.bias[None, n_inputs:]
-    return _Free(params.weights[n_inputs:, n_inputs:], drive, rates)
+    recurrent = params.weights[n_inputs:, n_inputs:]
+    if phases.sizes is not None and len(phases.sizes) > 2:
+        return _Free(take_layers(recurrent, phases.sizes[1:]), drive, rates)
+    return _Free(recurrent, drive, rates)
 
 
 def _phase(
@@ -212,7 +221,9 @@ def _phase(
 
     def goal(drive, state, value):
         clamps = () if pull is None else (SoftClamp(pull.mask, value, strength),)
-        return towards(Params(free.weights, drive), rate_fn, clamps, state)
+        # Of the weights nothing but their product with rates is used.
+        params = Params(free.weights, drive)  # pyright: ignore[reportArgumentType]
+        return towards(params, rate_fn, clamps, state)
 
     values = start if pull is None else pull.values
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from stdpjax._threads import map_threaded
 from stdpjax.energy import Params, tie
 from stdpjax.learning.backpropagation import backpropagation_update
 from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig, make_learner
@@ -29,17 +30,17 @@ _LONG = Phases("symmetric", n_settle=40, n_pulled=40, pull=0.02)
 
 
 class Course(NamedTuple):
-    """How the training of many networks by several rules went, at each stage."""
+    """How the training of many networks by several rules went, at each stage; of one rule without the first axis."""
 
-    accuracy: Float[Array, "rule network stage"]
+    accuracy: Float[Array, "*rule network stage"]
     """Share of the test images that are classified right; the first stage is before the first update."""
-    alignment: Float[Array, "rule network stage"]
+    alignment: Float[Array, "*rule network stage"]
     """Cosine of the update with minus the gradient of the settled network's loss, both for the test images."""
-    misalignment: Float[Array, "rule network stage"]
+    misalignment: Float[Array, "*rule network stage"]
     """The same with the gradient for other labels."""
-    limit: Float[Array, "rule network stage"]
+    limit: Float[Array, "*rule network stage"]
     """The same for the symmetric rule with a weak pull and long phases, at the weights of each rule."""
-    is_finite: Bool[Array, "rule network"]
+    is_finite: Bool[Array, "*rule network"]
 
 
 def images_of(data: str) -> Images:
@@ -98,61 +99,65 @@ def train_networks(
     Returns:
         What was measured.
     """
-    return _train(key, training, test, rules=rules, config=config, sizes=sizes, n_stages=n_stages)
+    numbers = [jnp.asarray(number, jnp.int32) for number in range(len(rules))]
+    # One program for all rules, compiled once.
+    train = _train.lower(
+        key, training, test, numbers[0], rules=rules, config=config, sizes=sizes, n_stages=n_stages
+    ).compile()
+    courses = map_threaded(lambda number: train(key, training, test, number), numbers)
+    return jax.tree.map(lambda *each: jnp.stack(each), *courses)
 
 
 @partial(jax.jit, static_argnames=("rules", "config", "sizes", "n_stages"))
-def _train(key, training, test, *, rules, config, sizes, n_stages):
+def _train(key, training, test, number, *, rules, config, sizes, n_stages):
+    """Train by the rule of a number; what depends on it is a branch."""
     n_networks, n_training = training.labels.shape
     n_updates = n_stages * config.n_epochs * (n_training // config.batch_size)
     mask = layered_mask(sizes)
+    long = dataclasses.replace(_LONG, sizes=sizes)
     keys = member_keys(named_key(key, "networks"), n_networks)
     optimizer = _optimizer(config, n_updates)
     mean_rate = jnp.mean(RATE.value(training.inputs))
     starts = jax.vmap(lambda one: random_layers(one, sizes, config.gain, mean_rate))(keys)
 
-    def by_rule(number):
-        # One program for all rules: what depends on the rule is a branch of it.
-        learner = Learner(_switched(number, rules, config, sizes), optimizer)
+    learner = Learner(_switched(number, rules, config, sizes), optimizer)
 
-        def measure(params):
-            def measured(one, params, unseen):
-                parts = jax.tree.map(lambda leaf: leaf.reshape(N_PARTS, -1, *leaf.shape[1:]), unseen)
+    def measure(params):
+        def measured(one, params, unseen):
+            parts = jax.tree.map(lambda leaf: leaf.reshape(N_PARTS, -1, *leaf.shape[1:]), unseen)
 
-                def of_part(part):
-                    delta, metrics, _ = learner.update(one, params, part, ())
-                    return _row(delta, mask), metrics["error"]
+            def of_part(part):
+                delta, metrics, _ = learner.update(one, params, part, ())
+                return _row(delta, mask), metrics["error"]
 
-                deltas, errors = jax.lax.map(of_part, parts)
-                probe = jax.tree.map(lambda leaf: leaf[0], parts)
-                weak, _, _ = phase_update(RATE, _LONG, sizes[-1])(one, params, probe, ())
-                labels = jnp.stack([probe.labels, jnp.roll(probe.labels, 1)])
-                own, other = jax.vmap(
-                    lambda these: _row(settled_update(params, probe._replace(labels=these), _LONG, sizes), mask)
-                )(labels)
-                pairs = ((deltas[0], own), (deltas[0], other), (_row(weak, mask), own))
-                return 1 - jnp.mean(errors), *(cosine(update, slope) for update, slope in pairs)
+            deltas, errors = jax.lax.map(of_part, parts)
+            probe = jax.tree.map(lambda leaf: leaf[0], parts)
+            weak, _, _ = phase_update(RATE, long, sizes[-1])(one, params, probe, ())
+            labels = jnp.stack([probe.labels, jnp.roll(probe.labels, 1)])
+            own, other = jax.vmap(
+                lambda these: _row(settled_update(params, probe._replace(labels=these), long, sizes), mask)
+            )(labels)
+            pairs = ((deltas[0], own), (deltas[0], other), (_row(weak, mask), own))
+            return 1 - jnp.mean(errors), *(cosine(update, slope) for update, slope in pairs)
 
-            return jax.vmap(measured)(keys, params, test)
+        return jax.vmap(measured)(keys, params, test)
 
-        def stage(states, index):
-            def epoch(states, within):
-                one_key = partial(jax.random.fold_in, data=index * config.n_epochs + within)
-                epoch_keys = jax.vmap(one_key)(keys)
-                states, _ = jax.vmap(
-                    lambda one, state, data: train_epoch(one, learner, state, data, mask, config.batch_size)
-                )(epoch_keys, states, training)
-                return states, None
+    def stage(states, index):
+        def epoch(states, within):
+            one_key = partial(jax.random.fold_in, data=index * config.n_epochs + within)
+            epoch_keys = jax.vmap(one_key)(keys)
+            states, _ = jax.vmap(
+                lambda one, state, data: train_epoch(one, learner, state, data, mask, config.batch_size)
+            )(epoch_keys, states, training)
+            return states, None
 
-            states, _ = jax.lax.scan(epoch, states, jnp.arange(config.n_epochs, dtype=jnp.uint32))
-            return states, states.params
+        states, _ = jax.lax.scan(epoch, states, jnp.arange(config.n_epochs, dtype=jnp.uint32))
+        return states, states.params
 
-        states = jax.vmap(partial(start, learner))(starts)
-        last, later = jax.lax.scan(stage, states, jnp.arange(n_stages, dtype=jnp.uint32))
-        each = jax.tree.map(lambda early, late: jnp.concatenate([early[None], late]), starts, later)
-        return (*(values.T for values in jax.lax.map(measure, each)), last.is_finite)
-
-    return Course(*jax.lax.map(by_rule, jnp.arange(len(rules))))
+    states = jax.vmap(partial(start, learner))(starts)
+    last, later = jax.lax.scan(stage, states, jnp.arange(n_stages, dtype=jnp.uint32))
+    each = jax.tree.map(lambda early, late: jnp.concatenate([early[None], late]), starts, later)
+    return Course(*(values.T for values in jax.lax.map(measure, each)), last.is_finite)
 
 
 def _switched(number: Int[Array, ""], rules: tuple[str, ...], config: TrainConfig, sizes: tuple[int, ...]) -> Update:

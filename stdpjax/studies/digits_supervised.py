@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update
 from stdpjax.random import named_key
 from stdpjax.stats import wilson_interval
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Claim, Comparison, Measurement, Progress, Study
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
 from stdpjax.studies.networks import mean_interval, relative_difference
@@ -35,19 +36,22 @@ class DigitsSupervisedConfig:
     test_share: float = setting(0.2, "share of them that is kept for the test")
     n_hidden: int = setting(128, "units in each hidden layer")
     n_networks: int = setting(10, "networks with one hidden layer for each rule, each with its own split and weights")
-    n_deep_networks: int = setting(5, "networks with two hidden layers for each rule")
+    n_deep_networks: int = setting(10, "networks with two hidden layers for each rule")
     n_stages: int = setting(6, "stages of the training, after each of which the networks are measured")
-    n_epochs: int = setting(4, "passes over the training images in a stage")
-    batch_size: int = setting(40, "images in a batch")
-    learning_rate: float = setting(4e-3, "largest step size of Adam, one hidden layer")
-    deep_learning_rate: float = setting(2.5e-3, "largest step size of Adam, two hidden layers")
-    n_settle: int = setting(12, "steps of the first phase, one hidden layer")
-    n_deep_settle: int = setting(30, "steps of the first phase, two hidden layers")
+    n_epochs: int = setting(4, "passes over the training images in a stage, one hidden layer")
+    n_deep_epochs: int = setting(6, "the same, two hidden layers")
+    batch_size: int = setting(20, "images in a batch, one hidden layer")
+    deep_batch_size: int = setting(40, "the same, two hidden layers")
+    learning_rate: float = setting(4e-3, "largest step size of Adam")
+    n_settle: int = setting(16, "steps of the first phase, one hidden layer")
+    n_deep_settle: int = setting(20, "the same, two hidden layers")
     n_pulled: int = setting(6, "steps of the second phase, one hidden layer")
-    n_deep_pulled: int = setting(10, "steps of the second phase, two hidden layers")
+    n_deep_pulled: int = setting(8, "the same, two hidden layers")
+    step: float = setting(0.5, "step size of the phases, one hidden layer")
+    deep_step: float = setting(0.9, "the same, two hidden layers: large, as signals have far to go")
     pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)")
-    gain: float = setting(0.5, "spread of the initial weights, one hidden layer; from about 0.7 on learning may fail")
-    deep_gain: float = setting(0.4, "the same, two hidden layers")
+    gain: float = setting(0.2, "spread of the initial weights, one hidden layer; from about 0.7 on learning may fail")
+    deep_gain: float = setting(0.45, "the same, two hidden layers")
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
@@ -60,17 +64,18 @@ class DigitsSupervisedConfig:
 
     def training(self, n_layers: int) -> TrainConfig:
         """Return the settings of the training of networks with one or two hidden layers."""
-        is_deep = n_layers == 2
+        prefix = "deep_" if n_layers == 2 else ""
+        of_depth = ("batch_size", "step", "gain")
+        counts = {
+            name: getattr(self, name.replace("n_", f"n_{prefix}")) for name in ("n_epochs", "n_settle", "n_pulled")
+        }
         return TrainConfig(
             hidden=(self.n_hidden,) * n_layers,
-            n_epochs=self.n_epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.deep_learning_rate if is_deep else self.learning_rate,
-            n_settle=self.n_deep_settle if is_deep else self.n_settle,
-            n_pulled=self.n_deep_pulled if is_deep else self.n_pulled,
+            learning_rate=self.learning_rate,
             pull=self.pull,
-            gain=self.deep_gain if is_deep else self.gain,
             test_share=self.test_share,
+            **counts,
+            **{name: getattr(self, prefix + name) for name in of_depth},
         )
 
 
@@ -79,15 +84,15 @@ _PRINTED = (
     "approximately like back-propagation, so the framework can work well with inexpensive inference."
 )
 _CORRECTED = (
-    "Eq 1 summed over one pull does not keep up with back-propagation. Summed over a pull and a push, and paired with "
-    "the rate at the midpoint of each step, it is equilibrium propagation, and does."
+    "With one hidden layer Eq 1 summed over one pull keeps up with back-propagation; with two it does not. Summed over "
+    "a pull and a push, and paired with the rate at the midpoint of each step, it is equilibrium propagation, and does."
 )
 
 
-def _claim(name: str, claim: str, expected: float, comparison: str, double: float | None = None) -> Claim:
+def _claim(name: str, claim: str, expected: float, comparison: Comparison, **options: Any) -> Claim:
     return Claim(
-        f"8.{name}", "Section 8", claim, _PRINTED, _CORRECTED, expected, comparison,  # pyright: ignore[reportArgumentType]
-        verdict="corrected", double=double,
+        f"8.{name}", "Section 8", claim, _PRINTED, _CORRECTED, expected, comparison,
+        **{"verdict": "corrected", **options},
     )  # fmt: skip
 
 
@@ -98,24 +103,31 @@ CLAIMS = (
         "propagation.",
         1e-4,
         "at_most",
-        1e-10,
+        double=1e-10,
     ),
-    _claim("accuracy", "Test accuracy of Eq 1 over a pull and a push, one hidden layer.", 0.96, "at_least"),
+    _claim("accuracy", "Test accuracy of Eq 1 over a pull and a push, one hidden layer.", 0.97, "at_least"),
     _claim("behind", "Back-propagation's test accuracy less that of the two-sided rule.", 0.01, "at_most"),
     _claim(
         "printed",
-        "Share of networks more than 1 point worse with Eq 1 as printed than with back-propagation.",
+        "Back-propagation's test accuracy less that of Eq 1 as printed, one hidden layer.",
+        0.01,
+        "at_most",
+        verdict="holds_with_conditions",
+    ),
+    _claim("deep_accuracy", "Test accuracy of Eq 1 over a pull and a push, two hidden layers.", 0.97, "at_least"),
+    _claim("deep_behind", "As 8.behind, two hidden layers.", 0.01, "at_most"),
+    _claim(
+        "deep_printed",
+        "Share of networks more than 5 points worse with Eq 1 as printed than with back-propagation, two hidden "
+        "layers.",
         0.5,
         "at_least",
     ),
-    _claim("deep_accuracy", "Test accuracy of Eq 1 over a pull and a push, two hidden layers.", 0.96, "at_least"),
-    _claim("deep_behind", "As 8.behind, two hidden layers.", 0.02, "at_most"),
-    _claim("deep_printed", "As 8.printed, more than 5 points worse, two hidden layers.", 0.5, "at_least"),
     _claim(
         "alignment",
         "Least cosine over the stages, of means over networks, of the two-sided update with a weak pull and minus the "
         "gradient of the settled loss (one hidden layer).",
-        0.85,
+        0.95,
         "at_least",
     ),
 )
@@ -134,13 +146,13 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
         sizes = (training.inputs.shape[-1], *settings.hidden, n_classes)
         courses[n_layers] = train_networks(own, rules, settings, sizes, training, test, config.n_stages)
         if compared is None:
-            batch = jax.tree.map(lambda leaf: leaf[0, : config.batch_size], training)
-            params = random_layers(named_key(own, "compared"), sizes, config.gain)
+            batch = jax.tree.map(lambda leaf: leaf[0, : settings.batch_size], training)
+            params = random_layers(named_key(own, "compared"), sizes, settings.gain)
             compared = _differences(params, batch, phases=settings.phases(), n_outputs=n_classes)
     data = {
         "difference": ("variant", np.asarray(compared), {"long_name": "relative difference from the symmetric rule"}),
-        **_variables("", ("rule", "network"), courses[1]),
-        **_variables("deep_", ("deep_rule", "deep_network"), courses[2]),
+        **_variables("", courses[1]),
+        **_variables("deep_", courses[2]),
     }
     return xr.Dataset(
         data,
@@ -150,17 +162,21 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
             "deep_rule": list(DEEP_RULES),
             "network": np.arange(config.n_networks),
             "deep_network": np.arange(config.n_deep_networks),
-            "epoch": (
-                "epoch",
-                config.n_epochs * np.arange(config.n_stages + 1),
-                {"long_name": "passes over the images"},
-            ),
+            **{
+                f"{prefix}epoch": (
+                    f"{prefix}epoch",
+                    n_epochs * np.arange(config.n_stages + 1),
+                    {"long_name": "passes over the images"},
+                )
+                for prefix, n_epochs in (("", config.n_epochs), ("deep_", config.n_deep_epochs))
+            },
         },
     )
 
 
-def _variables(prefix: str, dims: tuple[str, str], course: Course) -> dict[str, tuple]:
+def _variables(prefix: str, course: Course) -> dict[str, tuple]:
     """Labelled arrays of the networks that learn, and the accuracy of the one whose labels were shuffled."""
+    dims = (f"{prefix}rule", f"{prefix}network", f"{prefix}epoch")
     words = "cosine of the update and minus the gradient of the settled loss"
     last = {
         "accuracy": "share of test images that are classified right",
@@ -169,16 +185,18 @@ def _variables(prefix: str, dims: tuple[str, str], course: Course) -> dict[str, 
         "limit": f"{words}, weak pull and long phases",
     }
     arrays = {
-        f"{prefix}{name}": ((*dims, "epoch"), np.asarray(getattr(course, name))[:, :-1], {"long_name": text})
+        f"{prefix}{name}": (dims, np.asarray(getattr(course, name))[:, :-1], {"long_name": text})
         for name, text in last.items()
     }
     control = np.asarray(course.accuracy)[:, -1]
     return {
         **arrays,
         f"{prefix}shuffled_accuracy": (
-            (dims[0], "epoch"), control, {"long_name": "the same for a network trained on shuffled labels"},
+            dims[::2], control, {"long_name": "the same for a network trained on shuffled labels"},
         ),
-        f"{prefix}is_finite": (dims, np.asarray(course.is_finite)[:, :-1], {"required": "networks with finite states"}),
+        f"{prefix}is_finite": (
+            dims[:2], np.asarray(course.is_finite)[:, :-1], {"required": "networks with finite states"},
+        ),
     }  # fmt: skip
 
 
@@ -206,8 +224,6 @@ def judge(data: xr.Dataset, config: DigitsSupervisedConfig) -> dict[str, Measure
         shuffled = float(data[f"{prefix}shuffled_accuracy"].sel({rule: "symmetric"})[-1])
         value, *interval = mean_interval(two_sided)
         behind, *behind_interval = mean_interval(bar - two_sided)
-        margin = 0.05 if prefix else 0.01
-        n_lost, n_control = (int(np.sum(bar - values > margin)) for values in (printed, two_sided))
         n_networks = f"{len(bar)} networks, each with its own split."
         means = ", ".join(f"{name} {values.mean():.4f}" for name, values in final.items())
         measurements |= {
@@ -218,11 +234,20 @@ def judge(data: xr.Dataset, config: DigitsSupervisedConfig) -> dict[str, Measure
                 behind, (behind_interval[0], behind_interval[1]), float(bar.mean()) - shuffled,
                 f"{n_networks} Control: the two-sided rule with shuffled labels.",
             ),
-            f"8.{prefix}printed": Measurement(
+        }  # fmt: skip
+        if prefix:
+            n_lost, n_control = (int(np.sum(bar - values > 0.05)) for values in (printed, two_sided))
+            measurements["8.deep_printed"] = Measurement(
                 n_lost / len(bar), wilson_interval(n_lost, len(bar)), n_control / len(bar),
                 f"On average {100 * np.mean(bar - printed):.1f} points. Control: the two-sided rule.",
-            ),
-        }  # fmt: skip
+            )  # fmt: skip
+        else:
+            lost, *lost_interval = mean_interval(bar - printed)
+            untaught = float(data.shuffled_accuracy.sel(rule="paper")[-1])
+            measurements["8.printed"] = Measurement(
+                lost, (lost_interval[0], lost_interval[1]), float(bar.mean()) - untaught,
+                f"{n_networks} Control: the printed rule with shuffled labels.",
+            )  # fmt: skip
     limit, away = (data[name].sel(rule="symmetric") for name in ("limit", "misalignment"))
     worst = int(np.argmin(limit.values.mean(axis=0)))
     value, *interval = mean_interval(limit.values[:, worst])
@@ -238,13 +263,21 @@ STUDY = Study(
     title="Handwritten digits, learned by local rules",
     figure="Section 8",
     source="Bengio et al. 2015, section 8; Scellier & Bengio 2017",
-    caption="Networks of one and of two hidden layers learn scikit-learn's digits from their own weight changes. Eq 1 "
-    "summed over one pull of the outputs falls behind back-propagation, by far with two layers and these step sizes; "
-    "summed over a pull and a push it is equilibrium propagation and as good as back-propagation. Bands and bars: "
-    "95 % intervals over networks.",
+    caption="Networks of one and of two hidden layers learn scikit-learn's digits from their own weight changes. With "
+    "one hidden layer Eq 1, summed over one pull of the outputs, is about as good as back-propagation; with two it "
+    "falls far behind. Summed over a pull and a push it is equilibrium propagation and keeps up. Bands and bars: 95 % "
+    "intervals over networks.",
     config=DigitsSupervisedConfig(),
     smoke=DigitsSupervisedConfig(
-        n_images=60, n_hidden=8, n_networks=2, n_deep_networks=2, n_stages=2, n_epochs=1, batch_size=20
+        n_images=60,
+        n_hidden=8,
+        n_networks=2,
+        n_deep_networks=2,
+        n_stages=2,
+        n_epochs=1,
+        n_deep_epochs=1,
+        batch_size=20,
+        deep_batch_size=20,
     ),
     claims=CLAIMS,
     run=run,

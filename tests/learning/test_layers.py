@@ -32,6 +32,19 @@ def test_all_to_all_has_everything_but_the_diagonal():
     assert not np.diagonal(mask).any()
 
 
+@pytest.mark.parametrize("sizes", [(5, 3), SIZES, (2, 3, 4, 1)])
+def test_blocks_multiply_like_the_whole_matrix(key, sizes):
+    weights = jnp.where(learning.layered_mask(sizes), jax.random.normal(key, (sum(sizes),) * 2), 0.0)
+    rates_of_units = jax.random.uniform(jax.random.fold_in(key, 1), (sum(sizes),))
+    blocks = learning.take_layers(weights, sizes)
+    np.testing.assert_allclose(blocks @ rates_of_units, weights @ rates_of_units, atol=1e-6)
+
+
+def test_blocks_of_other_sizes_are_refused(key):
+    with pytest.raises(ValueError, match=r"sizes: expected a sum of 12, .* got \(5, 4\)"):
+        learning.take_layers(learning.random_layers(key, SIZES).weights, (5, 4))
+
+
 @pytest.mark.parametrize("sizes", [(3,), (), (3, 0), (3, -1), (True, 2)])
 def test_sizes_that_make_no_layers_are_refused(sizes):
     with pytest.raises(ValueError, match="sizes: expected "):

@@ -42,6 +42,18 @@ def update(rate_fn, phases, params, batch, key=None):
     return jax.jit(phase_update(rate_fn, phases, N_OUTPUTS))(key, params, batch, ())[:2]
 
 
+@pytest.mark.parametrize("rule", ["paper", "symmetric"])
+@pytest.mark.parametrize("rate_fn", [HARD, SMOOTH], ids=["hard", "smooth"])
+def test_products_by_layer_change_nothing_but_round_off(rate_fn, rule, params, batch):
+    deltas = [
+        update(rate_fn, Phases(rule, n_settle=9, n_pulled=5, sizes=sizes), params, batch)[0] for sizes in (None, SIZES)
+    ]
+    np.testing.assert_allclose(flat(deltas[1]), flat(deltas[0]), atol=1e-6)
+    missing = Params(params.weights + 0.1 * (1 - jnp.eye(N) - MASK), params.bias)
+    whole, layered = (update(rate_fn, Phases(rule, sizes=sizes), missing, batch)[0] for sizes in (None, SIZES))
+    assert not np.allclose(flat(whole), flat(layered), atol=1e-3)  # where other weights exist, they are left out
+
+
 def settled_by_relax(params, rate_fn, inputs):
     clamp = clamp_state(jnp.arange(N) < N_INPUTS, jnp.concatenate([inputs, jnp.zeros(N - N_INPUTS)]))
     return fixed_points.relax(params, jnp.zeros(N), rate_fn, clamps=(clamp,), tolerance=3e-7).state

@@ -41,13 +41,14 @@ def _reach(values: np.ndarray) -> np.ndarray | np.floating:
 
 
 def _curves(ax: Axes, data: xr.Dataset, prefix: str, rule: str, title: str) -> None:
+    epochs = data[f"{prefix}epoch"]
     for name in data[rule].values:
         values = data[f"{prefix}accuracy"].sel({rule: name}).values
         mean, reach = 100 * values.mean(axis=0), 100 * _reach(values)
-        ax.fill_between(data.epoch, mean - reach, mean + reach, color=_COLORS[name], alpha=0.2, lw=0)
-        ax.plot(data.epoch, mean, color=_COLORS[name], marker=_MARKERS[name], ms=4, label=_WORDS[name])
+        ax.fill_between(epochs, mean - reach, mean + reach, color=_COLORS[name], alpha=0.2, lw=0)
+        ax.plot(epochs, mean, color=_COLORS[name], marker=_MARKERS[name], ms=4, label=_WORDS[name])
     shuffled = 100 * data[f"{prefix}shuffled_accuracy"].sel({rule: "symmetric"})
-    ax.plot(data.epoch, shuffled, "--", color=plotting.COLORS["control"], label="control: shuffled labels")
+    ax.plot(epochs, shuffled, "--", color=plotting.COLORS["control"], label="control: shuffled labels")
     ax.set_ylim(0, 102)
     plotting.label(ax, title, "passes over the training images", "test images classified right (%)")
     if not prefix:
