@@ -88,7 +88,8 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
     if found.parameters[names[0]].bootstrap is not None:
         kinds += [("bootstrap", "bootstrap", "sum", 2.5)]
     shortest, longest = 1e-3, 1e3
-    lowest, highest = 1 / 3, 3.0
+    # A decade to either side at least, or the labels of the ticks are many.
+    lowest, highest = 0.1, 10.0
     for row, name in enumerate(names):
         estimate = found.parameters[name]
         for offset, (kind, label, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
