@@ -13,6 +13,7 @@ from stdpjax import (
     objectives,
     observers,
     parallel,
+    protocols,
     random,
     rates,
     rules,
@@ -29,6 +30,7 @@ __all__ = [
     "objectives",
     "observers",
     "parallel",
+    "protocols",
     "random",
     "rates",
     "rules",
@@ -36,7 +38,7 @@ __all__ = [
 ]
 
 # These bring in optax, matplotlib and xarray, which the numerical core does without; they load on first use.
-_LAZY = ("learning", "plotting", "report", "stats", "studies", "sweeps")
+_LAZY = ("fitting", "learning", "plotting", "report", "stats", "studies", "sweeps")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `list`.
+"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `list`.
 
 Bad input gets one line on standard error and exit code 2; an interrupt exit code 130.
 """
@@ -51,6 +51,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         return 0
     if options.command == "train":
         return _train(options)
+    if options.command == "fit":
+        return _fit(options)
     _connect(options)
     if options.command == "sweep":
         return _sweep(options)
@@ -88,7 +90,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = _OneLineParser(prog="stdpjax", description=stdpjax.__doc__)
     parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="reproduce|run|sweep|train|list", parser_class=_OneLineParser
+        dest="command", required=True, metavar="reproduce|run|sweep|train|fit|list", parser_class=_OneLineParser
     )
     common = _OneLineParser(add_help=False)
     common.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
@@ -111,6 +113,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         _add_settings(one, study.config)
     _add_sweep(commands)
     _add_train(commands, is_chosen="train" in arguments)
+    _add_fit(commands, is_chosen="fit" in arguments)
     commands.add_parser("list", help="list the studies")
     return parser
 
@@ -216,6 +219,34 @@ def _train(options: argparse.Namespace) -> int:
         if options.force:
             how += "; without --force, with it it starts over"
         raise KeyboardInterrupt(how) from interrupt
+    return 0
+
+
+def _add_fit(commands: Any, is_chosen: bool) -> None:
+    fit = commands.add_parser(
+        "fit",
+        help="fit a plasticity rule to measured weight changes",
+        description="Fit a plasticity rule to measured weight changes: parameters with intervals by profile likelihood "
+        "and bootstrap, a figure, and a comparison with other rules.",
+    )
+    fit.add_argument("--out", default="fit", metavar="FOLDER", help="folder to write into (default: fit)")
+    fit.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
+    fit.add_argument("--force", action="store_true", help="overwrite the fit in the folder")
+    if is_chosen:
+        from stdpjax import fitting  # optax takes a second to import, which the other commands do without
+
+        _add_settings(fit, fitting.FitConfig())
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from stdpjax import fitting
+
+    defaults = fitting.FitConfig()
+    config = settings.replace(defaults, _given_settings(defaults, "fit", options), "fit")
+    try:
+        fitting.fit_into(config, options.seed, options.out, force=options.force)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(str(interrupt) or "nothing was written; the same command starts over") from interrupt
     return 0
 
 

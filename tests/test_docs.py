@@ -16,7 +16,7 @@ import stdpjax
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SURFACE = ["random", "rates", "drives", "spikes", "rules", "stats", "studies", "sweeps"]
+SURFACE = ["random", "rates", "drives", "spikes", "protocols", "rules", "fitting", "stats", "studies", "sweeps"]
 
 
 def public_functions():

@@ -1,29 +1,81 @@
-"""Plasticity rules: Eq 1 and Eq 2, and nearest-neighbour STDP with any lag kernel."""
+"""Plasticity rules: Eq 1 and Eq 2, nearest-neighbour STDP with any lag kernel, and published rules of traces."""
 
-from stdpjax.rules.base import Rule, Sample
+from stdpjax.rules.base import Rule, Sample, TraceRule
+from stdpjax.rules.combine import bounded_rule, mask_rule, scale_rule, sum_rules
 from stdpjax.rules.contrastive import contrastive_update, movement_update
 from stdpjax.rules.differential import PAIRINGS, differential_rule, rate_update, spike_update, state_slope
-from stdpjax.rules.first_order import linear_response, ramp_gain, slope_by_lag, slope_correlation
+from stdpjax.rules.evaluate import (
+    SpikeEvents,
+    event_updates,
+    event_weight_change,
+    expected_updates,
+    merge_spike_times,
+    train_updates,
+)
+from stdpjax.rules.first_order import (
+    Moments,
+    constant_rate_update,
+    effective_window,
+    lag_response,
+    linear_response,
+    ramp_gain,
+    slope_by_lag,
+    slope_correlation,
+    window_moments,
+)
 from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
+from stdpjax.rules.pair_schemes import SCHEMES, pair_rule
+from stdpjax.rules.published import Preset, presets
+from stdpjax.rules.rate_rules import bcm_rule, hebb_rule, xie_seung_rule
+from stdpjax.rules.traces import ORDERS, trace_rule
+from stdpjax.rules.triplet import INTERACTIONS, suppression_rule, triplet_rule
 
 __all__ = [
+    "INTERACTIONS",
     "LAG_KERNELS",
+    "ORDERS",
     "PAIRINGS",
+    "SCHEMES",
+    "Moments",
+    "Preset",
     "Rule",
     "Sample",
+    "SpikeEvents",
+    "TraceRule",
+    "bcm_rule",
+    "bounded_rule",
+    "constant_rate_update",
     "contrastive_update",
     "differential_rule",
+    "effective_window",
+    "event_updates",
+    "event_weight_change",
+    "expected_updates",
+    "hebb_rule",
     "lag_kernel",
+    "lag_response",
     "lag_update",
     "linear_response",
+    "mask_rule",
     "mean_update",
+    "merge_spike_times",
     "movement_update",
     "nearest_neighbour_rule",
+    "pair_rule",
+    "presets",
     "ramp_gain",
     "rate_update",
+    "scale_rule",
     "slope_by_lag",
     "slope_correlation",
     "spike_update",
     "state_slope",
+    "sum_rules",
+    "suppression_rule",
+    "trace_rule",
+    "train_updates",
+    "triplet_rule",
+    "window_moments",
+    "xie_seung_rule",
 ]

@@ -6,6 +6,7 @@ tied in pairs) for "previous", "current", "midpoint" and "next". Eq 5 read liter
 the only one whose symmetric part is an exact total derivative.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Literal, NamedTuple, get_args
 
@@ -185,6 +186,21 @@ def differential_rule(
     _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
     _checks.choice("postsynaptic", postsynaptic, ("state", "gradient"))
 
+    def change_of(sample: Sample) -> Float[Array, "post"]:
+        change = sample.next_post_state - sample.post_state
+        return change * required(sample, "post_slope") if postsynaptic == "gradient" else change
+
+    return change_rule(change_of, pairing, presynaptic, tied)
+
+
+def change_rule(
+    change_of: Callable[[Sample], Float[Array, "post"]],
+    pairing: Pairing,
+    presynaptic: Literal["rate", "spikes"],
+    tied: bool,
+) -> Rule:
+    """Return the product of a postsynaptic change and presynaptic activity as a rule, as `differential_rule` has it."""
+
     def init(weights: Float[Array, "post pre"]) -> _Memory:
         n_post, n_pre = weights.shape
         return _Memory(jnp.zeros(n_post, weights.dtype), jnp.zeros(n_pre, weights.dtype))
@@ -193,9 +209,7 @@ def differential_rule(
         sample: Sample, memory: _Memory, weights: Float[Array, "post pre"]
     ) -> tuple[Float[Array, "post pre"], _Memory]:
         del weights
-        change = sample.next_post_state - sample.post_state
-        if postsynaptic == "gradient":
-            change = change * required(sample, "post_slope")
+        change = change_of(sample)
         factor = sample.pre_rate if presynaptic == "rate" else required(sample, "pre_spikes").astype(change.dtype)
         pairs = {
             "previous": (change, memory.pre_rate),

@@ -3,14 +3,23 @@
 On a ramp q[t+k] = q + a k the mean update per presynaptic spike is `ramp_gain(q, kernel) * a` plus terms of order
 a^3: the rule follows the derivative of the postsynaptic rate, with a gain that depends on the rate itself. The
 forms hold for one-sided pairing, complete windows, coincidence "skip"; for "ignore" divide by 1 - q.
+
+Where every pair counts, the update sees the rate through the window itself, and slow rates through its first two
+moments (Xie & Seung): p (b0 q + b1 dq/dt). `effective_window` says what window a rule of traces amounts to.
 """
 
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
+from stdpjax.rules.base import Rule
+from stdpjax.rules.evaluate import expected_updates
 from stdpjax.rules.pair import check_kernel
+from stdpjax.spikes.pairing import COINCIDENCES, Coincidence
 
 
 def ramp_gain(probability: float, kernel: ArrayLike) -> Float[Array, ""]:
@@ -18,7 +27,7 @@ def ramp_gain(probability: float, kernel: ArrayLike) -> Float[Array, ""]:
 
     Args:
         probability: postsynaptic spike probability per bin at the presynaptic spike, in (0, 1).
-        kernel: antisymmetric lag kernel, shape `[2 * window + 1]`.
+        kernel: lag kernel, shape `[2 * window + 1]`; its antisymmetric part alone enters.
 
     Returns:
         The gain 2 C(q) in bins^2 times the unit of the kernel.
@@ -45,7 +54,7 @@ def linear_response(probability: float, kernel: ArrayLike) -> Float[Array, "wind
 
     Args:
         probability: constant postsynaptic spike probability per bin, in (0, 1).
-        kernel: antisymmetric lag kernel, shape `[2 * window + 1]`.
+        kernel: lag kernel, shape `[2 * window + 1]`; its antisymmetric part alone enters. `lag_response` has both.
 
     Returns:
         g_1 ... g_window.
@@ -61,6 +70,160 @@ def linear_response(probability: float, kernel: ArrayLike) -> Float[Array, "wind
     potentiation, distance, silent = _terms(probability, kernel)
     competition = probability * jnp.cumsum(potentiation * silent ** (distance - 2))
     return silent ** (distance.size + 1) * (potentiation * silent ** (distance - 1) + competition)
+
+
+def lag_response(
+    probability: float | Float[Array, ""], kernel: ArrayLike, coincidence: Coincidence = "skip"
+) -> Float[Array, "lag"]:
+    """Return the derivative of the mean update by the postsynaptic rate of each bin about a constant rate.
+
+    For any kernel: a postsynaptic spike adds its own lag and hides the others. The odd part is `linear_response`.
+
+    Args:
+        probability: constant postsynaptic spike probability per bin, in (0, 1).
+        kernel: lag kernel of any shape, `[2 * window + 1]`.
+        coincidence: "skip" or "ignore", see `stdpjax.spikes.pairing`.
+
+    Returns:
+        The derivative of the mean update per presynaptic spike at lags -window ... window.
+
+    Raises:
+        ValueError: a probability outside (0, 1), a kernel of the wrong shape, or an unknown option.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.rules.lag_response(0.5, [0.0, 0.0, 0.0, 1.0, 1.0]).tolist()  # potentiation alone, window 2
+        [-0.1875, -0.1875, -0.1875, 0.0625, 0.0625]
+    """
+    kernel, window = check_kernel(kernel)
+    _checks.number("probability", probability, above=0, below=1)
+    _checks.choice("coincidence", coincidence, COINCIDENCES)
+    q = jnp.asarray(probability, kernel.dtype)
+    distance = jnp.arange(1, window + 1, dtype=kernel.dtype)
+    silence = (1 - q) ** (window + distance - 1)
+    sides = kernel[:window][::-1], kernel[window + 1 :]
+    hidden = [q * silence * side for side in sides]
+
+    def on(side: int) -> Float[Array, "window"]:
+        farther = jnp.sum(hidden[side]) - jnp.cumsum(hidden[side])
+        return (1 - q) * silence * sides[side] - farther - jnp.sum(hidden[1 - side])
+
+    at_zero = -jnp.sum(hidden[0]) - jnp.sum(hidden[1])
+    if coincidence == "ignore":
+        return jnp.concatenate([on(0)[::-1] / (1 - q), jnp.zeros(1, kernel.dtype), on(1) / (1 - q)])
+    return jnp.concatenate([on(0)[::-1], at_zero[None], on(1)])
+
+
+def constant_rate_update(
+    probability: float | Float[Array, ""], kernel: ArrayLike, coincidence: Coincidence = "skip"
+) -> Float[Array, ""]:
+    """Return the mean update per presynaptic spike at a constant postsynaptic rate, of the windowed rule.
+
+    It vanishes at every rate only for antisymmetric kernels.
+
+    Args:
+        probability: postsynaptic spike probability per bin, in (0, 1).
+        kernel: lag kernel of any shape, `[2 * window + 1]`.
+        coincidence: "skip" or "ignore", see `stdpjax.spikes.pairing`.
+
+    Returns:
+        The mean update, in the unit of the kernel.
+
+    Raises:
+        ValueError: a probability outside (0, 1), a kernel of the wrong shape, or an unknown option.
+
+    Example:
+        >>> import stdpjax
+        >>> kernel = stdpjax.rules.lag_kernel("bi_poo")
+        >>> [round(float(stdpjax.rules.constant_rate_update(q, kernel)), 4) for q in (0.01, 0.05)]
+        [0.0361, 0.0594]
+    """
+    kernel, window = check_kernel(kernel)
+    _checks.number("probability", probability, above=0, below=1)
+    _checks.choice("coincidence", coincidence, COINCIDENCES)
+    q = jnp.asarray(probability, kernel.dtype)
+    distance = jnp.arange(1, window + 1, dtype=kernel.dtype)
+    both_sides = kernel[window + 1 :] + kernel[:window][::-1]
+    not_coincident = 1 - q if coincidence == "skip" else jnp.ones_like(q)
+    return not_coincident * jnp.sum(both_sides * q * (1 - q) ** (window + distance - 1))
+
+
+class Moments(NamedTuple):
+    """Moments of a window over lags."""
+
+    zero: Float[Array, ""]
+    """Its sum, b0: the update by the product of both rates."""
+    first: Float[Array, ""]
+    """Sum of lag times value, b1: the update by presynaptic rate times the slope of the postsynaptic rate."""
+
+
+def window_moments(window: ArrayLike) -> Moments:
+    """Return what slow rates see of a window in which every pair counts: p (b0 q + b1 dq/dt) per bin.
+
+    A rule follows the derivative of the rate alone where b0 is 0.
+
+    Args:
+        window: change by a pair at each lag from -K to K, shape `[2 * K + 1]`, of any form.
+
+    Returns:
+        The moments, lags in bins.
+
+    Raises:
+        ValueError: an even number of lags, or values that are not finite.
+
+    Source: Xie & Seung 2000 (NIPS 12:199).
+
+    Example:
+        >>> import stdpjax
+        >>> moments = stdpjax.rules.window_moments(stdpjax.rules.lag_kernel("linear", window=2))
+        >>> float(moments.zero), float(moments.first)
+        (0.0, 4.0)
+    """
+    values, half = check_kernel(window)
+    lags = jnp.arange(-half, half + 1, dtype=values.dtype)
+    return Moments(jnp.sum(values), jnp.sum(lags * values))
+
+
+def effective_window(
+    rule: Rule, pre_probability: float, post_probability: float, window: int, *, n_settle: int = 500
+) -> Float[Array, "lag"]:
+    """Return the window that a rule of traces amounts to at constant rates: what one more pair would change.
+
+    The second derivative of the mean of the whole weight change by the rate of a presynaptic bin and that of the
+    postsynaptic bin at each lag. For all-to-all pairs it is the window of the rule at any rates; where spikes hide
+    each other, it shrinks as the rates grow.
+
+    Args:
+        rule: a rule of traces whose changes do not depend on the weight.
+        pre_probability: presynaptic spike probability per bin, in [0, 1].
+        post_probability: postsynaptic spike probability per bin, in [0, 1].
+        window: largest lag, in bins.
+        n_settle: bins on either side of the window, enough for the traces to settle.
+
+    Returns:
+        The second derivative at lags -window ... window.
+
+    Raises:
+        ValueError: as `expected_updates`, or a window or `n_settle` below 1.
+
+    Example:
+        >>> import stdpjax
+        >>> rule = stdpjax.rules.pair_rule(1.0, 0.5, 10.0, 10.0)
+        >>> [round(float(change), 3) for change in stdpjax.rules.effective_window(rule, 0.1, 0.2, 2)]
+        [-0.409, -0.452, 0.0, 0.905, 0.819]
+    """
+    window, n_settle = _checks.window(window), _checks.count("n_settle", n_settle)
+    _checks.probability("pre_probability", pre_probability)
+    _checks.probability("post_probability", post_probability)
+    n_bins, centre = 2 * (window + n_settle) + 1, window + n_settle
+    ones = jnp.ones(n_bins, float)
+    pre, post = pre_probability * ones, post_probability * ones
+
+    def by_post(pre: Float[Array, "time"]) -> Float[Array, "time"]:
+        return jax.grad(lambda post: jnp.sum(expected_updates(rule, pre, post)))(post)
+
+    one_bin = jnp.zeros_like(pre).at[centre].set(1.0)
+    return jax.jvp(by_post, (pre,), (one_bin,))[1][centre - window : centre + window + 1]
 
 
 def slope_correlation(probability: float, kernel: ArrayLike, width: float) -> Float[Array, ""]:
@@ -131,4 +294,5 @@ def _terms(
     kernel, window = check_kernel(kernel)
     _checks.number("probability", probability, above=0, below=1)
     distance = jnp.arange(1, window + 1, dtype=kernel.dtype)
-    return kernel[window + 1 :], distance, jnp.asarray(1 - probability, dtype=kernel.dtype)
+    potentiation = 0.5 * (kernel[window + 1 :] - kernel[:window][::-1])
+    return potentiation, distance, jnp.asarray(1 - probability, dtype=kernel.dtype)

@@ -9,9 +9,10 @@ from jaxtyping import Array, Float
 from stdpjax import _checks
 
 Lags = Float[Array, "lag"]
+Number = float | Float[Array, ""]
 
 
-def lag_kernel(name: str, window: int = 20, **parameters: float | Float[Array, ""]) -> Float[Array, "2*{window}+1"]:
+def lag_kernel(name: str, window: int = 20, **parameters: Number) -> Float[Array, "2*{window}+1"]:
     """Return the weight change for each lag from -window to +window; lag 0 gives no change.
 
     | name | change at lag d > 0 | at lag -d | parameters (default) |
@@ -58,7 +59,7 @@ def lag_kernel(name: str, window: int = 20, **parameters: float | Float[Array, "
     return jnp.concatenate([depression[::-1], jnp.zeros(1, distance.dtype), potentiation])
 
 
-def _exponential(distance: Lags, tau: float | Float[Array, ""]) -> tuple[Lags, Lags]:
+def _exponential(distance: Lags, tau: Number) -> tuple[Lags, Lags]:
     return _antisymmetric(jnp.exp(-distance / tau))
 
 
@@ -75,7 +76,7 @@ def _linear(distance: Lags) -> tuple[Lags, Lags]:
 
 
 def _bi_poo(
-    distance: Lags, A_plus: float, tau_plus: float, A_minus: float, tau_minus: float, bin_ms: float
+    distance: Lags, A_plus: Number, tau_plus: Number, A_minus: Number, tau_minus: Number, bin_ms: Number
 ) -> tuple[Lags, Lags]:
     lag_ms = distance * bin_ms
     return -A_minus * jnp.exp(-lag_ms / tau_minus), A_plus * jnp.exp(-lag_ms / tau_plus)

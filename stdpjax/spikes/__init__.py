@@ -1,4 +1,4 @@
-"""Spikes: sampling trains, nearest-spike lags, sampled and exact tables of lag counts."""
+"""Spikes: sampling and importing trains, nearest-spike lags, sampled and exact tables of lag counts."""
 
 from stdpjax.spikes.counting import sample_lag_counts, sample_pair
 from stdpjax.spikes.expected import expected_lag_counts, lag_probability
@@ -6,12 +6,14 @@ from stdpjax.spikes.packed import round_to_grid
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES, nearest_lag
 from stdpjax.spikes.reference import sample_lag_counts_by_train
 from stdpjax.spikes.sampling import sample_spikes
+from stdpjax.spikes.times import from_times, to_times
 
 __all__ = [
     "BOUNDARIES",
     "COINCIDENCES",
     "SIDES",
     "expected_lag_counts",
+    "from_times",
     "lag_probability",
     "nearest_lag",
     "round_to_grid",
@@ -19,4 +21,5 @@ __all__ = [
     "sample_lag_counts_by_train",
     "sample_pair",
     "sample_spikes",
+    "to_times",
 ]

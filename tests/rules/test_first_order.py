@@ -5,7 +5,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stdpjax.rules import lag_kernel, linear_response, mean_update, ramp_gain, slope_by_lag, slope_correlation
+from stdpjax.rules import (
+    constant_rate_update,
+    effective_window,
+    expected_updates,
+    hebb_rule,
+    lag_kernel,
+    lag_response,
+    linear_response,
+    mean_update,
+    pair_rule,
+    ramp_gain,
+    slope_by_lag,
+    slope_correlation,
+    sum_rules,
+    triplet_rule,
+    window_moments,
+)
 from stdpjax.spikes import lag_probability
 
 KERNELS = ("exponential", "sign", "inverse", "linear")
@@ -107,3 +123,101 @@ def test_refusals():
         slope_correlation(0.1, lag_kernel("sign"), 0.0)
     with pytest.raises(ValueError, match="window: expected a whole number"):
         slope_by_lag(0.1, 0)
+
+
+ANY_KERNELS = {"bi_poo": lag_kernel("bi_poo"), "any": np.random.default_rng(0).normal(size=41) * (TIME != 0)}
+
+
+@pytest.mark.parametrize("kernel", ANY_KERNELS.values(), ids=ANY_KERNELS)
+@pytest.mark.parametrize("coincidence", ["skip", "ignore"])
+@pytest.mark.parametrize("q", [0.03, 0.3])
+def test_any_kernel_has_its_constant_update_response_and_gain(kernel, coincidence, q):
+    kernel = jnp.asarray(kernel, float)
+
+    def of(probability):
+        return mean_update(lag_probability(probability, coincidence=coincidence, boundary="valid"), kernel)[0]
+
+    flat = jnp.full(41, q, float)
+    np.testing.assert_allclose(constant_rate_update(q, kernel, coincidence), of(flat), atol=1e-13)
+    response = lag_response(q, kernel, coincidence)
+    np.testing.assert_allclose(response, jax.grad(of)(flat), atol=1e-13)
+    scale = 1 if coincidence == "skip" else 1 - q
+    gain = jnp.sum(jnp.asarray(TIME, float) * response) * scale
+    assert float(gain) == pytest.approx(float(ramp_gain(q, kernel)), rel=1e-10)
+    odd = 0.5 * (response[21:] - response[:20][::-1]) * scale
+    np.testing.assert_allclose(odd, linear_response(q, kernel), atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "values"),
+    [
+        ("bi_poo", {}, {0.001: 0.0046, 0.005: 0.0207, 0.01: 0.0361, 0.02: 0.0546, 0.05: 0.0594, 0.1: 0.0293}),
+        (
+            "bi_poo", {"A_plus": 1.0, "A_minus": 1.05, "tau_plus": 20.0, "tau_minus": 20.0},
+            {0.01: -0.0046, 0.05: -0.0073, 0.1: -0.0035},
+        ),
+    ],
+)  # fmt: skip
+def test_asymmetric_kernels_drift_at_constant_rates_as_stated(name, parameters, values):
+    kernel = lag_kernel(name, **parameters)
+    for q, value in values.items():
+        assert float(constant_rate_update(q, kernel)) == pytest.approx(value, abs=6e-5)
+
+
+def test_slow_rates_see_two_moments_of_a_window():
+    plus, minus, tau_plus, tau_minus = 0.8, 0.5, 4.0, 6.0
+    lags = np.arange(-200, 201)
+    window = np.where(lags > 0, plus * np.exp(-lags / tau_plus), -minus * np.exp(lags / tau_minus)) * (lags != 0)
+    moments = window_moments(window)
+    slope, n = 1e-6, 801
+    post = 0.1 + slope * (jnp.arange(n, dtype=float) - n // 2)
+    pre = jnp.zeros(n, float).at[n // 2].set(0.3)
+    total = jnp.sum(expected_updates(pair_rule(plus, minus, tau_plus, tau_minus), pre, post))
+    assert float(total) == pytest.approx(float(0.3 * (moments.zero * 0.1 + moments.first * slope)), rel=1e-12)
+    assert float(moments.first * slope) > 1e-9  # seen at this precision
+    np.testing.assert_allclose(effective_window(pair_rule(plus, minus, tau_plus, tau_minus), 0.2, 0.3, 200), window)
+
+
+def test_the_effective_window_shrinks_where_spikes_hide_each_other():
+    p, q, tau = 0.1, 0.2, 10.0
+    rule = pair_rule(1.0, 0.5, tau, tau, "nearest_symmetric")
+    distance = np.arange(1, 6)
+    found = effective_window(rule, p, q, 5)
+    # What a presynaptic spike shows, less what it hides: earlier presynaptic spikes, which the trace holds.
+    held = p * np.exp(-1 / tau) / (1 - (1 - p) * np.exp(-1 / tau))
+    faded = np.exp(-distance / tau) * (1 - p) ** (distance - 1)
+    held_post = q * np.exp(-1 / tau) / (1 - (1 - q) * np.exp(-1 / tau))
+    faded_post = np.exp(-distance / tau) * (1 - q) ** (distance - 1)
+    np.testing.assert_allclose(found[6:], faded * (1 - held), rtol=1e-10)
+    np.testing.assert_allclose(found[:5][::-1], -0.5 * faded_post * (1 - held_post), rtol=1e-10)
+    few = effective_window(rule, 0.0, 0.0, 5)
+    np.testing.assert_allclose(few[6:], np.exp(-distance / tau), rtol=1e-12)
+
+
+def test_the_effective_window_of_triplets_and_of_coincidences():
+    # Potentiation by a pair, times what the postsynaptic neuron's own trace adds, both before and after.
+    rule = triplet_rule(0.5, 2.0, 0.0, 0.0, 5.0, 5.0, 5.0, 8.0)
+    q, slow, fast = 0.2, np.exp(-1 / 8), np.exp(-1 / 5)
+    found = effective_window(rule, 0.1, q, 4)
+    distance = np.arange(1, 5)
+    own = 0.5 + 2.0 * q * slow / (1 - slow)
+    later = 2.0 * q * slow * fast / (1 - slow * fast)
+    np.testing.assert_allclose(found[5:], fast**distance * (own + later), rtol=1e-10)
+    np.testing.assert_allclose(found[:4][::-1], later * slow**distance, rtol=1e-10)
+    np.testing.assert_allclose(effective_window(sum_rules(hebb_rule(), rule), 0.1, q, 4)[4] - found[4], 1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lag_response(0.0, np.ones(3)), "probability: expected a finite number above 0"),
+        (lambda: lag_response(0.5, np.ones(4)), "kernel: expected one value for each lag"),
+        (lambda: constant_rate_update(1.0, np.ones(3)), "probability: expected a finite number above 0 and below 1"),
+        (lambda: window_moments(np.ones(2)), "kernel: expected one value for each lag"),
+        (lambda: effective_window(hebb_rule(), 0.1, 1.1, 3), "post_probability: expected spike probabilities"),
+        (lambda: effective_window(hebb_rule(), 0.1, 0.1, 0), "window: expected a whole number of at least 1"),
+    ],
+)
+def test_refusals_of_windows(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,38 @@
+"""Fits of plasticity rules to measured weight changes: gradients through protocols and exact expectations."""
+
+from stdpjax.fitting.config import FitConfig
+from stdpjax.fitting.fit import Estimate, Fit, compare, fit
+from stdpjax.fitting.measurements import (
+    PRESETS,
+    Measurements,
+    bi_poo_2001,
+    load,
+    measurements,
+    read_measurements,
+    sjostrom_2001,
+)
+from stdpjax.fitting.models import MODELS, Model, Parameter, find_model, predict
+from stdpjax.fitting.profile import Interval
+from stdpjax.fitting.run import fit_into
+
+__all__ = [
+    "MODELS",
+    "PRESETS",
+    "Estimate",
+    "Fit",
+    "FitConfig",
+    "Interval",
+    "Measurements",
+    "Model",
+    "Parameter",
+    "bi_poo_2001",
+    "compare",
+    "find_model",
+    "fit",
+    "fit_into",
+    "load",
+    "measurements",
+    "predict",
+    "read_measurements",
+    "sjostrom_2001",
+]

@@ -1,0 +1,136 @@
+"""The picture of a fit: measurements and rule, parameters with their intervals, the comparison of rules."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from stdpjax import plotting
+from stdpjax.fitting.fit import Fit
+from stdpjax.fitting.measurements import Measurements
+
+
+class Curve(NamedTuple):
+    """What the fitted rule makes of pairs between the measured ones."""
+
+    label: str
+    x: NDArray[np.float64]
+    change: NDArray[np.float64]
+    is_measured: NDArray[np.bool_]
+    """Which measurements belong to it, shape `[point]`."""
+    measured_x: NDArray[np.float64]
+
+
+def plot(found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str, compared: Sequence[Fit]) -> Figure:
+    """Draw a fit.
+
+    Args:
+        found: the fit.
+        data: what was fitted.
+        curves: of the rule; without any, predictions are drawn against measurements.
+        xlabel: what the curves are over.
+        compared: fits of other rules and of this one, the lowest AIC first; may be empty.
+
+    Returns:
+        The figure.
+    """
+    n_panels = 3 if len(compared) > 1 else 2
+    figure = plotting.new_figure(4.6 * n_panels, 3.9)
+    axes = figure.subplots(1, n_panels, width_ratios=(1.3, *[1] * (n_panels - 1)))
+    if curves:
+        _draw_curves(axes[0], found, data, curves, xlabel)
+    else:
+        _draw_predictions(axes[0], found, data)
+    _draw_parameters(axes[1], found)
+    if n_panels == 3:
+        _draw_comparison(axes[2], found, compared)
+    return figure
+
+
+def _draw_curves(ax: Axes, found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str) -> None:
+    colors = [plotting.COLORS[name] for name in ("eq1", "sum", "nearest", "points", "rate", "pre")]
+    for curve, color in zip(curves, colors * len(curves), strict=False):
+        ax.plot(curve.x, 100 * curve.change, color=color, lw=1.5)
+        chosen = curve.is_measured
+        error = None if data.sem is None else 100 * data.sem[chosen]
+        ax.errorbar(
+            curve.measured_x, 100 * data.change[chosen], error, fmt="o", ms=4, color=color, label=curve.label, lw=1
+        )
+    ax.axhline(0, color="0.75", lw=0.8, zorder=0)
+    ax.plot([], [], color="0.4", lw=1.5, label=f"fitted rule: {found.model}")
+    # Below the axes, where it covers nothing whatever the measurements are.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    errors = "" if data.sem is None else ", bars: standard errors"
+    plotting.label(ax, f"{data.name}: points and fit", f"{xlabel}{errors}", "weight change (%)")
+
+
+def _draw_predictions(ax: Axes, found: Fit, data: Measurements) -> None:
+    error = None if data.sem is None else 100 * data.sem
+    ax.errorbar(
+        100 * found.prediction, 100 * data.change, error, fmt="o", ms=4, color=plotting.COLORS["eq1"], label="protocols"
+    )
+    ends = 100 * np.array([np.min([found.prediction, data.change]), np.max([found.prediction, data.change])])
+    ax.plot(ends, ends, color=plotting.COLORS["exact"], lw=1, label="equal")
+    ax.legend()
+    plotting.label(
+        ax, f"{data.name}: against the fit", f"weight change by {found.model} (%)", "measured weight change (%)"
+    )
+
+
+def _draw_parameters(ax: Axes, found: Fit) -> None:
+    """Intervals as multiples of the estimate, so that all fit on one logarithmic axis."""
+    names = list(found.parameters)
+    kinds = [("simultaneous", "profile, all parameters together", "control", 5.0)]
+    kinds += [("profile", "profile, each by itself", "eq1", 2.5)]
+    if found.parameters[names[0]].bootstrap is not None:
+        kinds += [("bootstrap", "bootstrap", "sum", 2.5)]
+    shortest, longest = 1e-3, 1e3
+    # A decade to either side at least, or the labels of the ticks are many.
+    lowest, highest = 0.1, 10.0
+    for row, name in enumerate(names):
+        estimate = found.parameters[name]
+        for offset, (kind, label, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
+            low, high = (np.clip(end / estimate.value, shortest, longest) for end in getattr(estimate, kind))
+            lowest, highest = min(lowest, low), max(highest, high)
+            ax.plot(
+                [low, high],
+                [row + offset] * 2,
+                color=plotting.COLORS[color],
+                lw=width,
+                alpha=0.6 if kind == "simultaneous" else 1,
+                label=label if row == 0 else None,
+                solid_capstyle="butt",
+            )
+        ax.plot(1, row, "o", ms=4, color=plotting.COLORS["biology"])
+    ax.set_xscale("log")
+    ax.set_xlim(lowest / 1.3, highest * 1.3)
+    ax.axvline(1, color="0.75", lw=0.8, zorder=0)
+    ax.set_yticks(
+        range(len(names)),
+        [
+            f"{name}\n{estimate.value:.3g}{' ms' if estimate.unit == 'ms' else ''}"
+            for name, estimate in found.parameters.items()
+        ],
+    )
+    ax.set_ylim(len(names) - 0.4, -0.6 - 0.35 * len(kinds))
+    ax.legend(loc="upper center")
+    percent = f"{100 * found.confidence:g} %"
+    plotting.label(ax, f"What the data say: {percent} intervals", "value / best value (cut at a factor of 1000)", "")
+
+
+def _draw_comparison(ax: Axes, found: Fit, compared: Sequence[Fit]) -> None:
+    names = [one.model for one in compared]
+    colors = [plotting.COLORS["eq1" if one.model == found.model else "control"] for one in compared]
+    differences = np.array([one.aic - compared[0].aic for one in compared])
+    ax.barh(range(len(names)), differences, color=colors, height=0.6)
+    widest = max(1.0, float(differences.max()))
+    for row, one in enumerate(compared):
+        text = f"{differences[row]:.1f} ({len(one.parameters)} fitted numbers)"
+        ax.text(differences[row] + 0.02 * widest, row, text, va="center", fontsize=7.5)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_xlim(0, 1.7 * widest)
+    plotting.label(ax, "Which rule: AIC, less is better", "AIC above the best rule's", "")

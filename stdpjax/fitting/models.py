@@ -1,0 +1,264 @@
+"""What is fitted: a rule whose numbers are free within ranges, and the weight changes that it predicts.
+
+Trace rules are evaluated event by event for protocols of spike times, and by their exact expectation for protocols of
+rates; the paper's windowed rule through its counts of lags, exact for rates as well. A protocol enters as arrays that
+do not depend on the numbers, so a fit is compiled once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from stdpjax import _checks, rules, spikes
+from stdpjax.protocols import Protocol, RateProtocol
+
+Numbers = Mapping[str, float | Float[Array, ""]]
+Design = Any
+# The paper's window, in bins of 1 ms.
+WINDOW = 20
+
+
+class Parameter(NamedTuple):
+    """A number of a rule and its range, in which it is fitted on a logarithmic scale."""
+
+    name: str
+    low: float
+    high: float
+    first_low: float
+    """Fits start between these two."""
+    first_high: float
+    unit: str
+
+
+class Model(NamedTuple):
+    """A rule to be fitted."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    held: Mapping[str, float]
+    """Numbers that are not fitted unless asked for."""
+    design: Callable[[Sequence[Protocol | RateProtocol]], Design]
+    """Arrays of the protocols, in double precision on the host."""
+    predict: Callable[[Numbers, Design], Float[Array, "point"]]
+    """Changes at given numbers, differentiable in them."""
+
+
+class EventDesign(NamedTuple):
+    """Spikes of each protocol in order of time, filled up with events without spikes."""
+
+    times: Float[Array, "point event"]
+    pre_spikes: Array
+    post_spikes: Array
+
+
+class RateDesign(NamedTuple):
+    """Spike probabilities per bin, filled up with silence."""
+
+    pre_probability: Float[Array, "point time"]
+    post_probability: Float[Array, "point time"]
+    bin_ms: Float[Array, ""]
+
+
+class LagDesign(NamedTuple):
+    """How often each lag comes in each protocol: counts, or means."""
+
+    counts: Float[Array, "point lag"]
+    bin_ms: Float[Array, ""]
+
+
+def trace_design(protocols: Sequence[Protocol | RateProtocol]) -> EventDesign | RateDesign:
+    """Return protocols as a trace rule takes them."""
+    if isinstance(protocols[0], RateProtocol):
+        return _rate_design(protocols)
+    merged = [rules.merge_spike_times(protocol.pre_ms, protocol.post_ms) for protocol in protocols]  # pyright: ignore
+    longest = max(1, *(len(events.times) for events in merged))
+    times, pre, post = np.zeros((len(merged), longest)), *np.zeros((2, len(merged), longest), bool)
+    for i, events in enumerate(merged):
+        n = len(events.times)
+        times[i, :n], pre[i, :n], post[i, :n] = events
+        times[i, n:] = events.times[-1] if n else 0.0
+    return EventDesign(times, pre, post)  # pyright: ignore[reportArgumentType]
+
+
+def _rate_design(protocols: Sequence[Protocol | RateProtocol]) -> RateDesign:
+    widths = {protocol.bin_ms for protocol in protocols}  # pyright: ignore[reportAttributeAccessIssue]
+    if len(widths) > 1:
+        raise ValueError(f"protocols: expected one width of bins, got {sorted(widths)} ms")
+    longest = max(protocol.pre_hz.size for protocol in protocols)  # pyright: ignore[reportAttributeAccessIssue]
+    pre, post = np.zeros((2, len(protocols), longest))
+    for i, protocol in enumerate(protocols):
+        for table, probability in zip((pre, post), protocol.probabilities(), strict=True):  # pyright: ignore
+            table[i, : probability.size] = probability
+    return RateDesign(pre, post, np.float64(widths.pop()))  # pyright: ignore[reportArgumentType]
+
+
+def lag_design(protocols: Sequence[Protocol | RateProtocol]) -> LagDesign:
+    """Return the counts of nearest lags of protocols, or their means, with the paper's pairing."""
+    if isinstance(protocols[0], RateProtocol):
+        pre, post, bin_ms = _rate_design(protocols)
+        return LagDesign(_mean_counts(pre, post), bin_ms)
+    trains = [_squeezed(protocol) for protocol in protocols]  # pyright: ignore[reportArgumentType]
+    pre, post = np.zeros((2, len(trains), max(train.shape[1] for train in trains)), bool)
+    for i, train in enumerate(trains):
+        pre[i, : train.shape[1]], post[i, : train.shape[1]] = train
+    lags = np.asarray(spikes.nearest_lag(pre, post, WINDOW))
+    counts = np.stack([np.bincount(row + WINDOW, minlength=2 * WINDOW + 1) for row in lags]).astype(np.float64)
+    counts[:, WINDOW] = 0  # lag 0 stands for "no update"
+    return LagDesign(counts, np.float64(1.0))  # pyright: ignore[reportArgumentType]
+
+
+def _mean_counts(pre: Any, post: Any) -> Any:
+    return np.asarray(spikes.expected_lag_counts(pre, post, WINDOW).sum(axis=1), np.float64)
+
+
+def _squeezed(protocol: Protocol) -> Any:
+    """Trains in bins of 1 ms, with every silence longer than the window cut down to a little more than it."""
+    bins = [np.floor(times + 1e-6).astype(int) for times in (protocol.pre_ms, protocol.post_ms)]
+    for train in bins:
+        if np.any(np.diff(train) < 1):
+            raise ValueError("protocols: expected at most one spike of a neuron in a bin of 1 ms, got two")
+    used = np.unique(np.concatenate(bins))
+    places = np.cumsum(np.minimum(np.diff(used, prepend=used[:1]), WINDOW + 1))
+    trains = np.zeros((2, (places[-1] if used.size else 0) + 1), bool)
+    for train, own in zip(trains, bins, strict=True):
+        train[places[np.searchsorted(used, own)]] = True
+    return trains
+
+
+def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, design: EventDesign | RateDesign) -> Array:
+    if isinstance(design, RateDesign):
+        rule = make_rule(**numbers, bin_width=design.bin_ms)
+        return jnp.sum(rules.expected_updates(rule, design.pre_probability, design.post_probability), axis=-1)
+    rule = make_rule(**numbers)
+    return jax.vmap(partial(rules.event_weight_change, rule))(*design)
+
+
+def _predict_window(numbers: Numbers, design: LagDesign) -> Array:
+    kernel = rules.lag_kernel(
+        "bi_poo",
+        WINDOW,
+        A_plus=numbers["amplitude_plus"],
+        A_minus=numbers["amplitude_minus"],
+        tau_plus=numbers["tau_plus"],
+        tau_minus=numbers["tau_minus"],
+        bin_ms=design.bin_ms,
+    )
+    return rules.mean_update(design.counts, kernel)
+
+
+def _amplitude(name: str) -> Parameter:
+    return Parameter(name, 1e-9, 10.0, 1e-4, 1.0, "share of the weight")
+
+
+def _tau(name: str) -> Parameter:
+    return Parameter(name, 1.0, 2000.0, 5.0, 300.0, "ms")
+
+
+def _fixed_zero(*names: str) -> Mapping[str, float]:
+    return MappingProxyType(dict.fromkeys(names, 0.0))
+
+
+_PAIR = (_amplitude("amplitude_plus"), _amplitude("amplitude_minus"), _tau("tau_plus"), _tau("tau_minus"))
+_SUPPRESSION = (*_PAIR, _tau("tau_pre"), _tau("tau_post"))
+_TRIPLET = (
+    *(_amplitude(f"amplitude_{order}_{sign}") for sign in ("plus", "minus") for order in (2, 3)),
+    *(_tau(f"tau_{name}") for name in ("plus", "minus", "x", "y")),
+)
+# Pfister & Gerstner (2006) took these from Bi & Poo (2001) and fitted the rest.
+_TRIPLET_HELD = {"tau_plus": 16.8, "tau_minus": 33.7}
+_MINIMAL_HELD = {**_TRIPLET_HELD, "amplitude_2_plus": 0.0, "amplitude_3_minus": 0.0, "tau_x": 100.0}
+
+
+def _trace_model(
+    name: str,
+    parameters: tuple[Parameter, ...],
+    make_rule: Callable[..., rules.Rule],
+    held: Mapping[str, float] = MappingProxyType({}),
+    **options: str,
+) -> Model:
+    return Model(
+        name,
+        parameters,
+        MappingProxyType(dict(held)),
+        trace_design,
+        partial(_predict_traces, partial(make_rule, **options)),
+    )
+
+
+MODELS: Mapping[str, Model] = MappingProxyType(
+    {
+        model.name: model
+        for model in (
+            _trace_model("pair", _PAIR, rules.pair_rule),
+            *(
+                _trace_model(f"pair_{scheme}", _PAIR, rules.pair_rule, scheme=scheme)
+                for scheme in rules.SCHEMES
+                if scheme != "all_to_all"
+            ),
+            Model("window", _PAIR, MappingProxyType({}), lag_design, _predict_window),
+            _trace_model("suppression", _SUPPRESSION, rules.suppression_rule),
+            _trace_model("triplet_minimal", _TRIPLET, rules.triplet_rule, _MINIMAL_HELD),
+            _trace_model("triplet_nearest_minimal", _TRIPLET, rules.triplet_rule, _MINIMAL_HELD, scheme="nearest"),
+            _trace_model("triplet", _TRIPLET, rules.triplet_rule, _TRIPLET_HELD),
+            _trace_model("triplet_nearest", _TRIPLET, rules.triplet_rule, _TRIPLET_HELD, scheme="nearest"),
+        )
+    }
+)
+
+
+def find_model(name: str) -> Model:
+    """Return the model of a rule's name.
+
+    Args:
+        name: a name of `MODELS`.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: an unknown name (the known ones are listed).
+
+    Example:
+        >>> import stdpjax
+        >>> [parameter.name for parameter in stdpjax.fitting.find_model("pair").parameters]
+        ['amplitude_plus', 'amplitude_minus', 'tau_plus', 'tau_minus']
+    """
+    return MODELS[_checks.choice("rule", name, MODELS)]
+
+
+def predict(model: Model | str, numbers: Numbers, protocols: Sequence[Protocol | RateProtocol]) -> Any:
+    """Return the weight changes that a rule makes of protocols.
+
+    Args:
+        model: a model or its name.
+        numbers: a value for each of its parameters; those it holds may be left out.
+        protocols: all of times or all of rates.
+
+    Returns:
+        Changes as shares of the weight before, shape `[point]`, in double precision.
+
+    Raises:
+        ValueError: an unknown model, a missing or unknown parameter, or a number out of range.
+
+    Example:
+        >>> import stdpjax
+        >>> numbers = {"amplitude_plus": 0.8, "amplitude_minus": 0.3, "tau_plus": 10, "tau_minus": 20}
+        >>> protocols = [stdpjax.protocols.pairs(lag, n_pairs=1) for lag in (10, -20)]
+        >>> stdpjax.fitting.predict("pair", numbers, protocols).round(3).tolist()  # 0.8 / e and -0.3 / e
+        [0.294, -0.11]
+    """
+    found = find_model(model) if isinstance(model, str) else model
+    known = {parameter.name for parameter in found.parameters}
+    values = {**found.held, **numbers}
+    for name in sorted(known.symmetric_difference(values)):
+        what = f"a parameter of {found.name!r} ({', '.join(sorted(known))})" if name in values else "a value, got none"
+        raise ValueError(f"{name}: expected {what}")
+    with jax.enable_x64(True):
+        exact = {name: jnp.asarray(value, np.float64) for name, value in values.items()}
+        return np.asarray(found.predict(exact, jax.tree.map(jnp.asarray, found.design(tuple(protocols)))))

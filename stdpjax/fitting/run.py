@@ -1,0 +1,230 @@
+"""Fits into a folder: the only place of fitting that touches files.
+
+`fit.json` is written last, so a folder that has it has all of the fit.
+"""
+
+import csv
+import dataclasses
+import datetime
+import io
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optax
+
+from stdpjax import _checks, protocols
+from stdpjax._files import aside, make_folder, remove_leftovers, write_aside
+from stdpjax._lock import sole_writer
+from stdpjax.fitting.config import FitConfig
+from stdpjax.fitting.figure import Curve, plot
+from stdpjax.fitting.fit import Fit, compare, fit
+from stdpjax.fitting.measurements import Measurements, load
+from stdpjax.fitting.models import predict
+from stdpjax.protocols import Protocol
+from stdpjax.provenance import provenance
+from stdpjax.random import key, named_key
+
+RECORD = "fit.json"
+TABLE = "comparison.csv"
+FIGURES = ("fit.png", "fit.svg")
+_LOCK = ".lock"
+_N_CURVE = 120
+
+
+def fit_into(
+    config: FitConfig | None = None,
+    seed: int = 0,
+    out: str | Path = "fit",
+    *,
+    force: bool = False,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Fit a rule to measurements and write the fit, its figure and the comparison of rules into a folder.
+
+    Args:
+        config: the settings; None for the defaults.
+        seed: whole number, 0 or more and below 2**32, of starts, resamples and the data that a preset draws.
+        out: the folder; it is made if needed. Files of others in it are left as they are.
+        force: overwrite a fit that the folder holds.
+        say: receives one line of text at a time.
+
+    Returns:
+        The record, also in `fit.json`: parameters with their intervals, comparison, configuration, seed, provenance.
+
+    Raises:
+        ValueError: a setting out of range, data that cannot be read or do not suffice, or a folder that holds a fit.
+        OSError: the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from stdpjax import fitting
+        >>> config = fitting.FitConfig(rule="pair", data="bi_poo_2001", n_starts=4, n_resamples=20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     record = fitting.fit_into(config, out=folder, say=lambda line: None)
+        >>> sorted(record["parameters"]), record["n_points"]
+        (['amplitude_minus', 'amplitude_plus', 'tau_minus', 'tau_plus'], 28)
+    """
+    config, seed = config or FitConfig(), _checks.seed(seed)
+    if str(out) == "":
+        raise ValueError("out: expected the name of a folder, got ''")
+    out = Path(out)
+    data = load(config.data, seed)
+    make_folder(out)
+    with sole_writer(out / _LOCK, out):
+        for name in (RECORD, TABLE, *FIGURES):
+            remove_leftovers(out / name)
+        held = [name for name in (RECORD, TABLE, *FIGURES) if (out / name).exists()]
+        if held and not force:
+            raise ValueError(
+                f"out: expected a folder without a fit, got {str(out)!r} with {', '.join(held)}; give --force to "
+                "overwrite it or another --out"
+            )
+        began = time.perf_counter()
+        random = named_key(key(seed), "fit")
+        found = fit(
+            named_key(random, config.rule),
+            config.rule,
+            data,
+            n_starts=config.n_starts,
+            n_resamples=config.n_resamples,
+            fixed=dict(config.fix),
+            free=config.free,
+            confidence=config.confidence,
+        )
+        others = [name for name in dict.fromkeys(config.compare) if name != config.rule]
+        compared = sorted(
+            [found, *compare(random, others, data, n_starts=config.n_starts, confidence=config.confidence)],
+            key=lambda one: one.aic,
+        )
+        record = _record(config, seed, data, found, compared, time.perf_counter() - began)
+        # Until the new one is complete there is none.
+        (out / RECORD).unlink(missing_ok=True)
+        _write(out, found, data, compared, record)
+    for line in _in_words(found, compared):
+        say(line)
+    say(f"fit, figure and comparison: {out}")
+    return record
+
+
+def _record(
+    config: FitConfig, seed: int, data: Measurements, found: Fit, compared: Sequence[Fit], seconds: float
+) -> dict[str, Any]:
+    return {
+        "rule": found.model,
+        "data": data.name,
+        "n_points": found.n_points,
+        "parameters": {
+            name: {
+                "value": estimate.value,
+                "unit": estimate.unit,
+                "profile": list(estimate.profile),
+                "simultaneous": list(estimate.simultaneous),
+                "bootstrap": None if estimate.bootstrap is None else list(estimate.bootstrap),
+            }
+            for name, estimate in found.parameters.items()
+        },
+        "held": found.held,
+        "errors": _errors(found),
+        "starts": {"n": found.n_starts, "n_at_best": found.n_agreeing},
+        "comparison": [_row(one, compared[0]) for one in compared],
+        "measurements": {
+            "change": data.change.tolist(),
+            "sem": None if data.sem is None else data.sem.tolist(),
+            "fitted": found.prediction.tolist(),
+        },
+        "configuration": json.loads(json.dumps(dataclasses.asdict(config))),
+        "seed": seed,
+        "seconds": round(seconds, 3),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "provenance": {**provenance(), "optax": optax.__version__},
+    }
+
+
+def _errors(found: Fit) -> dict[str, float]:
+    return {
+        "sum_of_squares": found.sum_of_squares,
+        "mean_square": found.mean_square,
+        "log_likelihood": found.log_likelihood,
+        "aic": found.aic,
+        "bic": found.bic,
+    }
+
+
+def _row(one: Fit, best: Fit) -> dict[str, Any]:
+    return {
+        "rule": one.model,
+        "n_parameters": len(one.parameters),
+        **_errors(one),
+        "aic_above_best": one.aic - best.aic,
+    }
+
+
+def _write(out: Path, found: Fit, data: Measurements, compared: Sequence[Fit], record: dict[str, Any]) -> None:
+    from stdpjax import plotting  # matplotlib takes a second to import
+
+    table = io.StringIO()
+    writer = csv.DictWriter(table, record["comparison"][0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(record["comparison"])
+    write_aside(out / TABLE, table.getvalue())
+    curves, xlabel = _curves(found, data)
+    with plotting.style():
+        figure = plot(found, data, curves, xlabel, compared)
+        for name in FIGURES:
+            with aside(out / name) as partial:
+                figure.savefig(partial, metadata={"Date": None} if name.endswith("svg") else None)
+    write_aside(out / RECORD, json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _curves(found: Fit, data: Measurements) -> tuple[list[Curve], str]:
+    """What the rule makes of pairs at lags or frequencies between the measured ones, where these are pairs."""
+    numbers = {**found.held, **{name: estimate.value for name, estimate in found.parameters.items()}}
+    lag, frequency = data.lag_ms, data.frequency_hz
+    if lag is None or not isinstance(data.protocols[0], Protocol):
+        return [], ""
+    n_pairs = {protocol.pre_ms.size for protocol in data.protocols if isinstance(protocol, Protocol)}
+    if len(n_pairs) > 1:
+        return [], ""
+    n = n_pairs.pop()
+    if frequency is None or np.ptp(frequency) == 0:
+        hz = 1.0 if frequency is None else float(frequency[0])
+        x = np.linspace(lag.min(), lag.max(), _N_CURVE)
+        change = predict(found.model, numbers, [protocols.pairs(one, hz, n) for one in x])
+        # The curve jumps at lag 0.
+        change = np.where(np.abs(x) < np.ptp(x) / _N_CURVE, np.nan, change)
+        return [Curve("data", x, change, np.ones(lag.size, bool), lag)], "lag, post minus pre (ms)"
+    x = np.linspace(frequency.min(), frequency.max(), _N_CURVE // 2)
+    curves = []
+    for one in np.unique(lag)[::-1]:
+        chosen = lag == one
+        change = predict(found.model, numbers, [protocols.pairs(float(one), float(hz), n) for hz in x])
+        curves.append(Curve(f"data, lag {one:+g} ms", x, change, chosen, frequency[chosen]))
+    return curves, "pairs per second (Hz)"
+
+
+def _in_words(found: Fit, compared: Sequence[Fit]) -> list[str]:
+    width = max(len(name) for name in found.parameters)
+    percent = f"{100 * found.confidence:g} %"
+    lines = [
+        f"{found.model}: mean squared error {found.mean_square:.4g} on {found.n_points} points, "
+        f"{found.n_agreeing} of {found.n_starts} starts ended at the best fit"
+    ]
+    for name, estimate in found.parameters.items():
+        unit = " ms" if estimate.unit == "ms" else ""
+        line = f"  {name:{width}}  {estimate.value:.4g}{unit}  profile {percent}: {_span(estimate.profile)}"
+        lines.append(line + (f"  bootstrap: {_span(estimate.bootstrap)}" if estimate.bootstrap else ""))
+    if len(compared) > 1:
+        width = max(len(one.model) for one in compared)
+        lines += [
+            f"  {one.model:{width}}  AIC {one.aic:8.2f}  BIC {one.bic:8.2f}  mean squared error {one.mean_square:.4g}"
+            for one in compared
+        ]
+    return lines
+
+
+def _span(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.4g} … {interval[1]:.4g}"

@@ -1,0 +1,122 @@
+"""Rules of decaying traces: one definition for time bins, for single events, and for exact means.
+
+A trace jumps at spikes and decays in between. What is common to all such rules is here: the step of a time bin, the
+reading of a trace before or after the spikes of its own instant, and the checks of the options.
+
+- order: "read_before" reads all traces before the spikes of the instant are added to them, so a pair at lag 0 does
+  nothing, and a neuron's own trace holds its earlier spikes alone; "read_after" adds the spikes first, so a coincident
+  pair both potentiates and depresses.
+- coincidence (a presynaptic and a postsynaptic spike at the same time): "ignore" lets each act as the order has it;
+  "skip" changes nothing at that time, while the traces take in both.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Literal, ParamSpec, TypeVar, get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from stdpjax import _checks
+from stdpjax.rules.base import Rule, RuleState, Sample, TraceRule, required
+from stdpjax.spikes.pairing import COINCIDENCES, Coincidence
+
+Order = Literal["read_before", "read_after"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+Number = float | Float[Array, ""]
+
+_Arguments = ParamSpec("_Arguments")
+_Made = TypeVar("_Made")
+
+
+def trace_rule(traces: TraceRule) -> Rule:
+    """Return the rule for a scan over time bins that a definition by traces implies.
+
+    Args:
+        traces: the definition.
+
+    Returns:
+        The rule: each step the traces decay by one bin and take in the spikes of the bin.
+    """
+    bin_width = 1.0 if traces.bin_width is None else traces.bin_width
+
+    def update(
+        sample: Sample, state: RuleState, weights: Float[Array, "post pre"]
+    ) -> tuple[Float[Array, "post pre"], RuleState]:
+        pre = required(sample, "pre_spikes").astype(weights.dtype)
+        post = required(sample, "post_spikes").astype(weights.dtype)
+        return step(traces, as_arrays(traces.parameters, weights.dtype), state, bin_width, pre, post, weights)
+
+    return Rule(traces.init, update, traces)
+
+
+def step(
+    traces: TraceRule,
+    parameters: RuleState,
+    state: RuleState,
+    elapsed: Number,
+    pre: Float[Array, "pre"],
+    post: Float[Array, "post"],
+    weights: Float[Array, "post pre"],
+) -> tuple[Float[Array, "post pre"], RuleState]:
+    """Let the time since the last step pass, then take in the spikes."""
+    state = traces.decay(parameters, state, jnp.asarray(elapsed, weights.dtype))
+    return traces.spikes(parameters, state, pre, post, weights)
+
+
+def as_arrays(parameters: RuleState, dtype: jnp.dtype) -> RuleState:
+    """Return numbers as arrays of one type."""
+    return jax.tree.map(lambda number: jnp.asarray(number, dtype), parameters)
+
+
+def faded(trace: Float[Array, "..."], elapsed: Float[Array, ""], tau: Float[Array, ""]) -> Float[Array, "..."]:
+    """Return a trace after some time."""
+    return trace * jnp.exp(-elapsed / tau)
+
+
+def added(trace: Float[Array, "..."], spike: Float[Array, "..."], sums: bool) -> Float[Array, "..."]:
+    """Return a trace with a spike: added to the earlier ones, or in their place."""
+    return trace + spike if sums else spike + (1 - spike) * trace
+
+
+def read_other(
+    trace: Float[Array, "..."], spike: Float[Array, "..."], sums: bool, order: Order, coincidence: Coincidence
+) -> Float[Array, "..."]:
+    """Return what a spike of the other neuron reads of a trace whose own neuron may spike at the same time."""
+    # A skipped coincidence reads nothing, which leaves the value without a spike.
+    return added(trace, spike, sums) if order == "read_after" and coincidence == "ignore" else trace
+
+
+def read_own(trace: Float[Array, "..."], sums: bool, order: Order) -> Float[Array, "..."]:
+    """Return what a neuron's spike reads of its own trace."""
+    return added(trace, jnp.ones_like(trace), sums) if order == "read_after" else trace
+
+
+def acting(
+    pre: Float[Array, "1 pre"], post: Float[Array, "post 1"], coincidence: Coincidence
+) -> tuple[Float[Array, "#post pre"], Float[Array, "post #pre"]]:
+    """Return the spikes that may change a weight."""
+    return (pre * (1 - post), post * (1 - pre)) if coincidence == "skip" else (pre, post)
+
+
+def check_reading(order: str, coincidence: str, bin_width: Number) -> None:
+    """Refuse unknown options and a bin without width."""
+    _checks.choice("order", order, ORDERS)
+    _checks.choice("coincidence", coincidence, COINCIDENCES)
+    _checks.number("bin_width", bin_width, above=0)
+
+
+def remembered(make: Callable[_Arguments, _Made]) -> Callable[_Arguments, _Made]:
+    """Give the same object for the same numbers, so that a simulation with it is compiled once; arrays pass by."""
+    remembering = lru_cache(maxsize=256, typed=True)(make)
+
+    @wraps(make)
+    def remember(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Made:
+        try:
+            hash((args, tuple(kwargs.values())))
+        except TypeError:
+            return make(*args, **kwargs)
+        return remembering(*args, **kwargs)
+
+    return remember

@@ -1,0 +1,271 @@
+"""Rules of more than two spikes: triplets (Pfister & Gerstner 2006) and suppression (Froemke & Dan 2002)."""
+
+from functools import cache
+from typing import Literal, NamedTuple, get_args
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from stdpjax import _checks
+from stdpjax.rules.base import Rule, TraceRule
+from stdpjax.rules.traces import (
+    Number,
+    Order,
+    acting,
+    added,
+    check_reading,
+    faded,
+    read_other,
+    read_own,
+    remembered,
+    trace_rule,
+)
+from stdpjax.spikes.pairing import Coincidence
+
+Interaction = Literal["all_to_all", "nearest"]
+INTERACTIONS: tuple[Interaction, ...] = get_args(Interaction)
+
+
+class _TripletParameters(NamedTuple):
+    amplitude_2_plus: Number
+    amplitude_3_plus: Number
+    amplitude_2_minus: Number
+    amplitude_3_minus: Number
+    tau_plus: Number
+    tau_minus: Number
+    tau_x: Number
+    tau_y: Number
+
+
+class _TripletTraces(NamedTuple):
+    """r1, r2 of the presynaptic and o1, o2 of the postsynaptic neurons."""
+
+    pre: Float[Array, "1 pre"]
+    slow_pre: Float[Array, "1 pre"]
+    post: Float[Array, "post 1"]
+    slow_post: Float[Array, "post 1"]
+
+
+@remembered
+def triplet_rule(
+    amplitude_2_plus: Number,
+    amplitude_3_plus: Number,
+    amplitude_2_minus: Number,
+    amplitude_3_minus: Number,
+    tau_plus: Number,
+    tau_minus: Number,
+    tau_x: Number,
+    tau_y: Number,
+    scheme: Interaction = "all_to_all",
+    order: Order = "read_before",
+    coincidence: Coincidence = "ignore",
+    bin_width: Number = 1.0,
+) -> Rule:
+    """Return the triplet rule: pairs whose effect grows with earlier spikes of the neuron that spikes last.
+
+    A postsynaptic spike adds r1 (amplitude_2_plus + amplitude_3_plus o2), a presynaptic spike takes away
+    o1 (amplitude_2_minus + amplitude_3_minus r2); r1 and r2 are presynaptic traces of tau_plus and tau_x, o1 and o2
+    postsynaptic ones of tau_minus and tau_y.
+
+    Args:
+        amplitude_2_plus: potentiation by a pair, finite.
+        amplitude_3_plus: potentiation by a triplet post-pre-post, finite.
+        amplitude_2_minus: depression by a pair, finite; above 0 for depression.
+        amplitude_3_minus: depression by a triplet pre-post-pre, finite; above 0 for depression.
+        tau_plus: time constant of r1, above 0.
+        tau_minus: time constant of o1, above 0, same unit as all times.
+        tau_x: time constant of r2, above 0.
+        tau_y: time constant of o2, above 0.
+        scheme: "all_to_all" (spikes add up in all traces) or "nearest" (the last one alone counts).
+        order: "read_before", as published, or "read_after", see `stdpjax.rules.traces`.
+        coincidence: "ignore" or "skip", likewise.
+        bin_width: width of a time bin, above 0.
+
+    Returns:
+        The rule. Numbers may be traced, as in fits.
+
+    Raises:
+        ValueError: a number out of range or an unknown option.
+
+    Source: Pfister & Gerstner 2006 (J Neurosci 26:9673), Eq 3 and 4.
+
+    Example:
+        >>> import stdpjax
+        >>> rule = stdpjax.rules.triplet_rule(1.0, 2.0, 0.0, 0.0, 10.0, 20.0, 30.0, 40.0)
+        >>> events = stdpjax.rules.merge_spike_times([5.0], [0.0, 10.0])  # post, pre, post
+        >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)  # exp(-5 / 10) (1 + 2 exp(-10 / 40))
+        1.5513
+    """
+    numbers = _TripletParameters(
+        amplitude_2_plus, amplitude_3_plus, amplitude_2_minus, amplitude_3_minus, tau_plus, tau_minus, tau_x, tau_y
+    )
+    for name, value in numbers._asdict().items():
+        _checks.number(name, value, above=0 if name.startswith("tau") else None)
+    _checks.choice("scheme", scheme, INTERACTIONS)
+    check_reading(order, coincidence, bin_width)
+    return trace_rule(_triplets(scheme, order, coincidence)._replace(parameters=numbers, bin_width=bin_width))
+
+
+# Cached: programs are compiled for these functions.
+@cache
+def _triplets(scheme: Interaction, order: Order, coincidence: Coincidence) -> TraceRule:
+    sums = scheme == "all_to_all"
+
+    def init(weights: Float[Array, "post pre"]) -> _TripletTraces:
+        n_post, n_pre = weights.shape
+        row, column = jnp.zeros((1, n_pre), weights.dtype), jnp.zeros((n_post, 1), weights.dtype)
+        return _TripletTraces(row, row, column, column)
+
+    def decay(parameters: _TripletParameters, traces: _TripletTraces, elapsed: Float[Array, ""]) -> _TripletTraces:
+        taus = (parameters.tau_plus, parameters.tau_x, parameters.tau_minus, parameters.tau_y)
+        return _TripletTraces(
+            *(faded(trace, elapsed, jnp.asarray(tau)) for trace, tau in zip(traces, taus, strict=True))
+        )
+
+    def spikes(
+        parameters: _TripletParameters,
+        traces: _TripletTraces,
+        pre: Float[Array, "pre"],
+        post: Float[Array, "post"],
+        weights: Float[Array, "post pre"],
+    ) -> tuple[Float[Array, "post pre"], _TripletTraces]:
+        del weights
+        pre_row, post_column = pre[None, :], post[:, None]
+        pre_acts, post_acts = acting(pre_row, post_column, coincidence)
+        seen_pre = read_other(traces.pre, pre_row, sums, order, coincidence)
+        seen_post = read_other(traces.post, post_column, sums, order, coincidence)
+        plus = parameters.amplitude_2_plus + parameters.amplitude_3_plus * read_own(traces.slow_post, sums, order)
+        minus = parameters.amplitude_2_minus + parameters.amplitude_3_minus * read_own(traces.slow_pre, sums, order)
+        change = post_acts * seen_pre * plus - pre_acts * seen_post * minus
+        return change, _TripletTraces(
+            added(traces.pre, pre_row, sums),
+            added(traces.slow_pre, pre_row, sums),
+            added(traces.post, post_column, sums),
+            added(traces.slow_post, post_column, sums),
+        )
+
+    return TraceRule(None, init, decay, spikes)
+
+
+class _SuppressionParameters(NamedTuple):
+    amplitude_plus: Number
+    amplitude_minus: Number
+    tau_plus: Number
+    tau_minus: Number
+    tau_pre: Number
+    tau_post: Number
+
+
+class _SuppressionTraces(NamedTuple):
+    """Traces of effective spikes, and what is missing in the efficacy of the next spike."""
+
+    pre: Float[Array, "1 pre"]
+    post: Float[Array, "post 1"]
+    pre_suppression: Float[Array, "1 pre"]
+    post_suppression: Float[Array, "post 1"]
+
+
+@remembered
+def suppression_rule(
+    amplitude_plus: Number,
+    amplitude_minus: Number,
+    tau_plus: Number,
+    tau_minus: Number,
+    tau_pre: Number,
+    tau_post: Number,
+    scheme: Interaction = "all_to_all",
+    order: Order = "read_before",
+    coincidence: Coincidence = "ignore",
+    bin_width: Number = 1.0,
+) -> Rule:
+    """Return the suppression rule: pair-based STDP of spikes whose efficacy an earlier spike of their neuron lowers.
+
+    The efficacy of a spike is 1 - exp(-interval / tau) with the interval since the neuron's last spike, 1 for the
+    first; a pair changes the weight by the product of both efficacies and its window.
+
+    Args:
+        amplitude_plus: change by a pair at lag 0+, finite.
+        amplitude_minus: minus the change by a pair at lag 0-, finite; above 0 for depression.
+        tau_plus: time constant of potentiation, above 0.
+        tau_minus: time constant of depression, above 0, same unit as all times.
+        tau_pre: recovery of presynaptic efficacy, above 0.
+        tau_post: recovery of postsynaptic efficacy, above 0.
+        scheme: "all_to_all" or "nearest" (the last spike alone counts in each trace).
+        order: "read_before" or "read_after", see `stdpjax.rules.traces`; the efficacy is always that of the intervals
+            before a spike.
+        coincidence: "ignore" or "skip", likewise.
+        bin_width: width of a time bin, above 0.
+
+    Returns:
+        The rule. Numbers may be traced, as in fits.
+
+    Raises:
+        ValueError: a number out of range or an unknown option.
+
+    Source: Froemke & Dan 2002 (Nature 416:433).
+
+    Example:
+        >>> import stdpjax
+        >>> rule = stdpjax.rules.suppression_rule(1.0, 0.0, 10.0, 20.0, 30.0, 40.0)
+        >>> events = stdpjax.rules.merge_spike_times([0.0], [5.0, 10.0])  # the second postsynaptic spike is weak
+        >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)
+        0.6498
+    """
+    numbers = _SuppressionParameters(amplitude_plus, amplitude_minus, tau_plus, tau_minus, tau_pre, tau_post)
+    for name, value in numbers._asdict().items():
+        _checks.number(name, value, above=0 if name.startswith("tau") else None)
+    _checks.choice("scheme", scheme, INTERACTIONS)
+    check_reading(order, coincidence, bin_width)
+    return trace_rule(_suppression(scheme, order, coincidence)._replace(parameters=numbers, bin_width=bin_width))
+
+
+# Cached: programs are compiled for these functions.
+@cache
+def _suppression(scheme: Interaction, order: Order, coincidence: Coincidence) -> TraceRule:
+    sums = scheme == "all_to_all"
+
+    def init(weights: Float[Array, "post pre"]) -> _SuppressionTraces:
+        n_post, n_pre = weights.shape
+        row, column = jnp.zeros((1, n_pre), weights.dtype), jnp.zeros((n_post, 1), weights.dtype)
+        return _SuppressionTraces(row, column, row, column)
+
+    def decay(
+        parameters: _SuppressionParameters, traces: _SuppressionTraces, elapsed: Float[Array, ""]
+    ) -> _SuppressionTraces:
+        taus = (parameters.tau_plus, parameters.tau_minus, parameters.tau_pre, parameters.tau_post)
+        return _SuppressionTraces(
+            *(faded(trace, elapsed, jnp.asarray(tau)) for trace, tau in zip(traces, taus, strict=True))
+        )
+
+    def with_spike(
+        trace: Float[Array, "_ _"], spike: Float[Array, "_ _"], effective: Float[Array, "_ _"]
+    ) -> Float[Array, "_ _"]:
+        return effective + (trace if sums else (1 - spike) * trace)
+
+    def spikes(
+        parameters: _SuppressionParameters,
+        traces: _SuppressionTraces,
+        pre: Float[Array, "pre"],
+        post: Float[Array, "post"],
+        weights: Float[Array, "post pre"],
+    ) -> tuple[Float[Array, "post pre"], _SuppressionTraces]:
+        del weights
+        pre_row, post_column = pre[None, :], post[:, None]
+        pre_efficacy, post_efficacy = 1 - traces.pre_suppression, 1 - traces.post_suppression
+        pre_trace = with_spike(traces.pre, pre_row, pre_row * pre_efficacy)
+        post_trace = with_spike(traces.post, post_column, post_column * post_efficacy)
+        # A skipped coincidence reads nothing, which leaves the values without a spike.
+        reads_new = order == "read_after" and coincidence == "ignore"
+        seen_pre, seen_post = (pre_trace, post_trace) if reads_new else (traces.pre, traces.post)
+        pre_acts, post_acts = acting(pre_row, post_column, coincidence)
+        change = parameters.amplitude_plus * (post_acts * post_efficacy * seen_pre) - parameters.amplitude_minus * (
+            pre_acts * pre_efficacy * seen_post
+        )
+        return change, _SuppressionTraces(
+            pre_trace,
+            post_trace,
+            added(traces.pre_suppression, pre_row, sums=False),
+            added(traces.post_suppression, post_column, sums=False),
+        )
+
+    return TraceRule(None, init, decay, spikes)

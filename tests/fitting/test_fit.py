@@ -1,0 +1,193 @@
+"""Fits: known answers, known intervals, coverage, the comparison of rules, and what cannot be fitted."""
+
+# pyright: reportOptionalOperand=false, reportOptionalSubscript=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportOperatorIssue=false, reportAttributeAccessIssue=false
+
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from stdpjax import fitting, protocols, random
+from stdpjax.fitting import compare, fit, measurements, predict
+from stdpjax.fitting.optimise import to_numbers, to_position
+
+TRUTH = {"amplitude_plus": 0.777, "amplitude_minus": 0.273, "tau_plus": 16.8, "tau_minus": 33.7}
+CURVE = fitting.bi_poo_2001()
+
+
+def noisy(seed, sem=None):
+    """Changes drawn about the truth, with known errors; or with `sem` for all, which the fit is not told."""
+    key = random.named_key(random.key(seed), "noise")
+    spread = CURVE.sem if sem is None else sem
+    change = CURVE.change + spread * np.asarray(jax.random.normal(key, CURVE.change.shape))
+    return measurements("synthetic", CURVE.protocols, change, CURVE.sem if sem is None else None, lag_ms=CURVE.lag_ms)
+
+
+def test_positions_and_numbers_are_inverses_within_the_range():
+    parameters = fitting.find_model("pair").parameters
+    numbers = np.array([0.777, 1e-6, 1.001, 1999.0])
+    np.testing.assert_allclose(to_numbers(to_position(numbers, parameters), parameters), numbers, rtol=1e-9)
+    inside = to_numbers(to_position([0.0, 1e9, 0.1, 1e9], parameters), parameters)
+    low, high = (np.array([getattr(parameter, end) for parameter in parameters]) for end in ("low", "high"))
+    assert ((inside >= low) & (inside <= high)).all()
+
+
+def test_points_on_the_curve_give_the_curve_back_from_every_start():
+    found = fit(random.key(0), "pair", CURVE, n_starts=6, n_resamples=0)
+    for name, value in TRUTH.items():
+        assert found.parameters[name].value == pytest.approx(value, rel=1e-4)
+        assert found.parameters[name].bootstrap is None
+    assert found.sum_of_squares < 1e-8
+    assert found.n_agreeing >= 4
+    np.testing.assert_allclose(found.prediction, CURVE.change, atol=1e-6)
+
+
+def test_one_amplitude_is_a_linear_problem_with_known_interval_and_criteria():
+    data = noisy(0)
+    held = {name: value for name, value in TRUTH.items() if name != "amplitude_plus"}
+    found = fit(random.key(0), "pair", data, fixed=held, n_starts=2, n_resamples=800)
+    after = data.lag_ms > 0
+    shape, weight = np.exp(-data.lag_ms[after] / 16.8), data.sem[after] ** -2
+    error = np.sum(weight * shape**2) ** -0.5
+    value = np.sum(weight * shape * data.change[after]) * error**2
+    estimate = found.parameters["amplitude_plus"]
+    assert estimate.value == pytest.approx(value, rel=1e-5)
+    np.testing.assert_allclose(estimate.profile, (value - 1.95996 * error, value + 1.95996 * error), rtol=2e-3)
+    assert estimate.simultaneous == estimate.profile
+    # A percentile of 800 draws is known to about 0.1 standard errors.
+    np.testing.assert_allclose(estimate.bootstrap, estimate.profile, atol=0.5 * error)
+    assert found.held == held
+    log_likelihood = -0.5 * np.sum(
+        ((found.prediction - data.change) / data.sem) ** 2 + np.log(2 * math.pi * data.sem**2)
+    )
+    assert found.log_likelihood == pytest.approx(log_likelihood)
+    assert found.aic == pytest.approx(2 - 2 * log_likelihood)
+    assert found.bic == pytest.approx(math.log(28) - 2 * log_likelihood)
+    assert found.mean_square == pytest.approx(found.sum_of_squares / 28)
+
+
+def test_unknown_errors_are_estimated_and_widen_the_interval_by_students_law():
+    data = noisy(1, sem=0.05)
+    held = {name: value for name, value in TRUTH.items() if name != "amplitude_plus"}
+    found = fit(random.key(0), "pair", data, fixed=held, n_starts=2, n_resamples=400)
+    after = data.lag_ms > 0
+    shape = np.exp(-data.lag_ms[after] / 16.8)
+    value = np.sum(shape * data.change[after]) / np.sum(shape**2)
+    spread = math.sqrt(found.sum_of_squares / 27)
+    error = spread * np.sum(shape**2) ** -0.5
+    estimate = found.parameters["amplitude_plus"]
+    np.testing.assert_allclose(estimate.profile, (value - 2.05183 * error, value + 2.05183 * error), rtol=2e-3)
+    np.testing.assert_allclose(estimate.bootstrap, estimate.profile, atol=error)
+    assert found.aic == pytest.approx(4 - 2 * found.log_likelihood)
+
+
+def test_intervals_nest_hold_the_estimate_and_end_with_the_range_where_the_data_say_nothing():
+    depression = CURVE.lag_ms < 0
+    done = [protocol for protocol, is_chosen in zip(CURVE.protocols, depression, strict=True) if is_chosen]
+    data = measurements("one side", done, CURVE.change[depression], CURVE.sem[depression])
+    found = fit(random.key(0), "pair", data, n_starts=4, n_resamples=20)
+    for estimate in found.parameters.values():
+        (low, high), (wide_low, wide_high) = estimate.profile, estimate.simultaneous
+        assert wide_low <= low <= estimate.value <= high <= wide_high
+    for name, ends in (("tau_plus", (1.0, 2000.0)), ("tau_minus", None)):
+        interval = found.parameters[name].profile
+        assert (tuple(interval) == ends) == (ends is not None)
+
+
+def test_the_same_key_gives_the_same_fit_and_more_starts_none_that_is_worse():
+    data = noisy(2)
+    first, again = (fit(random.key(3), "pair", data, n_starts=3, n_resamples=20) for _ in range(2))
+    assert first.parameters == again.parameters
+    more = fit(random.key(3), "pair", data, n_starts=12, n_resamples=0)
+    assert more.sum_of_squares <= first.sum_of_squares + 1e-6
+
+
+@pytest.mark.slow
+def test_a_fit_to_the_ten_points_is_no_worse_than_the_published_numbers():
+    found = fit(random.key(0), "triplet_minimal", fitting.sjostrom_2001(), n_starts=6, n_resamples=0)
+    assert set(found.parameters) == {"amplitude_3_plus", "amplitude_2_minus", "tau_y"}
+    assert found.mean_square < 0.356
+    # Pairs cannot do what triplets do.
+    pair = fit(random.key(0), "pair", fitting.sjostrom_2001(), n_starts=6, n_resamples=0)
+    assert pair.mean_square > 1.5
+    assert pair.aic > found.aic + 10
+
+
+def test_held_numbers_can_be_freed_and_others_fixed():
+    points = fitting.sjostrom_2001()
+    found = fit(
+        random.key(0), "triplet_minimal", points, n_starts=1, n_resamples=0, free=["tau_plus"], fixed={"tau_y": 114.0}
+    )
+    assert set(found.parameters) == {"amplitude_3_plus", "amplitude_2_minus", "tau_plus"}
+    assert found.held["tau_y"] == 114.0
+
+
+def test_rates_are_fitted_through_the_exact_mean():
+    rates = [
+        protocols.predicted_rates(course, 40, low, high, 200, rest_ms=0)
+        for course in protocols.COURSES
+        for low, high in ((10, 60), (20, 120), (0, 200))
+    ]
+    change = predict("window", TRUTH, rates)
+    found = fit(
+        random.key(0), "window", measurements("rates", rates, change, np.full(9, 1e-4)), n_starts=8, n_resamples=0
+    )
+    assert found.sum_of_squares < 1e-3
+    for name, value in TRUTH.items():
+        low, high = found.parameters[name].profile
+        assert low <= value <= high
+        assert high / low < 1.5
+
+
+def test_the_rule_that_made_the_data_has_the_lowest_aic():
+    data = noisy(4)
+    fits = compare(random.key(0), ["window", "pair"], data, n_starts=3)
+    assert [found.model for found in fits] == ["pair", "window"]
+    assert fits[1].aic > fits[0].aic + 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("pair", CURVE), {"n_starts": 0}, "n_starts: "),
+        (("pair", CURVE), {"n_resamples": 5}, "n_resamples: expected 0 or at least 20"),
+        (("pair", CURVE), {"confidence": 1.0}, "confidence: "),
+        (("stdp", CURVE), {}, "rule: expected one of 'pair'"),
+        (("pair", CURVE), {"fixed": {"tau": 1.0}}, "parameter: expected one of 'amplitude_plus'"),
+        (("pair", CURVE), {"free": ["tau"]}, "parameter: expected one of"),
+        (("pair", CURVE), {"fixed": {"tau_plus": 0.0}}, "tau_plus: expected a finite number above 0"),
+        (("pair", CURVE), {"fixed": {"tau_plus": 1.0}, "free": ["tau_plus"]}, "fixed or free, got 'tau_plus' as both"),
+        (("pair", measurements("few", CURVE.protocols[:3], [1, 2, 3], [1, 1, 1])), {}, "at least 4 points .* got 3"),
+        (("pair", measurements("few", CURVE.protocols[:5], [1, 2, 3, 4, 5])), {}, "at least 6 points .* unknown error"),
+    ],
+)
+def test_refusals(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        fit(random.key(0), *arguments, **options)
+    with pytest.raises(ValueError, match="models: expected different ones"):
+        compare(random.key(0), ["pair", "pair"], CURVE)
+
+
+def covered(seed, stated=1.0):
+    """Which true numbers lie in the intervals of a fit to drawn data, for each kind of interval."""
+    data = noisy(seed)
+    found = fit(random.key(seed), "pair", data._replace(sem=stated * data.sem), n_starts=6, n_resamples=0)
+
+    def holds(name, kind):
+        low, high = getattr(found.parameters[name], kind)
+        return low <= TRUTH[name] <= high
+
+    return [[holds(name, kind) for name in TRUTH] for kind in ("profile", "simultaneous")]
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    single, together = np.array([covered(seed) for seed in range(100)]).transpose(1, 0, 2)
+    # Each interval by itself: 95 of 100, four standard errors below which are 86; all at once: at least 95.
+    assert (single.sum(axis=0) >= 87).all(), single.sum(axis=0)
+    assert together.all(axis=1).sum() >= 90
+    # Intervals from standard errors that are stated too small do not.
+    wrong = np.array([covered(seed, stated=0.5) for seed in range(30)])[:, 1]
+    assert wrong.all(axis=1).sum() < 27

@@ -1,0 +1,158 @@
+"""Measurements: presets as published, files in every form that is taken, and each malformed line by its number."""
+
+# pyright: reportOptionalOperand=false, reportOptionalSubscript=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportOperatorIssue=false, reportAttributeAccessIssue=false
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from stdpjax import fitting, protocols, random
+from stdpjax.fitting import load, measurements, read_measurements
+
+NUMBER = st.floats(-1e3, 1e3)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "points.csv"
+
+
+def test_the_ten_points_are_sixty_pairs_each_at_their_lag_and_frequency():
+    points = fitting.sjostrom_2001()
+    assert len(points.protocols) == 10
+    for protocol, lag, frequency in zip(points.protocols, points.lag_ms, points.frequency_hz, strict=True):
+        assert protocol.falls_on_bins(1.0)
+        np.testing.assert_allclose(protocol.post_ms - protocol.pre_ms, lag)
+        np.testing.assert_allclose(np.diff(protocol.pre_ms), 1000 / frequency)
+        assert protocol.pre_ms.size == 60
+    # The published pattern: pairs of either order potentiate at high frequency.
+    assert (points.change[points.frequency_hz >= 40] > 0.5).all()
+    assert (points.change[(points.lag_ms < 0) & (points.frequency_hz < 40)] < 0).all()
+
+
+def test_drawn_points_scatter_about_the_curve_by_their_errors():
+    curve = fitting.bi_poo_2001()
+    np.testing.assert_allclose(curve.change[curve.lag_ms == 10], 0.777 * np.exp(-10 / 16.8), rtol=1e-9)
+    np.testing.assert_allclose(curve.change[curve.lag_ms == -20], -0.273 * np.exp(-20 / 33.7), rtol=1e-9)
+    keys = random.member_keys(random.key(0), 60)
+    z = np.array([(fitting.bi_poo_2001(key).change - curve.change) / curve.sem for key in keys])
+    n = z.size
+    assert abs(z.mean()) < 4 / np.sqrt(n)
+    assert abs(z.std() - 1) < 4 / np.sqrt(2 * n)
+    # Errors of another size would be seen.
+    assert abs(1.15 * z.std() - 1) > 4 / np.sqrt(2 * n)
+
+
+def test_a_preset_is_loaded_by_name_and_only_drawn_ones_depend_on_the_seed():
+    assert np.array_equal(load("sjostrom_2001", 0).change, load("sjostrom_2001", 1).change)
+    assert np.array_equal(load("bi_poo_2001", 3).change, load("bi_poo_2001", 3).change)
+    assert not np.array_equal(load("bi_poo_2001", 0).change, load("bi_poo_2001", 1).change)
+    with pytest.raises(
+        ValueError, match="data: expected a CSV file or one of sjostrom_2001, bi_poo_2001, got 'bi_poo'"
+    ):
+        load("bi_poo")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10,45.5,5\n-10,-20,4\n",
+        "\ufefflag_ms,change_percent,sem\r\n10,45.5,5\r\n-10,-20,4\r\n",
+        "# a comment\n\nchange_percent, lag_ms, sem\n45.5, 10, 5\n# another\n-20,-10,4",
+        "pre_ms,post_ms,change_percent,sem\n0,10,45.5,5\n10,0,-20,4\n",
+    ],
+    ids=["plain", "header", "order of columns", "spike times"],
+)
+def test_the_same_points_are_read_however_they_are_written(file, text):
+    file.write_text(text, encoding="utf-8")
+    points = read_measurements(file)
+    np.testing.assert_allclose(points.change, (0.455, -0.2))
+    np.testing.assert_allclose(points.sem, (0.05, 0.04))
+    for protocol, lag in zip(points.protocols, (10, -10), strict=True):
+        np.testing.assert_allclose(protocol.post_ms - protocol.pre_ms, lag)
+    assert points.name == "points.csv"
+
+
+def test_protocols_of_a_file_are_repeated_as_it_says(file):
+    file.write_text("pre_ms,post_ms,change_percent,frequency_hz,n_repeats\n0 10,5,30,1,60\n5,0 10,-3,2,60\n")
+    points = read_measurements(file)
+    assert points.sem is None
+    for protocol, made in zip(
+        points.protocols, (protocols.triplets(5, -5), protocols.triplets(-5, 5, frequency_hz=2)), strict=True
+    ):
+        np.testing.assert_array_equal(protocol.pre_ms, made.pre_ms)
+        np.testing.assert_array_equal(protocol.post_ms, made.post_ms)
+    file.write_text("lag_ms,change_percent,frequency_hz,n_repeats\n10,30,20,75\n")
+    assert np.array_equal(read_measurements(file).protocols[0].post_ms, protocols.pairs(10, 20, 75).post_ms)
+
+
+@given(st.lists(st.tuples(NUMBER, NUMBER, st.floats(1e-3, 1e3)), min_size=1, max_size=6))
+def test_what_was_written_is_read_back(tmp_path_factory, points):
+    file = tmp_path_factory.mktemp("points") / "points.csv"
+    file.write_text("lag_ms,change_percent,sem\n" + "".join(",".join(map(repr, point)) + "\n" for point in points))
+    found = read_measurements(file)
+    expected = np.array(points) / [1, 100, 100]
+    np.testing.assert_allclose(np.column_stack([found.lag_ms, found.change, found.sem]), expected, rtol=1e-12)
+
+
+@given(st.integers(0, 4), st.sampled_from(["1", "a,2,3", "1,nan,3", "1,2,0", "1,2,-1", '"1,2,3', "1,2,3,4", "1,,3"]))
+def test_any_malformed_line_is_named(tmp_path_factory, place, line):
+    file = tmp_path_factory.mktemp("points") / "points.csv"
+    lines = ["1,2,3"] * 5
+    lines[place] = line
+    file.write_text("lag_ms,change_percent,sem\n" + "\n".join(lines))
+    with pytest.raises(ValueError, match=rf"^data: expected .* line {place + 2} of .*points.csv"):
+        read_measurements(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected at least one measurement, got none"),
+        ("lag_ms,change_percent\n", "expected at least one measurement"),
+        ("lag,change_percent\n1,2\n", "columns among lag_ms, .* on line 1 .*, got 'lag'"),
+        ("lag_ms,lag_ms,change_percent\n", "expected each column once on line 1 .*, got 'lag_ms' twice"),
+        ("lag_ms,sem\n1,2\n", "expected change_percent and either lag_ms or both .* on line 1"),
+        ("lag_ms,pre_ms,post_ms,change_percent\n", "expected change_percent and either lag_ms or both"),
+        ("pre_ms,change_percent\n", "expected change_percent and either lag_ms or both"),
+        ("lag_ms,change_percent,n_repeats\n", "expected frequency_hz beside n_repeats on line 1"),
+        ("1,2,3,4\n", "or a header, on line 1 of .*, got 4 numbers"),
+        ("1,2,3\n1,2\n", "expected a sem on every line or on none, got none on line 2"),
+        ("pre_ms,post_ms,change_percent\n0 x,5,3\n", "expected spike times separated by spaces as pre_ms on line 2"),
+        ("pre_ms,post_ms,change_percent\n0,5,3\n10 5,5,3\n", "a protocol on line 3 of .*, got pre_ms: expected incr"),
+        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,0,1\n", "protocol on line 2 .* frequency_hz"),
+        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,1,1.5\n", "line 2 .* n_repeats: expected a whole number"),
+    ],
+)
+def test_refused_files(file, text, message):
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_measurements(file)
+
+
+def test_unreadable_files_are_refused(file):
+    with pytest.raises(ValueError, match="data: expected a readable CSV file"):
+        read_measurements(file)
+    file.write_bytes(b"lag_ms,change_percent\n\xff\xfe,1\n")
+    with pytest.raises(ValueError, match="data: expected a CSV file in UTF-8"):
+        load(file)
+
+
+PAIRS = [protocols.pairs(10, n_pairs=1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], []), "protocols: expected at least one"),
+        (([*PAIRS, protocols.constant_rates(1, 1, 10)], [1, 2, 3]), "got both kinds"),
+        ((PAIRS, [1.0]), r"change: expected one for each of 2 protocols, got shape \(1,\)"),
+        ((PAIRS, [1.0, np.nan]), "change: expected finite numbers"),
+        ((PAIRS, [1.0, 2.0], [0.1, 0.0]), "sem: expected standard errors above 0, got 0"),
+    ],
+)
+def test_refused_measurements(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        measurements("points", *arguments)

@@ -1,0 +1,102 @@
+"""Predictions of the models: closed forms, published errors, plain pairing, and sampled against exact rates."""
+
+# pyright: reportOptionalOperand=false, reportOptionalSubscript=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportOperatorIssue=false, reportAttributeAccessIssue=false
+
+import numpy as np
+import pytest
+
+from stdpjax import fitting, protocols, random, rules, spikes
+from stdpjax.fitting import MODELS, find_model, predict
+from stdpjax.fitting.models import lag_design
+
+PAIR = {"amplitude_plus": 0.8, "amplitude_minus": 0.3, "tau_plus": 12.0, "tau_minus": 25.0}
+TRIPLET = {
+    "amplitude_2_plus": 0.01, "amplitude_3_plus": 0.02, "amplitude_2_minus": 0.03, "amplitude_3_minus": 0.004,
+    "tau_x": 90.0, "tau_y": 110.0,
+}  # fmt: skip
+
+
+def curve(lag):
+    return 0.8 * np.exp(-lag / 12) if lag > 0 else -0.3 * np.exp(lag / 25)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("pair")])
+def test_one_pair_is_the_window_of_every_pair_rule(name):
+    lags = [-40.0, -3.5, 2.0, 17.0]
+    done = [protocols.pairs(lag, n_pairs=1) for lag in lags]
+    np.testing.assert_allclose(predict(name, PAIR, done), [curve(lag) for lag in lags], rtol=1e-12)
+
+
+def test_all_pairs_add_up_however_protocols_differ_in_length():
+    done = [protocols.pairs(10, 20, 7), protocols.pairs(-5, 50, 3), protocols.repeated([], [1.0])]
+
+    def by_loops(protocol):
+        return sum(curve(post - pre) for pre in protocol.pre_ms for post in protocol.post_ms)
+
+    np.testing.assert_allclose(predict("pair", PAIR, done), [by_loops(protocol) for protocol in done], rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "error"),
+    [
+        ("triplet", (5e-10, 6.2e-3, 7e-3, 2.3e-4, 101.0, 125.0), 0.342),
+        ("triplet_nearest", (8.8e-11, 5.3e-2, 6.6e-3, 3.1e-3, 714.0, 40.0), 0.232),
+        ("triplet_minimal", (0.0, 6.5e-3, 7.1e-3, 0.0, 100.0, 114.0), 0.356),
+    ],
+)
+def test_published_numbers_have_their_published_errors_on_the_ten_points(name, numbers, error):
+    names = ("amplitude_2_plus", "amplitude_3_plus", "amplitude_2_minus", "amplitude_3_minus", "tau_x", "tau_y")
+    points = fitting.sjostrom_2001()
+    change = predict(name, dict(zip(names, numbers, strict=True)), points.protocols)
+    assert np.mean(((change - points.change) / points.sem) ** 2) == pytest.approx(error, abs=0.005)
+
+
+def test_the_windowed_rule_counts_lags_as_nearest_spike_pairing_does():
+    rng = np.random.default_rng(2)
+    trains = rng.random((6, 2, 3000)) < 0.01
+    done = [protocols.Protocol(*spikes.to_times(pair, 0.0, 1.0), 3000.0) for pair in trains]
+    lags = np.asarray(spikes.nearest_lag(trains[:, 0], trains[:, 1]))
+    expected = np.stack([np.bincount(row + 20, minlength=41) for row in lags]).astype(float)
+    expected[:, 20] = 0
+    np.testing.assert_array_equal(lag_design(done).counts, expected)
+    assert expected.sum() > 30
+    numbers = {**PAIR, "tau_plus": 10.0, "tau_minus": 10.0, "amplitude_minus": 0.8}
+    updates = rules.lag_update(lags, 0.8 * rules.lag_kernel("exponential", tau=10.0)).sum(axis=1)
+    np.testing.assert_allclose(predict("window", numbers, done), updates, rtol=1e-5, atol=1e-5)
+
+
+def test_long_silences_cost_nothing_and_crowded_bins_are_refused():
+    slow = protocols.pairs(10, 0.1, 60)
+    assert lag_design([slow]).counts[0, 30] == 60
+    with pytest.raises(ValueError, match="at most one spike of a neuron in a bin of 1 ms"):
+        lag_design([protocols.repeated([0.1, 0.2], [5])])
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [("pair", PAIR), ("window", PAIR), ("triplet", TRIPLET), ("pair_nearest_symmetric", PAIR)],
+)
+def test_the_exact_mean_over_rates_is_that_of_sampled_trials(name, numbers):
+    arms = [protocols.predicted_rates(course, 40, 20, 80, 150, rest_ms=0) for course in protocols.COURSES]
+    exact = predict(name, numbers, arms)
+    keys = random.member_keys(random.key(5), 300)
+    trials = np.stack([predict(name, numbers, [arm.sample(key) for key in keys]) for arm in arms])
+    z = (trials.mean(axis=1) - exact) / (trials.std(axis=1, ddof=1) / np.sqrt(len(keys)))
+    assert np.abs(z).max() < 4, z
+    # Another rule with the same numbers is told apart.
+    if name == "pair":
+        other = predict("pair_nearest_symmetric", numbers, arms)
+        wrong = (trials.mean(axis=1) - other) / (trials.std(axis=1, ddof=1) / np.sqrt(len(keys)))
+        assert np.abs(wrong).max() > 4
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match=r"rule: expected one of 'pair', .*got 'stdp'"):
+        find_model("stdp")
+    with pytest.raises(ValueError, match="tau_plus: expected a value, got none"):
+        predict("pair", {name: value for name, value in PAIR.items() if name != "tau_plus"}, [protocols.pairs(1)])
+    with pytest.raises(ValueError, match=r"tau_z: expected a parameter of 'pair' \(amplitude_minus"):
+        predict("pair", {**PAIR, "tau_z": 1.0}, [protocols.pairs(1)])
+    with pytest.raises(ValueError, match="protocols: expected one width of bins"):
+        predict("pair", PAIR, [protocols.constant_rates(1, 1, 10, bin_ms) for bin_ms in (1, 2)])

@@ -1,0 +1,142 @@
+"""Spike times to bins and back: what is taken, where a spike goes, and one clear refusal for each mistake."""
+
+import hypothesis.strategies as st
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+
+from stdpjax.spikes import from_times, to_times
+
+FACTORS = {"s": 1000.0, "ms": 1.0, "us": 0.001}
+
+
+class WithUnit:
+    """What Neo's trains and quantities have in common: a unit that can be changed."""
+
+    def __init__(self, times, unit):
+        self.magnitude = np.asarray(times)
+        self.unit = unit
+
+    def rescale(self, unit):
+        if self.unit not in FACTORS:
+            raise ValueError(f"Unable to convert between units of {self.unit!r} and {unit!r}")
+        return WithUnit(self.magnitude * (FACTORS[self.unit] / FACTORS[unit]), unit)
+
+
+@given(st.sampled_from([0.1, 0.25, 1 / 3, 1.0, 2.5]), st.sets(st.integers(0, 999)), st.sampled_from([0.0, -7.5, 1e4]))
+def test_a_spike_at_the_edge_of_a_bin_is_in_that_bin_whatever_rounding_does(bin_ms, bins, start):
+    bins = sorted(bins)
+    train = np.asarray(from_times([start + k * bin_ms for k in bins], start, start + 1000 * bin_ms, bin_ms))
+    assert np.flatnonzero(train).tolist() == bins
+    back = to_times(train, start, bin_ms)
+    np.testing.assert_allclose(back, start + np.array(bins) * bin_ms, rtol=1e-12, atol=1e-9)
+
+
+@given(st.lists(st.floats(0, 99.999), max_size=12))
+def test_every_spike_is_in_the_bin_that_holds_it_or_two_in_one_are_refused(times):
+    times = sorted(times)
+    bins = np.floor(np.array(times) + 1e-6).astype(int)
+    if len(set(bins.tolist())) < len(bins):
+        with pytest.raises(ValueError, match=r"times: expected at most one spike in a bin of 1 ms, got .* and"):
+            from_times(times, 0, 100, 1, check_unit=False)
+    else:
+        assert np.flatnonzero(from_times(times, 0, 100, 1, check_unit=False)).tolist() == bins.tolist()
+
+
+def test_single_precision_times_keep_their_bins():
+    times = (np.arange(0, 100_000, 7) * 0.1).astype(np.float32)
+    train = from_times(times, 0, 10_000, 0.1)
+    assert np.flatnonzero(train).tolist() == list(range(0, 100_000, 7))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [[1.0, 5.0], [], [2.0]],
+        [np.array([1.0, 5.0]), np.array([]), [2]],
+        (WithUnit([0.001, 0.005], "s"), WithUnit([], "ms"), WithUnit([2000.0], "us")),
+    ],
+)
+def test_several_trains_of_any_kind(times):
+    trains = from_times(times, 0, 10, 1)
+    assert trains.shape == (3, 10)
+    assert [np.flatnonzero(train).tolist() for train in trains] == [[1, 5], [], [2]]
+
+
+def test_one_train_has_no_train_axis_and_arrays_of_two_axes_are_several():
+    assert from_times([], 0, 10, 1).shape == (10,)
+    assert from_times(np.zeros(0), 0, 10, 1).shape == (10,)
+    assert from_times(jnp.array([3.0]), 0, 10, 1).shape == (10,)
+    assert from_times(WithUnit([3.0], "ms"), 0, 10, 1).shape == (10,)
+    assert from_times(np.array([[1.0, 2.0], [3.0, 4.0]]), 0, 10, 1).shape == (2, 10)
+
+
+def test_to_times_is_the_inverse_over_any_axes():
+    trains = np.random.default_rng(0).random((2, 3, 50)) < 0.3
+    times = to_times(trains, start=-5, bin_ms=0.5)
+    back = np.stack([from_times(rows, -5, 20, 0.5) for rows in times])
+    np.testing.assert_array_equal(back, trains)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([3.0, 1.0], "times: expected increasing times, got 1 ms after 3 ms"),
+        ([[1.0], [3.0, 1.0]], r"times\[1\]: expected increasing times"),
+        ([-1.0, 2.0], "times: expected times from 0 ms on, got the negative time -1 ms"),
+        ([1.0, 100.0], r"expected times in the record, \[0, 100\) ms, got 1 of 2 outside, the first at 100 ms$"),
+        ([1000.0, 50000.0], "these look like microseconds: divide by 1000"),
+        ([0.01, 0.02, 0.09], "expected milliseconds, got 3 spikes .* these look like seconds: multiply by 1000"),
+        ([1.2, 1.4], "expected at most one spike in a bin of 1 ms, got 1.2 and 1.4 ms in one"),
+        ([1.0, np.nan], "expected finite times in ms, got 1 NaN or infinite"),
+        ([1.0, np.inf], "expected finite times in ms"),
+        (["1", "2"], "expected one axis of numbers"),
+        ([True, False], "expected one axis of numbers"),
+        ([1.0, [2.0]], "expected one axis of numbers"),
+        (3.0, "expected spike times, or a list of trains, got 3.0"),
+        ("trains.csv", "expected spike times, or a list of trains"),
+        (WithUnit([1.0], "mV"), "got a unit that does not become milliseconds .*mV"),
+        (WithUnit([1.0], "s"), "got 1 of 1 outside, the first at 1000 ms$"),
+    ],
+)
+def test_refusals(times, message):
+    with pytest.raises(ValueError, match=message):
+        from_times(times, 0, 100, 1)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ((0, 10, 0.3), "stop: expected a whole number of bins of 0.3 ms after 0 ms, got 10"),
+        ((0, 10, 0), "bin_ms: expected a finite number above 0"),
+        ((0, 10, np.nan), "bin_ms: "),
+        ((10, 10, 1), "stop: expected a finite number above 10"),
+        ((np.inf, 10, 1), "start: "),
+    ],
+)
+def test_refused_records(record, message):
+    with pytest.raises(ValueError, match=message):
+        from_times([], *record)
+    with pytest.raises(ValueError, match="spikes: "):
+        to_times([0, 2], 0, 1)
+    with pytest.raises(ValueError, match="spikes: expected an array with a time axis"):
+        to_times(True, 0, 1)
+
+
+def test_units_are_looked_at_only_where_they_may_be_wrong():
+    early = [0.01, 0.02, 0.03]
+    assert int(from_times(early, 0, 100, 0.01, check_unit=False).sum()) == 3
+    assert int(from_times(WithUnit(early, "ms"), 0, 100, 0.01).sum()) == 3
+    assert int(from_times(early[:2], 0, 100, 0.01).sum()) == 2
+
+
+def test_trains_of_neo():
+    neo = pytest.importorskip("neo")
+    quantities = pytest.importorskip("quantities")
+    train = neo.SpikeTrain([0.0105, 0.25], units="s", t_stop=1.0)
+    expected = [[10, 250], [3]]
+    trains = from_times([train, quantities.Quantity([3.0], "ms")], 0, 1000, 1)
+    assert [np.flatnonzero(row).tolist() for row in trains] == expected
+    with pytest.raises(ValueError, match="does not become milliseconds"):
+        from_times(quantities.Quantity([1.0], "mV"), 0, 10, 1)
