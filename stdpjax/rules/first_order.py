@@ -22,7 +22,7 @@ from stdpjax.rules.pair import check_kernel
 from stdpjax.spikes.pairing import COINCIDENCES, Coincidence
 
 
-def ramp_gain(probability: float, kernel: ArrayLike) -> Float[Array, ""]:
+def ramp_gain(probability: float | Float[Array, ""], kernel: ArrayLike) -> Float[Array, ""]:
     """Return the derivative of the mean update per presynaptic spike by the slope of the postsynaptic rate.
 
     Args:
@@ -289,7 +289,7 @@ def slope_by_lag(probability: float, window: int = 20) -> Float[Array, "window"]
 
 
 def _terms(
-    probability: float, kernel: ArrayLike
+    probability: float | Float[Array, ""], kernel: ArrayLike
 ) -> tuple[Float[Array, "window"], Float[Array, "window"], Float[Array, ""]]:
     kernel, window = check_kernel(kernel)
     _checks.number("probability", probability, above=0, below=1)
