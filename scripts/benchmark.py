@@ -125,10 +125,19 @@ def generator(n_repeats: int) -> Iterator[Row]:
         yield ratio_row(f"`{name}`, our key / stock key", seconds, "ours", "stock", 1 / speedup)
 
 
+# The peak that getrusage tells is inherited from the process that started this one.
+REPORT = """
+import json, re
+from pathlib import Path
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
+print(json.dumps(result | {"peak": int(peak) / 1024}))
+"""
+
+
 def in_fresh_process(program: str, environment: Mapping[str, str] | None = None) -> dict[str, float]:
-    """Run a program in a new interpreter and return the JSON of its last line."""
+    """Run a program in a new interpreter and return its dictionary `result`, with its peak memory in MiB."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program + REPORT],
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
@@ -139,7 +148,7 @@ def in_fresh_process(program: str, environment: Mapping[str, str] | None = None)
 
 
 RUN = """
-import json, resource, time
+import time
 start = time.perf_counter()
 import numpy as np, jax, stdpjax
 imported = time.perf_counter()
@@ -151,8 +160,7 @@ for repeat in range({n_repeats}):
     begin = time.perf_counter()
     jax.block_until_ready({call})
     seconds.append(time.perf_counter() - begin)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({{"import": imported - start, "first": seconds[0], "again": min(seconds[1:]), "peak": peak}}))
+result = {{"import": imported - start, "first": seconds[0], "again": min(seconds[1:], default=None)}}
 """
 
 
@@ -235,8 +243,7 @@ def cold_start(n_repeats: int) -> Iterator[Row]:
 UNITS, CHAINS, NETWORK_STEPS = 1024, 256, 1000
 
 NETWORK = """
-import json, re, jax.numpy as jnp, stdpjax
-from pathlib import Path
+import jax.numpy as jnp, stdpjax
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.observers import mean_of
 params = stdpjax.energy.random_params(stdpjax.random.key(0), 128)
@@ -244,9 +251,7 @@ simulate(
     stdpjax.random.key(1), params, None, Hyper(0.1, 0.2), kernel=leaky_integrator(stdpjax.rates.hard_sigmoid()),
     state=jnp.zeros((256, 128)), n_steps={n_steps}, observe={{"state": mean_of(lambda s: s.next_post_state)}},
 ).state.block_until_ready()
-# The peak of getrusage is inherited from the process that started this one.
-peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
-print(json.dumps({{"peak": int(peak) / 1024}}))
+result = {{}}
 """
 
 
@@ -331,9 +336,9 @@ def markdown(result: Mapping[str, Any]) -> str:
         "|---|---|---|---|",
     ]
     for row in result["rows"]:
-        spread = "{:.2g} … {:.2g}".format(*row["range"]) if "range" in row else ""
-        bound = f"{row['bound']:.2g}" if row.get("bound") else ""
-        lines.append(f"| {row['what']} | {row['ratio']:.2g} | {spread} | {bound} |")
+        spread = "{:.3g} … {:.3g}".format(*row["range"]) if "range" in row else ""
+        bound = f"{row['bound']:.3g}" if row.get("bound") else ""
+        lines.append(f"| {row['what']} | {row['ratio']:.3g} | {spread} | {bound} |")
     return "\n".join(lines)
 
 

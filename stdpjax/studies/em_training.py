@@ -57,55 +57,47 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
         update = em_update(SIGMOID, langevin(SIGMOID), _VISIBLE, hyper, rule=rule, n_steps=n_steps)
         return Learner(update, optax.sgd(config.learning_rate))
 
-    quick = [learner(rule, 1) for rule in _RULES]
-    slow = learner("exact", config.n_patient)
+    # In the order of METHODS, but for the likelihood, which needs no chains.
+    learners = [*(learner(rule, 1) for rule in _RULES), learner("exact", config.n_patient)]
+    line = place.states[:: place.shape[0], 0]
 
-    def path(key, batch, chains, update_of):
-        state = start_training(quick[0], first, chains)
-
-        def step(state, number):
-            delta, memory = update_of(jax.random.fold_in(key, number), state.params, batch, state.memory)
-            delta = delta._replace(bias=jnp.where(_VISIBLE, delta.bias, 0.0))
-            moved = apply_update(quick[0], state._replace(memory=memory), delta, mask)
-            return moved, _theta(state.params)
-
-        return jax.lax.scan(step, state, jnp.arange(config.n_updates, dtype=jnp.uint32))[1]
-
-    def one_seed(key):
+    def one_seed(which, key):
         values = draw(named_key(key, "data"), density / jnp.sum(density), fine, config.n_samples)
         values = jnp.stack([values, jnp.zeros_like(values)], axis=1)
         batch = Clamped(values, jnp.arange(config.n_samples))
         chains = start_chains(named_key(key, "chains"), values, _VISIBLE)
         steps_key = named_key(key, "steps")
-
-        def impatient(which):
-            def update_of(key, params, batch, chains):
-                # All rules move the chains alike, which is compiled once; only the updates differ.
-                found = [one.update(key, params, batch, chains)[::2] for one in quick]
-                return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *found)
-
-            return path(steps_key, batch, chains, update_of)
-
-        def patient(key, params, batch, chains):
-            delta, _, chains = slow.update(key, params, batch, chains)
-            return delta, chains
-
-        def likelihood(key, params, batch, chains):
-            model = law(params, place, SIGMOID)
-            visible = of_visible(model, place, 1)
-            # The data's own law: hat functions about the nodes of the visible unit.
-            joint = (model.reshape(place.shape) * seen[:, None] / jnp.maximum(visible, 1e-30)).ravel()
-            return likelihood_delta(params, joint, model, place), chains
-
-        line = place.states[:: place.shape[0], 0]
+        # The data's own law: hat functions about the nodes of the visible unit.
         right = jnp.clip(jnp.searchsorted(line, values[:, 0]), 1, line.shape[0] - 1)
         share = jnp.clip((values[:, 0] - line[right - 1]) / (line[right] - line[right - 1]), 0, 1)
         seen = jnp.zeros_like(line).at[right].add(share).at[right - 1].add(1 - share) / config.n_samples
-        fast = jax.vmap(impatient)(jnp.arange(3))
-        others = [path(steps_key, batch, chains, one) for one in (patient, likelihood)]
-        return jnp.concatenate([fast, jnp.stack(others)])
 
-    return jax.vmap(one_seed)(member_keys(key, config.n_seeds))
+        def by_chains(one: Learner, key, params, chains):
+            delta, _, chains = one.update(key, params, batch, chains)
+            return delta, chains
+
+        def likelihood(key, params, chains):
+            model = law(params, place, SIGMOID)
+            visible = of_visible(model, place, 1)
+            joint = (model.reshape(place.shape) * seen[:, None] / jnp.maximum(visible, 1e-30)).ravel()
+            return likelihood_delta(params, joint, model, place), chains
+
+        branches = [*(partial(by_chains, one) for one in learners), likelihood]
+
+        def step(state, number):
+            step_key = jax.random.fold_in(steps_key, number)
+            delta, memory = jax.lax.switch(which, branches, step_key, state.params, state.memory)
+            delta = delta._replace(bias=jnp.where(_VISIBLE, delta.bias, 0.0))
+            moved = apply_update(learners[0], state._replace(memory=memory), delta, mask)
+            return moved, _theta(state.params)
+
+        numbers = jnp.arange(config.n_updates, dtype=jnp.uint32)
+        return jax.lax.scan(step, start_training(learners[0], first, chains), numbers)[1]
+
+    keys = member_keys(key, config.n_seeds)
+    # A method after the other, so that each runs its own branch alone.
+    paths = jax.lax.map(lambda which: jax.vmap(partial(one_seed, which))(keys), jnp.arange(len(METHODS)))
+    return jnp.moveaxis(paths, 0, 1)
 
 
 @partial(jax.jit, static_argnames="config")

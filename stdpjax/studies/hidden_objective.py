@@ -25,6 +25,7 @@ from stdpjax.rules import differential_rule, rate_update
 from stdpjax.studies.base import Measurement, Progress, Study
 from stdpjax.studies.figures.hidden_objective import plot
 from stdpjax.studies.hidden_claims import CLAIMS
+from stdpjax.studies.networks import centred_network
 from stdpjax.studies.noise_laws import drift_at, over_trials
 from stdpjax.studies.settings import setting
 
@@ -208,8 +209,7 @@ def learning_relaxations(
         the distance to where the relaxation ends has come down to 5 %, in time constants; and whether all was finite.
     """
     network_key, start_key, test_key = jax.random.split(key, 3)
-    weights = random_params(network_key, 8, 0.3).weights
-    bias = centre - weights @ jnp.full(8, centre + 0.5)
+    weights, bias = centred_network(network_key, centre, 8)
     tests = jax.random.uniform(test_key, (32, 8), float, -0.5, 0.5)
     kernel = leaky_integrator(hard_sigmoid(), "none")
 

@@ -17,6 +17,12 @@ def random_networks(key: Key[Array, ""], n_networks: int, n_units: int, scale: f
     return jax.vmap(lambda network_key: random_params(network_key, n_units, scale))(keys)
 
 
+def centred_network(key: Key[Array, ""], centre: float | Array, n_units: int) -> Params:
+    """Return a random tied network whose fixed point, between the kinks, is the same activity in all units."""
+    weights = random_params(key, n_units, 0.3).weights
+    return Params(weights, centre - weights @ jnp.full(n_units, centre + 0.5))
+
+
 def random_states(
     key: Key[Array, ""],
     n_networks: int,

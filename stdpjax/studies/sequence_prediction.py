@@ -21,7 +21,7 @@ from stdpjax.studies.settings import setting
 
 BAR_WIDTH = 3
 BASELINES = ("persistence", "ridge, one frame", "ridge, two frames")
-LEARNED = ("no hidden units", "hidden units", "hidden units, frames shuffled")
+LEARNED = ("no hidden units", "hidden units", "hidden units, frames in another order")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SequencePredictionConfig:
     n_test: int = setting(200, "held-out sequences of each kind")
     n_hidden: int = setting(64, "hidden units, whose own weights stay as they are")
     n_networks: int = setting(8, "networks, each with its own weights and sequences")
-    n_passes: int = setting(8, "passes over the training sequences")
+    n_passes: int = setting(6, "passes over the training sequences")
     learning_rate: float = setting(0.005, "step size of the delta rule")
     step: float = setting(0.5, "step of the hidden units per frame, in (0, 1]")
     penalty: float = setting(0.01, "of the ridge regression")
@@ -66,7 +66,8 @@ def _claim(name: str, claim: str, expected: float, printed: str = _PRINTED) -> C
 
 
 CLAIMS = (
-    _claim("bars_without", "Error for travelling bars, no hidden units, relative to persistence.", 0.7),
+    # The frame before leaves two ways: predicting their mean has half of persistence's error, and nothing has less.
+    _claim("bars_without", "Error for travelling bars, no hidden units, relative to persistence.", 0.55),
     _claim("bars_hidden", "Error for travelling bars, hidden units, relative to ridge regression on one frame.", 0.5),
     _claim("digits_without", "Error for scanned digits, no hidden units, relative to persistence.", 0.8),
     _claim("digits_hidden", "Error for scanned digits, hidden units, relative to ridge regression on one frame.", 0.9),
@@ -92,10 +93,11 @@ def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progres
         training, test = frames[:, : config.n_training], frames[:, config.n_training :]
         sizes = {"n_passes": config.n_passes}
         bare = _learn(keys, training, test, config.step, config.learning_rate, n_hidden=0, **sizes)
-        full = _learn(keys, training, test, config.step, config.learning_rate, n_hidden=config.n_hidden, **sizes)
-        shuffled = jax.vmap(_shuffle_frames)(keys, training)
-        control = _learn(keys, shuffled, test, config.step, config.learning_rate, n_hidden=config.n_hidden, **sizes)
-        errors.append([np.asarray(part[0]) for part in (bare, full, control)])
+        # The control is the same networks again: one program runs both.
+        shuffled = jnp.concatenate([training, jax.vmap(_shuffle_frames)(keys, training)])
+        twice = jnp.concatenate([keys, keys]), shuffled, jnp.concatenate([test, test])
+        full = _learn(*twice, config.step, config.learning_rate, n_hidden=config.n_hidden, **sizes)
+        errors.append([np.asarray(bare[0]), *np.split(np.asarray(full[0]), 2)])
         seen, unseen = np.asarray(training, np.float64), np.asarray(test, np.float64)
         baselines.append(
             [
@@ -204,6 +206,7 @@ def _first_params(key: Key[Array, ""], n_visible: int, n_hidden: int, mean_rate:
 
 
 def _shuffle_frames(key: Key[Array, ""], frames: Float[Array, "sequence frame pixel"]) -> Float[Array, "..."]:
+    """Put frames into another order, the same for all sequences: it can be learned, but is not the test's."""
     return jax.random.permutation(named_key(key, "shuffled"), frames, axis=1, independent=False)
 
 
@@ -245,7 +248,7 @@ def judge(data: xr.Dataset, config: SequencePredictionConfig) -> dict[str, Measu
             value, low, high = mean_interval(final[model].values / fixed[bar].values)
             measurements[f"E12.{kind}_{name}"] = Measurement(
                 value, (low, high), float(np.mean(final[2].values / fixed[bar].values)),
-                f"{note}. Control: hidden units trained with shuffled frames.",
+                f"{note}. Control: hidden units trained with the frames in another order.",
             )  # fmt: skip
     return measurements
 

@@ -29,7 +29,7 @@ def _errors(ax: Axes, data: xr.Dataset, words: str) -> None:
         values = data.error.sel(model=name).values
         mean, reach = values.mean(axis=0), 1.96 * values.std(axis=0, ddof=1) / np.sqrt(values.shape[0])
         ax.fill_between(data.epoch, mean - reach, mean + reach, color=color, alpha=0.2, lw=0)
-        label = f"control: {name}" if "shuffled" in name else f"learned online, {name}"
+        label = f"control: {name}" if "order" in name else f"learned online, {name}"
         ax.plot(data.epoch, mean, line, ms=4, color=color, label=label)
     for name, style in zip(data.baseline.values, (":", "-.", "--"), strict=True):
         ax.axhline(float(data.baseline_error.sel(baseline=name).mean()), color="black", lw=1, ls=style, label=name)

@@ -1,0 +1,257 @@
+"""Networks that learn, while they relax again and again or for a task, and how long a relaxation takes them then."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Key, UInt32
+
+from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
+from stdpjax.energy import Params
+from stdpjax.fixed_points import clip_target, relax, relaxation_time, spectral_stability
+from stdpjax.learning import Labelled, Learner, Phases, layered_mask, phase_update, predict, random_layers, train_epoch
+from stdpjax.learning import start as start_training
+from stdpjax.objectives import stdp_objective
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import Rule, Sample
+
+STEP = 0.1
+"""Step over time constant of all relaxations here."""
+SHARES = (0.05, 0.005)
+"""Shares of the first distance from the fixed point that are waited for."""
+
+
+class Lesson(NamedTuple):
+    """What changes the weights, in numbers: a sum of three updates."""
+
+    eq1: float | Array = 0.0
+    """Rate of Eq 1, the presynaptic rate at the middle of the step."""
+    descent: float | Array = 0.0
+    """Rate of descent on J_h, target included, over the step."""
+    decay: float | Array = 0.0
+    """Share of the weights that is lost per step."""
+    tie: float | Array = 0.0
+    """1: both directions of a pair change by the sum of their updates; 0: each by its own."""
+
+
+class Settling(NamedTuple):
+    """How a network relaxes."""
+
+    mean_rate: Float[Array, ""]
+    """Mean over modes of the real part of 1 - eigenvalue of R' at the fixed point, per time constant."""
+    relaxation_time: Float[Array, ""]
+    """Time constant of the slowest mode; units that a kink holds are no part of it."""
+    time: Float[Array, ""]
+    """Simulated: time until the distance is down to the first of `SHARES`, mean over starts; NaN if it never is."""
+    late_time: Float[Array, ""]
+    """Simulated: time constant of the fall from the first to the second share; NaN if it is not reached."""
+    is_interior: Bool[Array, ""]
+    """Whether no unit rests at a kink."""
+    converged: Bool[Array, ""]
+    """Whether the fixed point was found."""
+
+
+def lesson_rule(bias: Float[Array, "unit"], lesson: Lesson) -> Rule:
+    """Return the rule of a lesson, given in traced numbers, for hard sigmoid units with these biases."""
+    rate_fn = hard_sigmoid()
+
+    def init(weights: Float[Array, "post pre"]) -> tuple[()]:
+        del weights
+        return ()
+
+    def update(
+        sample: Sample, rule_state: tuple[()], weights: Float[Array, "post pre"]
+    ) -> tuple[Float[Array, "post pre"], tuple[()]]:
+        def objective(weights: Float[Array, "post pre"]) -> Float[Array, ""]:
+            still = jnp.zeros((2, *bias.shape), bias.dtype)
+            return stdp_objective(Params(weights, bias), sample.post_state, still, rate_fn, STEP, "free")
+
+        change = sample.next_post_state - sample.post_state
+        # At the middle of the step, where the tied rule has no drift of its own.
+        rate = 0.5 * (sample.pre_rate + rate_fn.value(sample.next_post_state))
+        delta_w = lesson.eq1 * change[:, None] * rate[None, :] - lesson.descent / STEP * jax.grad(objective)(weights)
+        return delta_w + lesson.tie * delta_w.T - lesson.decay * weights, rule_state
+
+    return Rule(init, update)
+
+
+def learn_stages(
+    key: Key[Array, ""], params: Params, lesson: Lesson, *, n_stages: int, n_relaxations: int, n_steps: int
+) -> tuple[Float[Array, "later post pre"], Float[Array, "later post pre"], Bool[Array, ""]]:
+    """Relax a network again and again from random starts while a lesson changes its weights.
+
+    Args:
+        key: of the starts, which are uniform between the kinks.
+        params: weights and biases, which stay.
+        lesson: what changes the weights; those from a unit to itself stay 0.
+        n_stages: after each of which the weights are recorded.
+        n_relaxations: relaxations in each stage.
+        n_steps: steps of each relaxation.
+
+    Returns:
+        Weights before learning and after each stage; the sum so far of r r^T at the end of each relaxation less that
+        at its start, self-products included, which in the active region is what the tied Eq 1 adds up; whether all was
+        finite.
+    """
+    kernel, rate_fn = leaky_integrator(hard_sigmoid(), "none"), hard_sigmoid()
+    rule = lesson_rule(params.bias, lesson)
+
+    def relax_once(carry, key: Key[Array, ""]):
+        weights, gained = carry
+        start = jax.random.uniform(key, params.bias.shape, float, -0.5, 0.5)
+        run = simulate(
+            key, params._replace(weights=weights), None, Hyper(STEP), kernel=kernel, state=start, n_steps=n_steps,
+            rule=rule, learning_rate=1.0,
+        )  # fmt: skip
+        first, last = rate_fn.value(start), rate_fn.value(run.state)
+        return (run.params.weights, gained + jnp.outer(last, last) - jnp.outer(first, first)), run.is_finite
+
+    def stage(carry, keys: Key[Array, "relaxation"]):
+        after, is_finite = jax.lax.scan(relax_once, carry, keys)
+        return after, (*after, jnp.all(is_finite))
+
+    keys = member_keys(key, n_stages * n_relaxations).reshape(n_stages, n_relaxations)
+    first = params.weights, jnp.zeros_like(params.weights)
+    _, (weights, gained, is_finite) = jax.lax.scan(stage, first, keys)
+    weights, gained = (jnp.concatenate([one[None], all]) for one, all in zip(first, (weights, gained), strict=True))
+    return weights, gained, jnp.all(is_finite)
+
+
+def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int, is_clipped: bool = False) -> Settling:
+    """Return how a network of hard sigmoid units relaxes, from its spectrum and from simulations.
+
+    Args:
+        params: weights and biases.
+        starts: where the simulated relaxations begin.
+        n_steps: how many steps of `STEP` they last.
+        is_clipped: simulate the clip form, which comes to rest at kinks, in place of the paper's dynamics, which
+            chatters about them.
+
+    Returns:
+        What was found.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.studies.relaxations import settling
+        >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]], [-0.25, -0.25])
+        >>> found = settling(params, jnp.full((1, 2), 0.25), n_steps=200)
+        >>> round(float(found.relaxation_time), 2), round(float(found.late_time), 2)
+        (1.95, 1.95)
+    """
+    rate_fn, hyper = hard_sigmoid(), Hyper(STEP)
+    found = relax(params, jnp.zeros_like(params.bias), rate_fn, tolerance=1e-6, max_steps=2000)
+    low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
+    is_free = (found.state > low + 1e-5) & (found.state < high - 1e-5)
+    # Beyond its kink the slope is 0: a unit that is held there does not move.
+    stability = spectral_stability(params, jnp.where(is_free, found.state, 2 * found.state), rate_fn, STEP)
+
+    def advance(state: Float[Array, "unit"], _: None):
+        if is_clipped:
+            state = state + STEP * (clip_target(params, rate_fn, (), state) - state)
+        else:
+            state = transition(params, state, jnp.zeros_like(state), rate_fn, hyper)
+        return state, jnp.linalg.norm(state - found.state)
+
+    def times(start: Float[Array, "unit"]) -> tuple[Array, Array]:
+        first = jnp.linalg.norm(start - found.state)
+        _, distances = jax.lax.scan(advance, start, length=n_steps)
+        path = jnp.log(jnp.concatenate([first[None], distances]) / first)
+
+        def until(share: float) -> Float[Array, ""]:
+            number = jnp.argmax(path <= jnp.log(share))
+            before, after = path[number - 1], path[number]
+            # The distance falls exponentially within a step.
+            exact = number.astype(path.dtype) - (jnp.log(share) - after) / (before - after)
+            return jnp.where(path[number] <= jnp.log(share), STEP * exact, jnp.nan)
+
+        early, late = until(SHARES[0]), until(SHARES[1])
+        return early, (late - early) / jnp.log(SHARES[0] / SHARES[1])
+
+    early, late = jax.vmap(times)(starts)
+    return Settling(
+        1 - jnp.mean(jnp.real(stability.eigenvalues)), relaxation_time(stability, STEP), jnp.mean(early),
+        jnp.mean(late), jnp.all(is_free), found.converged,
+    )  # fmt: skip
+
+
+class Course(NamedTuple):
+    """Networks with their inputs clamped, before and after each pass of training for a task."""
+
+    settling: Settling
+    """Of the free units, `[stage, network, image]`."""
+    largest: Float[Array, "stage network"]
+    """Largest eigenvalue of the weights among the free units, kinks apart."""
+    accuracy: Float[Array, "stage network"]
+    """Share of the test images classified right."""
+    is_finite: Bool[Array, "network"]
+
+
+@partial(jax.jit, static_argnames=("sizes", "n_stages", "n_steps", "n_images", "n_probes"))
+def train_for_task(
+    key: Key[Array, ""], data: Labelled, gains: Float[Array, "network"], signs: Float[Array, "network"],
+    numbers: UInt32[Array, "network"], rate: Float[Array, ""],
+    *, sizes: tuple[int, ...], n_stages: int, n_steps: int, n_images: int, n_probes: int,
+) -> Course:  # fmt: skip
+    """Train layered networks on images by Eq 1, and measure how they relax with an image clamped, from rest.
+
+    Args:
+        key: of the split, the weights and the orders.
+        data: images; those that are not for training are for the test.
+        gains: spread of each network's first weights.
+        signs: factor on each network's updates: 1 learns, 0 is frozen, -1 is the wrong sign.
+        numbers: networks of equal numbers have the same random numbers.
+        rate: step size of Adam.
+        sizes: units in each layer.
+        n_stages: passes over the training images.
+        n_steps: steps of a simulated relaxation.
+        n_images: how many images are for training, the same for all networks.
+        n_probes: how many test images the relaxation is measured with.
+
+    Returns:
+        What was measured.
+    """
+    order = jax.random.permutation(named_key(key, "split"), data.labels.shape[0])
+    training, test = (Labelled(*(leaf[part] for leaf in data)) for part in (order[:n_images], order[n_images:]))
+    rate_fn, mask, n_in = hard_sigmoid(), layered_mask(sizes), sizes[0]
+    measured = phase_update(rate_fn, Phases("paper_midpoint"), sizes[-1])
+    mean_rate = jnp.mean(rate_fn.value(training.inputs))
+    still = jnp.zeros((1, sum(sizes[1:])), training.inputs.dtype)
+
+    def measure(params: Params):
+        among = params.weights[n_in:, n_in:]
+
+        def of_image(image: Float[Array, "input"]) -> Settling:
+            bias = params.bias[n_in:] + params.weights[n_in:, :n_in] @ rate_fn.value(image)
+            return settling(Params(among, bias), still, n_steps=n_steps, is_clipped=True)
+
+        right = predict(params, test.inputs, rate_fn, Phases(n_settle=60), sizes[-1]) == test.labels
+        return (
+            jax.vmap(of_image)(test.inputs[:n_probes]),
+            jnp.linalg.eigvalsh(among)[-1],
+            jnp.mean(right.astype(still.dtype)),
+        )
+
+    def one(gain, sign, number):
+        own = jax.random.fold_in(key, number)
+
+        def update(key, params, batch, memory):
+            delta, metrics, memory = measured(key, params, batch, memory)
+            return jax.tree.map(lambda leaf: sign * leaf, delta), metrics, memory
+
+        learner = Learner(update, optax.adam(rate))
+        first = random_layers(named_key(own, "weights"), sizes, 1.0, mean_rate)
+        first = start_training(learner, jax.tree.map(lambda leaf: gain * leaf, first))
+
+        def one_pass(state, number):
+            state, _ = train_epoch(jax.random.fold_in(own, number), learner, state, training, mask, 20)
+            return state, state.params
+
+        last, later = jax.lax.scan(one_pass, first, jnp.arange(n_stages, dtype=jnp.uint32))
+        return jax.tree.map(lambda one, all: jnp.concatenate([one[None], all]), first.params, later), last.is_finite
+
+    params, is_finite = jax.vmap(one, out_axes=(1, 0))(gains, signs, numbers)
+    how, largest, accuracy = jax.lax.map(jax.vmap(measure), params)
+    return Course(how, largest, accuracy, is_finite)
