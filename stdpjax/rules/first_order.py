@@ -185,7 +185,12 @@ def window_moments(window: ArrayLike) -> Moments:
 
 
 def effective_window(
-    rule: Rule, pre_probability: float, post_probability: float, window: int, *, n_settle: int = 500
+    rule: Rule,
+    pre_probability: float | Float[Array, ""],
+    post_probability: float | Float[Array, ""],
+    window: int,
+    *,
+    n_settle: int = 500,
 ) -> Float[Array, "lag"]:
     """Return the window that a rule of traces amounts to at constant rates: what one more pair would change.
 

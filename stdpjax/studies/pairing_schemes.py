@@ -111,7 +111,7 @@ class Measured(NamedTuple):
     exact: Float[Array, "rate time"]
     settled: Float[Array, "trial rate"]
     """Mean update over the second half of the bins."""
-    per_spike: Float[Array, "sequence time"]
+    per_spike: Float[Array, "sequence driven_time"]
     """What one more presynaptic spike would change on average."""
     windows: Float[Array, "probability lag"]
     """Effective windows at constant rates."""
@@ -128,14 +128,14 @@ def measure(
     pre: Bool[Array, "trial rate time"],
     post: Bool[Array, "trial rate time"],
     rates: Float[Array, "rate time"],
-    driven: Float[Array, "sequence time"],
+    driven: Float[Array, "sequence driven_time"],
     rule: Rule,
     config: PairingSchemesConfig,
 ) -> Measured:
     """Let a rule see spikes of some rates; compute its exact means, updates per presynaptic spike, and windows."""
     updates = train_updates(rule, pre, post)
 
-    def total(pre: Float[Array, "sequence time"]) -> Float[Array, ""]:
+    def total(pre: Float[Array, "sequence driven_time"]) -> Float[Array, ""]:
         return jnp.sum(expected_updates(rule, pre, driven))
 
     def window_at(q: Float[Array, ""]) -> Float[Array, "lag"]:

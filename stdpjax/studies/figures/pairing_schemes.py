@@ -137,7 +137,7 @@ def _scores(ax: Axes, data: xr.Dataset) -> None:
     plotting.label(
         ax,
         "Sampled means meet the exact ones",
-        "sampled less exact mean (standard errors, beyond 5 at 5)",
+        "difference (standard errors; beyond 5 at 5)",
         "share of bins per unit",
     )
     ax.legend(loc="upper left")
