@@ -47,6 +47,8 @@ ORDER = [
     "studies.rule_agreement",
     "studies.example_traces",
     "studies.constant_rate",
+    "studies.scheme_claims",
+    "studies.pairing_schemes",
     "studies.plastic_networks",
     "studies.speed_claims",
     "studies.speed_with_learning",

@@ -22,7 +22,7 @@ from stdpjax.rules.pair import check_kernel
 from stdpjax.spikes.pairing import COINCIDENCES, Coincidence
 
 
-def ramp_gain(probability: float, kernel: ArrayLike) -> Float[Array, ""]:
+def ramp_gain(probability: float | Float[Array, ""], kernel: ArrayLike) -> Float[Array, ""]:
     """Return the derivative of the mean update per presynaptic spike by the slope of the postsynaptic rate.
 
     Args:
@@ -185,7 +185,12 @@ def window_moments(window: ArrayLike) -> Moments:
 
 
 def effective_window(
-    rule: Rule, pre_probability: float, post_probability: float, window: int, *, n_settle: int = 500
+    rule: Rule,
+    pre_probability: float | Float[Array, ""],
+    post_probability: float | Float[Array, ""],
+    window: int,
+    *,
+    n_settle: int = 500,
 ) -> Float[Array, "lag"]:
     """Return the window that a rule of traces amounts to at constant rates: what one more pair would change.
 
@@ -219,11 +224,13 @@ def effective_window(
     ones = jnp.ones(n_bins, float)
     pre, post = pre_probability * ones, post_probability * ones
 
-    def by_post(pre: Float[Array, "time"]) -> Float[Array, "time"]:
-        return jax.grad(lambda post: jnp.sum(expected_updates(rule, pre, post)))(post)
+    def by_post(at_centre: Float[Array, ""]) -> Float[Array, "time"]:
+        probability = pre.at[centre].set(at_centre)
+        return jax.grad(lambda post: jnp.sum(expected_updates(rule, probability, post)))(post)
 
-    one_bin = jnp.zeros_like(pre).at[centre].set(1.0)
-    return jax.jvp(by_post, (pre,), (one_bin,))[1][centre - window : centre + window + 1]
+    # The mean is linear in the probability of each bin: a difference is the derivative.
+    silent, spiking = jax.vmap(by_post)(jnp.array([0.0, 1.0]))
+    return (spiking - silent)[centre - window : centre + window + 1]
 
 
 def slope_correlation(probability: float, kernel: ArrayLike, width: float) -> Float[Array, ""]:
@@ -289,7 +296,7 @@ def slope_by_lag(probability: float, window: int = 20) -> Float[Array, "window"]
 
 
 def _terms(
-    probability: float, kernel: ArrayLike
+    probability: float | Float[Array, ""], kernel: ArrayLike
 ) -> tuple[Float[Array, "window"], Float[Array, "window"], Float[Array, ""]]:
     kernel, window = check_kernel(kernel)
     _checks.number("probability", probability, above=0, below=1)

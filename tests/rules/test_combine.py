@@ -73,7 +73,7 @@ def test_events_of_a_combination():
 def test_bounded_changes_against_a_plain_loop(name, exponent, exponent_minus):
     lower, upper, weight = 0.3, 0.9, 0.5
     rule, reference = rule_and_reference(name, "all_to_all", "read_before", "ignore")
-    up = {"hard": 0.0, "soft": 1.0}.get(exponent, exponent)
+    up = {"hard": 0.0, "soft": 1.0}[exponent] if isinstance(exponent, str) else exponent
     down = up if exponent_minus is None else exponent_minus
     start, expected = weight, []
     for change in reference(times_of(PRE), times_of(POST)).values():

@@ -175,7 +175,8 @@ def test_slow_rates_see_two_moments_of_a_window():
     total = jnp.sum(expected_updates(pair_rule(plus, minus, tau_plus, tau_minus), pre, post))
     assert float(total) == pytest.approx(float(0.3 * (moments.zero * 0.1 + moments.first * slope)), rel=1e-12)
     assert float(moments.first * slope) > 1e-9  # seen at this precision
-    np.testing.assert_allclose(effective_window(pair_rule(plus, minus, tau_plus, tau_minus), 0.2, 0.3, 200), window)
+    found = effective_window(pair_rule(plus, minus, tau_plus, tau_minus), 0.2, 0.3, 200)
+    np.testing.assert_allclose(found, window, rtol=1e-10, atol=1e-14)
 
 
 def test_the_effective_window_shrinks_where_spikes_hide_each_other():
