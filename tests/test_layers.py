@@ -14,6 +14,7 @@ ORDER = [
     "_checks",
     "_files",
     "_lock",
+    "_threads",
     "_threefry",
     "random",
     "parallel",

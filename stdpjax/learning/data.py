@@ -33,7 +33,8 @@ def load_digits() -> Images:
     from sklearn.datasets import load_digits as bundled  # half a second to import
 
     pixels, labels = bundled(return_X_y=True)
-    return Images((pixels.reshape(-1, 8, 8) / 16).astype(np.float32), labels.astype(np.int32))
+    pixels = np.asarray(pixels, np.float32).reshape(-1, 8, 8) / 16
+    return Images(pixels, np.asarray(labels, np.int32))
 
 
 def load_images(path: str | Path) -> Images:

@@ -157,7 +157,8 @@ def _train(key, training, test, number, *, rules, config, sizes, n_stages):
     states = jax.vmap(partial(start, learner))(starts)
     last, later = jax.lax.scan(stage, states, jnp.arange(n_stages, dtype=jnp.uint32))
     each = jax.tree.map(lambda early, late: jnp.concatenate([early[None], late]), starts, later)
-    return Course(*(values.T for values in jax.lax.map(measure, each)), last.is_finite)
+    accuracy, alignment, misalignment, limit = (values.T for values in jax.lax.map(measure, each))
+    return Course(accuracy, alignment, misalignment, limit, last.is_finite)
 
 
 def _switched(number: Int[Array, ""], rules: tuple[str, ...], config: TrainConfig, sizes: tuple[int, ...]) -> Update:

@@ -52,7 +52,7 @@ def test_patient_em_is_impatient_em_with_more_steps_averaged(key, params, batch,
     for rate_fn, rule in ((HARD, "delta"), (SMOOTH, "exact")):
         delta, metrics, moved = jax.jit(quiet(rate_fn, rule, n_burn_in=2, n_steps=3))(key, params, batch, chains)
         one = jax.jit(quiet(rate_fn, rule))
-        deltas, memory = [], chains
+        deltas, step_metrics, memory = [], {}, chains
         for _ in range(5):
             step, step_metrics, memory = one(key, params, batch, memory)
             deltas.append(step)
@@ -199,7 +199,7 @@ def test_every_rule_can_be_trained_with(key, params, batch, chains):
     for rule in EM_RULES:
         learner = learning.Learner(quiet(HARD, rule), optax.sgd(0.01))
         state = learning.start(learner, params, chains)
-        state = jax.jit(lambda state, learner=learner: learning.training.apply_update(
+        state = jax.jit(lambda state, learner=learner: learning.apply_update(
             learner, state, learner.update(key, state.params, batch, state.memory)[0], learning.all_to_all_mask(N)
         ))(state)  # fmt: skip
         assert bool(state.is_finite)

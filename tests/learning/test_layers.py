@@ -48,7 +48,7 @@ def test_blocks_of_other_sizes_are_refused(key):
 @pytest.mark.parametrize("sizes", [(3,), (), (3, 0), (3, -1), (True, 2)])
 def test_sizes_that_make_no_layers_are_refused(sizes):
     with pytest.raises(ValueError, match="sizes: expected "):
-        learning.layer_slices.__wrapped__(sizes)
+        learning.layer_slices.__wrapped__(sizes)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @pytest.mark.parametrize("sizes", [(5, 3), SIZES])

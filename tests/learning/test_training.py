@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from stdpjax import learning
+from stdpjax import learning, rates
 from stdpjax.energy import Params
 from stdpjax.learning import Learner, TrainState, apply_update, start, train_epoch
 
@@ -114,7 +114,7 @@ def test_weights_keep_to_their_bounds_and_absent_ones_stay_0(key, params, bounds
 
 
 def test_seeds_trained_together_are_those_trained_alone():
-    rho = learning.config.RATE
+    rho = rates.hard_sigmoid()
     learner = Learner(learning.phase_update(rho, learning.Phases(n_settle=3, n_pulled=2), 2), optax.adam(0.01))
     keys = jax.vmap(jax.random.key)(jnp.arange(3))
     inputs = jax.random.uniform(keys[0], (8, 3), float, -0.5, 0.5)
@@ -188,7 +188,7 @@ def test_what_cannot_be_trained_is_refused(key, params):
 def test_layer_rates_scale_each_connection_and_the_biases_above_it():
     factors = (2.0, 0.0)
     steps = Params(jnp.ones((N, N)), jnp.ones(N))
-    scaled, _ = learning.scale_layers(SIZES, factors).update(steps, ())
+    scaled: Params = learning.scale_layers(SIZES, factors).update(steps, ())[0]  # pyright: ignore[reportAssignmentType]
     layers = learning.layer_slices(SIZES)
     for (below, above), factor in zip(itertools.pairwise(layers), factors, strict=True):
         for block in (scaled.weights[below, above], scaled.weights[above, below], scaled.bias[above]):

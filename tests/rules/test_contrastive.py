@@ -29,7 +29,7 @@ def test_the_contrast_is_the_difference_of_products_sample_by_sample(two_states)
                 if i != j:
                     change = rates_[sample, i] * rates_[sample, j] - other[sample, i] * other[sample, j]
                     weights[i, j] += change / distance / N_SAMPLES
-    found = rules.contrastive_update(*two_states, distance)
+    found = rules.contrastive_update(two_states[0], two_states[1], distance)
     np.testing.assert_allclose(found[0], weights, atol=2e-6)
     np.testing.assert_allclose(found[1], bias, atol=2e-6)
     assert np.all(np.diagonal(found[0]) == 0)
@@ -83,4 +83,6 @@ def test_midpoints_do_not_add_up_where_units_saturate(key):
 
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="other_rates: expected the shape of rates"):
-        rules.contrastive_update.__wrapped__(jnp.zeros((3, 2)), jnp.zeros((2, 2)), 0.5)
+        rules.contrastive_update.__wrapped__(  # pyright: ignore[reportFunctionMemberAccess]
+            jnp.zeros((3, 2)), jnp.zeros((2, 2)), 0.5
+        )

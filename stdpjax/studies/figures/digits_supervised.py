@@ -11,17 +11,15 @@ from stdpjax import plotting
 
 _WORDS = {
     "paper": "Eq 1 as printed: one pull",
-    "one_sided": "one pull, midpoint",
     "symmetric": "Eq 1, pull and push, midpoint\n(= equilibrium propagation)",
     "backpropagation": "back-propagation",
 }
 _COLORS = {
     "paper": plotting.COLORS["sum"],
-    "one_sided": plotting.COLORS["rate"],
     "symmetric": plotting.COLORS["eq1"],
     "backpropagation": plotting.COLORS["exact"],
 }
-_MARKERS = {"paper": "s", "one_sided": "^", "symmetric": "o", "backpropagation": "D"}
+_MARKERS = {"paper": "s", "symmetric": "o", "backpropagation": "D"}
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
@@ -65,7 +63,7 @@ def _final(ax: Axes, data: xr.Dataset) -> None:
         ax.plot(values, height + jitter, ".", ms=4, color=_COLORS[name], alpha=0.5)
         ax.errorbar(values.mean(), height, xerr=_reach(values), fmt=_MARKERS[name], color=_COLORS[name], capsize=3)
         ax.text(1.02, height, f"{values.mean():.1f}", transform=ax.get_yaxis_transform(), va="center")
-    short = {"paper": "as printed", "one_sided": "one pull", "symmetric": "pull and push"}
+    short = {"paper": "as printed", "symmetric": "pull and push"}
     ax.set_yticks(
         place, [f"{depth} layer{'s' * (depth == 'two')}: {short.get(name, name)}" for *_, name, depth in rows]
     )
