@@ -84,7 +84,8 @@ def test_bounded_changes_against_a_plain_loop(name: str, exponent: Any, exponent
         weight = min(max(weight + change * room ** (up if change > 0 else down), lower), upper)
         expected.append(weight - before)
     assert {lower, upper} & set(np.round(start + np.cumsum(expected), 9)) or exponent != "hard"
-    bounded = bounded_rule(rule, lower, upper, exponent, exponent_minus)
+    options: Any = (exponent, exponent_minus)
+    bounded = bounded_rule(rule, lower, upper, *options)
     found = event_updates(bounded, *merge_spike_times(times_of(PRE), times_of(POST)), weight=start)
     # At a bound fractional powers magnify rounding.
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)
