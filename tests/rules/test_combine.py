@@ -1,5 +1,7 @@
 """Sums, multiples, masks and bounds of rules, for rules of traces and others."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -70,10 +72,10 @@ def test_events_of_a_combination():
 
 @pytest.mark.parametrize(("exponent", "exponent_minus"), [("hard", None), (0.0, 1.0), (0.3, None), ("soft", 0.02)])
 @pytest.mark.parametrize("name", FAMILIES)
-def test_bounded_changes_against_a_plain_loop(name, exponent, exponent_minus):
+def test_bounded_changes_against_a_plain_loop(name: str, exponent: Any, exponent_minus: float | None):
     lower, upper, weight = 0.3, 0.9, 0.5
     rule, reference = rule_and_reference(name, "all_to_all", "read_before", "ignore")
-    up = {"hard": 0.0, "soft": 1.0}[exponent] if isinstance(exponent, str) else exponent
+    up: float = {"hard": 0.0, "soft": 1.0}[exponent] if isinstance(exponent, str) else exponent
     down = up if exponent_minus is None else exponent_minus
     start, expected = weight, []
     for change in reference(times_of(PRE), times_of(POST)).values():
@@ -82,7 +84,8 @@ def test_bounded_changes_against_a_plain_loop(name, exponent, exponent_minus):
         weight = min(max(weight + change * room ** (up if change > 0 else down), lower), upper)
         expected.append(weight - before)
     assert {lower, upper} & set(np.round(start + np.cumsum(expected), 9)) or exponent != "hard"
-    bounded = bounded_rule(rule, lower, upper, exponent, exponent_minus)
+    options: Any = (exponent, exponent_minus)
+    bounded = bounded_rule(rule, lower, upper, *options)
     found = event_updates(bounded, *merge_spike_times(times_of(PRE), times_of(POST)), weight=start)
     # At a bound fractional powers magnify rounding.
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)

@@ -125,7 +125,7 @@ def _agreement(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _scores(ax: Axes, data: xr.Dataset) -> None:
-    edges = np.linspace(-5, 5, 41)
+    edges = np.linspace(-5, 5, 41).tolist()
     for values, color, text in (
         (data.z_all_to_all, plotting.COLORS["control"], "against the mean of all-to-all pairs"),
         (data.z, plotting.COLORS["nearest"], "against each scheme's own mean"),
