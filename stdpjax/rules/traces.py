@@ -38,6 +38,18 @@ def trace_rule(traces: TraceRule) -> Rule:
 
     Returns:
         The rule: each step the traces decay by one bin and take in the spikes of the bin.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from stdpjax import rules
+        >>> halved = rules.pair_rule(1.0, 1.0, 20.0, 20.0).traces._replace(bin_width=0.5)
+        >>> rule, nothing, weights = rules.trace_rule(halved), jnp.zeros(1), jnp.zeros((1, 1))
+        >>> def spikes(pre, post):
+        ...     return rules.Sample(nothing, nothing, nothing, jnp.array([pre]), jnp.array([post]))
+        >>> _, state = rule.update(spikes(True, False), rule.init(weights), weights)
+        >>> delta_w, _ = rule.update(spikes(False, True), state, weights)
+        >>> bool(jnp.allclose(delta_w, jnp.exp(-0.5 / 20)))
+        True
     """
     bin_width = 1.0 if traces.bin_width is None else traces.bin_width
 

@@ -120,8 +120,8 @@ def slopes(sizes: tuple[int, ...], variances: np.ndarray) -> np.ndarray:
     Example:
         >>> import numpy as np
         >>> from stdpjax.studies.reinforce_variance import slopes
-        >>> float(slopes((2, 4, 8), 3.0 * np.array([4.0, 16.0, 64.0])).round(6))
-        2.0
+        >>> slopes((2, 4, 8), 3.0 * np.array([[4.0, 16.0, 64.0]])).round(6)
+        array([2.])
     """
     x = np.log(sizes) - np.log(sizes).mean()
     return np.log(variances) @ x / (x @ x)
