@@ -32,6 +32,7 @@ ORDER = [
     "settings",
     "provenance",
     "stats",
+    "power",
     "plotting",
     "learning",
     "fitting",
