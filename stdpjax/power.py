@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats as distributions
+from scipy import special
 
 from stdpjax import _checks
 
@@ -37,17 +37,17 @@ def t_test_power(effect_size: ArrayLike, n: ArrayLike, n_groups: int = 1, level:
         >>> [round(float(power), 3) for power in stdpjax.power.t_test_power(0.5, [32, 64], n_groups=2)]
         [0.504, 0.801]
     """
-    _checks.finite("effect_size", effect_size)
     d, size = np.asarray(effect_size, np.float64), np.asarray(n)
+    if not np.all(np.isfinite(d)):
+        raise ValueError(f"effect_size: expected finite numbers, got {effect_size!r}")
     if size.size == 0 or size.dtype.kind not in "iu" or size.min() < 2:
         raise ValueError(f"n: expected whole numbers of at least 2, got {n!r}")
     _checks.count("n_groups", n_groups, maximum=2)
     _checks.number("level", level, above=0, below=1)
     freedom = n_groups * (size - 1)
     shift = d * np.sqrt(size / n_groups)
-    limit = distributions.t.ppf(1 - level / 2, freedom)
-    tails = distributions.nct.sf(limit, freedom, shift) + distributions.nct.sf(limit, freedom, -shift)
-    return np.asarray(tails, np.float64)
+    limit = special.stdtrit(freedom, 1 - level / 2)
+    return np.asarray(2 - special.nctdtr(freedom, shift, limit) - special.nctdtr(freedom, -shift, limit), np.float64)
 
 
 def sample_size(effect_size: float, power: float = 0.8, n_groups: int = 1, level: float = 0.05) -> float:
