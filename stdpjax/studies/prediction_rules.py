@@ -1,5 +1,6 @@
 """Rules that predict an experiment with three courses of the postsynaptic rate: exact means, and changes of cells."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
@@ -27,9 +28,8 @@ from stdpjax.rules import (
     presets,
     scale_rule,
     state_slope,
-    window_moments,
 )
-from stdpjax.spikes import expected_lag_counts, sample_lag_counts, sample_spikes
+from stdpjax.spikes import expected_lag_counts, nearest_lag, sample_spikes
 
 Floats = NDArray[np.float64]
 # A constant rate changes nothing under these, and a falling rate undoes what a rising one does.
@@ -59,8 +59,12 @@ PUBLISHED = MappingProxyType(
 )
 # The amplitudes of these were measured after 60 pairs.
 PAIRS_MEASURED = MappingProxyType({"bi_poo": 60, "suppression": 60})
+# Numbers of events are rounded up to a multiple of this, so that other seeds need no other program.
+_BLOCK = 256
 # Of the sliding threshold of BCM, in ms.
 _TAU_THRESHOLD = 1000.0
+# Activity at which the rate begins.
+_THRESHOLD = -0.5
 
 
 class Protocol(NamedTuple):
@@ -105,7 +109,7 @@ class Cells(NamedTuple):
     pre_counts: NDArray[np.int64]
     """Presynaptic spikes in each bin of a repeat, summed over repeats, shape `[course, cell, bin]`."""
     lag_counts: NDArray[np.int64]
-    """Shape `[course, cell, lag]`. Nearest lags, over other spikes of the same cells' rates."""
+    """Nearest lags, shape `[course, cell, lag]`; 0 where there is no update."""
     times: Float[Array, "course cell event"]
     pre_spikes: Bool[Array, "course cell event"]
     post_spikes: Bool[Array, "course cell event"]
@@ -121,32 +125,32 @@ def _draw(
 
 
 def draw_cells(key: Key[Array, ""], protocol: Protocol, n_cells: int, window: int) -> Cells:
-    """Draw the spikes of cells, the same ones for all rules of traces."""
-    pre, post = protocol.repeat
-    trains = [
-        np.moveaxis(np.asarray(_draw(named_key(key, side), probability, n_cells, protocol.n_repeats)), 0, 1)
-        for side, probability in (("pre", pre), ("post", post))
-    ]
-    rows = [train.reshape(len(COURSES) * n_cells, -1) for train in trains]
+    """Draw the spikes of cells, the same ones for all rules."""
+    pre, post = (
+        jnp.moveaxis(_draw(named_key(key, side), probability, n_cells, protocol.n_repeats), 0, 1)
+        for side, probability in zip(("pre", "post"), protocol.repeat, strict=True)
+    )
+    n_rows, n_bins, n_lags = len(COURSES) * n_cells, pre.shape[-1], 2 * window + 1
+    # The rest after a repeat is longer than the window.
+    lags = np.asarray(nearest_lag(pre, post, window)).reshape(n_rows, -1) + window
+    lag_counts = np.stack([np.bincount(row, minlength=n_lags) for row in lags])
+    trains = [np.asarray(pre), np.asarray(post)]
+    rows = [train.reshape(n_rows, -1) for train in trains]
     row, place = np.nonzero(rows[0] | rows[1])
-    n_events = np.bincount(row, minlength=len(rows[0]))
+    n_events = np.bincount(row, minlength=n_rows)
     order = np.arange(row.size) - (np.cumsum(n_events) - n_events)[row]
     # Sequences are filled up with events without spikes, at the end of the record.
-    times = np.full((len(rows[0]), n_events.max()), float(protocol.n_repeats * protocol.n_period))
-    repeat, bin_ = np.divmod(place, pre.shape[1])
+    n_most = _BLOCK * math.ceil(n_events.max() / _BLOCK)
+    times = np.full((n_rows, n_most), float(protocol.n_repeats * protocol.n_period))
+    repeat, bin_ = np.divmod(place, n_bins)
     times[row, order] = repeat * protocol.n_period + bin_
     spikes = np.zeros((2, *times.shape), bool)
     for side, train in zip(spikes, rows, strict=True):
         side[row, order] = train[row, place]
     shape = (len(COURSES), n_cells, -1)
-
-    def of_each(probability: Float[Array, "course bin"]) -> Float[Array, "row bin"]:
-        return jnp.repeat(probability, n_cells, axis=0)
-
-    lags = sample_lag_counts(named_key(key, "lags"), of_each(pre), of_each(post), protocol.n_repeats, window)
     return Cells(
         trains[0].sum(axis=2),
-        np.asarray(lags).sum(axis=1).reshape(shape),
+        lag_counts.reshape(shape),
         jnp.asarray(times.reshape(shape), float),
         *(jnp.asarray(side.reshape(shape)) for side in spikes),
     )
@@ -178,18 +182,17 @@ def per_pair(name: str) -> dict[str, float]:
 
 def potentiation(config: Any) -> float:
     """Sum over lags of what pairs potentiate: the strength of Hebb and BCM."""
-    return config.amplitude / np.expm1(1 / config.tau)
+    return config.amplitude / math.expm1(1 / config.tau)
 
 
 def slope_gain(config: Any) -> float:
-    """Strength of Eq 1 and 2: that of the pair rule on slow rates."""
-    window = lag_kernel("exponential", round(30 * config.tau), tau=config.tau)
-    return config.amplitude * float(window_moments(window).first)
+    """Strength of Eq 1 and 2: the first moment of the pairs' window, so that they agree on slow rates."""
+    return config.amplitude / (2 * math.sinh(0.5 / config.tau) ** 2)
 
 
 def exact_changes(config: Any, protocol: Protocol) -> dict[str, Floats]:
     """Return the mean change of each arm under each rule, shape `[course]`."""
-    found = {
+    found: dict[str, Any] = {
         name: jnp.sum(expected_updates(rule, protocol.pre, protocol.post), axis=-1)
         for name, rule in trace_rules(config).items()
     }
@@ -210,7 +213,7 @@ def rate_slope(protocol: Protocol) -> Floats:
 
 def sampled_changes(config: Any, protocol: Protocol, cells: Cells) -> dict[str, Floats]:
     """Return the change of each cell under each rule that sees spikes, shape `[course, cell]`."""
-    found = {name: _event_changes(rule, cells) for name, rule in trace_rules(config).items()}
+    found: dict[str, Any] = {name: _event_changes(rule, cells) for name, rule in trace_rules(config).items()}
     for name, kernel in kernels(config).items():
         found[name] = cells.lag_counts @ np.asarray(kernel)
     slope = rate_slope(protocol)
@@ -237,8 +240,8 @@ def pair_law(amplitudes: tuple[float, float], taus: tuple[float, float], config:
 
 
 def _event_changes(rule: Rule, cells: Cells) -> Float[Array, "course cell"]:
-    change = jax.vmap(jax.vmap(partial(event_weight_change, rule)))
-    return change(cells.times, cells.pre_spikes, cells.post_spikes)
+    flat = (part.reshape(-1, part.shape[-1]) for part in (cells.times, cells.pre_spikes, cells.post_spikes))
+    return jax.vmap(partial(event_weight_change, rule))(*flat).reshape(cells.times.shape[:2])
 
 
 @jax.jit
@@ -251,7 +254,7 @@ def _bcm_changes(
 
     With the mean over the record as target, the threshold of the constant arm settles about its rate.
     """
-    rate_fn, target = hard_sigmoid(), jnp.mean(post[0])
+    rate_fn, target = hard_sigmoid(_THRESHOLD), jnp.mean(post[0])
     rule = bcm_rule(rate_fn, _TAU_THRESHOLD, target)
 
     def one(pre: Float[Array, "time"], post: Float[Array, "time"]) -> Float[Array, ""]:
@@ -263,7 +266,7 @@ def _bcm_changes(
 
         weights = jnp.zeros((1, 1), pre.dtype)
         # The activity at which the rate is the spike probability.
-        activity = post + rate_fn.kinks[0]
+        activity = post + _THRESHOLD
         return jax.lax.scan(step, (rule.init(weights), weights), (pre, activity))[0][1][0, 0]
 
     return jnp.asarray(strength, pre.dtype) / target * jax.vmap(one)(pre, post)

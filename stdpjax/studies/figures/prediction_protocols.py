@@ -26,8 +26,8 @@ _NAMES = {
     "triplet_visual": "triplets, visual cortex",
     "triplet_hippocampus": "triplets, hippocampus",
     "suppression": "suppression",
-    "bcm": "BCM (control)",
-    "hebb": "Hebb (control)",
+    "bcm": "BCM, sliding threshold",
+    "hebb": "Hebb",
 }
 _ARMS = {
     "constant": ("constant", COLORS["kernel"], "s"),
@@ -64,7 +64,7 @@ def _rows(ax: Axes, data: xr.Dataset) -> np.ndarray:
     position = -np.arange(data.sizes["rule"], dtype=float)
     for row in position[::2]:
         ax.axhspan(row - 0.5, row + 0.5, color="0.96", lw=0, zorder=0)
-    # Rules of which the prediction holds come first, controls last.
+    # Rules of which the prediction holds come first, rules of rates or coincidences last.
     for row in (5.5, 12.5):
         ax.axhline(-row, color="0.6", lw=0.8, ls=":")
     ax.set_ylim(-data.sizes["rule"] + 0.5, 2.0)
@@ -141,7 +141,5 @@ def _power(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.minorticks_off()
     ax.set_ylim(0, 1.42)
     ax.set_yticks(np.arange(0, 1.1, 0.2))
-    plotting.label(
-        ax, "Power: as computed, and simulated", "cells in each arm", "share that tells rising from falling"
-    )
+    plotting.label(ax, "Power: as computed, and simulated", "cells in each arm", "share that tells rising from falling")
     ax.legend(loc="upper left", title="lines: noncentral t; points: simulated, 95 %")
