@@ -52,6 +52,7 @@ ORDER = [
     "studies.scheme_claims",
     "studies.pairing_schemes",
     "studies.prediction_rules",
+    "studies.prediction_experiments",
     "studies.prediction_claims",
     "studies.prediction_protocols",
     "studies.plastic_networks",

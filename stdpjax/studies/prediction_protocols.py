@@ -2,16 +2,13 @@
 
 import dataclasses
 import math
-from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 from numpy.typing import NDArray
-from scipy import special
 
 from stdpjax import _checks
 from stdpjax.power import sample_size, t_test_power
@@ -22,6 +19,15 @@ from stdpjax.stats import bootstrap, wilson_interval
 from stdpjax.studies.base import Measurement, Progress, Study
 from stdpjax.studies.figures.prediction_protocols import plot
 from stdpjax.studies.prediction_claims import CLAIMS
+from stdpjax.studies.prediction_experiments import (
+    CONSTANT,
+    FALLING,
+    RISING,
+    alarms,
+    effects,
+    experiments,
+    statistics_of_sums,
+)
 from stdpjax.studies.prediction_rules import (
     ASYMMETRIC,
     NAMES,
@@ -44,7 +50,6 @@ MOST_CELLS = 10**6
 SIMULATED = ("windowed", "all_to_all", "bi_poo")
 SIZES = (4, 8, 16, 32, 64, 128, 256)
 _MOST_SIMULATED = 2000
-_CONSTANT, _RISING, _FALLING = (COURSES.index(course) for course in ("constant", "rising", "falling"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,56 +93,6 @@ class PredictionProtocolsConfig:
             _checks.count(name, getattr(self, name), minimum=least, maximum=most)
 
 
-class Effects(NamedTuple):
-    """Effect sizes: of each arm against 0, and of rising against falling."""
-
-    arms: Floats
-    """Cohen's d, shape `[..., rule, course]`."""
-    contrast: Floats
-    """Cohen's d of rising against falling, shape `[..., rule]`."""
-
-
-def effects(mean: Floats, deviation: Floats) -> Effects:
-    """Return Cohen's d from means and standard deviations, shape `[..., rule, course]`."""
-    pooled = np.sqrt((deviation[..., _RISING] ** 2 + deviation[..., _FALLING] ** 2) / 2)
-    return Effects(mean / deviation, (mean[..., _RISING] - mean[..., _FALLING]) / pooled)
-
-
-def _statistics(n: Floats, total: Floats, squares: Floats) -> Floats:
-    """Return mean and d of each arm and d of the contrast, along the last axis, from sums over cells."""
-    n = n[..., None, None]
-    mean = total / n
-    found = effects(mean, np.sqrt((squares - n * mean**2) / (n - 1)))
-    return np.concatenate([mean, found.arms, found.contrast[..., None]], axis=-1)
-
-
-@partial(jax.jit, static_argnames=("n", "n_experiments"))
-def experiments(
-    key: Key[Array, ""],
-    mean: Float[Array, "course"],
-    residual: Float[Array, "course cell"],
-    between_cells: float | Float[Array, ""],
-    n: int,
-    n_experiments: int,
-) -> Float[Array, "course experiment n"]:
-    """Draw experiments: exact mean, what spikes do to a sampled cell, and what cells differ by."""
-    spikes_key, cells_key = named_key(key, "spikes"), named_key(key, "cells")
-    shape = (len(COURSES), n_experiments, n)
-    which = jax.random.randint(spikes_key, shape, 0, residual.shape[1])
-    by_spikes = jax.vmap(jnp.take)(residual, which)
-    return mean[:, None, None] + by_spikes + between_cells * jax.random.normal(cells_key, shape, mean.dtype)
-
-
-def alarms(*groups: Floats, level: float = 0.05) -> NDArray[np.bool_]:
-    """Return which experiments a two-sided t-test finds something in: one group against 0, or two groups."""
-    n = groups[0].shape[-1]
-    means = [group.mean(axis=-1) for group in groups]
-    errors = np.sqrt(sum(group.var(axis=-1, ddof=1) for group in groups) / n)
-    difference = means[0] - means[1] if len(groups) == 2 else means[0]
-    limit = special.stdtrit(len(groups) * (n - 1), 1 - level / 2)
-    return np.abs(difference) > limit * errors
-
-
 def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progress) -> xr.Dataset:
     """Compute and sample the three arms under each rule, and simulate experiments with a few of them."""
     progress(0.0, "exact means")
@@ -155,11 +110,11 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
     noise = np.asarray(jax.random.normal(named_key(key, "between cells"), nothing.shape), np.float64)
     observed = np.moveaxis(by_spikes + config.between_cells * noise, -1, 0)
     estimate = bootstrap(
-        named_key(key, "resampling"), _statistics, np.ones(config.n_cells), observed, observed**2
+        named_key(key, "resampling"), statistics_of_sums, np.ones(config.n_cells), observed, observed**2
     )  # fmt: skip
     true = effects(means, np.hypot(spike_sd, config.between_cells))
     needed = {
-        "constant": [sample_size(float(d), config.power) for d in true.arms[:, _CONSTANT]],
+        "constant": [sample_size(float(d), config.power) for d in true.arms[:, CONSTANT]],
         "contrast": [sample_size(float(d), config.power, n_groups=2) for d in true.contrast],
     }
     counts = {name: np.minimum(values, MOST_CELLS) for name, values in needed.items()}
@@ -183,8 +138,8 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
             np.float64,
         )
         found[name] = [
-            *(alarms(drawn[_RISING, :, :n], drawn[_FALLING, :, :n]).sum() for n in (*SIZES, n_stated, n_half)),
-            alarms(drawn[_CONSTANT, :, :n_stated]).sum(),
+            *(alarms(drawn[RISING, :, :n], drawn[FALLING, :, :n]).sum() for n in (*SIZES, n_stated, n_half)),
+            alarms(drawn[CONSTANT, :, :n_stated]).sum(),
         ]
     n_found = np.stack([found[name] for name in SIMULATED])
     error = spike_sd / math.sqrt(config.n_cells)
@@ -206,7 +161,7 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
             ),
             "z_swapped": (
                 ("spiking_rule", "course"),
-                ((by_spikes.mean(axis=-1) - means[:, [_CONSTANT, _FALLING, _RISING]])[spiking] / error[spiking]),
+                ((by_spikes.mean(axis=-1) - means[:, [CONSTANT, FALLING, RISING]])[spiking] / error[spiking]),
                 {"units": "standard errors", "long_name": "the same with the exact means of the other ramp"},
             ),
             "observed": (("rule", "course"), estimate.value[:, :n_arms], share),
@@ -257,7 +212,7 @@ def contrast_over_law(data: xr.Dataset, config: PredictionProtocolsConfig) -> tu
         (plus, minus), taus = per_pair(name).values(), presets[PUBLISHED[name]].parameters
         windows[name] = ((plus, minus), (taus["tau_plus"], taus["tau_minus"]))
     laws = np.stack([pair_law(*window, config) for window in windows.values()])
-    odd = laws[:, _RISING] - laws[:, _FALLING]
+    odd = laws[:, RISING] - laws[:, FALLING]
     exact = data.exact.sel(rule=list(windows))
     ratio = (exact.sel(course="rising") - exact.sel(course="falling")).values / odd
     return ratio, float(2 * exact.sel(rule="bi_poo", course="rising")) / odd[1]

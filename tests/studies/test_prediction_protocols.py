@@ -13,7 +13,8 @@ import stdpjax
 from stdpjax import rates, rules, spikes
 from stdpjax.power import t_test_power
 from stdpjax.studies import prediction_protocols, prediction_rules, run
-from stdpjax.studies.prediction_protocols import PredictionProtocolsConfig, alarms, effects, experiments, share_off
+from stdpjax.studies.prediction_experiments import alarms, effects, experiments
+from stdpjax.studies.prediction_protocols import PredictionProtocolsConfig, share_off
 from stdpjax.studies.prediction_rules import draw_cells, exact_changes, make_protocol, pair_law, sampled_changes
 
 SHORT = PredictionProtocolsConfig(
