@@ -16,7 +16,19 @@ import stdpjax
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SURFACE = ["random", "rates", "drives", "spikes", "protocols", "rules", "fitting", "stats", "studies", "sweeps"]
+SURFACE = [
+    "random",
+    "rates",
+    "drives",
+    "spikes",
+    "protocols",
+    "rules",
+    "fitting",
+    "power",
+    "stats",
+    "studies",
+    "sweeps",
+]
 
 
 def public_functions():

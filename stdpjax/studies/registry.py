@@ -17,6 +17,7 @@ from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
 from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
 from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
 from stdpjax.studies.pairing_schemes import STUDY as PAIRING_SCHEMES
+from stdpjax.studies.prediction_protocols import STUDY as PREDICTION_PROTOCOLS
 from stdpjax.studies.printed_update import STUDY as PRINTED_UPDATE
 from stdpjax.studies.reinforce_variance import STUDY as REINFORCE_VARIANCE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
@@ -37,6 +38,7 @@ STUDIES: tuple[Study, ...] = (
     EXAMPLE_TRACES,
     CONSTANT_RATE,
     PAIRING_SCHEMES,
+    PREDICTION_PROTOCOLS,
     SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,

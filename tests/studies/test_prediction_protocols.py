@@ -1,0 +1,190 @@
+"""The predicted experiment: cells against whole trains, laws against rules, tests against SciPy's, claims, twins."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats as distributions
+
+import stdpjax
+from stdpjax import rates, rules, spikes
+from stdpjax.power import t_test_power
+from stdpjax.studies import prediction_protocols, prediction_rules, run
+from stdpjax.studies.prediction_experiments import alarms, effects, experiments
+from stdpjax.studies.prediction_protocols import PredictionProtocolsConfig, share_off
+from stdpjax.studies.prediction_rules import draw_cells, exact_changes, make_protocol, pair_law, sampled_changes
+
+SHORT = PredictionProtocolsConfig(
+    n_repeats=2, n_cells=20, duration_ms=60.0, pre_hz=200.0, low_hz=20.0, high_hz=220.0, rest_ms=400.0
+)
+QUICK: dict[str, Any] = {"n_cells": 100, "n_experiments": 2000}
+
+
+@pytest.fixture(scope="module")
+def protocol():
+    return make_protocol(SHORT)
+
+
+@pytest.fixture(scope="module")
+def exact(protocol):
+    return exact_changes(SHORT, protocol)
+
+
+@pytest.fixture(scope="module")
+def cells(protocol):
+    return draw_cells(stdpjax.random.key(0), protocol, SHORT.n_cells, SHORT.window)
+
+
+@pytest.fixture(scope="module")
+def sampled(protocol, cells):
+    return sampled_changes(SHORT, protocol, cells)
+
+
+def whole_trains(cells, protocol):
+    """Spikes of the first cell of each arm in every bin of the record."""
+    trains = np.zeros((2, 3, protocol.pre.shape[1] + prediction_rules._BLOCK), bool)
+    for course in range(3):
+        times = np.asarray(cells.times[course, 0]).astype(int)
+        trains[0, course, times] |= np.asarray(cells.pre_spikes[course, 0])
+        trains[1, course, times] |= np.asarray(cells.post_spikes[course, 0])
+    return trains[..., : protocol.pre.shape[1]]
+
+
+def stepwise(rule, post, pre_rate, pre_spikes):
+    """Total change by a rule of activities, whose updates are added up."""
+
+    def step(state, now):
+        delta_w, state = rule.update(rules.Sample(*(value[None] for value in now)), state, jnp.zeros((1, 1)))
+        return state, delta_w[0, 0]
+
+    updates = jax.lax.scan(step, rule.init(jnp.zeros((1, 1))), (post[:-1], post[1:], pre_rate[:-1], pre_spikes[:-1]))[1]
+    return float(updates.sum())
+
+
+def test_a_cell_changes_as_its_whole_trains_say(protocol, cells, sampled):
+    pre, post = whole_trains(cells, protocol)
+    assert pre.sum() > 20 < post.sum()
+    for name in ("all_to_all", "triplet_visual", "hebb"):
+        expected = rules.train_updates(prediction_rules.trace_rules(SHORT)[name], pre, post).sum(-1)
+        np.testing.assert_allclose(sampled[name][:, 0], expected, rtol=1e-4, atol=1e-6, err_msg=name)
+    lags = spikes.nearest_lag(pre, post, SHORT.window)
+    for name, kernel in prediction_rules.kernels(SHORT).items():
+        np.testing.assert_allclose(sampled[name][:, 0], rules.lag_update(lags, kernel).sum(-1), rtol=1e-4, atol=1e-6)
+
+
+def test_eq_1_and_eq_2_are_the_midpoint_rules(protocol, cells, exact, sampled):
+    pre = jnp.asarray(whole_trains(cells, protocol)[0, 1])
+    assert pre.any()
+    found = {"rate": exact["eq_1"][1], "spikes": sampled["eq_2"][1, 0]}
+    for presynaptic, change in found.items():
+        rule = rules.differential_rule("midpoint", presynaptic)
+        expected = stepwise(rule, protocol.post[1], protocol.pre[1], pre)
+        assert change == pytest.approx(prediction_rules.slope_gain(SHORT) * expected, rel=1e-4), presynaptic
+
+
+def test_the_gain_of_eq_1_is_the_first_moment_of_the_window():
+    kernel = SHORT.amplitude * rules.lag_kernel("exponential", 300, tau=SHORT.tau)
+    assert prediction_rules.slope_gain(SHORT) == pytest.approx(float(rules.window_moments(kernel).first), rel=1e-5)
+    assert prediction_rules.potentiation(SHORT) == pytest.approx(float(kernel[301:].sum()), rel=1e-5)
+
+
+def test_the_law_of_pairs_is_a_sum_over_bins():
+    config = PredictionProtocolsConfig(duration_ms=50.0, n_repeats=2, window=20)
+    t = np.arange(50)
+    lag = t[:, None] - t[None, :]
+    window = np.where(lag > 0, 0.7 * np.exp(-np.abs(lag) / 8), -0.2 * np.exp(-np.abs(lag) / 30)) * (lag != 0)
+    rising = (5 + 40 * (t + 0.5) / 50) / 1000
+    expected = [2 * 0.02 * (post @ window).sum() for post in (np.full(50, 0.025), rising, rising[::-1])]
+    np.testing.assert_allclose(pair_law((0.7, 0.2), (8.0, 30.0), config), expected, rtol=1e-12)
+
+
+def test_bcm_is_the_rule_step_by_step(protocol, exact):
+    target = float(protocol.post[0].mean())
+    rule = rules.bcm_rule(rates.hard_sigmoid(), 1000.0, target)
+    expected = stepwise(rule, protocol.post[1] - 0.5, protocol.pre[1], protocol.pre[1] > 1)
+    assert exact["bcm"][1] == pytest.approx(prediction_rules.potentiation(SHORT) / target * expected, rel=1e-3)
+
+
+def test_alarms_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0.5, 1, (200, 12)), rng.normal(0, 1.5, (200, 12))
+    np.testing.assert_array_equal(alarms(one), np.asarray(distributions.ttest_1samp(one, 0, axis=1))[1] < 0.05)
+    np.testing.assert_array_equal(alarms(one, other), np.asarray(distributions.ttest_ind(one, other, axis=1))[1] < 0.05)
+
+
+def test_experiments_have_the_power_of_their_effect_size(key):
+    residual = np.random.default_rng(1).normal(0, 0.15, (3, 400))
+    residual -= residual.mean(axis=1, keepdims=True)
+    mean = np.array([0.0, 0.1, -0.1])
+    drawn = np.asarray(
+        experiments(key, jnp.asarray(mean, float), jnp.asarray(residual, float), 0.2, 20, 4000), np.float64
+    )
+    d = effects(mean, np.hypot(residual.std(axis=1), 0.2))
+    for expected, found in (
+        (t_test_power(d.contrast, 20, n_groups=2), alarms(drawn[1], drawn[2]).mean()),
+        (t_test_power(d.arms[1], 20), alarms(drawn[1]).mean()),
+        (0.05, alarms(drawn[0]).mean()),
+    ):
+        error = np.sqrt(expected * (1 - expected) / 4000)
+        assert abs(found - expected) < 4 * error
+        assert abs(found - t_test_power(d.contrast, 12, n_groups=2)) > 4 * error  # fewer cells
+
+
+def test_a_share_is_what_does_not_follow_the_slope():
+    changes = xr.DataArray([[0.0, 2.0, -2.0], [3.0, 4.0, 2.0]], dims=("rule", "course"))
+    changes = changes.assign_coords(course=["constant", "rising", "falling"])
+    assert share_off(changes).values.tolist() == [0.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"high_hz": 5.0}, "high_hz: expected a finite number above 5"),
+        ({"duration_ms": 400.5}, "duration_ms: expected a whole number of ms, got 400.5"),
+        ({"rest_ms": 100.0}, "rest_ms: expected a finite number at least 400"),
+        ({"between_cells": 0.0}, "between_cells: expected a finite number above 0"),
+        ({"power": 0.05}, "power: expected a finite number above 0.05"),
+        ({"window": 30, "duration_ms": 20.0}, "window: expected at most the ramp's 20 ms, got 30"),
+        ({"n_cells": 5}, "n_cells: expected a whole number of at least 20"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        PredictionProtocolsConfig(**settings)
+
+
+def verdicts():
+    return {r["id"]: r["verdict"] for r in run("prediction_protocols", show_progress=False, **QUICK).records}
+
+
+@pytest.mark.slow
+def test_wrong_windows_spikes_and_cells_are_found_out(monkeypatch):
+    right = verdicts()
+    assert "inconclusive" not in right.values()
+
+    kernels = prediction_rules.kernels
+    with monkeypatch.context() as patch:
+        wrong_window = lambda config: {**kernels(config), "windowed": kernels(config)["windowed_bi_poo"]}  # noqa: E731
+        patch.setattr(prediction_rules, "kernels", wrong_window)
+        wrong = verdicts()
+        lost = {claim for claim in right if wrong[claim] == "inconclusive"}
+        assert {"PP.prediction", "PP.fails", "PP.false_alarms"} <= lost
+
+    draw = prediction_rules._draw
+    with monkeypatch.context() as patch:
+        patch.setattr(prediction_rules, "_draw", lambda key, p, *sizes: draw(key, 0.9 * p, *sizes))
+        wrong = verdicts()
+        assert {claim for claim in right if wrong[claim] == "inconclusive"} == {"PP.sampled"}
+
+    drawn = prediction_protocols.experiments
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            prediction_protocols,
+            "experiments",
+            lambda key, mean, residual, between_cells, *sizes: drawn(key, mean, residual, 1.5 * between_cells, *sizes),
+        )
+        wrong = verdicts()
+        assert {claim for claim in right if wrong[claim] == "inconclusive"} == {"PP.cells"}
