@@ -50,6 +50,8 @@ ORDER = [
     "studies.constant_rate",
     "studies.scheme_claims",
     "studies.pairing_schemes",
+    "studies.frequency_claims",
+    "studies.triplet_frequency",
     "studies.plastic_networks",
     "studies.speed_claims",
     "studies.speed_with_learning",

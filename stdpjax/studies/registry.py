@@ -29,6 +29,7 @@ from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
+from stdpjax.studies.triplet_frequency import STUDY as TRIPLET_FREQUENCY
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -37,6 +38,7 @@ STUDIES: tuple[Study, ...] = (
     EXAMPLE_TRACES,
     CONSTANT_RATE,
     PAIRING_SCHEMES,
+    TRIPLET_FREQUENCY,
     SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,
