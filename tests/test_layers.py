@@ -52,6 +52,8 @@ ORDER = [
     "studies.pairing_schemes",
     "studies.frequency_claims",
     "studies.triplet_frequency",
+    "studies.window_claims",
+    "studies.fit_window",
     "studies.plastic_networks",
     "studies.speed_claims",
     "studies.speed_with_learning",

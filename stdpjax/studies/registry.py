@@ -9,6 +9,7 @@ from stdpjax.studies.digits_unsupervised import STUDY as DIGITS_UNSUPERVISED
 from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.fit_window import STUDY as FIT_WINDOW
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
 from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
 from stdpjax.studies.impatient_em import STUDY as IMPATIENT_EM
@@ -39,6 +40,7 @@ STUDIES: tuple[Study, ...] = (
     CONSTANT_RATE,
     PAIRING_SCHEMES,
     TRIPLET_FREQUENCY,
+    FIT_WINDOW,
     SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,

@@ -39,6 +39,7 @@ HELD: Mapping[str, Mapping[str, float]] = {
     "pair": _NO_TRIPLETS,
     "pair_of_window": {**_NO_TRIPLETS, **_WINDOW},
     "triplet_minimal": {**find_model("triplet_minimal").held},
+    "triplet_full": _WINDOW,
 }
 # Pairs and triplets at 1 Hz: +10 ms, -10 ms, pre-post-pre, post-pre-post.
 MOTIFS = {
@@ -55,7 +56,7 @@ class TripletFrequencyConfig:
     """Settings of the study of pairing frequency."""
 
     n_starts: int = setting(20, "random starts of each fit")
-    n_resamples: int = setting(256, "data sets drawn from a fitted rule and fitted again")
+    n_resamples: int = setting(192, "data sets drawn from a fitted rule and fitted again")
     n_frequencies: int = setting(51, "frequencies of the curves, from 0.1 to 50 Hz")
     longest_lag_ms: float = setting(60.0, "longest lag of the curves of pairs, in ms, at most 400")
 
@@ -236,6 +237,10 @@ def judge(data: xr.Dataset, config: TripletFrequencyConfig) -> dict[str, Measure
     n = config.n_resamples
     refit = data.refit.sel(drawn_from="triplet_minimal") / (n_points - n_fitted["triplet_minimal"])
     reach = 1.96 * float(refit.std(ddof=1)) / np.sqrt(n)
+    fitted, published = (
+        right.error.sel(rule=[f"{start}_{terms}" for terms in ("full", "minimal")]).values
+        for start in ("triplet", "visual_cortex")
+    )
     motif = right.motif_change.sel(rule="hippocampus_full")
     asymmetry = right.motif_change.sel(motif="post-pre-post") - right.motif_change.sel(motif="pre-post-pre")
     by_name = {str(scheme): float(errors.sel(scheme=scheme)) for scheme in data.scheme.values}
@@ -266,6 +271,12 @@ def judge(data: xr.Dataset, config: TripletFrequencyConfig) -> dict[str, Measure
             (float(refit.mean()) - reach, float(refit.mean()) + reach),
             observed["pair"] / (n_points - n_fitted["pair"]),
             "Control: the best pair rule on the measured points.",
+        ),
+        "TF.fitted": Measurement(
+            float((fitted / published).max()),
+            control=float(errors.min()) / float(published.max()),
+            note="All spikes full and minimal, nearest spikes full and minimal: "
+            f"{', '.join(f'{error:.3f}' for error in fitted.ravel())}. Control: the best pair rule.",
         ),
         "TF.hippocampus": Measurement(
             float(np.abs(motif - data.stated_reference).max()),

@@ -24,8 +24,8 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the ten points with the curves of each rule, and what else the rules make."""
     figure = plotting.new_figure(13.0, 8.0)
     axes = figure.subplots(2, 3)
-    for ax, lag, place in ((axes[0, 0], 10.0, "lower right"), (axes[0, 1], -10.0, "upper left")):
-        _frequency(ax, data, lag, place)
+    _frequency(axes[0, 0], data, 10.0)
+    _frequency(axes[0, 1], data, -10.0)
     _errors(axes[0, 2], data)
     _pairs(axes[1, 0], data)
     _motifs(axes[1, 1], data)
@@ -33,7 +33,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     return figure
 
 
-def _frequency(ax: Axes, data: xr.Dataset, lag: float, place: str) -> None:
+def _frequency(ax: Axes, data: xr.Dataset, lag: float) -> None:
     right = data.sel(order="read_before")
     for scheme, rule, text, color, style in _SETS:
         ax.plot(
@@ -57,12 +57,10 @@ def _frequency(ax: Axes, data: xr.Dataset, lag: float, place: str) -> None:
         label="measured, standard error",
     )
     ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-    ax.set_ylim((-75, 105) if lag > 0 else (-60, 150))
+    ax.set_ylim(-60, 150)
     order = "presynaptic spike first" if lag > 0 else "postsynaptic spike first"
-    plotting.label(
-        ax, f"Lag {lag:+g} ms: {order}", "frequency of pairs (Hz)", "weight change by 60 pairs (%)"
-    )
-    ax.legend(loc=place, ncols=2 if lag > 0 else 1)
+    plotting.label(ax, f"Lag {lag:+g} ms: {order}", "frequency of pairs (Hz)", "weight change by 60 pairs (%)")
+    ax.legend(loc="upper left")
 
 
 def _errors(ax: Axes, data: xr.Dataset) -> None:
@@ -104,9 +102,7 @@ def _pairs(ax: Axes, data: xr.Dataset) -> None:
                     label=f"{text}, {terms}" if bool(side[-1]) else None,
                 )
     plotting.zero_lines(ax)
-    plotting.label(
-        ax, "Hippocampal sets: pairs at 1 Hz", "lag, post minus pre (ms)", "weight change by 60 pairs (%)"
-    )
+    plotting.label(ax, "Hippocampal sets: pairs", "lag, post minus pre (ms)", "weight change by 60 pairs at 1 Hz (%)")
     ax.legend(loc="upper left")
 
 
@@ -125,10 +121,14 @@ def _motifs(ax: Axes, data: xr.Dataset) -> None:
             ax.text(x, value + (0.7 if value >= 0 else -0.7), f"{value:.1f}", ha="center", fontsize=6.5,
                     va="bottom" if value >= 0 else "top")  # fmt: skip
     times = ("+10 ms", "-10 ms", "5, -5 ms", "-5, 5 ms")
-    ax.set_xticks(position, [f"{motif}\n{time}" for motif, time in zip(data.motif.values, times, strict=True)])
+    ax.set_xticks(
+        position, [f"{motif}\n{time}" for motif, time in zip(data.motif.values, times, strict=True)], fontsize=8
+    )
     ax.axhline(0, color="0.75", lw=0.8, zorder=0)
     ax.set_ylim(-20, 48)
-    plotting.label(ax, "Hippocampal sets: order of triplets matters", "motif, 60 times at 1 Hz", "weight change (%)")
+    plotting.label(
+        ax, "Triplets of either order differ", "hippocampal sets: motif, 60 times at 1 Hz", "weight change (%)"
+    )
     ax.legend(loc="upper left")
 
 
@@ -146,8 +146,8 @@ def _refits(ax: Axes, data: xr.Dataset) -> None:
         ax.plot(grid, distributions.chi2.pdf(grid, n_points - n_fitted), color=plotting.COLORS[color], lw=1.3,
                 label=f"chi-square, {n_points - n_fitted} degrees of freedom")  # fmt: skip
         observed = n_points * float(data.error.sel(scheme="all_to_all", order="read_before", rule=name))
-        ax.axvline(observed, color=plotting.COLORS[color], ls=":", lw=2, label=f"{text}: measured points")
-    ax.set_ylim(0, 0.26)
+        ax.plot([observed] * 2, [0, 0.15], ":", color=plotting.COLORS[color], lw=2, label=f"{text}: measured points")
+    ax.set_ylim(0, 0.3)
     plotting.label(
         ax, "Pairs fit worse than chance allows", "least sum of squares (standard errors squared)", "share per unit"
     )
