@@ -326,7 +326,7 @@ STUDY = Study(
     source="Bi & Poo 2001; Sjöström et al. 2001; Pfister & Gerstner 2006",
     caption="Fits of rules to weight changes. Intervals cover the truth as often as they say, and less often if errors "
     "are stated too small. Points drawn from the published window give its numbers back. The paper's window of 20 bins "
-    "and one with equal sides do worse. Triplets fitted to the ten points of pairing frequency do as well as published.",
+    "and one with equal sides do worse. Triplets fitted to the ten points of frequency do as well as published.",
     config=FitWindowConfig(),
     smoke=FitWindowConfig(n_seeds=6, n_compared=4, n_starts=4, n_resamples=20),
     claims=CLAIMS,

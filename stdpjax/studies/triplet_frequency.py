@@ -1,7 +1,7 @@
 """How pairing depends on frequency: ten measured points under triplet rules, pair rules and the paper's window."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import jax
@@ -18,7 +18,7 @@ from stdpjax.fitting.models import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
 from stdpjax.fitting.task import in_double
 from stdpjax.random import named_key
-from stdpjax.rules import ORDERS, event_weight_change, presets, triplet_rule
+from stdpjax.rules import ORDERS, Rule, event_weight_change, presets, triplet_rule
 from stdpjax.rules.traces import Order
 from stdpjax.rules.triplet import INTERACTIONS, Interaction
 from stdpjax.stats import wilson_interval
@@ -75,7 +75,8 @@ def changes(
     """Return what triplet rules of several numbers make of protocols."""
 
     def one(numbers: dict[str, Float[Array, ""]]) -> Float[Array, "protocol"]:
-        rule = triplet_rule(**numbers, scheme=scheme, order=order)
+        make: Callable[..., Rule] = triplet_rule
+        rule = make(**numbers, scheme=scheme, order=order)
         return jax.vmap(partial(event_weight_change, rule))(*design)
 
     return jax.vmap(one)(numbers)
@@ -97,6 +98,7 @@ def fit_rules(key: Key[Array, ""], scheme: Interaction, n_starts: int) -> dict[s
 
 def refits(key: Key[Array, ""], name: str, found: Minima, n_resamples: int) -> NDArray[np.float64]:
     """Return sums of squares of refits to data drawn from a fitted all-to-all rule."""
+    assert POINTS.sem is not None
     best, model, free = found.best(), MODELS["all_to_all"], tuple(_WINDOW)
     noise = jax.random.normal(named_key(named_key(key, "resampling"), name), (n_resamples, POINTS.change.size), float)
     drawn = predict(model, best, POINTS.protocols) + POINTS.sem * np.asarray(noise, np.float64)
@@ -215,14 +217,16 @@ def judge(data: xr.Dataset, config: TripletFrequencyConfig) -> dict[str, Measure
                     after, control=before, note="Control: traces read before."
                 )
 
-    at = {(lag, hz): i for i, (lag, hz) in enumerate(zip(POINTS.lag_ms, POINTS.frequency_hz, strict=True))}  # pyright: ignore
+    assert POINTS.lag_ms is not None
+    assert POINTS.frequency_hz is not None
+    at = {(lag, hz): i for i, (lag, hz) in enumerate(zip(POINTS.lag_ms, POINTS.frequency_hz, strict=True))}
     first, last = at[10.0, 0.1], at[10.0, 40.0]
     spread = np.hypot(data.sem[first], data.sem[last])
 
     def distance(change: xr.DataArray) -> xr.DataArray:
         """Of a rule's growth of potentiation from the measured one."""
         grown = change.isel(point=last) - change.isel(point=first)
-        return np.abs(grown - (data.measured[last] - data.measured[first])) / spread  # pyright: ignore
+        return np.abs(grown - (data.measured[last] - data.measured[first])) / spread
 
     growth = distance(right.point_change)
     errors = right.error.sel(rule="pair")

@@ -12,7 +12,7 @@ from stdpjax.studies import fit_window, run
 from stdpjax.studies.fit_window import NAMES, TRUTH, FitWindowConfig, distances, quantiles
 from tests.fitting.test_fit import CURVE, covered, noisy
 
-QUICK: dict[str, Any] = {"n_seeds": 200, "n_compared": 32, "n_starts": 8, "n_resamples": 20}
+QUICK: dict[str, Any] = {"n_seeds": 500, "n_compared": 32, "n_starts": 8, "n_resamples": 20}
 
 
 def test_a_distance_is_the_quantile_at_the_end_of_an_interval():
