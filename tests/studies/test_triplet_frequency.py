@@ -78,8 +78,10 @@ def test_points_that_pairs_made_are_not_held_against_pairs(monkeypatch):
         return {r["id"]: r["verdict"] for r in result.records}
 
     lost = {"TF.pair_error", "TF.pair_goodness", "TF.growth", *ERRORS}
-    assert {verdicts()[claim] for claim in lost} == {"holds"}
+    right = verdicts()
+    assert {right[claim] for claim in lost} == {"holds"}
     numbers = {"amplitude_plus": 0.005, "amplitude_minus": 0.006, "tau_plus": 16.8, "tau_minus": 33.7}
     change = fitting.predict("pair", numbers, POINTS.protocols)
     monkeypatch.setattr(triplet_frequency, "POINTS", POINTS._replace(change=change))
-    assert {verdicts()[claim] for claim in lost} == {"inconclusive"}
+    wrong = verdicts()
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}

@@ -183,6 +183,6 @@ def _starts(ax: Axes, data: xr.Dataset) -> None:
     ax.set_xticks(start[:: max(1, len(start) // 5)])
     plotting.label(
         ax, "Fits to the ten points of frequency", "random start, sorted by where it ends",
-        "mean squared error (standard errors²; beyond 30 at 30)",
+        "mean squared error (cut at 30)",
     )  # fmt: skip
     ax.legend(loc="upper left", ncols=2)
