@@ -14,6 +14,7 @@ from stdpjax.fitting.measurements import (
 from stdpjax.fitting.models import MODELS, Model, Parameter, find_model, predict
 from stdpjax.fitting.profile import Interval
 from stdpjax.fitting.run import fit_into
+from stdpjax.fitting.searches import Minima, random_starts, search
 
 __all__ = [
     "MODELS",
@@ -23,6 +24,7 @@ __all__ = [
     "FitConfig",
     "Interval",
     "Measurements",
+    "Minima",
     "Model",
     "Parameter",
     "bi_poo_2001",
@@ -33,6 +35,8 @@ __all__ = [
     "load",
     "measurements",
     "predict",
+    "random_starts",
     "read_measurements",
+    "search",
     "sjostrom_2001",
 ]

@@ -12,10 +12,11 @@ from jaxtyping import Array, Key
 from stdpjax import _checks
 from stdpjax.fitting.measurements import Measurements
 from stdpjax.fitting.models import Model, find_model
-from stdpjax.fitting.optimise import Search, to_numbers, to_position
+from stdpjax.fitting.optimise import Search, to_numbers
 from stdpjax.fitting.profile import Interval, Profile, intervals, take_profile
-from stdpjax.fitting.task import Floats, Task, make_task
-from stdpjax.random import member_keys, named_key
+from stdpjax.fitting.searches import random_positions
+from stdpjax.fitting.task import Floats, Task, in_double, make_task
+from stdpjax.random import named_key
 
 # Steps of the rough search from random starts.
 _N_ROUGH = 200
@@ -107,10 +108,9 @@ def fit(
     if 0 < n_resamples < 20:
         raise ValueError(f"n_resamples: expected 0 or at least 20, for percentiles, got {n_resamples}")
     _checks.number("confidence", confidence, above=0, below=1)
-    # Sums of squares are compared to many digits, which single precision lacks; optax mixes kinds of numbers.
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+    with in_double():
         task = make_task(find_model(model) if isinstance(model, str) else model, data, fixed, free)
-        best, n_agreeing = _search_from(task, _starts(key, task, n_starts))
+        best, n_agreeing = _search_from(task, random_positions(key, task, n_starts))
         grid = take_profile(task, best, confidence)
         for _ in range(_ROUNDS):
             values, positions = np.concatenate(grid.value), np.concatenate(grid.position)
@@ -157,14 +157,6 @@ def compare(
         for name, model in zip(names, models, strict=True)
     ]
     return sorted(fits, key=lambda found: found.aic)
-
-
-def _starts(key: Key[Array, ""], task: Task, n_starts: int) -> Floats:
-    """Random starts, of which more leave the first ones as they are."""
-    keys = member_keys(named_key(key, "starts"), n_starts)
-    share = np.asarray(jax.vmap(lambda one: jax.random.uniform(one, (len(task.free),), np.float32))(keys), np.float64)
-    low, high = (np.array([getattr(parameter, end) for parameter in task.free]) for end in ("first_low", "first_high"))
-    return to_position(low * (high / low) ** share, task.free)
 
 
 def _search_from(task: Task, starts: Floats) -> tuple[Search, int]:

@@ -1,6 +1,7 @@
 """A fit while it is being made: what is free, the protocols as arrays, and the searches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,13 @@ from stdpjax.fitting.optimise import Problem, Search, approach, minimise, predic
 Floats = NDArray[np.float64]
 # Searches side by side; each block ends with its slowest search.
 _BLOCK = 32
+
+
+@contextmanager
+def in_double() -> Iterator[None]:
+    """Compute in double precision: sums of squares are compared to many digits. Optax mixes kinds of numbers."""
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 class Task(NamedTuple):

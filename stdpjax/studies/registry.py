@@ -9,6 +9,7 @@ from stdpjax.studies.digits_unsupervised import STUDY as DIGITS_UNSUPERVISED
 from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
 from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
 from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.fit_window import STUDY as FIT_WINDOW
 from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
 from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
 from stdpjax.studies.impatient_em import STUDY as IMPATIENT_EM
@@ -30,6 +31,7 @@ from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
+from stdpjax.studies.triplet_frequency import STUDY as TRIPLET_FREQUENCY
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -39,6 +41,8 @@ STUDIES: tuple[Study, ...] = (
     CONSTANT_RATE,
     PAIRING_SCHEMES,
     PREDICTION_PROTOCOLS,
+    TRIPLET_FREQUENCY,
+    FIT_WINDOW,
     SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,

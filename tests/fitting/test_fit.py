@@ -96,6 +96,15 @@ def test_intervals_nest_hold_the_estimate_and_end_with_the_range_where_the_data_
         assert (tuple(interval) == ends) == (ends is not None)
 
 
+def test_the_best_of_searches_from_the_same_starts_is_the_fit():
+    data = noisy(2)
+    found = fitting.search("pair", data, fitting.random_starts(random.key(3), "pair", data, 3))
+    expected = fit(random.key(3), "pair", data, n_starts=3, n_resamples=0)
+    assert found.sum_of_squares.min() == pytest.approx(expected.sum_of_squares, rel=1e-8)
+    for name, value in found.best().items():
+        assert value == pytest.approx(expected.parameters[name].value, rel=1e-4)
+
+
 def test_the_same_key_gives_the_same_fit_and_more_starts_none_that_is_worse():
     data = noisy(2)
     first, again = (fit(random.key(3), "pair", data, n_starts=3, n_resamples=20) for _ in range(2))
