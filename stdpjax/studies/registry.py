@@ -22,6 +22,7 @@ from stdpjax.studies.reinforce_variance import STUDY as REINFORCE_VARIANCE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
+from stdpjax.studies.rule_zoo import STUDY as RULE_ZOO
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.sequence_prediction import STUDY as SEQUENCE_PREDICTION
 from stdpjax.studies.speed_with_learning import STUDY as SPEED_WITH_LEARNING
@@ -37,6 +38,7 @@ STUDIES: tuple[Study, ...] = (
     EXAMPLE_TRACES,
     CONSTANT_RATE,
     PAIRING_SCHEMES,
+    RULE_ZOO,
     SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,
