@@ -30,6 +30,7 @@ from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
 from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
+from stdpjax.studies.xie_seung import STUDY as XIE_SEUNG
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -39,6 +40,7 @@ STUDIES: tuple[Study, ...] = (
     CONSTANT_RATE,
     PAIRING_SCHEMES,
     RULE_ZOO,
+    XIE_SEUNG,
     SPEED_WITH_LEARNING,
     PAIRING_DRIFT,
     SPIKE_INPUT_BIAS,

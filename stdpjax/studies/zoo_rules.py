@@ -67,9 +67,6 @@ def measure(
 ) -> Measured:
     """Compute a rule's exact update per presynaptic spike, and its updates of sampled spikes beside their mean.
 
-    The mean of the whole change is of degree one in the probability of each presynaptic bin, so that its derivative
-    is what a spike there changes, be it at once or in later bins.
-
     Args:
         rule: a rule of traces.
         pre: presynaptic spike probabilities.
@@ -98,11 +95,22 @@ def _measure(
     n_block: int,
 ) -> Measured:
     rule = trace_rule(functions._replace(parameters=parameters, bin_width=bin_width))
+    return Measured(per_spike_updates(rule, pre, post), *in_blocks(expected_updates(rule, *trains), n_block))
+
+
+def per_spike_updates(
+    rule: Rule, pre: Float[Array, "row simulated"], post: Float[Array, "row simulated"]
+) -> Float[Array, "row simulated"]:
+    """Return the exact change of a rule of traces, at once and later, by one more presynaptic spike in each bin.
+
+    The mean of the whole change is of degree one in the probability of each presynaptic bin: its derivative is what
+    a spike there makes of it.
+    """
 
     def total(pre: Float[Array, "row simulated"]) -> Float[Array, ""]:
         return jnp.sum(expected_updates(rule, pre, post))
 
-    return Measured(jax.grad(total)(pre), *in_blocks(expected_updates(rule, *trains), n_block))
+    return jax.grad(total)(pre)
 
 
 def in_blocks(

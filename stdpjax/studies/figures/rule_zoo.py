@@ -61,7 +61,8 @@ def _matrix(ax: Axes, data: xr.Dataset, config: Any) -> None:
     names = [_NAMES[name] for name in data.rule.values]
     ax.set_xticks(numbers, names, rotation=40, ha="right", rotation_mode="anchor")
     ax.set_yticks(numbers, names)
-    ax.plot([-0.5, n - 0.5], [-0.5, n - 0.5], color="white", lw=2)
+    edges = np.arange(n + 1) - 0.5
+    ax.step(edges, edges, where="post", color="white", lw=3)
     plotting.label(
         ax,
         f"Correlation per bin of exact updates per presynaptic spike (r = {config.max_probability:g}, drive width "
