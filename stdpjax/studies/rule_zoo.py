@@ -61,7 +61,7 @@ class RuleZooConfig:
     n_steps: int = setting(
         240, "length of a sequence, and of what is simulated on either side of it, in bins, at least 80"
     )
-    n_trials: int = setting(600, "pairs of spike trains sampled for each sequence of rates")
+    n_trials: int = setting(400, "pairs of spike trains sampled for each sequence of rates")
     width: float = setting(20.0, "width of the random drives, in bins")
     window: int = setting(20, "longest lag of the windowed rule, in bins")
     tau: float = setting(10.0, "time constant of the antisymmetric windows, in bins, from 1 to 20")
