@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from stdpjax import _checks
+from stdpjax import _checks, stats
 from stdpjax.drives import DRIVES, bounded_voltage
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import hard_sigmoid
-from stdpjax.rules import LAG_KERNELS, lag_kernel, state_slope
-from stdpjax.spikes import COINCIDENCES, expected_lag_counts, sample_lag_counts
+from stdpjax.rates import RateFunction, hard_sigmoid
+from stdpjax.rules import LAG_KERNELS, lag_kernel, mean_update, state_slope
+from stdpjax.spikes import COINCIDENCES, expected_lag_counts, lag_probability, sample_lag_counts
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides
 from stdpjax.studies.base import Progress
 from stdpjax.studies.settings import setting
@@ -118,7 +118,9 @@ class Sequences(NamedTuple):
     """Postsynaptic activity s_i."""
 
 
-def make_sequences(key: Key[Array, ""], config: ProtocolConfig, values: Values = NO_VALUES) -> Sequences:
+def make_sequences(
+    key: Key[Array, ""], config: ProtocolConfig, values: Values = NO_VALUES, rate_fn: RateFunction | None = None
+) -> Sequences:
     """Draw the rate sequences of a configuration; sequence `i` has its own key whatever their number.
 
     Args:
@@ -126,13 +128,14 @@ def make_sequences(key: Key[Array, ""], config: ProtocolConfig, values: Values =
         config: the settings.
         values: traced numbers that stand in for settings of the same name. With a traced width `config.width` is the
             largest that may come, and the drives are others of the same law (see `stdpjax.drives.smooth_noise`).
+        rate_fn: rate function of both neurons; None for the paper's.
 
     Returns:
         The sequences.
     """
     pre = _activities(named_key(key, "pre"), config, values)
     post = _activities(named_key(key, "post"), config, values)
-    rho = hard_sigmoid(_THRESHOLD).value
+    rho = (rate_fn or hard_sigmoid(_THRESHOLD)).value
     pre_rate, post_rate = rho(pre), rho(post)
     edge = config.window if config.boundary == "valid" else 0
     counted = slice(edge, config.n_simulated - edge)
@@ -215,6 +218,25 @@ def kernel_of(config: ProtocolConfig, values: Values = NO_VALUES) -> Float[Array
     return lag_kernel(config.kernel, config.window, **parameters)
 
 
+def update_per_spike(sequences: Sequences, config: ProtocolConfig) -> np.ndarray:
+    """Return the exact mean nearest-neighbour update of each counted bin, given a presynaptic spike there."""
+    law = lag_probability(sequences.post_probability, config.window, config.coincidence, boundary=config.boundary)
+    return np.asarray(mean_update(law, kernel_of(config)), dtype=np.float64)
+
+
+def slope_agreement(
+    resample_key: Key[Array, ""], sequences: Sequences, update: np.ndarray, n_resamples: int
+) -> stats.Estimate:
+    """Return the correlations per bin of an update with ds/dt and with d rho/dt, and the second less the first."""
+    sums = [*stats.pair_sums(sequences.slope, update), *stats.pair_sums(sequences.rate_slope, update)]
+
+    def both(*sums: np.ndarray) -> np.ndarray:
+        activity, rate = stats.correlation_of_sums(*sums[:6]), stats.correlation_of_sums(*sums[6:])
+        return np.stack([activity, rate, rate - activity], axis=-1)
+
+    return stats.bootstrap(resample_key, both, *sums, n_resamples=n_resamples)
+
+
 def lags_of(config: ProtocolConfig) -> Int[np.ndarray, "lag"]:
     """Return the lags from -window to +window, in bins, as int array."""
     return np.arange(-config.window, config.window + 1)
@@ -256,4 +278,6 @@ __all__ = [
     "mismatched",
     "part_of",
     "sampled_counts",
+    "slope_agreement",
+    "update_per_spike",
 ]

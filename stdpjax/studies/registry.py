@@ -24,6 +24,7 @@ from stdpjax.studies.reinforce_variance import STUDY as REINFORCE_VARIANCE
 from stdpjax.studies.rising_rate import STUDY as RISING_RATE
 from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
 from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
+from stdpjax.studies.rule_zoo import STUDY as RULE_ZOO
 from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
 from stdpjax.studies.sequence_prediction import STUDY as SEQUENCE_PREDICTION
 from stdpjax.studies.speed_with_learning import STUDY as SPEED_WITH_LEARNING
@@ -32,6 +33,7 @@ from stdpjax.studies.stability import STUDY as STABILITY
 from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
 from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
 from stdpjax.studies.triplet_frequency import STUDY as TRIPLET_FREQUENCY
+from stdpjax.studies.xie_seung import STUDY as XIE_SEUNG
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -40,8 +42,10 @@ STUDIES: tuple[Study, ...] = (
     EXAMPLE_TRACES,
     CONSTANT_RATE,
     PAIRING_SCHEMES,
-    PREDICTION_PROTOCOLS,
+    RULE_ZOO,
+    XIE_SEUNG,
     TRIPLET_FREQUENCY,
+    PREDICTION_PROTOCOLS,
     FIT_WINDOW,
     SPEED_WITH_LEARNING,
     PAIRING_DRIFT,

@@ -9,18 +9,18 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks, stats
 from stdpjax.random import named_key
-from stdpjax.rules import mean_update, slope_correlation
-from stdpjax.spikes import lag_probability
+from stdpjax.rules import slope_correlation
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.figures.rule_agreement import plot
 from stdpjax.studies.protocol import (
     ProtocolConfig,
-    Sequences,
     kernel_of,
     make_sequences,
     mismatched,
     part_of,
     sampled_counts,
+    slope_agreement,
+    update_per_spike,
 )
 from stdpjax.studies.settings import setting
 from stdpjax.studies.sweep_points import RULE_AGREEMENT_POINT
@@ -147,12 +147,12 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
     eq1 = slope * pre_rate
     updates = {
         "sampled": counts @ kernel / config.n_trials,
-        "exact": config.max_probability * pre_rate * _per_spike(sequences, config),
+        "exact": config.max_probability * pre_rate * update_per_spike(sequences, config),
     }
     updates["control"] = mismatched(updates["exact"])
     # The negative control of proportionality: neurons that spike in every bin at rate 1.
     frequent = dataclasses.replace(config, max_probability=max(config.probabilities))
-    updates["frequent"] = pre_rate * _per_spike(make_sequences(named_key(key, "sequences"), frequent), frequent)
+    updates["frequent"] = pre_rate * update_per_spike(make_sequences(named_key(key, "sequences"), frequent), frequent)
 
     variables: dict = {}
     bins = stats.quantile_bins(eq1, config.n_bins)
@@ -206,19 +206,13 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
     )
 
 
-def _per_spike(sequences: Sequences, config: ProtocolConfig) -> np.ndarray:
-    """Exact mean update of each bin, given a presynaptic spike there."""
-    law = lag_probability(sequences.post_probability, config.window, config.coincidence, boundary=config.boundary)
-    return np.asarray(mean_update(law, kernel_of(config)), dtype=np.float64)
-
-
 def _table_cell(
     key: Key[Array, ""], resample_key: Key[Array, ""], config: RuleAgreementConfig, width: float, probability: float
 ) -> tuple[float, float, float, float, float]:
     setting = dataclasses.replace(config, width=width, max_probability=probability)
     sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
     slope = np.asarray(sequences.slope, dtype=np.float64)
-    update = _per_spike(sequences, setting)
+    update = update_per_spike(sequences, setting)
     sums = stats.pair_sums(slope, update)
     per_bin = stats.bootstrap(resample_key, stats.correlation_of_sums, *sums, n_resamples=config.n_resamples)
     pre_rate = np.asarray(sequences.pre_rate, dtype=np.float64)
@@ -234,7 +228,7 @@ def _linear_voltage_correlation(key: Key[Array, ""], config: RuleAgreementConfig
         config, width=width, max_probability=min(config.probabilities), voltage="linear", voltage_scale=0.2
     )
     sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
-    return float(stats.correlation(np.ravel(sequences.slope), _per_spike(sequences, setting).ravel()))
+    return float(stats.correlation(np.ravel(sequences.slope), update_per_spike(sequences, setting).ravel()))
 
 
 def _saturation(
@@ -244,14 +238,7 @@ def _saturation(
         config, width=config.saturating_width, voltage=voltage, voltage_scale=config.saturating_scale
     )
     sequences = make_sequences(named_key(key, "saturating"), setting)
-    update = _per_spike(sequences, setting)
-    sums = [*stats.pair_sums(sequences.slope, update), *stats.pair_sums(sequences.rate_slope, update)]
-
-    def both(*sums: np.ndarray) -> np.ndarray:
-        activity, rate = stats.correlation_of_sums(*sums[:6]), stats.correlation_of_sums(*sums[6:])
-        return np.stack([activity, rate, rate - activity], axis=-1)
-
-    return stats.bootstrap(resample_key, both, *sums, n_resamples=config.n_resamples)
+    return slope_agreement(resample_key, sequences, update_per_spike(sequences, setting), config.n_resamples)
 
 
 def _positive(count: np.ndarray) -> np.ndarray:

@@ -1,0 +1,363 @@
+"""Xie & Seung's rule, d rho/dt, beside the paper's, ds/dt: where they part, and which of them spikes follow."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Int, Key
+from numpy.typing import NDArray
+
+from stdpjax import _checks, stats
+from stdpjax.random import named_key
+from stdpjax.rates import hard_sigmoid, sigmoid
+from stdpjax.rules import differential_rule, lag_kernel, linear_response, mean_update, xie_seung_rule
+from stdpjax.spikes import lag_probability
+from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.figures.xie_seung import plot
+from stdpjax.studies.protocol import (
+    ProtocolConfig,
+    Sequences,
+    make_sequences,
+    part_of,
+    sampled_counts,
+    slope_agreement,
+    update_per_spike,
+)
+from stdpjax.studies.settings import setting
+from stdpjax.studies.slope_theory import slope_theory
+from stdpjax.studies.xie_seung_claims import CLAIMS
+from stdpjax.studies.xie_seung_parts import (
+    ASYMMETRIC,
+    STATES,
+    WINDOWS,
+    form_errors,
+    gains,
+    moments_of,
+    rate_rule_updates,
+    rule_of,
+    saturation_states,
+)
+
+# Correlations of STDP with ds/dt and d rho/dt for a drive that saturates in 40 % of bins (standard deviation 0.6,
+# width 20, spike probability 0.05), from an independent double-precision implementation.
+REFERENCE = (0.86, 0.95)
+FUNCTIONS = ("hard", "smooth")
+_N_BINS = 30
+# Slow drives of pair rules: sequences, bins to count and on either side of them, and a modulation without saturation.
+_N_SLOW, _SETTLE, _SMALL = 40, 200, 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class XieSeungConfig:
+    """Settings of the study of Xie & Seung's rule; probabilities per bin, times in bins."""
+
+    n_sequences: int = setting(400, "pairs of rate sequences of each drive")
+    n_steps: int = setting(160, "length of a sequence, in bins")
+    n_trials: int = setting(1000, "spike trains sampled for each sequence of the saturating drive")
+    window: int = setting(20, "longest lag of the nearest-neighbour rule, in bins")
+    tau: float = setting(10.0, "time constant of its window, in bins, from 1 to 20")
+    max_probability: float = setting(0.05, "spike probability per bin at rate 1")
+    rare_probability: float = setting(0.01, "the same where theory for rare spikes is tested")
+    scale: float = setting(0.6, "standard deviation of the activity under the saturating drive")
+    scales: tuple[float, ...] = setting((0.1, 0.3, 0.45, 0.6, 1.0), "standard deviations of the sweep, rising")
+    width: float = setting(20.0, "width of the drives of that sweep, in bins")
+    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0, 40.0), "widths of the saturating drives, in bins, rising")
+    gain: float = setting(4.0, "steepness of the smooth sigmoid")
+    slow_widths: tuple[float, ...] = setting(
+        (25.0, 50.0, 100.0, 200.0), "widths of the slow drives of pair rules, in bins, rising"
+    )
+    n_resamples: int = setting(500, "bootstrap resamples of the sequences, for intervals")
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        for name in ("n_sequences", "n_resamples"):
+            _checks.count(name, getattr(self, name), minimum=2)
+        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+        _checks.count("n_steps", self.n_steps)
+        _checks.window(self.window, self.n_steps)
+        _checks.number("tau", self.tau, at_least=1, at_most=20)
+        for name in ("max_probability", "rare_probability"):
+            _checks.one_probability(name, getattr(self, name), below_one=True)
+            _checks.number(name, getattr(self, name), above=0)
+        for name in ("scale", "width", "gain"):
+            _checks.number(name, getattr(self, name), above=0)
+        for name in ("scales", "widths", "slow_widths"):
+            values = getattr(self, name)
+            if len(values) < 2 or list(values) != sorted(set(values)):
+                raise ValueError(f"{name}: expected at least two rising numbers, got {values}")
+            for value in values:
+                _checks.number(name, value, above=0)
+
+
+def drive_of(config: XieSeungConfig, **changes: Any) -> ProtocolConfig:
+    """Return the protocol of the saturating drive, with changes."""
+    base = ProtocolConfig(
+        n_sequences=config.n_sequences,
+        n_steps=config.n_steps,
+        n_trials=config.n_trials,
+        window=config.window,
+        tau=config.tau,
+        max_probability=config.max_probability,
+        width=config.width,
+        voltage="linear",
+        voltage_scale=config.scale,
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def run(key: Key[Array, ""], config: XieSeungConfig, progress: Progress) -> xr.Dataset:
+    """Sweep saturation, width and rate function; sample the saturating drive; put pairs beside their two moments."""
+    progress(0.0, "saturating drive")
+    resampling, drive_key = named_key(key, "resampling"), named_key(key, "sequences")
+    saturating = drive_of(config)
+    sequences = make_sequences(drive_key, saturating)
+    counts = sampled_counts(named_key(key, "spikes"), sequences, saturating, part_of(progress, 0.05, 0.3))
+    update = update_per_spike(sequences, saturating)
+    main = slope_agreement(resampling, sequences, update, config.n_resamples)
+    # The example saturates about as often as all.
+    is_out = np.abs(np.asarray(sequences.activity)) > 0.5
+    example = int(np.abs(is_out.mean(-1) - is_out.mean()).argmin())
+    slopes = [np.asarray(part[example], np.float64) for part in (sequences.slope, sequences.rate_slope)]
+    progress(0.7, "slow drives of pairs")
+    forms = []
+    for width in config.slow_widths:
+        slow = drive_of(config, n_sequences=_N_SLOW, n_steps=_SETTLE, window=_SETTLE, width=width, voltage_scale=_SMALL)
+        counted = slice(_SETTLE, 2 * _SETTLE)
+        forms.append(form_errors(make_sequences(drive_key, slow), counted, config.max_probability, config.tau))
+    return xr.Dataset(
+        {
+            **{f"main_{part}": ("slope", value) for part, value in main._asdict().items()},
+            **_sweeps(resampling, drive_key, config, part_of(progress, 0.3, 0.7)),
+            **_saturation(resampling, sequences, update, counts, config),
+            **_signs(resampling, make_sequences(drive_key, _unsaturated(config)), sequences.activity, config),
+            **{f"form_{name}": (("slow_width", "pair_window"), [form[name] for form in forms]) for name in forms[0]},
+            "moments": (("pair_window", "moment"), [moments_of(rule_of(name, config.tau)) for name in WINDOWS]),
+            "example_activity": ("time", np.asarray(sequences.activity[example], np.float64), {"units": "1"}),
+            "example_slopes": (("rule", "time"), slopes, {"units": "1/bin"}),
+            "example_update": ("time", update[example], {"units": "amplitude of a pair"}),
+        },
+        coords={
+            "slope": ["ds/dt", "d rho/dt", "difference"],
+            "function": list(FUNCTIONS),
+            "scale": ("scale", np.array(config.scales), {"units": "1"}),
+            "width": ("width", np.array(config.widths), {"units": "bins"}),
+            "state": list(STATES),
+            "sign": ["paper's", "reversed"],
+            "bin": np.arange(_N_BINS),
+            "slow_width": ("slow_width", np.array(config.slow_widths), {"units": "bins"}),
+            "pair_window": list(WINDOWS),
+            "moment": ["b0", "b1"],
+            "rule": ["Eq 1", "Xie & Seung"],
+            "time": ("time", np.arange(config.n_steps), {"units": "bins"}),
+        },
+    )
+
+
+def _unsaturated(config: XieSeungConfig) -> ProtocolConfig:
+    return drive_of(config, voltage="bounded")
+
+
+def _sweeps(
+    resampling: Key[Array, ""], key: Key[Array, ""], config: XieSeungConfig, progress: Progress
+) -> dict[str, Any]:
+    """Correlations of rare spikes with both slopes, over scales and over widths, beside theory."""
+    functions = {"hard": hard_sigmoid(), "smooth": sigmoid(config.gain)}
+    kernel = lag_kernel("exponential", config.window, tau=config.tau)
+    response = np.asarray(linear_response(config.rare_probability / 2, kernel), np.float64)
+    variables: dict[str, Any] = {}
+    for index, (axis, settings) in enumerate(
+        (
+            ("scale", [{"voltage_scale": scale} for scale in config.scales]),
+            ("width", [{"width": width} for width in config.widths]),
+        )
+    ):
+        progress(index / 2, f"drives of several {axis}s")
+        found, together, theory = [], [], []
+        for rate_fn in functions.values():
+            for changes in settings:
+                drive = drive_of(config, max_probability=config.rare_probability, **changes)
+                sequences = make_sequences(key, drive, rate_fn=rate_fn)
+                update = update_per_spike(sequences, drive)
+                found.append(slope_agreement(resampling, sequences, update, config.n_resamples))
+                together.append(float(stats.correlation(np.ravel(sequences.slope), np.ravel(sequences.rate_slope))))
+                theory.append(slope_theory(rate_fn, drive.voltage_scale, drive.width, response))
+        shape = (len(functions), len(settings))
+        dims = ("function", axis)
+        for end in ("value", "low", "high"):
+            values = np.array([getattr(part, end) for part in found])
+            variables[f"{axis}_{end}"] = ((*dims, "slope"), values.reshape(*shape, 3))
+        variables[f"{axis}_rules"] = (dims, np.reshape(together, shape))
+        variables[f"{axis}_rules_theory"] = (dims, np.reshape([part.of_rules for part in theory], shape))
+        variables[f"{axis}_ratio_theory"] = (dims, np.reshape([part.ratio for part in theory], shape))
+    return variables
+
+
+def _saturation(
+    resampling: Key[Array, ""],
+    sequences: Sequences,
+    update: NDArray[np.float64],
+    counts: Int[np.ndarray, "sequence time lag"],
+    config: XieSeungConfig,
+) -> dict[str, Any]:
+    """Gains by state of saturation, sampled and exact, and what moves where the highest rate is constant."""
+    rate = np.asarray(sequences.post_probability, np.float64) / config.max_probability
+    states = saturation_states(rate, config.window)
+    slope = np.asarray(sequences.slope, np.float64)
+    inner = slice(config.window, -config.window)
+    pre = np.asarray(sequences.pre_probability, np.float64)[:, inner]
+    kernel = np.asarray(lag_kernel("exponential", config.window, tau=config.tau), np.float64)
+    sampled = counts @ kernel / config.n_trials
+    variables: dict[str, Any] = {"share": ("state", [float(np.mean(states == index)) for index in range(len(STATES))])}
+    for name, values in (("exact", pre * update), ("sampled", sampled), ("eq1", pre * slope)):
+        found = gains(resampling, states, slope, pre, values, config.n_resamples)
+        for end in ("value", "low", "high"):
+            variables[f"gain_{name}_{end}"] = ("state", getattr(found, end)[:-1])
+            variables[f"gain_ratio_{name}_{end}"] = float(getattr(found, end)[-1])
+    at_top = (states == 2) & (rate[:, inner] > 0.5)
+    # One row at the highest rate stands for all such bins.
+    top = jnp.full(2 * config.window + 1, config.max_probability, float)
+    law = lag_probability(top, config.window, boundary="valid")
+    asymmetric = float(mean_update(law, lag_kernel("bi_poo", config.window))[0])
+    is_active = states == 0
+
+    def size(values: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
+        return float(np.sqrt(np.mean(values[where] ** 2))) if where.any() else float("nan")
+
+    rate_slope = np.asarray(sequences.rate_slope, np.float64)
+    return {
+        **variables,
+        "top_update": float(np.abs(update[at_top]).max(initial=0.0)) if at_top.any() else float("nan"),
+        "top_asymmetric": abs(asymmetric),
+        "top_eq1": size(slope, at_top) / size(slope, is_active),
+        "top_xie_seung": size(rate_slope, at_top) / size(rate_slope, is_active),
+        "top_share": float(at_top.mean()),
+    }
+
+
+def _signs(
+    resampling: Key[Array, ""], flat: Sequences, saturating: Float[Array, "sequence time"], config: XieSeungConfig
+) -> dict[str, Any]:
+    """Both rules of rates step by step, and the published sign beside windows of both signs."""
+    eq1, hebbian = differential_rule(), xie_seung_rule(hard_sigmoid(), "hebbian")
+    distance = []
+    for activity in (flat.activity, saturating):
+        ours, theirs = (np.asarray(rate_rule_updates(rule, activity), np.float64) for rule in (eq1, hebbian))
+        distance.append(float(np.abs(ours - theirs).max() / np.sqrt(np.mean(ours**2))))
+    published = np.asarray(rate_rule_updates(xie_seung_rule(hard_sigmoid()), flat.activity), np.float64)
+    update = update_per_spike(flat, _unsaturated(config))[:, :-1]
+    bins = stats.quantile_bins(published, _N_BINS)
+    sizes = stats.sums_by_bin(bins, np.ones_like(update), _N_BINS).sum(0)
+    variables: dict[str, Any] = {
+        "active_distance": distance[0],
+        "saturating_distance": distance[1],
+        "binned_published": ("bin", stats.sums_by_bin(bins, published, _N_BINS).sum(0) / sizes, {"units": "1/bin"}),
+    }
+    binned, found = [], []
+    for sign in (1.0, -1.0):
+        binned.append(stats.sums_by_bin(bins, sign * update, _N_BINS).sum(0) / sizes)
+        sums = stats.pair_sums(published, sign * update)
+        found.append(stats.bootstrap(resampling, stats.correlation_of_sums, *sums, n_resamples=config.n_resamples))
+    for end in ("value", "low", "high"):
+        variables[f"sign_{end}"] = ("sign", [float(getattr(part, end)) for part in found])
+    return {**variables, "binned_update": (("sign", "bin"), binned, {"units": "amplitude of a pair"})}
+
+
+def judge(data: xr.Dataset, config: XieSeungConfig) -> dict[str, Measurement]:
+    """Compare the run with the criteria."""
+
+    def ratio(axis: str) -> xr.DataArray:
+        values = data[f"{axis}_value"]
+        return values.sel(slope="ds/dt", drop=True) / values.sel(slope="d rho/dt", drop=True)
+
+    def off(axis: str, found: xr.DataArray, theory: str, is_reversed: bool = False) -> float:
+        expected = data[f"{axis}_{theory}"].values
+        return float(np.abs(found.values - (expected[:, ::-1] if is_reversed else expected)).max())
+
+    both = data.main_value.values[:2]
+    smooth = data.sel(function="smooth", slope="difference")
+    hard = data.sel(function="hard", slope="difference")
+    at_scale = {"scale": config.scale} if config.scale in config.scales else {"scale": config.scales[-1]}
+    row, fast, slow = smooth.sel(at_scale), hard.isel(width=0), hard.isel(width=-1)
+    reversed_sign, papers = data.sel(sign="reversed"), data.sel(sign="paper's")
+    two_terms = data.form_two_terms.isel(slow_width=-1)
+    without = data.form_without_b0.isel(slow_width=-1).sel(pair_window=list(ASYMMETRIC))
+    top = f"{float(data.top_share):.1%} of bins."
+    return {
+        "XS.active": Measurement(
+            float(data.active_distance), control=float(data.saturating_distance), note="Control: a saturating drive."
+        ),
+        "XS.rules_part": Measurement(
+            max(off(axis, data[f"{axis}_rules"], "rules_theory") for axis in ("scale", "width")),
+            control=off("scale", data.scale_rules, "rules_theory", is_reversed=True),
+            note="Control: theory for the scales in reverse order.",
+        ),
+        "XS.saturating": Measurement(
+            float(np.abs(both - REFERENCE).max()),
+            control=float(np.abs(both - REFERENCE[::-1]).max()),
+            note=f"{both[0]:.3f} with ds/dt and {both[1]:.3f} with d rho/dt. Control: the two exchanged.",
+        ),
+        "XS.ratio": Measurement(
+            max(off(axis, ratio(axis), "ratio_theory") for axis in ("scale", "width")),
+            control=off("width", ratio("width"), "ratio_theory", is_reversed=True),
+            note="Control: theory for the widths in reverse order.",
+        ),
+        "XS.fast": Measurement(
+            -float(fast.width_value),
+            (-float(fast.width_high), -float(fast.width_low)),
+            -float(slow.width_value),
+            f"Width {float(fast.width):g}, ratio {float(ratio('width')[0, 0]):.3f}. Control: width "
+            f"{float(slow.width):g}.",
+        ),
+        "XS.smooth": Measurement(
+            float(row.scale_value),
+            (float(row.scale_low), float(row.scale_high)),
+            float(smooth.scale_value[0]),
+            f"Standard deviation of the activity {float(row.scale):g}. Control: {float(data.scale[0]):g}.",
+        ),
+        "XS.silent": Measurement(
+            float(data.top_update),
+            control=float(data.top_asymmetric),
+            note=f"{top} Control: the window of Bi & Poo.",
+        ),
+        "XS.eq1_moves": Measurement(
+            float(data.top_eq1), control=float(data.top_xie_seung), note=f"{top} Control: Xie & Seung's rule."
+        ),
+        "XS.sampled": Measurement(
+            float(data.gain_ratio_sampled_value),
+            (float(data.gain_ratio_sampled_low), float(data.gain_ratio_sampled_high)),
+            float(data.gain_ratio_eq1_value),
+            f"Exact: {float(data.gain_ratio_exact_value):.4f}. Control: Eq 1.",
+        ),
+        "XS.sign": Measurement(
+            float(reversed_sign.sign_value),
+            (float(reversed_sign.sign_low), float(reversed_sign.sign_high)),
+            float(papers.sign_value),
+            "Control: the paper's window.",
+        ),
+        "XS.form": Measurement(
+            float(two_terms.max()),
+            control=float(without.min()),
+            note=f"Width {config.slow_widths[-1]:g}. Control: without b0, of the windows that do not balance the one "
+            "that needs it least.",
+        ),
+    }
+
+
+STUDY = Study(
+    name="xie_seung",
+    title="Change of activity or change of rate",
+    figure="Xie & Seung",
+    source="Bengio et al. 2015, sections 2.1, 3.2 and 9; Xie & Seung 2000",
+    caption="Spikes see the firing rate alone. In the active region of the rate function its change and that of the "
+    "activity are the same; where it saturates, Eq 1 moves on and STDP does not. Slow rates meet a window by two "
+    "numbers, its sum and its first moment; the sign of the rule is that of the window.",
+    config=XieSeungConfig(),
+    smoke=XieSeungConfig(n_sequences=40, n_steps=100, n_trials=50, n_resamples=100, widths=(3.0, 20.0),
+                         slow_widths=(25.0, 100.0)),
+    claims=CLAIMS,
+    run=run,
+    judge=judge,
+    plot=plot,
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""Xie & Seung's rule: theory against draws, states and moments by hand, claims against twins."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stdpjax import rates, rules
+from stdpjax.random import key
+from stdpjax.studies import protocol, run, xie_seung, xie_seung_parts
+from stdpjax.studies.slope_theory import mean_slope_product, slope_theory
+from stdpjax.studies.xie_seung import XieSeungConfig
+from stdpjax.studies.xie_seung_parts import gains, moments_of, rate_rule_updates, rule_of, saturation_states
+from stdpjax.studies.zoo_rules import per_spike_updates
+
+QUICK: dict[str, Any] = {"n_sequences": 200, "n_trials": 200, "widths": (3.0, 20.0, 40.0), "slow_widths": (50.0, 200.0)}
+
+
+@pytest.mark.parametrize("rate_fn", [rates.hard_sigmoid(), rates.sigmoid()], ids=["hard", "smooth"])
+def test_mean_products_of_slopes_are_those_of_draws(rate_fn):
+    rng = np.random.default_rng(0)
+    s, other = 0.6 * rng.normal(size=(2, 200_000))
+    correlation = np.array([0.0, 0.7])
+    found = mean_slope_product(rate_fn, 0.6, correlation)
+    for c, product in zip(correlation, found, strict=True):
+        u = c * s + np.sqrt(1 - c**2) * other
+        drawn = np.asarray(rate_fn.slope(jnp.asarray(s)) * rate_fn.slope(jnp.asarray(u)))
+        assert abs(product - drawn.mean()) < 4 * drawn.std() / np.sqrt(drawn.size)
+
+
+def test_theory_of_a_linear_rate_says_that_there_is_one_rule():
+    found = slope_theory(rates.hard_sigmoid(), 0.05, 5.0, np.ones(20))
+    assert found == pytest.approx((1.0, 1.0), abs=1e-3)
+    # A drive that crosses the rate function within a window, and one that takes long.
+    fast, slow = (slope_theory(rates.hard_sigmoid(), 0.6, width, np.ones(20)).ratio for width in (4.0, 200.0))
+    assert fast > 1 > slow
+
+
+def test_rules_of_rates_step_by_step_are_differences():
+    activity = jnp.array([[0.0, 0.25, 0.75, 0.5]])
+    eq1 = rate_rule_updates(rules.differential_rule(), activity)
+    published = rate_rule_updates(rules.xie_seung_rule(rates.hard_sigmoid()), activity)
+    np.testing.assert_allclose(eq1, [[0.25, 0.5, -0.25]])
+    np.testing.assert_allclose(published, [[-0.25, -0.25, 0.0]])
+
+
+def test_a_bin_is_saturated_throughout_only_if_its_window_is():
+    rate = np.array([[1.0, 1.0, 1.0, 1.0, 0.9, 1.0, 0.5, 0.0]])
+    assert saturation_states(rate, 1).tolist() == [[2, 2, 1, 0, 1, 0]]
+
+
+def test_gains_are_those_of_an_update_that_is_a_multiple_of_the_slope_in_each_state():
+    rng = np.random.default_rng(1)
+    states, slope, pre = rng.integers(0, 3, (4, 60)), rng.normal(size=(4, 60)), rng.uniform(0.1, 0.2, (4, 60))
+    factor = np.array([2.0, 1.0, 0.5])
+    found = gains(key(0), states, slope, pre, factor[states] * pre * slope, 20)
+    np.testing.assert_allclose(found.value, [2.0, 1.0, 0.5, 0.25])
+
+
+def test_moments_and_updates_of_pairs_are_those_of_their_window():
+    rule = rule_of("Bi & Poo 2001", 10.0)
+    assert rule.traces is not None
+    distance = np.arange(1, 200)
+    plus, minus = 0.777 * np.exp(-distance / 16.8), 0.273 * np.exp(-distance / 33.7)
+    zero, first = moments_of(rule)
+    assert zero == pytest.approx(plus.sum() - minus.sum(), rel=0.01)
+    assert first == pytest.approx(distance @ (plus + minus), rel=0.02)
+    post = np.random.default_rng(2).uniform(0.1, 0.2, (1, 41))
+    update = per_spike_updates(rule, jnp.full((1, 41), 0.1), jnp.asarray(post, float))[0, 20]
+    expected = plus[:20] @ post[0, 21:] - minus[:20] @ post[0, :20][::-1]
+    assert float(update) == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scales": (0.6,)}, "scales: expected at least two rising numbers"),
+        ({"widths": (20.0, 3.0)}, "widths: expected at least two rising numbers"),
+        ({"slow_widths": (0.0, 3.0)}, "slow_widths: expected a finite number above 0"),
+        ({"rare_probability": 0.0}, "rare_probability: expected a finite number above 0"),
+        ({"window": 200}, "window: expected at most the record's 160 bins"),
+        ({"gain": -1.0}, "gain: expected a finite number above 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        XieSeungConfig(**settings)
+
+
+def verdicts():
+    return {r["id"]: r["verdict"] for r in run("xie_seung", show_progress=False, **QUICK).records}
+
+
+@pytest.fixture(scope="module")
+def right():
+    return verdicts()
+
+
+def _unbounded_rates(patch):
+    # Spikes that see the activity beyond saturation, up to the bounds of a probability.
+    wide = rates.RateFunction(lambda s: jnp.clip(0.5 + s / 6, 0, 1), lambda s: jnp.full_like(s, 1 / 6))
+    make = protocol.make_sequences
+
+    def wrong(key, config, values=protocol.NO_VALUES, rate_fn=None):
+        seen = make(key, config, values, wide)
+        return make(key, config, values, rate_fn)._replace(post_probability=seen.post_probability)
+
+    patch.setattr(xie_seung, "make_sequences", wrong)
+
+
+def _asymmetric_window(patch):
+    wrong = rules.lag_kernel("bi_poo")
+    patch.setattr(protocol, "kernel_of", lambda config, values=None: wrong)
+
+
+def _other_sign(patch):
+    update = xie_seung.update_per_spike
+    patch.setattr(xie_seung, "update_per_spike", lambda *args: -update(*args))
+
+
+def _sum_with_the_other_sign(patch):
+    moments = xie_seung_parts.moments_of
+    patch.setattr(xie_seung_parts, "moments_of", lambda rule: (-moments(rule)[0], moments(rule)[1]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("patch", "lost"),
+    [
+        (_unbounded_rates, {"XS.saturating", "XS.ratio", "XS.smooth"}),
+        (_asymmetric_window, {"XS.saturating", "XS.silent"}),
+        (_other_sign, {"XS.sign", "XS.saturating"}),
+        (_sum_with_the_other_sign, {"XS.form"}),
+    ],
+)
+def test_a_wrong_model_loses_its_claims(right, patch, lost, monkeypatch):
+    assert "inconclusive" not in {right[claim] for claim in lost}
+    patch(monkeypatch)
+    wrong = verdicts()
+    assert {wrong[claim] for claim in lost} == {"inconclusive"}
