@@ -101,7 +101,7 @@ def fit(
         >>> data = stdpjax.fitting.bi_poo_2001()  # points on the curve
         >>> found = stdpjax.fitting.fit(stdpjax.random.key(0), "pair", data, n_starts=4, n_resamples=0)
         >>> {name: round(estimate.value, 3) for name, estimate in found.parameters.items()}
-        {'amplitude_plus': 0.777, 'amplitude_minus': 0.273, 'tau_plus': 16.8, 'tau_minus': 33.7}
+        {'A_plus': 0.777, 'A_minus': 0.273, 'tau_plus': 16.8, 'tau_minus': 33.7}
     """
     n_starts = _checks.count("n_starts", n_starts)
     n_resamples = _checks.count("n_resamples", n_resamples, minimum=0)

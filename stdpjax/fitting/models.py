@@ -143,8 +143,8 @@ def _predict_window(numbers: Numbers, design: LagDesign) -> Array:
     kernel = rules.lag_kernel(
         "bi_poo",
         WINDOW,
-        A_plus=numbers["amplitude_plus"],
-        A_minus=numbers["amplitude_minus"],
+        A_plus=numbers["A_plus"],
+        A_minus=numbers["A_minus"],
         tau_plus=numbers["tau_plus"],
         tau_minus=numbers["tau_minus"],
         bin_ms=design.bin_ms,
@@ -164,15 +164,15 @@ def _fixed_zero(*names: str) -> Mapping[str, float]:
     return MappingProxyType(dict.fromkeys(names, 0.0))
 
 
-_PAIR = (_amplitude("amplitude_plus"), _amplitude("amplitude_minus"), _tau("tau_plus"), _tau("tau_minus"))
+_PAIR = (_amplitude("A_plus"), _amplitude("A_minus"), _tau("tau_plus"), _tau("tau_minus"))
 _SUPPRESSION = (*_PAIR, _tau("tau_pre"), _tau("tau_post"))
 _TRIPLET = (
-    *(_amplitude(f"amplitude_{order}_{sign}") for sign in ("plus", "minus") for order in (2, 3)),
+    *(_amplitude(f"A{order}_{sign}") for sign in ("plus", "minus") for order in (2, 3)),
     *(_tau(f"tau_{name}") for name in ("plus", "minus", "x", "y")),
 )
 # Pfister & Gerstner (2006) took these from Bi & Poo (2001) and fitted the rest.
 _TRIPLET_HELD = {"tau_plus": 16.8, "tau_minus": 33.7}
-_MINIMAL_HELD = {**_TRIPLET_HELD, "amplitude_2_plus": 0.0, "amplitude_3_minus": 0.0, "tau_x": 100.0}
+_MINIMAL_HELD = {**_TRIPLET_HELD, "A2_plus": 0.0, "A3_minus": 0.0, "tau_x": 100.0}
 
 
 def _trace_model(
@@ -227,7 +227,7 @@ def find_model(name: str) -> Model:
     Example:
         >>> import stdpjax
         >>> [parameter.name for parameter in stdpjax.fitting.find_model("pair").parameters]
-        ['amplitude_plus', 'amplitude_minus', 'tau_plus', 'tau_minus']
+        ['A_plus', 'A_minus', 'tau_plus', 'tau_minus']
     """
     return MODELS[_checks.choice("rule", name, MODELS)]
 
@@ -248,7 +248,7 @@ def predict(model: Model | str, numbers: Numbers, protocols: Sequence[Protocol |
 
     Example:
         >>> import stdpjax
-        >>> numbers = {"amplitude_plus": 0.8, "amplitude_minus": 0.3, "tau_plus": 10, "tau_minus": 20}
+        >>> numbers = {"A_plus": 0.8, "A_minus": 0.3, "tau_plus": 10, "tau_minus": 20}
         >>> protocols = [stdpjax.protocols.pairs(lag, n_pairs=1) for lag in (10, -20)]
         >>> stdpjax.fitting.predict("pair", numbers, protocols).round(3).tolist()  # 0.8 / e and -0.3 / e
         [0.294, -0.11]

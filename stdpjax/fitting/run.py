@@ -66,7 +66,7 @@ def fit_into(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     record = fitting.fit_into(config, out=folder, say=lambda line: None)
         >>> sorted(record["parameters"]), record["n_points"]
-        (['amplitude_minus', 'amplitude_plus', 'tau_minus', 'tau_plus'], 28)
+        (['A_minus', 'A_plus', 'tau_minus', 'tau_plus'], 28)
     """
     config, seed = config or FitConfig(), _checks.seed(seed)
     if str(out) == "":

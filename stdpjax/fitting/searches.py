@@ -114,7 +114,7 @@ def search(
         >>> data = stdpjax.fitting.bi_poo_2001()
         >>> found = stdpjax.fitting.search("pair", data, [[1.0, 1.0, 20.0, 20.0]])
         >>> {name: round(value, 2) for name, value in found.best().items()}
-        {'amplitude_plus': 0.78, 'amplitude_minus': 0.27, 'tau_plus': 16.8, 'tau_minus': 33.7}
+        {'A_plus': 0.78, 'A_minus': 0.27, 'tau_plus': 16.8, 'tau_minus': 33.7}
     """
     with in_double():
         task = make_task(find_model(model) if isinstance(model, str) else model, data, fixed, free)

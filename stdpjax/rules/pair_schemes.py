@@ -58,8 +58,8 @@ _KINDS: Mapping[str, tuple[_Kind, _Kind]] = MappingProxyType(
 
 
 class _Parameters(NamedTuple):
-    amplitude_plus: Number
-    amplitude_minus: Number
+    A_plus: Number
+    A_minus: Number
     tau_plus: Number
     tau_minus: Number
 
@@ -73,8 +73,8 @@ class _Traces(NamedTuple):
 
 @remembered
 def pair_rule(
-    amplitude_plus: Number,
-    amplitude_minus: Number,
+    A_plus: Number,
+    A_minus: Number,
     tau_plus: Number,
     tau_minus: Number,
     scheme: Scheme = "all_to_all",
@@ -82,11 +82,11 @@ def pair_rule(
     coincidence: Coincidence = "ignore",
     bin_width: Number = 1.0,
 ) -> Rule:
-    """Return pair-based STDP: amplitude_plus exp(-lag / tau_plus) for post after pre, else minus the other side.
+    """Return pair-based STDP: A_plus exp(-lag / tau_plus) for post after pre, else minus the other side.
 
     Args:
-        amplitude_plus: change by a pair at lag 0+, finite.
-        amplitude_minus: minus the change by a pair at lag 0-, finite; above 0 for depression.
+        A_plus: change by a pair at lag 0+, finite.
+        A_minus: minus the change by a pair at lag 0-, finite; above 0 for depression.
         tau_plus: time constant of the presynaptic trace, above 0.
         tau_minus: time constant of the postsynaptic trace, above 0, same unit.
         scheme: which pairs count, see the module.
@@ -109,13 +109,13 @@ def pair_rule(
         >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)
         0.5514
     """
-    _checks.number("amplitude_plus", amplitude_plus)
-    _checks.number("amplitude_minus", amplitude_minus)
+    _checks.number("A_plus", A_plus)
+    _checks.number("A_minus", A_minus)
     _checks.number("tau_plus", tau_plus, above=0)
     _checks.number("tau_minus", tau_minus, above=0)
     _checks.choice("scheme", scheme, SCHEMES)
     check_reading(order, coincidence, bin_width)
-    parameters = _Parameters(amplitude_plus, amplitude_minus, tau_plus, tau_minus)
+    parameters = _Parameters(A_plus, A_minus, tau_plus, tau_minus)
     return trace_rule(_definition(scheme, order, coincidence)._replace(parameters=parameters, bin_width=bin_width))
 
 
@@ -159,9 +159,7 @@ def _definition(scheme: Scheme, order: Order, coincidence: Coincidence) -> Trace
         pre_acts, post_acts = acting(pre_row, post_column, coincidence)
         seen_pre = read_other(traces.pre, pre_row, pre_kind.sums, order, coincidence)
         seen_post = read_other(traces.post, post_column, post_kind.sums, order, coincidence)
-        change = parameters.amplitude_plus * (post_acts * seen_pre) - parameters.amplitude_minus * (
-            pre_acts * seen_post
-        )
+        change = parameters.A_plus * (post_acts * seen_pre) - parameters.A_minus * (pre_acts * seen_post)
         return change, _Traces(
             after(traces.pre, pre_row, post_column, pre_kind), after(traces.post, post_column, pre_row, post_kind)
         )

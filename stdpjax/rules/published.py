@@ -82,8 +82,8 @@ _TUTORIAL = "numbers as in NESTML's tutorial on triplets"
 def _pair(source: str, unit: str, plus: tuple[float, float], minus: tuple[float, float]) -> Preset:
     """Return a set of (amplitude, time constant) for both sides."""
     parameters = {
-        "amplitude_plus": plus[0],
-        "amplitude_minus": minus[0],
+        "A_plus": plus[0],
+        "A_minus": minus[0],
         "tau_plus": plus[1],
         "tau_minus": minus[1],
         "scheme": _ALL,
@@ -103,10 +103,10 @@ def _triplet(
     tau_plus, tau_minus = 16.8, 33.7
     tau_x, tau_y = slow
     parameters = {
-        "amplitude_2_plus": plus[0],
-        "amplitude_3_plus": plus[1],
-        "amplitude_2_minus": minus[0],
-        "amplitude_3_minus": minus[1],
+        "A2_plus": plus[0],
+        "A3_plus": plus[1],
+        "A2_minus": minus[0],
+        "A3_minus": minus[1],
         "tau_plus": tau_plus,
         "tau_minus": tau_minus,
         "tau_x": tau_plus if tau_x is None else tau_x,
@@ -130,8 +130,8 @@ presets: Mapping[str, Preset] = _Presets(
             suppression_rule,
             MappingProxyType(
                 {
-                    "amplitude_plus": 1.01,
-                    "amplitude_minus": 0.52,
+                    "A_plus": 1.01,
+                    "A_minus": 0.52,
                     "tau_plus": 14.8,
                     "tau_minus": 33.8,
                     "tau_pre": 34.0,

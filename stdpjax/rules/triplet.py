@@ -27,10 +27,10 @@ INTERACTIONS: tuple[Interaction, ...] = get_args(Interaction)
 
 
 class _TripletParameters(NamedTuple):
-    amplitude_2_plus: Number
-    amplitude_3_plus: Number
-    amplitude_2_minus: Number
-    amplitude_3_minus: Number
+    A2_plus: Number
+    A3_plus: Number
+    A2_minus: Number
+    A3_minus: Number
     tau_plus: Number
     tau_minus: Number
     tau_x: Number
@@ -48,10 +48,10 @@ class _TripletTraces(NamedTuple):
 
 @remembered
 def triplet_rule(
-    amplitude_2_plus: Number,
-    amplitude_3_plus: Number,
-    amplitude_2_minus: Number,
-    amplitude_3_minus: Number,
+    A2_plus: Number,
+    A3_plus: Number,
+    A2_minus: Number,
+    A3_minus: Number,
     tau_plus: Number,
     tau_minus: Number,
     tau_x: Number,
@@ -63,15 +63,15 @@ def triplet_rule(
 ) -> Rule:
     """Return the triplet rule: pairs whose effect grows with earlier spikes of the neuron that spikes last.
 
-    A postsynaptic spike adds r1 (amplitude_2_plus + amplitude_3_plus o2), a presynaptic spike takes away
-    o1 (amplitude_2_minus + amplitude_3_minus r2); r1 and r2 are presynaptic traces of tau_plus and tau_x, o1 and o2
+    A postsynaptic spike adds r1 (A2_plus + A3_plus o2), a presynaptic spike takes away
+    o1 (A2_minus + A3_minus r2); r1 and r2 are presynaptic traces of tau_plus and tau_x, o1 and o2
     postsynaptic ones of tau_minus and tau_y.
 
     Args:
-        amplitude_2_plus: potentiation by a pair, finite.
-        amplitude_3_plus: potentiation by a triplet post-pre-post, finite.
-        amplitude_2_minus: depression by a pair, finite; above 0 for depression.
-        amplitude_3_minus: depression by a triplet pre-post-pre, finite; above 0 for depression.
+        A2_plus: potentiation by a pair, finite.
+        A3_plus: potentiation by a triplet post-pre-post, finite.
+        A2_minus: depression by a pair, finite; above 0 for depression.
+        A3_minus: depression by a triplet pre-post-pre, finite; above 0 for depression.
         tau_plus: time constant of r1, above 0.
         tau_minus: time constant of o1, above 0, same unit as all times.
         tau_x: time constant of r2, above 0.
@@ -96,9 +96,7 @@ def triplet_rule(
         >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)  # exp(-5 / 10) (1 + 2 exp(-10 / 40))
         1.5513
     """
-    numbers = _TripletParameters(
-        amplitude_2_plus, amplitude_3_plus, amplitude_2_minus, amplitude_3_minus, tau_plus, tau_minus, tau_x, tau_y
-    )
+    numbers = _TripletParameters(A2_plus, A3_plus, A2_minus, A3_minus, tau_plus, tau_minus, tau_x, tau_y)
     for name, value in numbers._asdict().items():
         _checks.number(name, value, above=0 if name.startswith("tau") else None)
     _checks.choice("scheme", scheme, INTERACTIONS)
@@ -134,8 +132,8 @@ def _triplets(scheme: Interaction, order: Order, coincidence: Coincidence) -> Tr
         pre_acts, post_acts = acting(pre_row, post_column, coincidence)
         seen_pre = read_other(traces.pre, pre_row, sums, order, coincidence)
         seen_post = read_other(traces.post, post_column, sums, order, coincidence)
-        plus = parameters.amplitude_2_plus + parameters.amplitude_3_plus * read_own(traces.slow_post, sums, order)
-        minus = parameters.amplitude_2_minus + parameters.amplitude_3_minus * read_own(traces.slow_pre, sums, order)
+        plus = parameters.A2_plus + parameters.A3_plus * read_own(traces.slow_post, sums, order)
+        minus = parameters.A2_minus + parameters.A3_minus * read_own(traces.slow_pre, sums, order)
         change = post_acts * seen_pre * plus - pre_acts * seen_post * minus
         return change, _TripletTraces(
             added(traces.pre, pre_row, sums),
@@ -148,8 +146,8 @@ def _triplets(scheme: Interaction, order: Order, coincidence: Coincidence) -> Tr
 
 
 class _SuppressionParameters(NamedTuple):
-    amplitude_plus: Number
-    amplitude_minus: Number
+    A_plus: Number
+    A_minus: Number
     tau_plus: Number
     tau_minus: Number
     tau_pre: Number
@@ -167,8 +165,8 @@ class _SuppressionTraces(NamedTuple):
 
 @remembered
 def suppression_rule(
-    amplitude_plus: Number,
-    amplitude_minus: Number,
+    A_plus: Number,
+    A_minus: Number,
     tau_plus: Number,
     tau_minus: Number,
     tau_pre: Number,
@@ -184,8 +182,8 @@ def suppression_rule(
     first; a pair changes the weight by the product of both efficacies and its window.
 
     Args:
-        amplitude_plus: change by a pair at lag 0+, finite.
-        amplitude_minus: minus the change by a pair at lag 0-, finite; above 0 for depression.
+        A_plus: change by a pair at lag 0+, finite.
+        A_minus: minus the change by a pair at lag 0-, finite; above 0 for depression.
         tau_plus: time constant of potentiation, above 0.
         tau_minus: time constant of depression, above 0, same unit as all times.
         tau_pre: recovery of presynaptic efficacy, above 0.
@@ -211,7 +209,7 @@ def suppression_rule(
         >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)
         0.6498
     """
-    numbers = _SuppressionParameters(amplitude_plus, amplitude_minus, tau_plus, tau_minus, tau_pre, tau_post)
+    numbers = _SuppressionParameters(A_plus, A_minus, tau_plus, tau_minus, tau_pre, tau_post)
     for name, value in numbers._asdict().items():
         _checks.number(name, value, above=0 if name.startswith("tau") else None)
     _checks.choice("scheme", scheme, INTERACTIONS)
@@ -258,7 +256,7 @@ def _suppression(scheme: Interaction, order: Order, coincidence: Coincidence) ->
         reads_new = order == "read_after" and coincidence == "ignore"
         seen_pre, seen_post = (pre_trace, post_trace) if reads_new else (traces.pre, traces.post)
         pre_acts, post_acts = acting(pre_row, post_column, coincidence)
-        change = parameters.amplitude_plus * (post_acts * post_efficacy * seen_pre) - parameters.amplitude_minus * (
+        change = parameters.A_plus * (post_acts * post_efficacy * seen_pre) - parameters.A_minus * (
             pre_acts * pre_efficacy * seen_post
         )
         return change, _SuppressionTraces(

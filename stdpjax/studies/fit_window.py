@@ -37,7 +37,7 @@ TRUTH = {name: float(presets["bi_poo_2001"].parameters[name]) for name in NAMES}
 CONFIDENCE = 0.95
 # Held as Pfister & Gerstner did.
 _HELD = {"tau_plus": 16.8, "tau_minus": 33.7}
-_NO_TRIPLETS = {"amplitude_3_plus": 0.0, "amplitude_3_minus": 0.0}
+_NO_TRIPLETS = {"A3_plus": 0.0, "A3_minus": 0.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ def antisymmetric(name: str) -> Model:
 
     def predict(numbers: Numbers, design: Design) -> Any:
         both = {
-            f"{kind}_{sign}": numbers[f"{kind}_plus"] for kind in ("amplitude", "tau") for sign in ("plus", "minus")
+            f"{kind}_{sign}": numbers[f"{kind}_plus"] for kind in ("A", "tau") for sign in ("plus", "minus")
         }
         return base.predict(both, design)
 

@@ -177,7 +177,7 @@ def kernels(config: Any) -> Mapping[str, Float[Array, "lag"]]:
 def per_pair(name: str) -> dict[str, float]:
     """Return the amplitudes of potentiation and depression by one pair, of a published pair or suppression rule."""
     parameters, n_pairs = presets[PUBLISHED[name]].parameters, PAIRS_MEASURED.get(name, 1)
-    return {amplitude: parameters[amplitude] / n_pairs for amplitude in ("amplitude_plus", "amplitude_minus")}
+    return {amplitude: parameters[amplitude] / n_pairs for amplitude in ("A_plus", "A_minus")}
 
 
 def potentiation(config: Any) -> float:

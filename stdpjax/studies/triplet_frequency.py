@@ -33,7 +33,7 @@ NAMES = tuple(parameter.name for parameter in find_model("triplet").parameters)
 VISUAL = ("visual_cortex_full", "visual_cortex_minimal")
 HIPPOCAMPUS = ("hippocampus_full", "hippocampus_minimal")
 # What is fitted, and what stays where it is put; the pair rule is the triplet rule without its triplets.
-_NO_TRIPLETS = {"amplitude_3_plus": 0.0, "amplitude_3_minus": 0.0, "tau_x": 100.0, "tau_y": 100.0}
+_NO_TRIPLETS = {"A3_plus": 0.0, "A3_minus": 0.0, "tau_x": 100.0, "tau_y": 100.0}
 _WINDOW = {"tau_plus": 16.8, "tau_minus": 33.7}
 HELD: Mapping[str, Mapping[str, float]] = {
     "pair": _NO_TRIPLETS,

@@ -36,8 +36,8 @@ def moments_of(rule: Rule) -> tuple[float, float]:
     window = lag_kernel(
         "bi_poo",
         _MOMENT_WINDOW,
-        A_plus=numbers.amplitude_plus,
-        A_minus=numbers.amplitude_minus,
+        A_plus=numbers.A_plus,
+        A_minus=numbers.A_minus,
         tau_plus=numbers.tau_plus,
         tau_minus=numbers.tau_minus,
     )

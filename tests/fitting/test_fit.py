@@ -13,7 +13,7 @@ from stdpjax import fitting, protocols, random
 from stdpjax.fitting import compare, fit, measurements, predict
 from stdpjax.fitting.optimise import to_numbers, to_position
 
-TRUTH = {"amplitude_plus": 0.777, "amplitude_minus": 0.273, "tau_plus": 16.8, "tau_minus": 33.7}
+TRUTH = {"A_plus": 0.777, "A_minus": 0.273, "tau_plus": 16.8, "tau_minus": 33.7}
 CURVE = fitting.bi_poo_2001()
 
 
@@ -46,13 +46,13 @@ def test_points_on_the_curve_give_the_curve_back_from_every_start():
 
 def test_one_amplitude_is_a_linear_problem_with_known_interval_and_criteria():
     data = noisy(0)
-    held = {name: value for name, value in TRUTH.items() if name != "amplitude_plus"}
+    held = {name: value for name, value in TRUTH.items() if name != "A_plus"}
     found = fit(random.key(0), "pair", data, fixed=held, n_starts=2, n_resamples=800)
     after = data.lag_ms > 0
     shape, weight = np.exp(-data.lag_ms[after] / 16.8), data.sem[after] ** -2
     error = np.sum(weight * shape**2) ** -0.5
     value = np.sum(weight * shape * data.change[after]) * error**2
-    estimate = found.parameters["amplitude_plus"]
+    estimate = found.parameters["A_plus"]
     assert estimate.value == pytest.approx(value, rel=1e-5)
     np.testing.assert_allclose(estimate.profile, (value - 1.95996 * error, value + 1.95996 * error), rtol=2e-3)
     assert estimate.simultaneous == estimate.profile
@@ -70,14 +70,14 @@ def test_one_amplitude_is_a_linear_problem_with_known_interval_and_criteria():
 
 def test_unknown_errors_are_estimated_and_widen_the_interval_by_students_law():
     data = noisy(1, sem=0.05)
-    held = {name: value for name, value in TRUTH.items() if name != "amplitude_plus"}
+    held = {name: value for name, value in TRUTH.items() if name != "A_plus"}
     found = fit(random.key(0), "pair", data, fixed=held, n_starts=2, n_resamples=400)
     after = data.lag_ms > 0
     shape = np.exp(-data.lag_ms[after] / 16.8)
     value = np.sum(shape * data.change[after]) / np.sum(shape**2)
     spread = math.sqrt(found.sum_of_squares / 27)
     error = spread * np.sum(shape**2) ** -0.5
-    estimate = found.parameters["amplitude_plus"]
+    estimate = found.parameters["A_plus"]
     np.testing.assert_allclose(estimate.profile, (value - 2.05183 * error, value + 2.05183 * error), rtol=2e-3)
     np.testing.assert_allclose(estimate.bootstrap, estimate.profile, atol=error)
     assert found.aic == pytest.approx(4 - 2 * found.log_likelihood)
@@ -116,7 +116,7 @@ def test_the_same_key_gives_the_same_fit_and_more_starts_none_that_is_worse():
 @pytest.mark.slow
 def test_a_fit_to_the_ten_points_is_no_worse_than_the_published_numbers():
     found = fit(random.key(0), "triplet_minimal", fitting.sjostrom_2001(), n_starts=6, n_resamples=0)
-    assert set(found.parameters) == {"amplitude_3_plus", "amplitude_2_minus", "tau_y"}
+    assert set(found.parameters) == {"A3_plus", "A2_minus", "tau_y"}
     assert found.mean_square < 0.356
     # Pairs cannot do what triplets do.
     pair = fit(random.key(0), "pair", fitting.sjostrom_2001(), n_starts=6, n_resamples=0)
@@ -129,7 +129,7 @@ def test_held_numbers_can_be_freed_and_others_fixed():
     found = fit(
         random.key(0), "triplet_minimal", points, n_starts=1, n_resamples=0, free=["tau_plus"], fixed={"tau_y": 114.0}
     )
-    assert set(found.parameters) == {"amplitude_3_plus", "amplitude_2_minus", "tau_plus"}
+    assert set(found.parameters) == {"A3_plus", "A2_minus", "tau_plus"}
     assert found.held["tau_y"] == 114.0
 
 
@@ -164,7 +164,7 @@ def test_the_rule_that_made_the_data_has_the_lowest_aic():
         (("pair", CURVE), {"n_resamples": 5}, "n_resamples: expected 0 or at least 20"),
         (("pair", CURVE), {"confidence": 1.0}, "confidence: "),
         (("stdp", CURVE), {}, "rule: expected one of 'pair'"),
-        (("pair", CURVE), {"fixed": {"tau": 1.0}}, "parameter: expected one of 'amplitude_plus'"),
+        (("pair", CURVE), {"fixed": {"tau": 1.0}}, "parameter: expected one of 'A_plus'"),
         (("pair", CURVE), {"free": ["tau"]}, "parameter: expected one of"),
         (("pair", CURVE), {"fixed": {"tau_plus": 0.0}}, "tau_plus: expected a finite number above 0"),
         (("pair", CURVE), {"fixed": {"tau_plus": 1.0}, "free": ["tau_plus"]}, "fixed or free, got 'tau_plus' as both"),

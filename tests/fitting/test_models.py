@@ -10,9 +10,9 @@ from stdpjax import fitting, protocols, random, rules, spikes
 from stdpjax.fitting import MODELS, find_model, predict
 from stdpjax.fitting.models import lag_design
 
-PAIR = {"amplitude_plus": 0.8, "amplitude_minus": 0.3, "tau_plus": 12.0, "tau_minus": 25.0}
+PAIR = {"A_plus": 0.8, "A_minus": 0.3, "tau_plus": 12.0, "tau_minus": 25.0}
 TRIPLET = {
-    "amplitude_2_plus": 0.01, "amplitude_3_plus": 0.02, "amplitude_2_minus": 0.03, "amplitude_3_minus": 0.004,
+    "A2_plus": 0.01, "A3_plus": 0.02, "A2_minus": 0.03, "A3_minus": 0.004,
     "tau_x": 90.0, "tau_y": 110.0,
 }  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_all_pairs_add_up_however_protocols_differ_in_length():
     ],
 )
 def test_published_numbers_have_their_published_errors_on_the_ten_points(name, numbers, error):
-    names = ("amplitude_2_plus", "amplitude_3_plus", "amplitude_2_minus", "amplitude_3_minus", "tau_x", "tau_y")
+    names = ("A2_plus", "A3_plus", "A2_minus", "A3_minus", "tau_x", "tau_y")
     points = fitting.sjostrom_2001()
     change = predict(name, dict(zip(names, numbers, strict=True)), points.protocols)
     assert np.mean(((change - points.change) / points.sem) ** 2) == pytest.approx(error, abs=0.005)
@@ -61,7 +61,7 @@ def test_the_windowed_rule_counts_lags_as_nearest_spike_pairing_does():
     expected[:, 20] = 0
     np.testing.assert_array_equal(lag_design(done).counts, expected)
     assert expected.sum() > 30
-    numbers = {**PAIR, "tau_plus": 10.0, "tau_minus": 10.0, "amplitude_minus": 0.8}
+    numbers = {**PAIR, "tau_plus": 10.0, "tau_minus": 10.0, "A_minus": 0.8}
     updates = rules.lag_update(lags, 0.8 * rules.lag_kernel("exponential", tau=10.0)).sum(axis=1)
     np.testing.assert_allclose(predict("window", numbers, done), updates, rtol=1e-5, atol=1e-5)
 
@@ -96,7 +96,7 @@ def test_refusals():
         find_model("stdp")
     with pytest.raises(ValueError, match="tau_plus: expected a value, got none"):
         predict("pair", {name: value for name, value in PAIR.items() if name != "tau_plus"}, [protocols.pairs(1)])
-    with pytest.raises(ValueError, match=r"tau_z: expected a parameter of 'pair' \(amplitude_minus"):
+    with pytest.raises(ValueError, match=r"tau_z: expected a parameter of 'pair' \(A_minus"):
         predict("pair", {**PAIR, "tau_z": 1.0}, [protocols.pairs(1)])
     with pytest.raises(ValueError, match="protocols: expected one width of bins"):
         predict("pair", PAIR, [protocols.constant_rates(1, 1, 10, bin_ms) for bin_ms in (1, 2)])

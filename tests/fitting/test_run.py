@@ -95,7 +95,7 @@ def test_protocols_of_a_file_are_fitted_and_drawn_without_curves(stdp, tmp_path)
         (("--data", "few.csv"), "data: expected at least 4 points for 4 parameters"),
         (("--compare", "pair,stdp"), "compare: expected one of"),
         (("--fix", "tau_plus"), "fix: expected NAME=NUMBER separated by commas, got 'tau_plus'"),
-        (("--fix", "tau=3"), "fix: expected one of 'amplitude_plus'"),
+        (("--fix", "tau=3"), "fix: expected one of 'A_plus'"),
         (("--fix", "tau_plus=1,tau_plus=2"), "fix: expected each parameter once"),
         (("--fix", "tau_plus=-1"), "tau_plus: expected a finite number above 0"),
         (("--free", "tau"), "free: expected one of"),

@@ -8,7 +8,7 @@ from stdpjax.fitting import bi_poo_2001, random_starts, search
 
 CURVE = bi_poo_2001()
 DRAWN = bi_poo_2001(random.key(0))
-NAMES = ["amplitude_plus", "amplitude_minus", "tau_plus", "tau_minus"]
+NAMES = ["A_plus", "A_minus", "tau_plus", "tau_minus"]
 
 
 def test_searches_from_random_starts_find_the_curve_and_more_starts_keep_the_first():
@@ -27,7 +27,7 @@ def test_each_search_has_its_own_changes_and_holds_what_it_is_told():
     np.testing.assert_allclose(found.numbers[0], (0.777, 0.273, 16.8, 33.7), rtol=1e-4)
     assert found.numbers[1, 2] == pytest.approx(30.0, rel=1e-9)
     fixed = search("pair", DRAWN, [0.5, 0.5, 20.0], fixed={"tau_plus": 30.0})
-    assert fixed.names == ("amplitude_plus", "amplitude_minus", "tau_minus")
+    assert fixed.names == ("A_plus", "A_minus", "tau_minus")
     assert found.sum_of_squares[1] == pytest.approx(fixed.sum_of_squares[0], rel=1e-8)
     # Sides do not depend on each other: depression ends as in a fit of all.
     free = search("pair", DRAWN, start)
@@ -38,7 +38,7 @@ def test_each_search_has_its_own_changes_and_holds_what_it_is_told():
 @pytest.mark.parametrize(
     ("starts", "options", "message"),
     [
-        ([[1.0, 1.0]], {}, "starts: expected numbers for amplitude_plus"),
+        ([[1.0, 1.0]], {}, "starts: expected numbers for A_plus"),
         ([[1.0, 1.0, np.nan, 1.0]], {}, "starts: "),
         ([[1.0] * 4], {"changes": [[1.0, 2.0]]}, r"changes: expected shape \(1, 28\)"),
         ([[1.0] * 4], {"is_free": [True, False]}, r"is_free: expected shape \(1, 4\)"),

@@ -77,14 +77,14 @@ def test_every_preset_makes_a_rule_of_its_numbers(name):
 
 
 def test_overrides_replace_numbers():
-    rule = presets["song_miller_abbott_2000"].rule(amplitude_plus=0.01)
+    rule = presets["song_miller_abbott_2000"].rule(A_plus=0.01)
     assert repeated(rule, 0.1, [0], [20], 1) == pytest.approx(0.01 * np.exp(-1), rel=1e-5)
 
 
 def test_unknown_presets_and_overrides_are_refused():
     with pytest.raises(ValueError, match=r"preset: expected one of 'bi_poo_2001', .* got 'bi_poo'"):
         presets["bi_poo"]
-    with pytest.raises(ValueError, match=r"overrides: expected one of 'amplitude_plus', .* got 'tau_x'"):
+    with pytest.raises(ValueError, match=r"overrides: expected one of 'A_plus', .* got 'tau_x'"):
         presets["bi_poo_2001"].rule(tau_x=3.0)
     assert "bi_poo" not in presets
     assert "bi_poo_2001" in presets

@@ -165,7 +165,7 @@ def test_the_same_numbers_give_the_same_rule_and_other_numbers_another():
 
 
 def good(**changed):
-    return pair_rule(**{"amplitude_plus": 1.0, "amplitude_minus": 1.0, "tau_plus": 10.0, "tau_minus": 10.0, **changed})
+    return pair_rule(**{"A_plus": 1.0, "A_minus": 1.0, "tau_plus": 10.0, "tau_minus": 10.0, **changed})
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def good(**changed):
     [
         (lambda: good(tau_plus=0.0), "tau_plus: expected a finite number above 0, got 0.0"),
         (lambda: good(tau_minus=-1.0), "tau_minus: expected a finite number above 0, got -1.0"),
-        (lambda: good(amplitude_plus=np.nan), "amplitude_plus: expected a finite number"),
-        (lambda: good(amplitude_minus=True), "amplitude_minus: expected a finite number"),
+        (lambda: good(A_plus=np.nan), "A_plus: expected a finite number"),
+        (lambda: good(A_minus=True), "A_minus: expected a finite number"),
         (lambda: good(bin_width=0.0), "bin_width: expected a finite number above 0"),
         (lambda: triplet_rule(*[1.0] * 7, tau_y=0.0), "tau_y: expected a finite number above 0"),
         (lambda: suppression_rule(*[1.0] * 4, tau_pre=-2.0, tau_post=1.0), "tau_pre: expected a finite number above"),

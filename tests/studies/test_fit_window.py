@@ -33,9 +33,9 @@ def test_equal_sides_make_an_odd_window():
     lags = np.array([-30.0, -3.0, 3.0, 30.0])
     data = measurements("window", CURVE.protocols, CURVE.change, CURVE.sem)
     for rule in fit_window.RULES[2:]:
-        assert [parameter.name for parameter in rule.parameters] == ["amplitude_plus", "tau_plus"]
+        assert [parameter.name for parameter in rule.parameters] == ["A_plus", "tau_plus"]
         design = jax.tree.map(np.asarray, rule.design([fit_window.protocols.pairs(lag, n_pairs=1) for lag in lags]))
-        change = np.asarray(rule.predict({"amplitude_plus": 0.5, "tau_plus": 12.0}, design), np.float64)
+        change = np.asarray(rule.predict({"A_plus": 0.5, "tau_plus": 12.0}, design), np.float64)
         np.testing.assert_allclose(change, np.sign(lags) * 0.5 * np.exp(-np.abs(lags) / 12.0), rtol=1e-5)
     with pytest.raises(ValueError, match="starts: "):
         fit_window.search(fit_window.ANTISYMMETRIC, data, [[1.0] * 4])
@@ -96,7 +96,7 @@ def test_errors_larger_than_stated_are_found_out(monkeypatch):
 
 @pytest.mark.slow
 def test_a_curve_with_equal_sides_loses_its_claim(monkeypatch):
-    equal = {"amplitude_plus": 0.5, "amplitude_minus": 0.5, "tau_plus": 20.0, "tau_minus": 20.0}
+    equal = {"A_plus": 0.5, "A_minus": 0.5, "tau_plus": 20.0, "tau_minus": 20.0}
     right = fit_window.bi_poo_2001
 
     def other(key=None):

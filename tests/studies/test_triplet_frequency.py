@@ -32,7 +32,7 @@ def test_one_triplet_has_its_closed_form():
 
 @pytest.mark.slow
 def test_on_alternating_spikes_all_schemes_of_neighbours_are_one():
-    numbers = {"amplitude_plus": 0.01, "amplitude_minus": 0.02, "tau_plus": 20.0, "tau_minus": 30.0}
+    numbers = {"A_plus": 0.01, "A_minus": 0.02, "tau_plus": 20.0, "tau_minus": 30.0}
     made = {scheme: fitting.predict(f"pair_{scheme}", numbers, POINTS.protocols) for scheme in SCHEMES[1:]}
     for change in made.values():
         np.testing.assert_allclose(change, made["nearest_symmetric"], rtol=1e-9)
@@ -80,7 +80,7 @@ def test_points_that_pairs_made_are_not_held_against_pairs(monkeypatch):
     lost = {"TF.pair_error", "TF.pair_goodness", "TF.growth", *ERRORS}
     right = verdicts()
     assert {right[claim] for claim in lost} == {"holds"}
-    numbers = {"amplitude_plus": 0.005, "amplitude_minus": 0.006, "tau_plus": 16.8, "tau_minus": 33.7}
+    numbers = {"A_plus": 0.005, "A_minus": 0.006, "tau_plus": 16.8, "tau_minus": 33.7}
     change = fitting.predict("pair", numbers, POINTS.protocols)
     monkeypatch.setattr(triplet_frequency, "POINTS", POINTS._replace(change=change))
     wrong = verdicts()

@@ -17,8 +17,8 @@ _RULES = {
     "pair_antisymmetric": ("pairs, equal sides", "nearest"),
 }
 _SYMBOLS = {
-    "amplitude_plus": "amplitude, potentiation",
-    "amplitude_minus": "amplitude, depression",
+    "A_plus": "amplitude, potentiation",
+    "A_minus": "amplitude, depression",
     "tau_plus": "time constant, potentiation",
     "tau_minus": "time constant, depression",
 }
@@ -123,9 +123,9 @@ def _shares(ax: Axes, x: Any, counts: list[int], n: int, color: str, text: str, 
 
 def _estimates(ax: Axes, data: xr.Dataset) -> None:
     for sign, color, text in (("plus", "sum", "potentiation"), ("minus", "eq1", "depression")):
-        x, y = (data.estimate.sel(parameter=f"{kind}_{sign}") for kind in ("tau", "amplitude"))
+        x, y = (data.estimate.sel(parameter=f"{kind}_{sign}") for kind in ("tau", "A"))
         ax.plot(x, y, ".", ms=3, alpha=0.5, color=plotting.COLORS[color], label=f"{text}: fits to synthetic data")
-        x, y = (data.truth.sel(parameter=f"{kind}_{sign}") for kind in ("tau", "amplitude"))
+        x, y = (data.truth.sel(parameter=f"{kind}_{sign}") for kind in ("tau", "A"))
         ax.plot(x, y, "+", ms=13, mew=2, color="black", label="published, which made them" if sign == "minus" else None)
     ax.set_xscale("log")
     ax.set_yscale("log")
