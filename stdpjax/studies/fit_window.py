@@ -62,9 +62,7 @@ def antisymmetric(name: str) -> Model:
     base = find_model(name)
 
     def predict(numbers: Numbers, design: Design) -> Any:
-        both = {
-            f"{kind}_{sign}": numbers[f"{kind}_plus"] for kind in ("A", "tau") for sign in ("plus", "minus")
-        }
+        both = {f"{kind}_{sign}": numbers[f"{kind}_plus"] for kind in ("A", "tau") for sign in ("plus", "minus")}
         return base.predict(both, design)
 
     parameters = tuple(parameter for parameter in base.parameters if parameter.name.endswith("plus"))

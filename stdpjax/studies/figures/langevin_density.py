@@ -34,7 +34,9 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     for ax, (name, title) in zip(axes, titles.items(), strict=True):
         density = exact if name == "exact" else data.probability.sel(sampler=name).values / side**2
         shown = np.where(density >= 1e-3, density, np.nan)
-        image = ax.pcolormesh(centres, centres, shown.T, cmap="viridis", norm=LogNorm(1e-3, 10), shading="nearest")
+        image = ax.pcolormesh(
+            centres, centres, shown.T, cmap="viridis", norm=LogNorm(1e-3, 10), shading="nearest", rasterized=True
+        )
         ax.contour(centres, centres, exact.T, levels=[0.01, 0.05, 0.1], colors=COLORS["sum"], linewidths=0.8)
         ax.set_xlim(-3.5, 3.5)
         ax.set_ylim(-3.5, 3.5)
