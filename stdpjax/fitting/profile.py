@@ -1,10 +1,11 @@
 """Intervals by profile likelihood: how well the rest can make up for one parameter held elsewhere."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
+from scipy import special
 
 from stdpjax.fitting.models import Parameter
 from stdpjax.fitting.optimise import FARTHEST, Search, to_numbers
@@ -106,8 +107,9 @@ def _quantiles(task: Task, confidence: float) -> tuple[float, float]:
     Of Student's law, or of the normal law where the errors are known.
     """
     n_free = len(task.free)
-    law = distributions.norm() if task.has_errors else distributions.t(task.change.size - n_free)
-    single, joint = (float(law.ppf(1 - (1 - confidence) / 2 / n)) for n in (1, n_free))
+    levels = [1 - (1 - confidence) / 2 / n for n in (1, n_free)]
+    law = special.ndtri if task.has_errors else partial(special.stdtrit, task.change.size - n_free)
+    single, joint = (float(law(level)) for level in levels)
     return single, joint
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 from numpy.typing import NDArray
-from scipy import stats as distributions
+from scipy import special
 
 from stdpjax import _checks, protocols
 from stdpjax.fitting import (
@@ -115,7 +115,7 @@ def distances(curve: Measurements, drawn: NDArray[np.float64]) -> Distances:
 
 def quantiles() -> tuple[float, float]:
     """Return the normal quantiles of an interval for one number, and for all together."""
-    single, joint = (float(distributions.norm.ppf(1 - (1 - CONFIDENCE) / 2 / n)) for n in (1, len(NAMES)))
+    single, joint = (float(special.ndtri(1 - (1 - CONFIDENCE) / 2 / n)) for n in (1, len(NAMES)))
     return single, joint
 
 
@@ -300,7 +300,7 @@ def judge(data: xr.Dataset, config: FitWindowConfig) -> dict[str, Measurement]:
         ),
         "FW.single": Measurement(
             value, (low, high), float(each[0.5].mean()),
-            f"{alone}. Control: errors stated half as large, {2 * distributions.norm.cdf(single / 2) - 1:.3f} "
+            f"{alone}. Control: errors stated half as large, {2 * special.ndtr(single / 2) - 1:.3f} "
             "expected.",
         ),
         "FW.recovered": Measurement(

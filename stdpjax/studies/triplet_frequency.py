@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
-from scipy import stats as distributions
+from scipy import special
 
 from stdpjax import _checks, protocols
 from stdpjax.fitting import find_model, predict, random_starts, search, sjostrom_2001
@@ -237,7 +237,7 @@ def judge(data: xr.Dataset, config: TripletFrequencyConfig) -> dict[str, Measure
     n_fitted = {name: len(NAMES) - len(HELD[name]) for name in ("pair", "triplet_minimal")}
     observed = {name: n_points * float(right.error.sel(scheme="all_to_all", rule=name)) for name in n_fitted}
     n_as_bad = {name: int((data.refit.sel(drawn_from=name) >= observed[name]).sum()) for name in n_fitted}
-    law = {name: distributions.chi2.sf(observed[name], n_points - n) for name, n in n_fitted.items()}
+    law = {name: special.chdtrc(n_points - n, observed[name]) for name, n in n_fitted.items()}
     n = config.n_resamples
     refit = data.refit.sel(drawn_from="triplet_minimal") / (n_points - n_fitted["triplet_minimal"])
     reach = 1.96 * float(refit.std(ddof=1)) / np.sqrt(n)

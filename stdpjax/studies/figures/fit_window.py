@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats as distributions
+from scipy import special
 
 from stdpjax import plotting
 from stdpjax.stats import wilson_interval
@@ -93,11 +93,11 @@ def _intervals(ax: Axes, data: xr.Dataset) -> None:
 
 def _coverage(ax: Axes, data: xr.Dataset) -> None:
     ratio = np.geomspace(0.4, 2.2, 60)
-    quantile = distributions.norm.ppf(0.975)
+    quantile = special.ndtri(0.975)
     n_seeds, n = data.sizes["seed"], data.sizes["parameter"]
-    joint = distributions.norm.ppf(1 - 0.025 / n)
+    joint = special.ndtri(1 - 0.025 / n)
     stated = np.array([0.5, 0.7, 1.0, 1.4, 2.0])
-    ax.plot(ratio, 2 * distributions.norm.cdf(quantile * ratio) - 1, color="black", lw=1, label="expected of one")
+    ax.plot(ratio, 2 * special.ndtr(quantile * ratio) - 1, color="black", lw=1, label="expected of one")
     for index, name in enumerate(data.parameter.values):
         root = data.root.sel(parameter=name).values
         counts = [int((root / c <= quantile).sum()) for c in stated]

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats as distributions
+from scipy import special
 
 from stdpjax import plotting
 
@@ -143,7 +143,9 @@ def _refits(ax: Axes, data: xr.Dataset) -> None:
         drawn = np.minimum(data.refit.sel(drawn_from=name).values, 29.9)
         ax.hist(drawn, edges.tolist(), density=True, color=plotting.COLORS[color], alpha=0.35,
                 label=f"{text}: refits of drawn data")  # fmt: skip
-        ax.plot(grid, distributions.chi2.pdf(grid, n_points - n_fitted), color=plotting.COLORS[color], lw=1.3,
+        half = (n_points - n_fitted) / 2
+        density = np.exp((half - 1) * np.log(grid / 2) - grid / 2 - special.gammaln(half)) / 2
+        ax.plot(grid, density, color=plotting.COLORS[color], lw=1.3,
                 label=f"chi-square, {n_points - n_fitted} degrees of freedom")  # fmt: skip
         observed = n_points * float(data.error.sel(scheme="all_to_all", order="read_before", rule=name))
         ax.plot([observed] * 2, [0, 0.15], ":", color=plotting.COLORS[color], lw=2, label=f"{text}: measured points")
