@@ -21,8 +21,8 @@ from stdpjax.random import member_keys
 from stdpjax.spikes.packed import TRIALS_PER_WORD, count_packed_lags, sample_packed_pair
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 
-# Words of one train that are worked on at once: the arrays of a block stay in the second-level cache, and XLA leaves
-# operations of this size on one thread (it splits larger ones over threads, which costs more than it gains here).
+# Words of one train that are worked on at once: the arrays of a block stay in the second-level cache, and there is
+# enough to draw and to add up in it for XLA to share the work between a few cores.
 _WORDS_AT_ONCE = 2**15
 
 
