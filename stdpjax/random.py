@@ -12,11 +12,12 @@ the two kinds do not mix in one `jnp.where` or `jnp.concatenate`, and `jax.rando
 """
 
 import zlib
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, UInt32
 
 from stdpjax import _checks
 from stdpjax._threefry import UNROLLED_THREEFRY
@@ -85,5 +86,11 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
     """
     n_members = _checks.count("n_members", n_members, minimum=0)
     first = _checks.count("first", first, minimum=0)
-    indices = jnp.arange(first, first + n_members, dtype=jnp.uint32)
+    return _member_keys(key, np.uint32(first % 2**32), n_members)
+
+
+# Jitted, since `vmap` alone would trace the folding anew in every call.
+@partial(jax.jit, static_argnums=2)
+def _member_keys(key: Key[Array, ""], first: UInt32[Array, ""], n_members: int) -> Key[Array, "n_members"]:
+    indices = first + jnp.arange(n_members, dtype=jnp.uint32)
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, indices)

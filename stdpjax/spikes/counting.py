@@ -6,13 +6,16 @@ the table itself. Several devices share the sequences, or the trials of few sequ
 """
 
 import math
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Float, Int32, Integer, Key, UInt32
 
 from stdpjax import _checks, parallel
@@ -21,8 +24,8 @@ from stdpjax.random import member_keys
 from stdpjax.spikes.packed import TRIALS_PER_WORD, count_packed_lags, sample_packed_pair
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 
-# Words of one train that are worked on at once: the arrays of a block stay in the second-level cache, and XLA leaves
-# operations of this size on one thread (it splits larger ones over threads, which costs more than it gains here).
+# Words of one train that are worked on at once: the arrays of a block stay in the second-level cache, and there is
+# enough to draw and to add up in it for XLA to share the work between a few cores.
 _WORDS_AT_ONCE = 2**15
 
 
@@ -44,8 +47,9 @@ def sample_lag_counts(
     how sequences or trials are grouped, more trials keep the first ones, and `sample_pair` replays any single one.
     Probabilities are rounded to multiples of 2^-16 (`stdpjax.spikes.round_to_grid`).
 
-    All devices of all processes take part, with the same counts whatever their number, unless the call is traced or
-    an argument was put on a device: then the caller has decided. With several processes each has to make the call.
+    All devices of all processes take part (of a CPU, all cores), with the same counts whatever their number, unless the
+    call is traced or an argument was put on a device: then the caller has decided. With several processes each has to
+    make the call.
 
     Args:
         key: a scalar threefry2x32 key, as `stdpjax.random.key` makes.
@@ -93,8 +97,12 @@ def sample_lag_counts(
     options = (window, coincidence, sides, boundary)
     is_traced = parallel.is_traced(sequences)
     is_left_to_caller = is_traced or parallel.is_placed((key, pre_probability, post_probability))
-    if is_left_to_caller or n_sequences == 0 or parallel.n_devices() == 1:
-        sizes = _block_sizes(-(-n_trials // TRIALS_PER_WORD), n_sequences, n_steps)
+    n_words = -(-n_trials // TRIALS_PER_WORD)
+    n_parts = 1 if is_left_to_caller else _n_parts(n_words, n_sequences, n_steps)
+    if n_parts > 1:
+        counts = _count_in_threads(sequences, n_trials, n_parts, *options)
+    elif is_left_to_caller or n_sequences == 0 or parallel.n_devices() == 1:
+        sizes = _block_sizes(n_words, n_sequences, n_steps)
         count = _counter(*sizes, *options) if is_traced else _wide_counter(*sizes, *options)
         counts = count(*sequences, np.uint32(0), np.uint32(n_trials))
     elif n_sequences >= parallel.n_devices():
@@ -140,6 +148,57 @@ def sample_pair(
     return pre, post
 
 
+def _n_parts(n_words: int, n_sequences: int, n_steps: int) -> int:
+    """How many threads are worth starting: one for each core, but not for a few blocks of work."""
+    if jax.default_backend() != "cpu" or jax.process_count() > 1:
+        return 1
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(n_cores, n_sequences, n_words * n_sequences * n_steps // (4 * _WORDS_AT_ONCE)))
+
+
+def _count_in_threads(
+    sequences: tuple[Array, Array, Array], n_trials: int, n_parts: int, *options: Any
+) -> Int32[Array, "sequence counted lag"]:
+    """One device of a CPU counts the sequences in parts, each from a thread of its own.
+
+    XLA alone would share out single operations, microseconds of work, and a core would sleep and wake for each.
+    Several devices of one CPU would be the same cores.
+    """
+    n_sequences, n_steps = sequences[1].shape
+    n_each = -(-n_sequences // n_parts)
+    # The last part starts early enough to be whole; what it repeats comes out the same.
+    firsts = [min(part * n_each, n_sequences - n_each) for part in range(n_parts)]
+    keys, *rates = sequences
+    key_words, *rates = (np.asarray(array) for array in (jax.random.key_data(keys), *rates))
+    parts = [
+        (
+            jax.random.wrap_key_data(jnp.asarray(key_words[first : first + n_each]), impl=jax.random.key_impl(keys)),
+            *(rate[first : first + n_each] for rate in rates),
+        )
+        for first in firsts
+    ]
+    kinds = tuple(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in parts[0])
+    count = _compiled_counter(kinds, _block_sizes(-(-n_trials // TRIALS_PER_WORD), n_each, n_steps), options)
+
+    def count_part(part: tuple[Any, ...]) -> np.ndarray:
+        return np.asarray(count(*part, np.uint32(0), np.uint32(n_trials)))
+
+    table = None
+    with ThreadPoolExecutor(n_parts) as threads:
+        for first, counts in zip(firsts, threads.map(count_part, parts), strict=True):
+            if table is None:
+                table = np.empty((n_sequences, *counts.shape[1:]), counts.dtype)
+            table[first : first + n_each] = counts
+    return jnp.asarray(table)
+
+
+# Compiled beforehand, as a thread knows nothing of the settings (of precision, say) of the one that started it.
+@lru_cache(maxsize=256)
+def _compiled_counter(kinds: tuple[Any, ...], sizes: tuple[int, int], options: tuple[Any, ...]) -> Callable[..., Array]:
+    number = jax.ShapeDtypeStruct((), np.uint32)
+    return _wide_counter(*sizes, *options).lower(*kinds, number, number).compile()
+
+
 def _count_by_sequence(
     sequences: tuple[Array, Array, Array], n_trials: int, *options: Any
 ) -> Int32[Array, "sequence counted lag"]:
@@ -181,7 +240,7 @@ def _counter(words_at_once: int, sequences_at_once: int, *options: Any) -> Calla
 
 
 @lru_cache(maxsize=256)
-def _wide_counter(*settings: Any) -> Callable[..., Array]:
+def _wide_counter(*settings: Any) -> Wrapped:
     count = _counter(*settings)
     return jax.jit(lambda *arguments: count(*arguments), compiler_options=dict(compiler_options()))
 

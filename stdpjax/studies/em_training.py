@@ -17,7 +17,6 @@ from stdpjax.studies.em_laws import SIGMOID, Grid, divergence, grid, law, likeli
 
 METHODS = ("impatient", "dropped", "literal", "patient", "likelihood")
 _RULES = ("exact", "dropped", "literal")
-_VISIBLE = jnp.array([True, False])
 
 
 def two_units(theta: Float[Array, "two"], hidden_bias: Float[Array, ""]) -> Params:
@@ -52,9 +51,10 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
     density = jnp.interp(fine, place.states[:: place.shape[0], 0], (data_law[:, 0] / _measure(place)))
     hyper = Hyper(step=jnp.asarray(config.step, float))
     mask = ~jnp.eye(2, dtype=bool)
+    visible_units = jnp.array([True, False])  # not at import: that would start the devices before a cluster is joined
 
     def learner(rule, n_steps: int) -> Learner:
-        update = em_update(SIGMOID, langevin(SIGMOID), _VISIBLE, hyper, rule=rule, n_steps=n_steps)
+        update = em_update(SIGMOID, langevin(SIGMOID), visible_units, hyper, rule=rule, n_steps=n_steps)
         return Learner(update, optax.sgd(config.learning_rate))
 
     # In the order of METHODS, but for the likelihood, which needs no chains.
@@ -65,7 +65,7 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
         values = draw(named_key(key, "data"), density / jnp.sum(density), fine, config.n_samples)
         values = jnp.stack([values, jnp.zeros_like(values)], axis=1)
         batch = Clamped(values, jnp.arange(config.n_samples))
-        chains = start_chains(named_key(key, "chains"), values, _VISIBLE)
+        chains = start_chains(named_key(key, "chains"), values, visible_units)
         steps_key = named_key(key, "steps")
         # The data's own law: hat functions about the nodes of the visible unit.
         right = jnp.clip(jnp.searchsorted(line, values[:, 0]), 1, line.shape[0] - 1)
@@ -87,7 +87,7 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
         def step(state, number):
             step_key = jax.random.fold_in(steps_key, number)
             delta, memory = jax.lax.switch(which, branches, step_key, state.params, state.memory)
-            delta = delta._replace(bias=jnp.where(_VISIBLE, delta.bias, 0.0))
+            delta = delta._replace(bias=jnp.where(visible_units, delta.bias, 0.0))
             moved = apply_update(learners[0], state._replace(memory=memory), delta, mask)
             return moved, _theta(state.params)
 

@@ -48,6 +48,26 @@ def test_blocks_of_trials_and_of_sequences_change_nothing(key, monkeypatch):
         np.testing.assert_array_equal(sample_lag_counts(key, p, q, 137, 8), whole)
 
 
+@pytest.mark.parametrize("n_parts", [2, 3, 5])
+def test_threads_change_nothing(n_parts, key, monkeypatch):
+    p, q = probabilities(5, 50)
+    options = {"window": 8, "boundary": "valid", "first_sequence": 3}
+    whole = sample_lag_counts(key, p, q, 137, **options)
+    monkeypatch.setattr(counting, "_n_parts", lambda *sizes: n_parts)
+    in_threads = sample_lag_counts(key, p, q, 137, **options)
+    np.testing.assert_array_equal(in_threads, whole, strict=True)
+    for stock in (make_key(4), jax.random.key(4, impl="threefry2x32")):
+        np.testing.assert_array_equal(
+            sample_lag_counts(stock, p, q, 33, 8), sample_lag_counts(make_key(4), p, q, 33, 8)
+        )
+
+
+def test_threads_are_started_for_much_work_only():
+    assert counting._n_parts(32, 1, 160) == 1
+    assert counting._n_parts(1, 100, 160) == 1
+    assert 1 <= counting._n_parts(32, 500, 160) <= 500
+
+
 def test_more_trials_keep_the_first_ones(key):
     p, q = probabilities(1, 50)
     counts = [np.asarray(sample_lag_counts(key, p, q, n, 8)) for n in (40, 41)]
