@@ -47,6 +47,13 @@ def finite(name: str, value: ArrayLike) -> Array:
     return array
 
 
+def finite_on_host(name: str, array: np.ndarray) -> None:
+    """Refuse NaN and infinity without JAX, which would start its devices."""
+    n_bad = array.size - np.count_nonzero(np.isfinite(array))
+    if n_bad:
+        raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {array.size} that are NaN or infinite")
+
+
 def _finite_range(name: str, array: Array) -> tuple[float, float]:
     """Return the lowest and the highest number of a known array, refusing NaN and infinity."""
     if array.size == 0:

@@ -240,7 +240,7 @@ def repeated(pre_ms: Times, post_ms: Times, frequency_hz: float = 1.0, n_repeats
     trains: list[NDArray[np.float64]] = []
     for name, values in (("pre_ms", pre_ms), ("post_ms", post_ms)):
         block = np.asarray(values, np.float64)
-        _checks.finite(name, block)
+        _checks.finite_on_host(name, block)
         if block.ndim != 1 or np.any(block < 0) or np.any(np.diff(block) <= 0):
             raise ValueError(f"{name}: expected increasing spike times of at least 0 ms, got {block.tolist()}")
         if n_repeats > 1 and block.size and np.ptp(block) >= period:

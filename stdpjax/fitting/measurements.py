@@ -72,8 +72,8 @@ def measurements(
     for column, values in given.items():
         if values is None:
             continue
-        _checks.finite(column, values)
         numbers = np.asarray(values, np.float64)
+        _checks.finite_on_host(column, numbers)
         if numbers.shape != (len(listed),):
             raise ValueError(f"{column}: expected one for each of {len(listed)} protocols, got shape {numbers.shape}")
         columns[column] = numbers

@@ -98,7 +98,8 @@ def sample_lag_counts(
     is_traced = parallel.is_traced(sequences)
     is_left_to_caller = is_traced or parallel.is_placed((key, pre_probability, post_probability))
     n_words = -(-n_trials // TRIALS_PER_WORD)
-    n_parts = 1 if is_left_to_caller else _n_parts(n_words, n_sequences, n_steps)
+    is_alone = parallel.n_devices() == 1 and not is_left_to_caller
+    n_parts = _n_parts(n_words, n_sequences, n_steps) if is_alone else 1
     if n_parts > 1:
         counts = _count_in_threads(sequences, n_trials, n_parts, *options)
     elif is_left_to_caller or n_sequences == 0 or parallel.n_devices() == 1:
@@ -150,7 +151,7 @@ def sample_pair(
 
 def _n_parts(n_words: int, n_sequences: int, n_steps: int) -> int:
     """How many threads are worth starting: one for each core, but not for a few blocks of work."""
-    if jax.default_backend() != "cpu" or jax.process_count() > 1:
+    if jax.default_backend() != "cpu":
         return 1
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(n_cores, n_sequences, n_words * n_sequences * n_steps // (4 * _WORDS_AT_ONCE)))
@@ -162,7 +163,6 @@ def _count_in_threads(
     """One device of a CPU counts the sequences in parts, each from a thread of its own.
 
     XLA alone would share out single operations, microseconds of work, and a core would sleep and wake for each.
-    Several devices of one CPU would be the same cores.
     """
     n_sequences, n_steps = sequences[1].shape
     n_each = -(-n_sequences // n_parts)

@@ -1,4 +1,8 @@
-"""Claims of the study of pairing frequency; the criteria are fixed here, before any run."""
+"""Claims of the study of pairing frequency.
+
+The values of published sets were stated before any run; the limits of TF.growth, TF.pair_error, TF.pair_goodness,
+TF.refits, TF.fitted and TF.asymmetry were chosen after trial fits, and describe.
+"""
 
 from stdpjax.studies.base import Claim
 

@@ -1,4 +1,7 @@
-"""Claims of the study of the predicted experiment; the criteria are fixed here, before any run."""
+"""Claims of the study of the predicted experiment; the criteria were fixed before any run, but for that of PP.fails.
+
+Its limit, "at least half as large", was set after the exact means were known, and describes.
+"""
 
 from stdpjax.studies.base import Claim
 

@@ -78,26 +78,25 @@ def mean_slope_product(rate_fn: RateFunction, scale: float, correlation: NDArray
         Means, shape `[n]`.
     """
     states, _ = _nodes(rate_fn, scale)
-    given = _slope_given(
-        rate_fn, jnp.asarray(states, float), jnp.asarray(scale, float), jnp.asarray(correlation, float)
-    )
+    # The spread in double precision: that of a slow drive is lost where 1 - correlation rounds to 0.
+    spread = scale * np.sqrt((1 - correlation) * (1 + correlation))
+    given = _slope_given(rate_fn, *(jnp.asarray(array, float) for array in (states, correlation, spread)))
     return np.asarray(given, np.float64) @ _slopes(rate_fn, scale)
 
 
 @partial(jax.jit, static_argnums=0)
 def _slope_given(
-    rate_fn: RateFunction, states: Float[Array, "node"], scale: Float[Array, ""], correlation: Float[Array, "n"]
+    rate_fn: RateFunction, states: Float[Array, "node"], correlation: Float[Array, "n"], spread: Float[Array, "n"]
 ) -> Float[Array, "n node"]:
     """Mean slope at one time given the activity at another."""
     around, around_weights = (jnp.asarray(part, states.dtype) for part in _gauss(-_REACH, _REACH, 1.0))
 
-    def given(correlation: Float[Array, ""]) -> Float[Array, "node"]:
-        spread = scale * jnp.sqrt(1 - correlation**2)
+    def given(correlation: Float[Array, ""], spread: Float[Array, ""]) -> Float[Array, "node"]:
         if rate_fn.kinks is not None:  # the mean of a slope that jumps, in closed form
             return smoothed_hard_sigmoid(spread, rate_fn.kinks[0]).slope(correlation * states)
         return rate_fn.slope(correlation * states[:, None] + spread * around[None, :]) @ around_weights
 
-    return jax.vmap(given)(correlation)
+    return jax.vmap(given)(correlation, spread)
 
 
 def _slopes(rate_fn: RateFunction, scale: float) -> NDArray[np.float64]:
