@@ -57,7 +57,7 @@ class TrainConfig:
     n_settle: int = setting(20, "steps of the first phase")
     n_pulled: int = setting(6, "steps of the second phase")
     step: float = setting(0.5, "step size of the phases, in (0, 1]")
-    order: Order = setting(
+    order: str = setting(
         "simultaneous",
         "which units move in a step: all together, or every second layer and then the others, with no step size",
         choices=ORDERS,
@@ -71,6 +71,7 @@ class TrainConfig:
         for size in self.hidden:
             _checks.count("hidden", size)
         _checks.choice("rule", self.rule, RULES)
+        _checks.choice("order", self.order, ORDERS)
         _checks.count("n_epochs", self.n_epochs)
         _checks.count("batch_size", self.batch_size)
         _checks.number("learning_rate", self.learning_rate, above=0)
@@ -93,7 +94,8 @@ class TrainConfig:
     def phases(self, sizes: tuple[int, ...] | None = None) -> Phases:
         """Return the two phases, for layers of given sizes; for back-propagation they play no part."""
         rule: PhaseRule = "symmetric" if self.rule == BACKPROPAGATION else self.rule  # pyright: ignore[reportAssignmentType]
-        return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes, self.order)
+        order: Order = self.order  # pyright: ignore[reportAssignmentType]
+        return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes, order)
 
 
 # Cached: the same settings give the same object, which is compiled once.
