@@ -210,9 +210,13 @@ def clip_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
     """Return where each unit would minimise the energy between the kinks, the others held."""
+    return clip_field(field_of(params, rate_fn.value(state)), rate_fn, clamps)
+
+
+def clip_field(field: Float[Array, "unit"], rate_fn: RateFunction, clamps: Clamps) -> Float[Array, "unit"]:
+    """Return the same, given the field that the other units make."""
     # A unit minimises total s^2 / 2 - pull s: soft clamps add to both, an input clamp replaces what was before it.
-    pull = field_of(params, rate_fn.value(state))
-    total = jnp.ones_like(pull)
+    pull, total = field, jnp.ones_like(field)
     in_box = jnp.ones(pull.shape, bool)
     for clamp in clamps:
         if isinstance(clamp, InputClamp):

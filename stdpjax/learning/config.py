@@ -12,7 +12,7 @@ from stdpjax import _checks
 from stdpjax.energy import Params
 from stdpjax.learning.backpropagation import backpropagation_update
 from stdpjax.learning.layers import layer_slices
-from stdpjax.learning.supervised import PHASE_RULES, PhaseRule, Phases, phase_update
+from stdpjax.learning.supervised import ORDERS, PHASE_RULES, Order, PhaseRule, Phases, phase_update
 from stdpjax.learning.training import Learner
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
@@ -57,6 +57,11 @@ class TrainConfig:
     n_settle: int = setting(20, "steps of the first phase")
     n_pulled: int = setting(6, "steps of the second phase")
     step: float = setting(0.5, "step size of the phases, in (0, 1]")
+    order: str = setting(
+        "simultaneous",
+        "which units move in a step: all together, or every second layer and then the others, with no step size",
+        choices=ORDERS,
+    )
     pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)")
     gain: float = setting(0.5, "spread of the initial weights; from about 0.7 on learning may fail")
     test_share: float = setting(0.2, "share of the images that is kept for the test")
@@ -66,6 +71,7 @@ class TrainConfig:
         for size in self.hidden:
             _checks.count("hidden", size)
         _checks.choice("rule", self.rule, RULES)
+        _checks.choice("order", self.order, ORDERS)
         _checks.count("n_epochs", self.n_epochs)
         _checks.count("batch_size", self.batch_size)
         _checks.number("learning_rate", self.learning_rate, above=0)
@@ -83,12 +89,13 @@ class TrainConfig:
             )
         _checks.number("gain", self.gain, at_least=0)
         _checks.number("test_share", self.test_share, above=0, below=1)
-        self.phases()
+        self.phases((1, *self.hidden, 1))
 
     def phases(self, sizes: tuple[int, ...] | None = None) -> Phases:
         """Return the two phases, for layers of given sizes; for back-propagation they play no part."""
         rule: PhaseRule = "symmetric" if self.rule == BACKPROPAGATION else self.rule  # pyright: ignore[reportAssignmentType]
-        return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes)
+        order: Order = self.order  # pyright: ignore[reportAssignmentType]
+        return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes, order)
 
 
 # Cached: the same settings give the same object, which is compiled once.

@@ -6,14 +6,21 @@ contrast d(r_i r_j) / beta is minus the gradient of the output's squared error a
 pairing's drift (see `stdpjax.rules.differential`).
 """
 
+import itertools
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from stdpjax import _checks
 
+Layers = tuple[slice, ...]
+
 
 def contrastive_update(
-    rates: Float[Array, "sample unit"], other_rates: Float[Array, "sample unit"], distance: float | Array
+    rates: Float[Array, "sample unit"],
+    other_rates: Float[Array, "sample unit"],
+    distance: float | Array,
+    layers: Layers | None = None,
 ) -> tuple[Float[Array, "unit unit"], Float[Array, "unit"]]:
     """Return the contrast of two equilibria as an update of tied weights and of biases, averaged over samples.
 
@@ -21,6 +28,8 @@ def contrastive_update(
         rates: rho(s) at the one, shape `[sample, unit]`.
         other_rates: rho(s) at the other, same shape.
         distance: what strength of pull, or of whatever parameter, lies between them; not 0.
+        layers: where the layers of a layered network lie on the unit axis; the products of units that are not in
+            neighbouring layers are then left out, and 0. Default: all pairs.
 
     Returns:
         `delta_w`, to be added, symmetric with 0 on the diagonal, shape `[unit, unit]`, and the update of the biases.
@@ -38,18 +47,26 @@ def contrastive_update(
     """
     _checks.same_shape("rates", rates, "other_rates", other_rates)
     scale = 1 / (rates.shape[0] * jnp.asarray(distance, rates.dtype))
+    bias = scale * jnp.sum(rates - other_rates, axis=0)
+    if layers is not None:
+        blocks = [
+            scale * (rates[:, above].T @ rates[:, below] - other_rates[:, above].T @ other_rates[:, below])
+            for below, above in itertools.pairwise(layers)
+        ]
+        return _between(blocks, layers), bias
     products = scale * (rates.T @ rates - other_rates.T @ other_rates)
-    return products - jnp.diag(jnp.diagonal(products)), scale * jnp.sum(rates - other_rates, axis=0)
+    return products - jnp.diag(jnp.diagonal(products)), bias
 
 
 def movement_update(
-    changes: Float[Array, "sample unit"], pre_rates: Float[Array, "sample unit"]
+    changes: Float[Array, "sample unit"], pre_rates: Float[Array, "sample unit"], layers: Layers | None = None
 ) -> Float[Array, "unit unit"]:
     """Return Eq 1 for one step of many samples, averaged, in both directions of each pair.
 
     Args:
         changes: change of activity of each unit in the step, shape `[sample, unit]`; 0 for clamped units.
         pre_rates: the rates that it pairs with, as the pairing has it, same shape.
+        layers: as in `contrastive_update`.
 
     Returns:
         delta_w_ij + delta_w_ji with 0 on the diagonal, shape `[unit, unit]`.
@@ -61,6 +78,20 @@ def movement_update(
         >>> stdpjax.rules.movement_update(jnp.array([[0.5, 0.0]]), jnp.array([[0.25, 1.0]])).tolist()
         [[0.0, 0.5], [0.5, 0.0]]
     """
+    if layers is not None:
+        blocks = [
+            (changes[:, above].T @ pre_rates[:, below] + pre_rates[:, above].T @ changes[:, below]) / changes.shape[0]
+            for below, above in itertools.pairwise(layers)
+        ]
+        return _between(blocks, layers)
     one_way = changes.T @ pre_rates / changes.shape[0]
     both = one_way + one_way.T
     return both - jnp.diag(jnp.diagonal(both))
+
+
+def _between(blocks: list[Float[Array, "_ _"]], layers: Layers) -> Float[Array, "unit unit"]:
+    """Return the symmetric matrix with given blocks between neighbouring layers."""
+    matrix = jnp.zeros((layers[-1].stop, layers[-1].stop), blocks[0].dtype)
+    for (below, above), block in zip(itertools.pairwise(layers), blocks, strict=True):
+        matrix = matrix.at[above, below].set(block).at[below, above].set(block.T)
+    return matrix

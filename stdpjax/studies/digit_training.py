@@ -1,6 +1,5 @@
 """Training many networks together on labelled images: each has its own split, weights and order of the images."""
 
-import dataclasses
 from functools import partial
 from typing import NamedTuple
 
@@ -26,7 +25,7 @@ from stdpjax.studies.networks import cosine
 WARM_UP = 0.2
 # The test images are run in parts; for the first one updates and gradients are compared, with phases that converge.
 N_PARTS = 4
-_LONG = Phases("symmetric", n_settle=40, n_pulled=40, pull=0.02)
+_N_LONG = 20
 
 
 class Course(NamedTuple):
@@ -35,7 +34,8 @@ class Course(NamedTuple):
     accuracy: Float[Array, "*rule network stage"]
     """Share of the test images that are classified right; the first stage is before the first update."""
     alignment: Float[Array, "*rule network stage"]
-    """Cosine of the update with minus the gradient of the settled network's loss, both for the test images."""
+    """Cosine of the update with minus the gradient of the settled network's loss, both for the test images; NaN where
+    either is 0, as of a network whose outputs are all at kinks."""
     misalignment: Float[Array, "*rule network stage"]
     """The same with the gradient for other labels."""
     limit: Float[Array, "*rule network stage"]
@@ -78,19 +78,17 @@ def draw_splits(
 
 def train_networks(
     key: Key[Array, ""],
-    rules: tuple[str, ...],
-    config: TrainConfig,
+    configs: tuple[TrainConfig, ...],
     sizes: tuple[int, ...],
     training: Labelled,
     test: Labelled,
     n_stages: int,
 ) -> Course:
-    """Train a network on each of the splits by each of the rules, from the same weights and in the same order.
+    """Train a network on each of the splits by each of several rules, from the same weights and in the same order.
 
     Args:
         key: of the weights and orders.
-        rules: of `stdpjax.learning`.
-        config: all other settings; its `n_epochs` is the length of one stage.
+        configs: settings for each rule, alike but for the rule and its phases; `n_epochs` is the length of one stage.
         sizes: units in each layer.
         training: images for each network, shape `[network, sample, ...]`.
         test: the same for the test.
@@ -99,28 +97,27 @@ def train_networks(
     Returns:
         What was measured.
     """
-    numbers = [jnp.asarray(number, jnp.int32) for number in range(len(rules))]
+    numbers = [jnp.asarray(number, jnp.int32) for number in range(len(configs))]
     # One program for all rules, compiled once.
-    train = _train.lower(
-        key, training, test, numbers[0], rules=rules, config=config, sizes=sizes, n_stages=n_stages
-    ).compile()
+    train = _train.lower(key, training, test, numbers[0], configs=configs, sizes=sizes, n_stages=n_stages).compile()
     courses = map_threaded(lambda number: train(key, training, test, number), numbers)
     return jax.tree.map(lambda *each: jnp.stack(each), *courses)
 
 
-@partial(jax.jit, static_argnames=("rules", "config", "sizes", "n_stages"))
-def _train(key, training, test, number, *, rules, config, sizes, n_stages):
+@partial(jax.jit, static_argnames=("configs", "sizes", "n_stages"))
+def _train(key, training, test, number, *, configs, sizes, n_stages):
     """Train by the rule of a number; what depends on it is a branch."""
+    config = configs[0]
     n_networks, n_training = training.labels.shape
     n_updates = n_stages * config.n_epochs * (n_training // config.batch_size)
     mask = layered_mask(sizes)
-    long = dataclasses.replace(_LONG, sizes=sizes)
+    long = Phases("symmetric", n_settle=_N_LONG, n_pulled=_N_LONG, pull=0.02, sizes=sizes, order="alternating")
     keys = member_keys(named_key(key, "networks"), n_networks)
     optimizer = _optimizer(config, n_updates)
     mean_rate = jnp.mean(RATE.value(training.inputs))
     starts = jax.vmap(lambda one: random_layers(one, sizes, config.gain, mean_rate))(keys)
 
-    learner = Learner(_switched(number, rules, config, sizes), optimizer)
+    learner = Learner(_switched(number, configs, sizes), optimizer)
 
     def measure(params):
         def measured(one, params, unseen):
@@ -161,16 +158,19 @@ def _train(key, training, test, number, *, rules, config, sizes, n_stages):
     return Course(accuracy, alignment, misalignment, limit, last.is_finite)
 
 
-def _switched(number: Int[Array, ""], rules: tuple[str, ...], config: TrainConfig, sizes: tuple[int, ...]) -> Update:
+def _switched(number: Int[Array, ""], configs: tuple[TrainConfig, ...], sizes: tuple[int, ...]) -> Update:
     """Return the update function of the rule of a number, which may be traced."""
-    updates = [make_learner(dataclasses.replace(config, rule=rule), sizes, 1).update for rule in rules]
+    updates = [
+        backpropagation_update(_leaky(), sizes)
+        if config.rule == BACKPROPAGATION
+        else make_learner(config, sizes, 1).update
+        for config in configs
+    ]
 
     def one_of(update, key, params, batch):
         delta, metrics, _ = update(key, params, batch, ())
         return delta, {"error": metrics["error"]}
 
-    if BACKPROPAGATION in rules:
-        updates[rules.index(BACKPROPAGATION)] = backpropagation_update(_leaky(), sizes)
     branches = [partial(one_of, update) for update in updates]
 
     def update(key, params, batch, memory):

@@ -42,11 +42,13 @@ class DigitsSupervisedConfig:
     batch_size: int = setting(20, "images in a batch, one hidden layer")
     deep_batch_size: int = setting(40, "the same, two hidden layers")
     learning_rate: float = setting(4e-3, "largest step size of Adam")
-    n_settle: int = setting(16, "steps of the first phase, one hidden layer")
+    n_settle: int = setting(16, "steps of the first phase of Eq 1 as printed, one hidden layer")
     n_deep_settle: int = setting(20, "the same, two hidden layers")
-    n_pulled: int = setting(6, "steps of the second phase, one hidden layer")
+    n_pulled: int = setting(6, "steps of its second phase, one hidden layer")
     n_deep_pulled: int = setting(8, "the same, two hidden layers")
-    step: float = setting(0.5, "step size of the phases, one hidden layer")
+    n_settle_sweeps: int = setting(8, "sweeps over the layers in the first phase of the two-sided rule")
+    n_pulled_sweeps: int = setting(2, "the same in its second phase: enough to reach the first layer")
+    step: float = setting(0.5, "step size of the printed rule's phases, one hidden layer")
     deep_step: float = setting(0.9, "the same, two hidden layers: large, as signals have far to go")
     pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)")
     gain: float = setting(0.2, "spread of the initial weights, one hidden layer; from about 0.7 on learning may fail")
@@ -58,17 +60,22 @@ class DigitsSupervisedConfig:
             _checks.count(name, getattr(self, name), minimum=20 if name == "n_images" else 2)
         for name in ("n_hidden", "n_stages"):
             _checks.count(name, getattr(self, name))
-        self.training(1)
-        self.training(2)
+        for n_layers in (1, 2):
+            self.training(n_layers)
 
-    def training(self, n_layers: int) -> TrainConfig:
-        """Return the settings of the training of networks with one or two hidden layers."""
+    def training(self, n_layers: int) -> tuple[TrainConfig, ...]:
+        """Return the settings of each rule's training of networks with one or two hidden layers.
+
+        Eq 1 as printed runs in leaky steps of all units together; the two-sided rule relaxes layer after layer, which
+        costs less for the same accuracy.
+        """
         prefix = "deep_" if n_layers == 2 else ""
         of_depth = ("batch_size", "step", "gain")
         counts = {
             name: getattr(self, name.replace("n_", f"n_{prefix}")) for name in ("n_epochs", "n_settle", "n_pulled")
         }
-        return TrainConfig(
+        printed = TrainConfig(
+            rule="paper",
             hidden=(self.n_hidden,) * n_layers,
             learning_rate=self.learning_rate,
             pull=self.pull,
@@ -76,6 +83,14 @@ class DigitsSupervisedConfig:
             **counts,
             **{name: getattr(self, prefix + name) for name in of_depth},
         )
+        two_sided = dataclasses.replace(
+            printed,
+            rule="symmetric",
+            order="alternating",
+            n_settle=self.n_settle_sweeps,
+            n_pulled=self.n_pulled_sweeps,
+        )
+        return printed, two_sided, dataclasses.replace(printed, rule=BACKPROPAGATION)
 
 
 _PRINTED = (
@@ -113,7 +128,7 @@ CLAIMS = (
         "at_most",
         verdict="holds_with_conditions",
     ),
-    _claim("deep_accuracy", "Test accuracy of Eq 1 over a pull and a push, two hidden layers.", 0.96, "at_least"),
+    _claim("deep_accuracy", "Test accuracy of Eq 1 over a pull and a push, two hidden layers.", 0.965, "at_least"),
     _claim("deep_behind", "As 8.behind, two hidden layers.", 0.015, "at_most"),
     _claim(
         "deep_printed",
@@ -142,21 +157,28 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
         own = named_key(key, f"{n_layers} hidden")
         training, test = draw_splits(own, images, n_networks, config.n_images, config.test_share)
         settings = config.training(n_layers)
-        sizes = (training.inputs.shape[-1], *settings.hidden, n_classes)
-        courses[n_layers] = train_networks(own, RULES, settings, sizes, training, test, config.n_stages)
+        sizes = (training.inputs.shape[-1], *settings[0].hidden, n_classes)
+        courses[n_layers] = train_networks(own, settings, sizes, training, test, config.n_stages)
         if compared is None:
-            n_compared = settings.batch_size
+            n_compared = settings[0].batch_size
             batch = Labelled(training.inputs[0, :n_compared], training.labels[0, :n_compared])
-            params = random_layers(named_key(own, "compared"), sizes, settings.gain)
-            compared = _differences(params, batch, phases=settings.phases(), n_outputs=n_classes)
+            params = random_layers(named_key(own, "compared"), sizes, settings[0].gain)
+            compared = [
+                _differences(params, batch, phases=each.phases(sizes), n_outputs=n_classes) for each in settings[:2]
+            ]
     data = {
-        "difference": ("variant", np.asarray(compared), {"long_name": "relative difference from the symmetric rule"}),
+        "difference": (
+            ("order", "variant"),
+            np.asarray(compared),
+            {"long_name": "relative difference from the symmetric rule"},
+        ),
         **_variables("", courses[1]),
         **_variables("deep_", courses[2]),
     }
     return xr.Dataset(
         data,
         coords={
+            "order": ["simultaneous", "alternating"],
             "variant": ["paper_two_sided", "paper"],
             "rule": list(RULES),
             "deep_rule": list(RULES),
@@ -215,7 +237,9 @@ def judge(data: xr.Dataset, config: DigitsSupervisedConfig) -> dict[str, Measure
     """Compare the run with the criteria."""
     measurements = {
         "8.two_sided": Measurement(
-            float(data.difference[0]), control=float(data.difference[1]), note="Control: one pull, pairing as printed."
+            float(data.difference[:, 0].max()),
+            control=float(data.difference[:, 1].min()),
+            note="Units move together, or layer by layer as in the training. Control: one pull, pairing as printed.",
         )
     }
     for prefix, rule in (("", "rule"), ("deep_", "deep_rule")):
@@ -265,8 +289,8 @@ STUDY = Study(
     source="Bengio et al. 2015, section 8; Scellier & Bengio 2017",
     caption="Networks of one and of two hidden layers learn scikit-learn's digits from their own weight changes. With "
     "one hidden layer Eq 1, summed over one pull of the outputs, is about as good as back-propagation; with two it "
-    "falls far behind. Summed over a pull and a push it is equilibrium propagation and keeps up. Bands and bars: 95 % "
-    "intervals over networks.",
+    "falls far behind. Summed over a pull and a push, with the layers relaxed in turn, it is equilibrium propagation "
+    "and keeps up. Bands and bars: 95 % intervals over networks.",
     config=DigitsSupervisedConfig(),
     smoke=DigitsSupervisedConfig(
         n_images=60,

@@ -321,6 +321,14 @@ def test_settings_of_all_kinds_train(data, tmp_path):
     assert np.abs(arrays(tmp_path)["weights"]).max() == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("hidden", [(), (5, 4)])
+def test_alternating_layers_train_with_and_without_hidden_ones(hidden, data, tmp_path):
+    config = TrainConfig(data=str(data), hidden=hidden, order="alternating", n_epochs=1, n_settle=2, batch_size=10)
+    record, _ = quietly(config, tmp_path)
+    assert np.isfinite(record["history"][-1]["loss"])
+    assert np.isfinite(arrays(tmp_path)["weights"]).all()
+
+
 def test_help_shows_every_setting(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["train", "--help"])
@@ -346,6 +354,7 @@ BAD = {
     "unknown rule": (["--rule", "magic"], "rule: expected one of 'paper'"),
     "unknown optimiser": (["--optimizer", "magic"], "optimizer: expected one of 'adam', 'sgd'"),
     "unknown schedule": (["--schedule", "magic"], "schedule: expected one of 'cosine', 'constant'"),
+    "unknown order": (["--order", "magic"], "order: expected one of 'simultaneous', 'alternating'"),
     "unknown setting": (["--depth", "3"], "--depth"),
     "pull of 1": (["--pull", "1"], "pull: expected a finite number above 0 and below 1, got 1"),
     "test share of 1": (["--test-share", "1"], "test_share: expected a finite number above 0 and below 1"),

@@ -1,5 +1,6 @@
 """Two-phase updates against the implicit derivative of the settled squared error, plain loops, and each other."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -12,6 +13,7 @@ from stdpjax import energy, fixed_points, learning, rates
 from stdpjax.clamps import clamp_state
 from stdpjax.energy import Params
 from stdpjax.learning import Labelled, Phases, phase_update, predict, settle
+from stdpjax.learning.supervised import PhaseRule
 
 SIZES = (4, 5, 3)
 N_INPUTS, N_OUTPUTS = SIZES[0], SIZES[-1]
@@ -164,6 +166,106 @@ def test_the_first_phase_ends_at_the_fixed_point(params, batch, rate_fn):
     np.testing.assert_allclose(found, expected[:, N_INPUTS:], atol=3e-6)
     short = settle(params, batch.inputs, rate_fn, Phases(n_settle=2))
     assert float(jnp.max(jnp.abs(short - found))) > 0.01
+
+
+DEEP = (4, 6, 5, 3)
+
+
+@pytest.fixture
+def strong(key):
+    """Weights with which simultaneous steps of size 1 go up the energy and units come to the kinks."""
+    params = learning.random_layers(key, DEEP, gain=2.0, input_rate=0.5)
+    return params._replace(bias=params.bias + jax.random.normal(key, params.bias.shape))
+
+
+def alternating(rule: PhaseRule = "symmetric", sizes=DEEP, **options):
+    return Phases(rule, sizes=sizes, order="alternating", **options)
+
+
+def sweep(params, state, layers, goal=None, strength=0.0):
+    """Units one after another, each to its minimum; the layers that were driven anew first."""
+    weights, bias = np.asarray(params.weights), np.asarray(params.bias)
+    last = len(layers) - 1
+    first = 1 if goal is None else last
+    for parity in (0, 1):
+        for number in range(1, last + 1):
+            if (number - first) % 2 != parity:
+                continue
+            for unit in range(layers[number].start, layers[number].stop):
+                field = weights[unit] @ (np.clip(state, -0.5, 0.5) + 0.5) + bias[unit]
+                if goal is not None and number == last:
+                    field = (field + strength * goal[unit - layers[last].start]) / (1 + strength)
+                state[unit] = np.clip(field, -0.5, 0.5)
+    return state
+
+
+def test_alternating_layers_are_sweeps_over_single_units(strong, batch):
+    layers = learning.layer_slices(DEEP)
+    phases = alternating(n_settle=3, n_pulled=2, pull=0.4)
+    settled = settle(strong, batch.inputs, HARD, phases)
+    delta, *_ = jax.jit(phase_update(HARD, phases, DEEP[-1]))(jax.random.key(0), strong, batch, ())
+    total = np.zeros((sum(DEEP), sum(DEEP)))
+    for inputs, label, found in zip(batch.inputs, batch.labels, settled, strict=True):
+        state = np.concatenate([np.asarray(inputs), np.zeros(sum(DEEP[1:]), np.float32)])
+        for _ in range(3):
+            state = sweep(strong, state, layers)
+        np.testing.assert_allclose(found, state[DEEP[0] :], atol=2e-6)
+        goal = np.where(np.arange(3) == int(label), 0.5, -0.5)
+        for strength in (0.4, -0.4):
+            moved = state.copy()
+            for _ in range(2):
+                moved = sweep(strong, moved, layers, goal, strength)
+            total += np.outer(moved + 0.5, moved + 0.5) / (2 * strength) / len(batch.labels)
+    mask = np.asarray(learning.layered_mask(DEEP))
+    np.testing.assert_allclose(delta.weights, np.where(mask, total, 0.0), atol=2e-5)
+
+
+def test_alternating_layers_never_raise_the_energy_and_simultaneous_steps_do(strong, batch):
+    def course(phases):
+        states = [settle(strong, batch.inputs, HARD, dataclasses.replace(phases, n_settle=n)) for n in range(1, 9)]
+        of_all = jax.vmap(lambda inputs, state: energy.energy(strong, jnp.concatenate([inputs, state]), HARD))
+        return np.diff([np.asarray(of_all(batch.inputs, each)) for each in states], axis=0)
+
+    assert course(alternating()).max() < 1e-5
+    assert course(Phases(step=1.0, sizes=DEEP)).max() > 0.1
+
+
+def test_alternating_layers_come_to_the_same_fixed_point_twice_as_fast(key, batch):
+    params = learning.random_layers(key, DEEP, gain=0.5, input_rate=0.5)
+    n_inputs, n = DEEP[0], sum(DEEP)
+
+    def relaxed(inputs):
+        clamp = clamp_state(jnp.arange(n) < n_inputs, jnp.concatenate([inputs, jnp.zeros(n - n_inputs)]))
+        return fixed_points.relax(params, jnp.zeros(n), HARD, clamps=(clamp,), tolerance=3e-7).state[n_inputs:]
+
+    expected = jax.vmap(relaxed)(batch.inputs)
+    np.testing.assert_allclose(settle(params, batch.inputs, HARD, alternating(n_settle=40)), expected, atol=3e-6)
+    # Every second layer of simultaneous steps of size 1 follows the same course, at half the pace.
+    sweeps = settle(params, batch.inputs, HARD, alternating(n_settle=4))
+    seventh, eighth = (settle(params, batch.inputs, HARD, Phases(n_settle=n, step=1.0, sizes=DEEP)) for n in (7, 8))
+    is_second = (np.arange(n - n_inputs) >= DEEP[1]) & (np.arange(n - n_inputs) < DEEP[1] + DEEP[2])
+    np.testing.assert_allclose(sweeps, np.where(is_second, eighth, seventh), atol=2e-6)
+    assert np.abs(sweeps - seventh)[:, is_second].max() > 1e-3
+
+
+@pytest.mark.parametrize("rule", ["paper", "paper_midpoint"])
+def test_eq_1_of_alternating_layers_is_the_one_sided_contrast_whatever_the_pairing(rule, strong, batch):
+    def weights(rule, **options):
+        phases = alternating(rule, n_settle=2, n_pulled=2, **options)
+        return phase_update(HARD, phases, DEEP[-1])(jax.random.key(0), strong, batch, ())[0].weights
+
+    np.testing.assert_allclose(weights(rule), weights("one_sided"), atol=3e-6)
+    together = Phases(rule, n_settle=2, n_pulled=2, sizes=DEEP)
+    assert np.abs(
+        phase_update(HARD, together, DEEP[-1])(jax.random.key(0), strong, batch, ())[0].weights - weights("one_sided")
+    ).max() > 1e-3  # fmt: skip
+
+
+def test_alternating_layers_need_layers_and_kinks(params, batch):
+    with pytest.raises(ValueError, match="sizes: expected the units in each layer"):
+        Phases(order="alternating")
+    with pytest.raises(ValueError, match="order: expected 'simultaneous' for a rate function without kinks"):
+        settle(params, batch.inputs, SMOOTH, alternating(sizes=SIZES))
 
 
 def test_metrics_are_those_of_the_first_phase(params, batch):

@@ -55,6 +55,20 @@ def test_a_movement_pairs_each_change_with_the_other_rate_in_both_directions(two
     np.testing.assert_allclose(rules.movement_update(*two_states), expected, atol=1e-6)
 
 
+def test_products_between_layers_are_those_of_all_pairs_and_0_elsewhere(two_states):
+    first, second = two_states
+    layers = (slice(0, 1), slice(1, 3), slice(3, 4))
+    mask = np.zeros((N_UNITS, N_UNITS), bool)
+    for below, above in itertools.pairwise(layers):
+        mask[below, above] = mask[above, below] = True
+    found, bias = rules.contrastive_update(first, second, 0.25, layers)
+    whole, whole_bias = rules.contrastive_update(first, second, 0.25)
+    np.testing.assert_allclose(found, np.where(mask, whole, 0.0), atol=2e-6)
+    np.testing.assert_array_equal(bias, whole_bias)
+    movement = np.where(mask, rules.movement_update(first, second), 0.0)
+    np.testing.assert_allclose(rules.movement_update(first, second, layers), movement, atol=1e-6)
+
+
 def summed_movement(path, rate_fn, pairing):
     """Eq 1 along a path of states, `[time, sample, unit]`."""
     total = jnp.zeros((N_UNITS, N_UNITS))
