@@ -1,0 +1,48 @@
+"""What an accelerator computes is what a processor computes: `pytest -m gpu -n 0` on a machine that has one."""
+
+import jax
+import numpy as np
+import pytest
+
+import stdpjax
+from stdpjax import rules, spikes
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture
+def rates():
+    return np.random.default_rng(0).uniform(0, 0.3, (2, 20, 80)).astype(np.float32)
+
+
+def on(device, function, *arrays):
+    """Call with arrays on a device."""
+    with jax.default_device(device):
+        return np.asarray(function(*(jax.device_put(array, device) for array in arrays)))
+
+
+def both(function, *arrays):
+    return (on(device, function, *arrays) for device in (jax.devices()[0], jax.devices("cpu")[0]))
+
+
+def test_counts_are_the_same_bits(rates):
+    def count(pre, post):
+        return spikes.sample_lag_counts(stdpjax.random.key(0), pre, post, 1000)
+
+    there, here = both(count, *rates)
+    assert there.sum() > 0
+    np.testing.assert_array_equal(there, here)
+
+
+@pytest.mark.parametrize("draw", [jax.random.bits, jax.random.uniform])
+def test_draws_are_the_same_bits(draw):
+    there, here = both(lambda: draw(stdpjax.random.key(3), (1000,)))
+    np.testing.assert_array_equal(there, here)
+
+
+def test_exact_means_agree_to_round_off(rates):
+    def mean(pre, post):
+        return rules.mean_update(spikes.expected_lag_counts(pre, post), rules.lag_kernel("exponential"))
+
+    there, here = both(mean, *rates)
+    np.testing.assert_allclose(there, here, atol=1e-6)
