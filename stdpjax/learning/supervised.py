@@ -291,8 +291,9 @@ def _alternating(
     free: _Free, rate_fn: RateFunction, phases: Phases, pull: _Pull | None, strength: Float[Array, ""]
 ) -> list[Move]:
     """Return the two halves of a sweep: every second layer moves given its neighbours, then the others do."""
-    sizes = phases.sizes or ()
-    layers = [slice(each.start - sizes[0], each.stop - sizes[0]) for each in layer_slices(sizes)[1:]]
+    assert phases.sizes is not None
+    inputs, *above = layer_slices(phases.sizes)
+    layers = [slice(each.start - inputs.stop, each.stop - inputs.stop) for each in above]
     weights = free.weights if isinstance(free.weights, LayeredWeights) else LayeredWeights((), ())
 
     def minimum(number: int, rates: list[Array]) -> Array:
