@@ -359,7 +359,7 @@ def test_variance_of_linear_modes(mode, step, key):
             hyper,
             kernel=kernel,
             state=warm.state,
-            n_steps=3000,
+            n_steps=5000,
             observe={"variance": mean_of(along)},
         )
         by_trial = np.asarray(run.observed["variance"].mean)

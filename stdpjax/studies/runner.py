@@ -10,7 +10,9 @@ import datetime
 import functools
 import json
 import shutil
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -158,13 +160,15 @@ def _run_tasks(
     for task in tasks:
         if is_main and task not in todo:
             say(f"{task.study.name}: kept, already done")
-    for task in todo:
-        if is_main and task.folder.exists():
-            say(f"{task.study.name}: overwriting {task.folder}")
-        start = time.perf_counter()
-        with _bar(task.study.name, show_progress and is_main) as progress:
-            result = _run(task.study, task.config, seed, smoke, progress)
-        parallel.on_main_process(functools.partial(_write, out, task, result, time.perf_counter() - start, say))
+    with _remembered_interrupt() as raise_if_dropped:
+        for task in todo:
+            if is_main and task.folder.exists():
+                say(f"{task.study.name}: overwriting {task.folder}")
+            start = time.perf_counter()
+            with _bar(task.study.name, show_progress and is_main) as progress:
+                result = _run(task.study, task.config, seed, smoke, progress)
+            raise_if_dropped()
+            parallel.on_main_process(functools.partial(_write, out, task, result, time.perf_counter() - start, say))
     return parallel.on_main_process(functools.partial(_write_summary, out, say))
 
 
@@ -328,6 +332,32 @@ def _write_summary(out: Path, say: Callable[[str], None]) -> list[dict[str, Any]
     write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
     write_aside(out / REPORT, report.render(sections))
     return ledger
+
+
+@contextlib.contextmanager
+def _remembered_interrupt() -> Iterator[Callable[[], None]]:
+    """A check that raises an interrupt once more that Python dropped, as it does within some callbacks of C code."""
+    heard = threading.Event()
+
+    def hear(number: int, frame: Any) -> None:
+        heard.set()
+        signal.default_int_handler(number, frame)
+
+    def raise_if_dropped() -> None:
+        if heard.is_set():
+            raise KeyboardInterrupt
+
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if is_ours:
+        signal.signal(signal.SIGINT, hear)
+    try:
+        yield raise_if_dropped
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -60,8 +60,8 @@ def test_the_gradient_of_the_settled_loss_is_the_difference_quotient_of_the_loss
 def test_updates_with_the_wrong_sign_learn_nothing(monkeypatch):
     right = digit_training.phase_update
 
-    def wrong(*arguments):
-        update = right(*arguments)
+    def wrong(*arguments, **named):
+        update = right(*arguments, **named)
 
         def turned(*inputs):
             delta, metrics, memory = update(*inputs)

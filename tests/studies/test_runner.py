@@ -1,5 +1,6 @@
 """Running studies into a folder: what is written, what is kept, and what an interruption leaves."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -296,6 +297,12 @@ def interrupt(*_: Any) -> Any:
     raise KeyboardInterrupt
 
 
+def dropped_interrupt(*arguments: Any) -> Any:
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    return fake_study("second").run(*arguments)
+
+
 def no_space(*arguments: Any, **_: Any) -> Any:
     # A full disk shows when some of the file is already there.
     target = next(argument for argument in arguments if isinstance(argument, Path))
@@ -307,9 +314,10 @@ def no_space_at_the_end(*_: Any) -> Any:
     raise OSError(28, "No space left on device")
 
 
-def test_an_interrupted_run_keeps_what_is_finished_and_goes_on_where_it_stopped(fakes, tmp_path):
+@pytest.mark.parametrize("stop", [interrupt, dropped_interrupt])
+def test_an_interrupted_run_keeps_what_is_finished_and_goes_on_where_it_stopped(fakes, tmp_path, stop):
     works = fake_study("second").run
-    fakes("second", run=interrupt)
+    fakes("second", run=stop)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path)
     assert set(snapshot(tmp_path)) == {"ledger.json", "report.html", *(f"first/{file}" for file in STUDY_FILES)}
