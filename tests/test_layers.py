@@ -13,7 +13,9 @@ PACKAGE = Path(stdpjax.__file__).parent
 ORDER = [
     "_checks",
     "_files",
+    "_interrupts",
     "_lock",
+    "_progress",
     "_threads",
     "_threefry",
     "random",

@@ -11,9 +11,6 @@ import datetime
 import hashlib
 import json
 import shutil
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,7 +24,9 @@ import optax
 
 from stdpjax import _checks
 from stdpjax._files import aside, make_folder, remove_leftovers, write_aside
+from stdpjax._interrupts import on_interrupt
 from stdpjax._lock import sole_writer
+from stdpjax._progress import is_watched
 from stdpjax.learning.backpropagation import forward_class
 from stdpjax.learning.checkpoints import Checkpoint, Checkpoints, opened
 from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig, make_learner
@@ -321,23 +320,14 @@ def _interrupt_between_epochs() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt("the epoch was left; the same command goes on after the last complete one")
         asked = True
 
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if is_ours:
-        signal.signal(signal.SIGINT, ask)
-    try:
+    with on_interrupt(ask):
         yield lambda: asked
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
 def _bar(n_done: int, n_epochs: int, show: bool) -> Iterator[Callable[[dict[str, float]], None]]:
     """A progress bar over epochs on a terminal or in a notebook, nothing elsewhere."""
-    if not show or not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+    if not (show and is_watched()):
         yield lambda metrics: None
         return
     from tqdm import tqdm

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -24,13 +23,6 @@ Progress = Callable[[float, str], None]
 
 def silent(fraction: float, stage: str) -> None:
     """Report no progress."""
-
-
-def is_watched() -> bool:
-    """Whether somebody would see a progress bar: on a terminal, or in a notebook."""
-    # A program may import parts of Jupyter without running in a notebook, whose shell alone has a kernel.
-    ipython = sys.modules.get("IPython")
-    return sys.stderr.isatty() or (ipython is not None and hasattr(ipython.get_ipython(), "kernel"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,10 +22,12 @@ from tqdm import tqdm
 
 from stdpjax import _checks, parallel, plotting, report
 from stdpjax._files import make_folder, remove_leftovers, umask, write_aside
+from stdpjax._interrupts import on_interrupt
 from stdpjax._lock import sole_writer
+from stdpjax._progress import is_watched
 from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Progress, Result, Study, failures, is_watched, make_record, silent
+from stdpjax.studies.base import Progress, Result, Study, failures, make_record, silent
 from stdpjax.studies.record import config_json, identity, make_config
 from stdpjax.studies.registry import STUDIES, find
 
@@ -347,17 +349,8 @@ def _remembered_interrupt() -> Iterator[Callable[[], None]]:
         if heard.is_set():
             raise KeyboardInterrupt
 
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if is_ours:
-        signal.signal(signal.SIGINT, hear)
-    try:
+    with on_interrupt(hear):
         yield raise_if_dropped
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from stdpjax import parallel
 from stdpjax._lock import sole_writer
+from stdpjax._progress import is_watched
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Study, is_watched
+from stdpjax.studies.base import Study
 from stdpjax.studies.registry import find
 from stdpjax.sweeps import store
 from stdpjax.sweeps.grid import Group, point_of

@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 
 import stdpjax
 from stdpjax import plotting
+from stdpjax._progress import is_watched
 from stdpjax.provenance import provenance
 from stdpjax.studies import Claim, Measurement, Study, find, registry, run, run_into, runner
-from stdpjax.studies.base import is_watched
 from stdpjax.studies.record import config_json, identity
 
 ROOT = Path(__file__).resolve().parents[2]
