@@ -49,9 +49,12 @@ def finite(name: str, value: ArrayLike) -> Array:
 
 def finite_on_host(name: str, array: np.ndarray) -> None:
     """Refuse NaN and infinity without JAX, which would start its devices."""
-    n_bad = array.size - np.count_nonzero(np.isfinite(array))
+    _refuse_bad(name, array.size - int(np.count_nonzero(np.isfinite(array))), array.size)
+
+
+def _refuse_bad(name: str, n_bad: int, size: int) -> None:
     if n_bad:
-        raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {array.size} that are NaN or infinite")
+        raise ValueError(f"{name}: expected finite numbers, got {n_bad} of {size} that are NaN or infinite")
 
 
 def _finite_range(name: str, array: Array) -> tuple[float, float]:
@@ -61,13 +64,12 @@ def _finite_range(name: str, array: Array) -> tuple[float, float]:
     if _is_on_host(array):
         # Without JAX, which would compile for every new shape.
         numbers = np.asarray(array)
-        n_bad, low, high = numbers.size - np.count_nonzero(np.isfinite(numbers)), numbers.min(), numbers.max()
-    else:
-        # A known array may be checked while something else is being traced.
-        with jax.ensure_compile_time_eval():
-            n_bad, low, high = _count_bad_and_range(array)
-    if int(n_bad):
-        raise ValueError(f"{name}: expected finite numbers, got {int(n_bad)} of {array.size} that are NaN or infinite")
+        finite_on_host(name, numbers)
+        return float(numbers.min()), float(numbers.max())
+    # A known array may be checked while something else is being traced.
+    with jax.ensure_compile_time_eval():
+        n_bad, low, high = _count_bad_and_range(array)
+    _refuse_bad(name, int(n_bad), array.size)
     return float(low), float(high)
 
 
@@ -138,6 +140,12 @@ def count(name: str, value: int, minimum: int = 1, maximum: int | None = None) -
 MAX_TRIALS = 2**31 - 1
 # Where all spike trains of a study are held at once.
 MAX_HELD_TRAINS = 10**7
+
+
+def rising(name: str, values: tuple[float, ...]) -> None:
+    """Refuse fewer than two numbers, or numbers that do not rise."""
+    if len(values) < 2 or list(values) != sorted(set(values)):
+        raise ValueError(f"{name}: expected at least two rising numbers, got {values}")
 
 
 def distinct(name: str, values: tuple[float, ...]) -> None:

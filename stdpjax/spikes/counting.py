@@ -6,9 +6,7 @@ the table itself. Several devices share the sequences, or the trials of few sequ
 """
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any
 
@@ -20,6 +18,7 @@ from jaxtyping import Array, Bool, Float, Int32, Integer, Key, UInt32
 
 from stdpjax import _checks, parallel
 from stdpjax._checks import ArrayLike
+from stdpjax._threads import map_threaded, n_cores
 from stdpjax.random import member_keys
 from stdpjax.spikes.packed import TRIALS_PER_WORD, count_packed_lags, sample_packed_pair
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
@@ -153,8 +152,7 @@ def _n_parts(n_words: int, n_sequences: int, n_steps: int) -> int:
     """How many threads are worth starting: one for each core, but not for a few blocks of work."""
     if jax.default_backend() != "cpu":
         return 1
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(n_cores, n_sequences, n_words * n_sequences * n_steps // (4 * _WORDS_AT_ONCE)))
+    return max(1, min(n_cores(), n_sequences, n_words * n_sequences * n_steps // (4 * _WORDS_AT_ONCE)))
 
 
 def _count_in_threads(
@@ -183,12 +181,10 @@ def _count_in_threads(
     def count_part(part: tuple[Any, ...]) -> np.ndarray:
         return np.asarray(count(*part, np.uint32(0), np.uint32(n_trials)))
 
-    table = None
-    with ThreadPoolExecutor(n_parts) as threads:
-        for first, counts in zip(firsts, threads.map(count_part, parts), strict=True):
-            if table is None:
-                table = np.empty((n_sequences, *counts.shape[1:]), counts.dtype)
-            table[first : first + n_each] = counts
+    counts = map_threaded(count_part, parts)
+    table = np.empty((n_sequences, *counts[0].shape[1:]), counts[0].dtype)
+    for first, part in zip(firsts, counts, strict=True):
+        table[first : first + n_each] = part
     return jnp.asarray(table)
 
 

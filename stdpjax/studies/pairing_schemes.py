@@ -69,9 +69,7 @@ class PairingSchemesConfig:
         for name in ("pre_probability", "max_probability"):
             _checks.one_probability(name, getattr(self, name), below_one=True)
         for name in ("probabilities", "widths"):
-            values = getattr(self, name)
-            if len(values) < 2 or list(values) != sorted(set(values)):
-                raise ValueError(f"{name}: expected at least two rising numbers, got {values}")
+            _checks.rising(name, getattr(self, name))
         for value in self.probabilities:
             _checks.one_probability("probabilities", value, below_one=True)
         for value in self.widths:

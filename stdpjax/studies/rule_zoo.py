@@ -86,8 +86,7 @@ class RuleZooConfig:
             _checks.number(name, getattr(self, name), above=0)
         _checks.number("tau", self.tau, at_least=1, at_most=20)
         _checks.number("highest_hz", self.highest_hz, above=0, below=1000)
-        if len(self.probabilities) < 2 or list(self.probabilities) != sorted(set(self.probabilities)):
-            raise ValueError(f"probabilities: expected at least two rising numbers, got {self.probabilities}")
+        _checks.rising("probabilities", self.probabilities)
         for value in self.probabilities:
             _checks.one_probability("probabilities", value, below_one=True)
         if self.max_probability not in self.probabilities:

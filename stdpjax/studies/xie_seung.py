@@ -85,8 +85,7 @@ class XieSeungConfig:
             _checks.number(name, getattr(self, name), above=0)
         for name in ("scales", "widths", "slow_widths"):
             values = getattr(self, name)
-            if len(values) < 2 or list(values) != sorted(set(values)):
-                raise ValueError(f"{name}: expected at least two rising numbers, got {values}")
+            _checks.rising(name, values)
             for value in values:
                 _checks.number(name, value, above=0)
 
