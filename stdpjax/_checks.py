@@ -5,7 +5,7 @@ shape can be checked.
 """
 
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Any
 
 import jax
 import jax.core
@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import jax.typing
 import numpy as np
 import numpy.typing
-from jaxtyping import Array
+from jaxtyping import Array, Key
 
-Number = TypeVar("Number", bound=float | Array)
+from stdpjax import _units
+from stdpjax._units import Measured
 
 ArrayLike = jax.typing.ArrayLike | numpy.typing.ArrayLike
 
@@ -25,14 +26,25 @@ def is_concrete(value: object) -> bool:
     return not isinstance(value, jax.core.Tracer)
 
 
-def _as_float_array(name: str, value: ArrayLike) -> Array:
-    if not is_concrete(value):
-        return jnp.asarray(value)
+def as_array(name: str, value: ArrayLike) -> Array | np.ndarray:
+    """Return `value` as an array of whatever dtype, refusing what is none and what carries a unit."""
+    value = _units.in_unit(name, value, "dimensionless")
+    if isinstance(value, jax.Array):
+        return value
     try:
-        array = np.asarray(value) if not isinstance(value, jax.Array) else value
-    except ValueError as error:
+        return np.asarray(value)
+    except (TypeError, ValueError, jax.errors.JAXTypeError):
+        pass
+    try:
+        # A list that holds traced numbers.
+        return jnp.asarray(value)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: expected a rectangular array of numbers, got {value!r}") from error
-    if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
+
+
+def _as_float_array(name: str, value: ArrayLike) -> Array:
+    array = as_array(name, value)
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.kind in "biu"):
         raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
@@ -109,9 +121,11 @@ def _refuse_outside_unit(name: str, low: float, high: float) -> None:
 
 def spikes(name: str, value: ArrayLike) -> Array:
     """Return `value` as a bool array of spike indicators, refusing anything but booleans, 0 and 1."""
-    array = value if isinstance(value, jax.Array) else np.asarray(value)
+    array = as_array(name, value)
     if array.dtype == bool:
         return jnp.asarray(array)
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.kind in "iu"):
+        raise ValueError(f"{name}: expected spike indicators (bool, or 0 and 1), got dtype {array.dtype}")
     if is_concrete(array) and not bool(np.all((np.asarray(array) == 0) | (np.asarray(array) == 1))):
         raise ValueError(
             f"{name}: expected spike indicators (bool, or 0 and 1), got other values of dtype {array.dtype}"
@@ -165,14 +179,17 @@ def seed(value: int, n_seeds: int = 1) -> int:
 
 def number(
     name: str,
-    value: Number,
+    value: Any,
     *,
     above: float | None = None,
     at_least: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
-) -> Number:
-    """Return `value`, refusing a concrete number outside the stated open or closed bounds."""
+) -> Any:
+    """Return `value`, refusing what is not one number, and a known one outside the stated open or closed bounds."""
+    value = _units.in_unit(name, value, "dimensionless")
+    if np.ndim(value) != 0:
+        raise ValueError(f"{name}: expected one number, got {_described(value)}")
     if not is_concrete(value):
         return value
     wanted = [
@@ -181,7 +198,7 @@ def number(
         if bound is not None
     ]
     try:
-        as_float = float(value)
+        as_float = np.nan if np.asarray(value).dtype.kind in "SUO" else float(value)
     except (TypeError, ValueError):
         as_float = np.nan
     inside = (
@@ -198,9 +215,41 @@ def number(
     return value
 
 
+def milliseconds(name: str, value: Measured, **bounds: float | None) -> Any:
+    """Return a time as a number of milliseconds, converting one that carries its unit; bounds as in `number`."""
+    return number(name, _units.in_unit(name, value, "ms"), **bounds)
+
+
+def hertz(name: str, value: Measured, **bounds: float | None) -> Any:
+    """Return a rate as a number of spikes per second, converting one that carries its unit; bounds as in `number`."""
+    return number(name, _units.in_unit(name, value, "Hz"), **bounds)
+
+
+def key(name: str, value: Any) -> Key[Array, ""]:
+    """Return a scalar key, refusing seeds, keys of the old style and arrays of keys."""
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        if value.ndim:
+            raise ValueError(f"{name}: expected one key, got keys of shape {value.shape}")
+        return value
+    hint = ""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        hint = "; for a seed, give `stdpjax.random.key(seed)`"
+    elif getattr(value, "dtype", None) == np.uint32:
+        hint = "; `jax.random.wrap_key_data` makes a key of the old style one"
+    raise ValueError(f"{name}: expected a key, as `stdpjax.random.key` gives, got {_described(value)}{hint}")
+
+
+def _described(value: Any) -> str:
+    """Return what came, short enough for a line."""
+    if isinstance(value, jax.Array | np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]} ... ({type(value).__name__})"
+
+
 def choice(name: str, value: str, known: Collection[str]) -> str:
     """Return `value`, refusing a name that is not among the `known` ones."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name}: expected one of {', '.join(repr(k) for k in known)}, got {value!r}")
     return value
 

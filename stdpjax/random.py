@@ -54,12 +54,18 @@ def named_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
     Returns:
         A scalar key.
 
+    Raises:
+        ValueError: no key, or a name that is not text.
+
     Example:
         >>> import jax, stdpjax
         >>> drive_key = stdpjax.random.named_key(stdpjax.random.key(0), "drive")
         >>> jax.random.normal(drive_key).shape
         ()
     """
+    _checks.key("key", key)
+    if not isinstance(name, str):
+        raise ValueError(f"name: expected text, the purpose, got {name!r}")
     return jax.random.fold_in(key, np.uint32(zlib.crc32(name.encode())))
 
 
@@ -75,7 +81,7 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
         Keys, shape `[n_members]`.
 
     Raises:
-        ValueError: a count is negative or not a whole number.
+        ValueError: no key, or a count that is negative or not a whole number.
 
     Example:
         >>> import jax, stdpjax
@@ -84,6 +90,7 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
         >>> bool(jax.random.bits(keys[2]) == jax.random.bits(block[0]))
         True
     """
+    _checks.key("key", key)
     n_members = _checks.count("n_members", n_members, minimum=0)
     first = _checks.count("first", first, minimum=0)
     return _member_keys(key, np.uint32(first % 2**32), n_members)

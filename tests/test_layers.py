@@ -11,6 +11,7 @@ PACKAGE = Path(stdpjax.__file__).parent
 
 # In order; a folder stands for all of its modules, which may import each other.
 ORDER = [
+    "_units",
     "_checks",
     "_files",
     "_interrupts",

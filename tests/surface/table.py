@@ -1,0 +1,138 @@
+"""The table's form: a row for each public function, and the wrong values for each kind of argument."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import quantities as pq
+
+from stdpjax import energy, random
+
+
+class Row(NamedTuple):
+    """One public function with arguments that it takes, and the kind of each."""
+
+    call: Callable[..., Any]
+    arguments: Mapping[str, tuple[str, Any]]
+    """Argument -> (its kind, a value that is taken), given by keyword; a `Made` is made anew for each call."""
+    takes: Mapping[tuple[str, str], Any] = {}
+    """(argument, label of a wrong value) -> the value whose result it must give, where it is right for this function.
+
+    None says that the result is only asked to come without an error, for a reason that stands beside it.
+    """
+
+
+class Made(NamedTuple):
+    """A value that is made anew for each call, as a generator or a file has to be."""
+
+    make: Callable[[], Any]
+
+
+def rows(*table: Row) -> dict[str, Row]:
+    """Return rows by the name of their function."""
+    return {f"{row.call.__module__.removeprefix('stdpjax.')}.{row.call.__qualname__}": row for row in table}
+
+
+NAN, INF = float("nan"), float("inf")
+_TEXT, _UNHASHABLE, _LIST = ("text", "0.5"), ("unhashable", {"a": [1]}), ("empty", [])
+_NOT_NUMBERS = (("none", None), _TEXT, _UNHASHABLE, ("complex", 1j), ("volts", 5 * pq.mV))
+_NUMBER = (*_NOT_NUMBERS, ("nan", NAN), ("infinite", INF), _LIST, ("three numbers", np.ones(3)), ("truth", True))
+_ARRAY = (
+    *_NOT_NUMBERS,
+    ("texts", ["a", "b"]),
+    ("ragged", [[1.0], [1.0, 2.0]]),
+    ("too many axes", np.zeros((1, 2, 1, 2, 1, 2))),
+    ("objects", np.array([None, 1.0], object)),
+    ("all nan", "nan"),  # in the shape of the right value, see `bad_values`
+    ("one infinite", "infinite"),
+)
+_OBJECT = (("none", None), ("a number", 3.5), _TEXT, _UNHASHABLE, _LIST, ("a truth", True))
+
+# Kind -> (label, wrong value). Every function is called with each for each of its arguments of that kind.
+KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
+    "key": (
+        ("seed", 0),
+        ("none", None),
+        _TEXT,
+        ("old key", np.zeros(2, np.uint32)),
+        ("keys", jax.random.split(random.key(0), 2)),
+        ("params", energy.make_params(np.zeros((2, 2)))),
+        _UNHASHABLE,
+    ),
+    "number": _NUMBER,
+    "positive": (*_NUMBER, ("zero", 0.0), ("negative", -1.0)),
+    "non-negative": (*_NUMBER, ("negative", -1.0)),
+    "time": (*_NUMBER, ("hertz", 5 * pq.Hz)),
+    "positive time": (*_NUMBER, ("hertz", 5 * pq.Hz), ("zero", 0.0), ("negative", -1.0)),
+    "rate": (*_NUMBER, ("seconds", 5 * pq.s), ("negative", -1.0)),
+    "positive rate": (*_NUMBER, ("seconds", 5 * pq.s), ("zero", 0.0), ("negative", -1.0)),
+    "one probability": (*_NUMBER, ("negative", -0.1), ("hertz number", 20.0)),
+    "count": (
+        *_NOT_NUMBERS,
+        ("nan", NAN),
+        ("infinite", INF),
+        ("fraction", 1.5),
+        ("float", 2.0),
+        ("negative", -1),
+        _LIST,
+        ("truth", True),
+        ("three numbers", np.ones(3, int)),
+    ),
+    "choice": (("none", None), ("unknown", "nonsense"), ("a number", 3), _UNHASHABLE, _LIST),
+    "flag": (("none", None), ("text", "yes"), ("a number", 3.5), _UNHASHABLE, _LIST),
+    "array": _ARRAY,
+    "probability": (*_ARRAY, ("hertz numbers", "20"), ("negative", "-0.1")),
+    "spikes": (
+        *_NOT_NUMBERS,
+        ("texts", ["a", "b"]),
+        ("ragged", [[1], [1, 0]]),
+        ("all nan", "nan"),
+        ("twos", "2"),
+        ("halves", "0.5"),
+    ),
+    "times": (
+        ("none", None),
+        _TEXT,
+        _UNHASHABLE,
+        ("complex", [1j]),
+        ("hertz", np.arange(3.0) * pq.Hz),
+        ("nan", [0.0, NAN]),
+        ("infinite", [0.0, INF]),
+        ("falling", [5.0, 3.0]),
+        ("texts", ["a", "b"]),
+        ("a number", 5.0),
+        ("too many axes", np.zeros((1, 1, 2))),
+    ),
+    "object": _OBJECT,
+    "rate_fn": _OBJECT,
+    "rule": _OBJECT,
+    "kernel": _OBJECT,
+    "params": (*_OBJECT, ("key", random.key(0)), ("weights alone", np.zeros((2, 2)))),
+    "callable": _OBJECT,
+    "path": (("none", None), ("a number", 3.5), _UNHASHABLE, _LIST),
+    # Arguments that no wrong value is tried for, such as what another row has already tried.
+    "any": (),
+}
+
+
+def bad_values(kind: str, right: Any) -> list[tuple[str, Any]]:
+    """Return the wrong values of a kind; some of them have the shape of the right one."""
+    out: list[tuple[str, Any]] = []
+    for label, value in KINDS[kind]:
+        if kind in ("array", "probability", "spikes") and label in (
+            "all nan",
+            "one infinite",
+            "hertz numbers",
+            "negative",
+            "twos",
+            "halves",
+        ):
+            filled = np.array(np.broadcast_to(np.float32(value), np.shape(right)))
+            if label == "one infinite" and filled.ndim:
+                filled[...] = np.asarray(right)
+                filled[(0,) * filled.ndim] = np.inf
+            value = jnp.asarray(filled)
+        out.append((label, value))
+    return out
