@@ -14,7 +14,10 @@ import pytest
 from tests.surface.table import Made, Row, bad_values
 
 # Modules with a table of their own in `rows_NAME.py`.
-MODULES = ("random",)
+MODULES = (
+    "random",
+    "rules",
+)
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {}
 
@@ -66,7 +69,9 @@ def test_a_wrong_value_is_refused_by_name_or_taken_rightly(function, argument, l
         _call(row, **{argument: value})
     message = str(refused.value)
     assert type(refused.value) is ValueError
-    assert re.match(rf"[\w .]*\b{argument}\b.*: expected .*got", message, re.DOTALL), message
+    assert re.match(r"[\w .\[\]]+: expected .*got", message, re.DOTALL), message
+    # Of two that do not fit together either may be to blame: both are named.
+    assert re.search(rf"\b{argument}\b", message), message
 
 
 @pytest.mark.parametrize("module", MODULES)
