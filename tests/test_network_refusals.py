@@ -74,7 +74,10 @@ REFUSED = [
         for step in (0.0, -0.1, 1.1, np.nan)
     ],
     (lambda: run(Hyper(noise_std=-0.1)), r"noise_std: expected a finite number at least 0, got -0\.1"),
-    (lambda: run(Hyper(temperature=-1.0)), r"temperature: expected a finite number at least 0, got -1\.0"),
+    (
+        lambda: run(Hyper(temperature=-1.0), kernel=dynamics.langevin(RHO)),
+        r"temperature: expected a finite number at least 0, got -1\.0",
+    ),
     (lambda: run(Hyper(temperature=0.0), kernel=METROPOLIS), "temperature: expected a finite number above 0, got 0"),
     (lambda: METROPOLIS(make_key(0), ZERO, GOOD, None, Hyper(temperature=0)), "temperature: expected a finite"),
     (lambda: run(kernel=METROPOLIS, params=UNTIED), "weights: expected a symmetric matrix"),
