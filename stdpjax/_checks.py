@@ -144,6 +144,16 @@ def spikes(name: str, value: ArrayLike) -> Array:
     return jnp.asarray(array).astype(bool)
 
 
+def truths(name: str, value: ArrayLike, n_units: int | None = None) -> Array:
+    """Return `value` as a bool array, refusing anything but one truth value for each unit."""
+    array = as_array(name, value)
+    if array.dtype != bool or array.ndim != 1 or n_units not in (None, array.shape[0]):
+        each = "each unit" if n_units is None else f"each of {n_units} units"
+        got = f"dtype {array.dtype} and shape {array.shape}"
+        raise ValueError(f"{name}: expected one truth value for {each}, got {got}")
+    return jnp.asarray(array)
+
+
 def same_shape(first_name: str, first: Array, second_name: str, second: Array) -> None:
     """Refuse two arrays of different shapes, or without a time axis."""
     if first.ndim < 1:

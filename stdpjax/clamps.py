@@ -144,11 +144,7 @@ def check_clamps(clamps: Clamps, n_units: int) -> None:
 def _mask_and_value(
     mask: _checks.ArrayLike, value: _checks.ArrayLike
 ) -> tuple[Bool[Array, "unit"], Float[Array, "unit"]]:
-    mask_array = jnp.asarray(_checks.as_array("mask", mask))
-    if mask_array.dtype != bool or mask_array.ndim != 1:
-        raise ValueError(
-            f"mask: expected one truth value for each unit, got dtype {mask_array.dtype} and shape {mask_array.shape}"
-        )
+    mask_array = _checks.truths("mask", mask)
     value = _checks.finite("value", value)
     if value.ndim == 0:
         value = jnp.full(mask_array.shape, value)

@@ -507,7 +507,7 @@ def simulate(
         if drive_array.ndim == 3 and drive_array.shape[0] != start.shape[0]:
             raise ValueError(f"drive: expected {start.shape[0]} trials, as the state has, got {drive_array.shape[0]}")
         n_steps = drive_array.shape[-2] if n_steps is None else n_steps
-        if drive_array.shape[-2] < n_steps:
+        if drive_array.shape[-2] < _checks.count("n_steps", n_steps):
             raise ValueError(f"drive: expected at least {n_steps} steps, got {drive_array.shape[-2]}")
     n_steps = _checks.count("n_steps", n_steps)
     if trace_every is not None and n_steps % _checks.count("trace_every", trace_every):
@@ -519,7 +519,7 @@ def simulate(
     start = _hold_all(start, hyper.clamps)
     learning_rate = _checks.number("learning_rate", learning_rate)
     if rule is None and not (_checks.is_concrete(learning_rate) and learning_rate == 0):
-        raise ValueError(f"learning_rate: expected none without a rule, which alone learns, got {learning_rate}")
+        raise ValueError(f"learning_rate without a rule: expected 0, as rules alone learn, got {learning_rate}")
     learning_rate = jnp.asarray(learning_rate, start.dtype)
     bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, params.weights)
     first_step = 0 if resume is None else resume.n_steps

@@ -126,7 +126,7 @@ def prediction_error(
     hyper = Hyper(_checks.number("step", step, above=0, at_most=1), clamps=clamps)
     error = transition(params, state, noise, rate_fn, hyper) - goal
     if mask is not None:
-        mask = _units("mask", mask, state.shape[0])
+        mask = _checks.truths("mask", mask, state.shape[0])
         error = jnp.where(mask, error, 0.0)
     return 0.5 * jnp.sum(error**2)
 
@@ -326,7 +326,7 @@ def score_matching(
         raise ValueError("kink_density: expected the data's density at the kinks of the rate function, got None")
     if kink_density is not None and kink_density.shape != (n_samples, n_units, 2):
         raise ValueError(f"kink_density: expected shape {(n_samples, n_units, 2)}, got {kink_density.shape}")
-    visible = None if visible is None else _units("visible", visible, n_units)
+    visible = None if visible is None else _checks.truths("visible", visible, n_units)
     if sample_weights is not None and sample_weights.shape != (n_samples,):
         raise ValueError(f"sample_weights: expected {n_samples} weights, got shape {sample_weights.shape}")
     gradients = states - jax.vmap(lambda state: target_of(params, state, rate_fn))(states)
@@ -435,14 +435,6 @@ def _kinks_of(rate_fn: RateFunction) -> tuple[float, float]:
     if rate_fn.kinks is None:
         raise ValueError("rate_fn: expected a rate function with kinks, got one without")
     return rate_fn.kinks
-
-
-def _units(name: str, units: _checks.ArrayLike, n_units: int) -> Bool[Array, "unit"]:
-    units = jnp.asarray(_checks.as_array(name, units))
-    if units.shape != (n_units,) or units.dtype != bool:
-        expected = f"one truth value for each of {n_units} units"
-        raise ValueError(f"{name}: expected {expected}, got dtype {units.dtype} and shape {units.shape}")
-    return units
 
 
 def _check_states(

@@ -328,5 +328,5 @@ def _same_shape(
     if a.ndim < 1 or a.shape[-1] < 1:
         raise ValueError(f"{name_of_x}: expected at least one axis and one number along the last, got shape {a.shape}")
     if a.shape != b.shape:
-        raise ValueError(f"{name_of_y}: expected the shape of {name_of_x}, {a.shape}, got {b.shape}")
+        raise ValueError(f"{name_of_x} and {name_of_y}: expected one shape, got {a.shape} and {b.shape}")
     return a, b

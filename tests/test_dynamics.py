@@ -123,8 +123,9 @@ def test_pieces_make_the_whole(rule, key, params, start):
     observe = {"state": mean_of(lambda sample: sample.next_post_state)}
 
     def go(n_steps, **options):
-        settings = {"kernel": leaky_integrator(RHO), "rule": rule, "learning_rate": 0.1, "observe": observe}
-        return simulate(key, params, drive, HYPER, n_steps=n_steps, **settings, **options)
+        settings = {"kernel": leaky_integrator(RHO), "rule": rule, "observe": observe}
+        rate = 0.0 if rule is None else 0.1
+        return simulate(key, params, drive, HYPER, n_steps=n_steps, learning_rate=rate, **settings, **options)
 
     whole = go(10, state=start)
     pieces = go(6, resume=go(4, state=start))

@@ -46,7 +46,7 @@ _ARRAY = (
     ("too many axes", np.zeros((1, 2, 1, 2, 1, 2))),
     ("objects", np.array([None, 1.0], object)),
     ("all nan", "nan"),  # in the shape of the right value, see `bad_values`
-    ("one infinite", "infinite"),
+    ("one infinite", "inf"),
 )
 _OBJECT = (("none", None), ("a number", 3.5), _TEXT, _UNHASHABLE, _LIST, ("a truth", True))
 
