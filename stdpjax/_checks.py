@@ -190,6 +190,8 @@ def number(
     value = _units.in_unit(name, value, "dimensionless")
     if np.ndim(value) != 0:
         raise ValueError(f"{name}: expected one number, got {_described(value)}")
+    if isinstance(value, np.ndarray):
+        value = value.item()
     if not is_concrete(value):
         return value
     wanted = [

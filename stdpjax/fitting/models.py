@@ -136,8 +136,9 @@ def _squeezed(protocol: Protocol) -> Any:
 
 def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, design: EventDesign | RateDesign) -> Array:
     if isinstance(design, RateDesign):
-        rule = make_rule(**numbers, bin_width=design.bin_ms)
-        return jnp.sum(rules.expected_updates(rule, design.pre_probability, design.post_probability), axis=-1)
+        rule = make_rule(**numbers)
+        updates = rules.expected_updates(rule, design.pre_probability, design.post_probability, bin_ms=design.bin_ms)
+        return jnp.sum(updates, axis=-1)
     rule = make_rule(**numbers)
     return jax.vmap(partial(rules.event_weight_change, rule))(*design)
 

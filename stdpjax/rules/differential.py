@@ -187,7 +187,7 @@ def differential_rule(
     _checks.choice("postsynaptic", postsynaptic, ("state", "gradient"))
 
     def change_of(sample: Sample) -> Float[Array, "post"]:
-        change = sample.next_post_state - sample.post_state
+        change = required(sample, "next_post_state") - required(sample, "post_state")
         return change * required(sample, "post_slope") if postsynaptic == "gradient" else change
 
     return change_rule(change_of, pairing, presynaptic, tied)
@@ -210,7 +210,8 @@ def change_rule(
     ) -> tuple[Float[Array, "post pre"], _Memory]:
         del weights
         change = change_of(sample)
-        factor = sample.pre_rate if presynaptic == "rate" else required(sample, "pre_spikes").astype(change.dtype)
+        seen = required(sample, "pre_rate" if presynaptic == "rate" else "pre_spikes")
+        factor = seen.astype(change.dtype)
         pairs = {
             "previous": (change, memory.pre_rate),
             "current": (change, factor),

@@ -18,6 +18,11 @@ from stdpjax._checks import ArrayLike
 
 # Share of a bin by which a time may lie before the edge that it stands for: 0.3 / 0.1 is below 3 in binary.
 _EDGE_TOLERANCE = 1e-6
+# Times in ms that are closer than this are one instant whatever they came as: a millionth of a microsecond.
+_SAME_INSTANT_MS = 1e-9
+# Steps of the numbers by which times of one instant may differ: single-precision ones were rounded once, when they
+# were stored, while double-precision ones are sums, such as a multiple of a period and a lag.
+_STEPS_OF_DOUBLES = 4
 
 
 def from_times(
@@ -84,6 +89,77 @@ def to_times(spikes: ArrayLike, start: float, bin_ms: float) -> NDArray[np.float
     if trains.ndim > 1:
         return [to_times(train, start, bin_ms) for train in trains]
     return np.asarray(start + np.flatnonzero(trains) * bin_ms, np.float64)
+
+
+def time_tolerance(*trains: NDArray[Any]) -> float:
+    """Return the difference in ms up to which two times of these trains are the same instant.
+
+    Times that differ by no more than the resolution of their numbers, relative to the largest time, are one instant:
+    4 eps of the largest for double precision, eps for single precision or less, nothing for whole numbers, and 1e-9 ms
+    at least. It is 1e-9 ms for double precision up to 1.1e6 ms (19 minutes), and 0.12 ms for single precision at
+    1e6 ms, where these numbers are 0.06 ms apart.
+
+    Args:
+        *trains: spike times in ms, in the precision that they came in.
+
+    Returns:
+        The tolerance in ms, above 0.
+
+    Example:
+        >>> import numpy as np
+        >>> time_tolerance(np.array([0.0, 1000.0]), np.array([], np.float32))
+        1e-09
+    """
+    return max((float(_resolution(train).max(initial=_SAME_INSTANT_MS)) for train in trains), default=_SAME_INSTANT_MS)
+
+
+def join_coincident(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return two increasing trains in which spikes of the same instant have exactly the same time, that of the first.
+
+    Two times are the same instant if they differ by no more than the `time_tolerance` of these two: late spikes in
+    single precision do not make early ones coincide. Each spike is joined with one of the other train at most, the
+    nearest.
+
+    Args:
+        first: finite increasing times in ms, in the precision that they came in, shape `[first]`.
+        second: likewise, shape `[second]`.
+
+    Returns:
+        Both in double precision.
+
+    Example:
+        >>> import numpy as np
+        >>> first, second = join_coincident(np.array([0.1 + 0.2, 5.0]), np.array([0.3, 5.1]))
+        >>> (first == second).tolist()
+        [True, False]
+    """
+    coarseness = _resolution(first), _resolution(second)
+    first, second = first.astype(np.float64), second.astype(np.float64)
+    if not first.size or not second.size:
+        return first, second
+    place = np.searchsorted(first, second)
+    before, after = np.maximum(place - 1, 0), np.minimum(place, first.size - 1)
+    nearest = np.where(np.abs(second - first[before]) <= np.abs(second - first[after]), before, after)
+    distance = np.abs(second - first[nearest])
+    is_same = distance <= np.maximum(coarseness[0][nearest], coarseness[1])
+    closest = np.full(first.size, np.inf)
+    np.minimum.at(closest, nearest, distance)
+    is_same &= distance == closest[nearest]
+    # Two at equal distances to either side of one: the first of them.
+    candidates = np.flatnonzero(is_same)
+    _, unique = np.unique(nearest[candidates], return_index=True)
+    chosen = candidates[unique]
+    second[chosen] = first[nearest[chosen]]
+    return first, second
+
+
+def _resolution(times: NDArray[Any]) -> NDArray[np.float64]:
+    """How much the rounding of its number may have moved each time, at least `_SAME_INSTANT_MS`."""
+    if not jnp.issubdtype(times.dtype, jnp.floating):
+        return np.full(times.shape, _SAME_INSTANT_MS)
+    n_steps = _STEPS_OF_DOUBLES if times.dtype.itemsize >= 8 else 1
+    relative = n_steps * float(jnp.finfo(times.dtype).eps)
+    return np.maximum(relative * np.abs(times.astype(np.float64)), _SAME_INSTANT_MS)
 
 
 def count_bins(start: float, stop: float, bin_ms: float) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from stdpjax.spikes import from_times, to_times
+from stdpjax.spikes import from_times, times, to_times
 
 FACTORS = {"s": 1000.0, "ms": 1.0, "us": 0.001}
 
@@ -140,3 +140,51 @@ def test_trains_of_neo():
     assert [np.flatnonzero(row).tolist() for row in trains] == expected
     with pytest.raises(ValueError, match="does not become milliseconds"):
         from_times(quantities.Quantity([1.0], "mV"), 0, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("trains", "tolerance"),
+    [
+        ([np.array([0.0, 1e3])], 1e-9),
+        ([np.array([-1e9])], 4 * 2.0**-52 * 1e9),
+        ([np.array([1e3], np.float32), np.array([1e6])], 2.0**-23 * 1e3),
+        ([np.array([1e3], np.float32), np.array([1e6], np.float32)], 2.0**-23 * 1e6),
+        ([np.array([10**9])], 1e-9),
+        ([np.array([], np.float32), np.array([])], 1e-9),
+        ([], 1e-9),
+    ],
+)
+def test_the_tolerance_of_times_is_the_resolution_of_their_numbers(trains, tolerance):
+    assert times.time_tolerance(*trains) == pytest.approx(tolerance, rel=1e-12)
+
+
+@given(st.floats(0.01, 1000), st.floats(0, 1000), st.integers(1, 300))
+def test_sums_of_periods_and_lags_in_either_order_are_one_instant(period, lead, n):
+    pre, post = lead + period * np.arange(n), (lead + period) + period * np.arange(n)
+    joined = times.join_coincident(pre, post)
+    assert (joined[0] == pre).all()
+    assert np.isin(joined[1][:-1], joined[0]).all()
+    assert joined[1][-1] == post[-1]
+    np.testing.assert_allclose(joined[1], post, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([0.0, 5.0], [0.0, 5.0 + 2e-9], [0.0, 5.0 + 2e-9]),
+        ([0.0, 5.0], [5.0 + 5e-10], [5.0]),
+        ([], [1.0], [1.0]),
+        ([1.0], [], []),
+        ([1.0], [0.5, 1.0 + 1e-10, 7.0], [0.5, 1.0, 7.0]),
+        ([1.0], [1.0 - 2.5e-10, 1.0 + 2e-10], [1.0 - 2.5e-10, 1.0]),  # one partner each, the nearest
+        ([1.0], [1.0 - 2**-40, 1.0 + 2**-40], [1.0, 1.0 + 2**-40]),
+        (np.float32([0.0, 0.3, 1e6]), [0.05, 0.3, 1e6 + 0.05], [0.05, float(np.float32(0.3)), 1e6]),
+        (np.array([5, 10**6]), [5.0, 10**6 + 1e-4], [5.0, 10**6 + 1e-4]),
+    ],
+)
+def test_spikes_are_joined_with_their_own_resolution_and_with_one_partner(first, second, expected):
+    first = np.asarray(first)
+    joined_first, joined = times.join_coincident(first, np.asarray(second))
+    assert joined.tolist() == expected
+    assert joined_first.tolist() == first.astype(float).tolist()
+    assert joined.dtype == joined_first.dtype == np.float64
