@@ -18,12 +18,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
 
 from stdpjax import _checks
+from stdpjax._units import Measured
 from stdpjax.clamps import Clamps, InputClamp, check_clamps, clamp_energy, clamp_target, hold_state
 from stdpjax.energy import Params, check_network, check_params, check_state, energy_of, target_of
 from stdpjax.observers import Observer
 from stdpjax.random import member_keys
 from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules import Rule, Sample
+from stdpjax.rules.base import change_by, check_use
 
 
 class Hyper(NamedTuple):
@@ -413,6 +415,7 @@ def simulate(
     trace_every: int | None = None,
     resume: Simulation | None = None,
     first_trial: int = 0,
+    bin_ms: Measured = 1.0,
 ) -> Simulation:
     """Run a network for some steps, and observe it on the way.
 
@@ -443,6 +446,7 @@ def simulate(
         resume: where an earlier call of the same settings ended; goes on from there, with a rule from the weights
             that it had reached.
         first_trial: number of the first trial, for a block of a longer trial axis.
+        bin_ms: length of a step in ms, or with a unit, above 0, for the time constants of a rule.
 
     Returns:
         The simulation. Trials that have left the finite numbers are flagged, and the others are not affected.
@@ -452,7 +456,7 @@ def simulate(
             `trace_every` that does not divide, a rule or observers that the resumed run had not, a number that the
             kernel does not read, an option that nothing reads (`learning_rate` without a rule), a drive, kernel or
             rule whose results have another shape, a sample without what the rule reads (spikes where only rates are
-            simulated), or what the kernel refuses.
+            simulated), bins or weights that the rule cannot use, or what the kernel refuses.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -475,8 +479,6 @@ def simulate(
     n_units = params.bias.shape[-1]
     if not isinstance(kernel, CheckedKernel):
         _checks.function("kernel", kernel, "key, state, params, drive, hyper", ", as `leaky_integrator(rate_fn)` gives")
-    if rule is not None:
-        _checks.instance("rule", rule, Rule, "a rule or None")
     if resume is not None:
         _checks.instance("resume", resume, Simulation, "a simulation or None")
     observe = _check_observers(observe)
@@ -521,6 +523,13 @@ def simulate(
     if rule is None and not (_checks.is_concrete(learning_rate) and learning_rate == 0):
         raise ValueError(f"learning_rate without a rule: expected 0, as rules alone learn, got {learning_rate}")
     learning_rate = jnp.asarray(learning_rate, start.dtype)
+    if rule is not None:
+        # The weights from a unit to itself stay 0, whatever the rule's bounds.
+        are_known = resume is None and _checks.is_concrete(params.weights)
+        others = np.asarray(params.weights)[~np.eye(n_units, dtype=bool)] if are_known else np.zeros(0)
+        bin_ms = check_use(rule, bin_ms, others)
+    elif not (_checks.is_concrete(bin_ms) and _checks.milliseconds("bin_ms", bin_ms) == 1):
+        raise ValueError(f"bin_ms without a rule: expected 1, as rules alone have time constants in ms, got {bin_ms}")
     bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, params.weights)
     first_step = 0 if resume is None else resume.n_steps
 
@@ -541,6 +550,7 @@ def simulate(
         hyper,
         learning_rate,
         bounds,
+        jnp.asarray(bin_ms, start.dtype),
         jnp.asarray(first_step, jnp.uint32),
         kernel=kernel,
         rule=rule,
@@ -600,12 +610,12 @@ def _first_carry(
     jax.jit,
     static_argnames=("kernel", "rule", "observers", "n_steps", "trace_every", "drive_function", "is_batch"),
 )
-def _run(keys, carry, params, drive, hyper, learning_rate, bounds, first_step, *, is_batch, **static):
+def _run(keys, carry, params, drive, hyper, learning_rate, bounds, bin_ms, first_step, *, is_batch, **static):
     one = partial(_run_trial, **static)
     if is_batch:
         drive_axis = 0 if drive is not None and drive.ndim == 3 else None
-        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None, None))
-    return one(keys, carry, params, drive, hyper, learning_rate, bounds, first_step)
+        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None, None, None))
+    return one(keys, carry, params, drive, hyper, learning_rate, bounds, bin_ms, first_step)
 
 
 def _run_trial(
@@ -616,6 +626,7 @@ def _run_trial(
     hyper: Hyper,
     learning_rate: Float[Array, ""],
     bounds: tuple[Float[Array, ""], Float[Array, ""]] | None,
+    bin_ms: Float[Array, ""],
     first_step: UInt32[Array, ""],
     *,
     kernel: Kernel,
@@ -641,10 +652,7 @@ def _run_trial(
         weights, rule_state = carry.weights, carry.rule_state
         is_finite = carry.is_finite & jnp.all(jnp.isfinite(state))
         if rule is not None:
-            delta_w, rule_state = rule.update(sample, rule_state, now_params.weights)
-            if jnp.shape(delta_w) != weights.shape:
-                expected = f"updates delta_w of shape [post, pre], {weights.shape}"
-                raise ValueError(f"rule: expected {expected}, got shape {jnp.shape(delta_w)}")
+            delta_w, rule_state = change_by(rule, sample._replace(bin_ms=bin_ms), rule_state, now_params.weights)
             weights = now_params.weights + learning_rate * jnp.where(_itself(delta_w), 0.0, delta_w)
             if bounds is not None:
                 weights = jnp.clip(weights, *bounds)

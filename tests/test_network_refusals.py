@@ -168,8 +168,8 @@ REFUSED = [
     # things that are something else
     (lambda: run(kernel=dynamics.leaky_integrator), "kernel: expected a function of .* got <function leaky_integrator"),
     (lambda: run(kernel=RHO), "kernel: expected a function of"),
-    (lambda: run(rule=rules.differential_rule), "rule: expected a rule or None, got <function differential_rule"),
-    (lambda: run(rule=rules.pair_rule), "rule: expected a rule or None, got <function pair_rule"),
+    (lambda: run(rule=rules.differential_rule), "rule: expected a plasticity rule, got <function differential_rule"),
+    (lambda: run(rule=rules.pair_rule), "rule: expected a plasticity rule, got <function pair_rule"),
     (lambda: dynamics.leaky_integrator(rates.sigmoid), "rate_fn: expected a rate function, as .* got <function"),
     (lambda: run(observe={"mean": mean_of}), "observe 'mean': expected an observer, as .* got <function mean_of"),
     (lambda: run(observe=[mean_of(lambda sample: sample.post_state)]), "observe: expected observers by name or None"),
@@ -193,7 +193,7 @@ REFUSED = [
     (lambda: run(kernel=shape_of(state=jnp.zeros(3))), r"kernel: expected a next state of shape \(2,\) .* got \(3,\)"),
     (lambda: run(kernel=shape_of(sample=ZERO)), r"kernel: expected it to return the next state and a `rules\.Sample`"),
     *[
-        (lambda update=update: run(rule=rule_of(update)), rf"rule: expected updates .* \(2, 2\), got shape {got}")
+        (lambda update=update: run(rule=rule_of(update)), rf"rule: expected a delta_w .* \(2, 2\), got {got}")
         for update, got in (
             (lambda sample, weights: sample.post_state, r"\(2,\)"),
             (lambda sample, weights: jnp.zeros(()), r"\(\)"),

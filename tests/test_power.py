@@ -1,5 +1,6 @@
 """Power of t-tests: against quadrature, simulation, and published sizes."""
 
+import itertools
 import math
 
 import numpy as np
@@ -40,7 +41,7 @@ def by_integration(effect, n, n_groups, level):
     ends = sorted({low, high, math.sqrt(freedom), *(at for at in middle if low < at < high)})
     return sum(
         integrate.quad(given_deviation, a, b, epsabs=1e-12, epsrel=1e-10, limit=200)[0]
-        for a, b in zip(ends, ends[1:], strict=False)
+        for a, b in itertools.pairwise(ends)
     )
 
 

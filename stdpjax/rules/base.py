@@ -113,7 +113,7 @@ class Rule(NamedTuple):
     bin_ms: float | None = None
     """Width in ms of the only bins that it can be used with, as it has a number for each; None for any width."""
     check_weights: Callable[[ArrayLike], None] = _no_check
-    """Raises ValueError for known weights, shape `[..., post, pre]`, that it cannot start from."""
+    """Raises ValueError for known weights, of any shape, that it cannot start from."""
 
     # By its functions: a rule of arrays is a static argument as well.
     def __eq__(self, other: object) -> bool:

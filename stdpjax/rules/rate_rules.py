@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from stdpjax import _checks
 from stdpjax._units import Measured
-from stdpjax.rates import RateFunction
+from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules.base import Rule, Sample, TraceRule, required
 from stdpjax.rules.differential import PAIRINGS, Pairing, change_rule
 from stdpjax.rules.traces import remembered, trace_rule
@@ -38,7 +38,7 @@ def xie_seung_rule(
         The rule; its `delta_w` is per unit of learning rate and per step.
 
     Raises:
-        ValueError: an unknown option.
+        ValueError: no rate function, or an unknown option.
 
     Source: Xie & Seung 2000 (NIPS 12:199).
 
@@ -51,6 +51,7 @@ def xie_seung_rule(
         >>> rule.update(sample, rule.init(weights), weights)[0].tolist()  # the second neuron is saturated
         [[0.25], [0.0]]
     """
+    check_rate_fn(rate_fn)
     _checks.choice("sign", sign, get_args(Sign))
     _checks.choice("pairing", pairing, PAIRINGS)
     _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
@@ -82,7 +83,7 @@ def bcm_rule(
         The rule; its `delta_w` is per unit of learning rate and per step.
 
     Raises:
-        ValueError: a number out of range.
+        ValueError: no rate function, or a number out of range.
 
     Source: Bienenstock, Cooper & Munro 1982 (J Neurosci 2:32), in the form of Intrator & Cooper 1992.
 
@@ -95,6 +96,7 @@ def bcm_rule(
         >>> rule.update(sample, rule.init(weights), weights)[0].tolist()
         [[-0.0625], [0.0], [0.1875]]
     """
+    check_rate_fn(rate_fn)
     tau_threshold = _checks.milliseconds("tau_threshold", tau_threshold, above=0)
     target = _checks.number("target", target, above=0)
 
@@ -124,6 +126,9 @@ def hebb_rule(rate_fn: RateFunction | None = None) -> Rule:
     Returns:
         The rule; its `delta_w` is per unit of learning rate and per step.
 
+    Raises:
+        ValueError: no rate function.
+
     Example:
         >>> import stdpjax
         >>> rule = stdpjax.rules.hebb_rule()
@@ -132,6 +137,7 @@ def hebb_rule(rate_fn: RateFunction | None = None) -> Rule:
     """
     if rate_fn is None:
         return trace_rule(TraceRule((), _nothing, _still, _coincidences))
+    check_rate_fn(rate_fn)
 
     def update(sample: Sample, nothing: tuple[()], weights: Float[Array, "post pre"]):
         del weights

@@ -39,6 +39,7 @@ ROWS = rows(
             "n_steps": ("count", 1), "rule": ("rule", rules.differential_rule()), "learning_rate": ("number", 0.1),
             "weight_bounds": ("object", (-1.0, 1.0)), "observe": ("object", {"state": _MEAN}),
             "trace_every": ("count", 1), "first_trial": ("count", 0), "resume": ("object", None),
+            "bin_ms": ("positive time", 1.0),
         },
         takes={
             # No drive, all steps of the drive, and no trace, bounds, observers, or run to go on from.

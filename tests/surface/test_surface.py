@@ -94,7 +94,7 @@ def test_a_wrong_value_is_refused_by_name_or_taken_rightly(function, argument, l
         _call(row, **{argument: value})
     message = str(refused.value)
     assert type(refused.value) is ValueError
-    assert re.match(r"[\w .\[\]]+: expected .*got", message, re.DOTALL), message
+    assert re.match(r"[\w .'\[\]]+: expected .*got", message, re.DOTALL), message
     # Of two that do not fit together either may be to blame: both are named.
     assert re.search(rf"\b{argument}\b", message), message
 
