@@ -14,7 +14,10 @@ import pytest
 from tests.surface.table import Made, Row, bad_values
 
 # Modules with a table of their own in `rows_NAME.py`.
-MODULES = ("random",)
+MODULES = (
+    "fitting",
+    "random",
+)
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {}
 
