@@ -70,14 +70,11 @@ def fit_into(
         (['A_minus', 'A_plus', 'tau_minus', 'tau_plus'], 28)
     """
     config, seed = FitConfig() if config is None else config, _checks.seed(seed)
-    if not isinstance(config, FitConfig):
-        raise ValueError(f"config: expected a FitConfig or None, got {config!r}")
+    _checks.instance("config", config, FitConfig, "a FitConfig or None")
     if not isinstance(out, str | Path) or str(out) == "":
         raise ValueError(f"out: expected the name of a folder, got {out!r}")
-    if not isinstance(force, bool):
-        raise ValueError(f"force: expected True or False, got {force!r}")
-    if not callable(say):
-        raise ValueError(f"say: expected a function of a line of text, got {say!r}")
+    _checks.flag("force", force)
+    _checks.function("say", say, "a line of text")
     out = Path(out)
     data = load(config.data, seed, n_repeats=config.n_repeats or None)
     make_folder(out)

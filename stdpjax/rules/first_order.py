@@ -223,8 +223,8 @@ def effective_window(
         [-0.409, -0.452, 0.0, 0.905, 0.819]
     """
     window, n_settle = _checks.window(window), _checks.count("n_settle", n_settle)
-    _checks.probability("pre_probability", pre_probability)
-    _checks.probability("post_probability", post_probability)
+    pre_probability = _one_rate("pre_probability", pre_probability)
+    post_probability = _one_rate("post_probability", post_probability)
     n_bins, centre = 2 * (window + n_settle) + 1, window + n_settle
     ones = jnp.ones(n_bins, float)
     pre, post = pre_probability * ones, post_probability * ones
@@ -236,6 +236,11 @@ def effective_window(
     # The mean is linear in the probability of each bin: a difference is the derivative.
     silent, spiking = jax.vmap(by_post)(jnp.array([0.0, 1.0]))
     return (spiking - silent)[centre - window : centre + window + 1]
+
+
+def _one_rate(name: str, probability: float | Float[Array, ""]) -> float | Float[Array, ""]:
+    _checks.probability(name, probability)
+    return _checks.number(name, probability)
 
 
 def slope_correlation(probability: float, kernel: ArrayLike, width: float) -> Float[Array, ""]:

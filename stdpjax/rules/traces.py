@@ -40,6 +40,9 @@ def trace_rule(traces: TraceRule) -> Rule:
     Returns:
         The rule: each step the traces decay by one bin, of the sample's `bin_ms`, and take in the spikes of the bin.
 
+    Raises:
+        ValueError: no `TraceRule`.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from stdpjax import rules
@@ -51,6 +54,7 @@ def trace_rule(traces: TraceRule) -> Rule:
         >>> [round(float(update), 3) for update in rules.train_updates(fading, [1, 0, 0], [0, 0, 1], bin_ms=0.5)]
         [0.0, 0.0, 0.905]
     """
+    _checks.instance("traces", traces, TraceRule, "a `TraceRule`")
 
     def update(
         sample: Sample, state: RuleState, weights: Float[Array, "post pre"]

@@ -64,9 +64,10 @@ def test_mean_update_is_the_sum_over_lags(key):
     np.testing.assert_allclose(mean_update(table, kernel), by_hand, atol=1e-6)
 
 
-def test_under_a_trace_a_lag_beyond_the_kernel_is_no_pair_and_lag_0_changes_nothing():
+def test_a_lag_beyond_the_kernel_is_no_pair_and_lag_0_changes_nothing():
     lags = jnp.array([-25, -2, -1, 0, 1, 2, 3])
-    np.testing.assert_array_equal(jax.jit(lambda lags: lag_update(lags, SIGN))(lags), [0, -1, -1, 0, 1, 1, 0])
+    for update in (lag_update, jax.jit(lag_update)):
+        np.testing.assert_array_equal(update(lags, SIGN), [0, -1, -1, 0, 1, 1, 0])
     kernel = jnp.array([-1.0, 0.3, 1.0])
     pre, post = np.array([1, 0, 0, 1, 0], bool), np.array([0, 1, 0, 0, 0], bool)
     lag = nearest_lag(pre, post, 1)
@@ -103,7 +104,6 @@ def test_update_of_one_train():
                 nearest_neighbour_rule,
             )
         ],
-        (lambda: lag_update(np.array([0, -25]), SIGN), "lags: expected lags within the kernel's window of 2 bins, got"),
         (lambda: lag_update(np.array([0.5]), SIGN), "lags: expected whole numbers of bins, got dtype float64"),
         (lambda: nearest_neighbour_rule(SIGN, bin_ms=0.0), "bin_ms: expected a finite number above 0"),
         (

@@ -68,6 +68,7 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "positive time": (*_NUMBER, ("hertz", 5 * pq.Hz), ("zero", 0.0), ("negative", -1.0)),
     "rate": (*_NUMBER, ("seconds", 5 * pq.s), ("negative", -1.0)),
     "positive rate": (*_NUMBER, ("seconds", 5 * pq.s), ("zero", 0.0), ("negative", -1.0)),
+    "open probability": (*_NUMBER, ("zero", 0.0), ("one", 1.0), ("negative", -0.1), ("hertz number", 20.0)),
     "one probability": (*_NUMBER, ("negative", -0.1), ("hertz number", 20.0)),
     "count": (
         *_NOT_NUMBERS,
@@ -87,6 +88,7 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "column": (*_ARRAY, ("one number more", np.ones(7)), ("empty", [])),
     "column of ms": (*_ARRAY, ("one number more", np.ones(7)), ("empty", []), ("hertz", np.ones(6) * pq.Hz)),
     "column of Hz": (*_ARRAY, ("empty", []), ("seconds", np.ones(6) * pq.s), ("zeros", np.zeros(6))),
+    "whole numbers": (*_ARRAY, ("fractions", "0.5")),
     "probability": (*_ARRAY, ("hertz numbers", "20"), ("negative", "-0.1")),
     "spikes": (
         *_NOT_NUMBERS,
@@ -129,13 +131,15 @@ def bad_values(kind: str, right: Any) -> list[tuple[str, Any]]:
     """Return the wrong values of a kind; some of them have the shape of the right one."""
     out: list[tuple[str, Any]] = []
     for label, value in KINDS[kind]:
-        if (kind in ("array", "probability", "spikes") or kind.startswith("column")) and label in (
+        is_array = kind in ("array", "whole numbers", "probability", "spikes") or kind.startswith("column")
+        if is_array and label in (
             "all nan",
             "one infinite",
             "hertz numbers",
             "negative",
             "twos",
             "halves",
+            "fractions",
         ):
             filled = np.array(np.broadcast_to(np.float32(value), np.shape(right)))
             if label == "one infinite" and filled.ndim:
