@@ -69,9 +69,12 @@ def fit_into(
         >>> sorted(record["parameters"]), record["n_points"]
         (['A_minus', 'A_plus', 'tau_minus', 'tau_plus'], 28)
     """
-    config, seed = config or FitConfig(), _checks.seed(seed)
-    if str(out) == "":
-        raise ValueError("out: expected the name of a folder, got ''")
+    config, seed = FitConfig() if config is None else config, _checks.seed(seed)
+    _checks.instance("config", config, FitConfig, "a FitConfig or None")
+    if not isinstance(out, str | Path) or str(out) == "":
+        raise ValueError(f"out: expected the name of a folder, got {out!r}")
+    _checks.flag("force", force)
+    _checks.function("say", say, "a line of text")
     out = Path(out)
     data = load(config.data, seed, n_repeats=config.n_repeats or None)
     make_folder(out)
@@ -97,10 +100,10 @@ def fit_into(
             confidence=config.confidence,
         )
         others = [name for name in dict.fromkeys(config.compare) if name != config.rule]
-        compared = sorted(
-            [found, *compare(random, others, data, n_starts=config.n_starts, confidence=config.confidence)],
-            key=lambda one: one.aicc,
-        )
+        compared = [found]
+        if others:
+            compared += compare(random, others, data, n_starts=config.n_starts, confidence=config.confidence)
+        compared.sort(key=lambda one: one.aicc)
         record = _record(config, seed, data, found, compared, time.perf_counter() - began)
         # Until the new one is complete there is none.
         (out / RECORD).unlink(missing_ok=True)

@@ -72,6 +72,22 @@ def test_the_windowed_rule_counts_lags_as_nearest_spike_pairing_does():
     np.testing.assert_allclose(predict("window", numbers, done), updates, rtol=1e-5, atol=1e-5)
 
 
+def test_spikes_that_differ_by_rounding_alone_coincide():
+    # One period from pre to post: 59 post spikes coincide with a later pre spike, up to rounding.
+    numbers = {"A_plus": 1.0, "A_minus": 1.0, "tau_plus": 10.0, "tau_minus": 10.0}
+    period = 1000 / 30
+    pre = np.arange(60) * period
+    made_by_hand = protocols.Protocol(pre, pre + period, 61 * period)
+    assert np.any(made_by_hand.post_ms[:-1] != pre[1:])
+    steps = np.subtract.outer(np.arange(1, 61), np.arange(60))
+    exact = (np.sign(steps) * np.exp(-np.abs(steps) * period / 10)).sum()
+    for done in (made_by_hand, protocols.pairs(period, 30, n_pairs=60)):
+        np.testing.assert_allclose(predict("pair", numbers, [done]), [exact], rtol=1e-8)
+        # Of the paper's pairing nothing is left: each presynaptic spike has a postsynaptic one at its own instant.
+        counts = lag_design([done]).counts[0]
+        assert counts.sum() == 0
+
+
 def test_long_silences_cost_nothing_and_crowded_bins_are_refused():
     slow = protocols.pairs(10, 0.1, 60)
     assert lag_design([slow]).counts[0, 30] == 60

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 
@@ -40,7 +41,9 @@ def test_a_fit_writes_its_parameters_figure_and_comparison_and_overwrites_only_b
     assert record["configuration"]["n_resamples"] == 20
     assert record["provenance"]["stdpjax"]
     assert len(record["measurements"]["fitted"]) == record["n_points"] == 28
+    assert record["errors"]["n_fitted"] == 4
     for estimate in record["parameters"].values():
+        assert estimate["bound"] is None
         for kind in ("profile", "simultaneous", "bootstrap"):
             low, high = estimate[kind]
             assert low < high
@@ -49,7 +52,9 @@ def test_a_fit_writes_its_parameters_figure_and_comparison_and_overwrites_only_b
         rows = list(csv.DictReader(file))
     assert [row["rule"] for row in rows] == ["pair", "window"]
     assert [float(row["aic"]) for row in rows] == [row["aic"] for row in record["comparison"]]
-    assert rows[0]["aic_above_best"] == "0.0"
+    assert rows[0]["aic_above_best"] == rows[0]["aicc_above_best"] == "0.0"
+    assert [row["n_fitted"] for row in rows] == ["4", "4"]
+    assert [row["on_bound"] for row in rows] == ["", ""]
 
     before = (folder / "fit.json").read_bytes()
     code, out, err = stdp(*command)
@@ -86,6 +91,38 @@ def test_protocols_of_a_file_are_fitted_and_drawn_without_curves(stdp, tmp_path)
     assert "bootstrap" not in out
 
 
+SIX = "lag_ms;change_percent;frequency_hz;n_cells\n" + "".join(
+    f"{lag};{change};{hz};5\n"
+    for lag, change, hz in ((10, -4, 1), (10, 14, 10), (10, 29, 20), (-10, -29, 1), (-10, -41, 10), (-10, -34, 20))
+)
+
+
+def test_what_a_fit_does_not_tell_is_said_in_words_in_the_record_and_in_the_table(stdp, tmp_path):
+    (tmp_path / "six.csv").write_text(SIX)
+    code, out, err = stdp(
+        "fit", "--rule", "triplet_minimal", "--data", "six.csv", "--n-repeats", "60", "--n-starts", "1",
+        "--n-resamples", "0", "--free", "A2_plus", "--compare", "pair",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert out.startswith("columns not used: n_cells\ntriplet_minimal: ")
+    assert "give more starts, --n-starts 4" in out
+    record = json.loads((tmp_path / "fit" / "fit.json").read_text(encoding="utf-8"))
+    assert record["measurements"]["unused_columns"] == ["n_cells"]
+    assert record["configuration"]["n_repeats"] == 60
+    marked = {name for name, estimate in record["parameters"].items() if estimate["bound"]}
+    assert marked
+    for name in marked:
+        assert re.search(rf"  {name} .*\((on the (lower|upper) bound|not determined)", out)
+    # Six points, and four or five numbers with the error: AICc is far off, or there is none.
+    assert record["errors"]["n_fitted"] == 5
+    assert record["errors"]["aicc"] is None
+    assert "AICc      inf" in out
+    with (tmp_path / "fit" / "comparison.csv").open(encoding="utf-8") as file:
+        rows = {row["rule"]: row for row in csv.DictReader(file)}
+    assert rows["triplet_minimal"]["aicc"] == ""
+    assert {part.split()[0] for part in rows["triplet_minimal"]["on_bound"].split("; ")} == marked
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -97,8 +134,18 @@ def test_protocols_of_a_file_are_fitted_and_drawn_without_curves(stdp, tmp_path)
         (("--fix", "tau_plus"), "fix: expected NAME=NUMBER separated by commas, got 'tau_plus'"),
         (("--fix", "tau=3"), "fix: expected one of 'A_plus'"),
         (("--fix", "tau_plus=1,tau_plus=2"), "fix: expected each parameter once"),
-        (("--fix", "tau_plus=-1"), "tau_plus: expected a finite number above 0"),
-        (("--free", "tau"), "free: expected one of"),
+        (("--fix", "tau_plus=-1"), "fix: tau_plus: expected a finite number above 0"),
+        (("--free", "tau"), "free: expected "),
+        (("--free", "tau_plus"), "free: expected "),
+        (("--compare", "pair"), "compare: expected other rules than 'pair', got pair"),
+        (("--data", "often.csv"), "data: expected a column n_repeats beside frequency_hz, which says nothing without"),
+        (("--n-repeats", "60"), "n_repeats: expected none for 'bi_poo_2001'"),
+        (("--n-repeats", "-1"), "n_repeats: expected a whole number"),
+        (
+            ("--data", "few.csv", "--n-repeats", "60"),
+            "n_repeats: expected none for 'few.csv', which has no frequency_hz",
+        ),
+        (("--data", "commas.csv"), "data: expected a header, or semicolons between columns"),
         (("--n-starts", "0"), "n_starts: expected a whole number of at least 1"),
         (("--n-resamples", "7"), "n_resamples: expected 0 or at least 20"),
         (("--confidence", "2"), "confidence: "),
@@ -110,6 +157,8 @@ def test_protocols_of_a_file_are_fitted_and_drawn_without_curves(stdp, tmp_path)
 def test_every_mistake_gets_one_line_and_writes_nothing(stdp, tmp_path, arguments, message):
     (tmp_path / "bad.csv").write_text("lag_ms,change_percent\n1,2\n3,x\n")
     (tmp_path / "few.csv").write_text("1,2.0,3\n3,4,5\n")
+    (tmp_path / "often.csv").write_text(SIX)
+    (tmp_path / "commas.csv").write_text("10,5,45\n-10,-20,5\n")
     code, out, err = stdp(*QUICK, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"stdpjax: error: {message}")

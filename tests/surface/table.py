@@ -81,9 +81,13 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("truth", True),
         ("three numbers", np.ones(3, int)),
     ),
+    "repeats": (("text", "60"), ("fraction", 60.5), ("one", 1), ("truth", True), _LIST, _UNHASHABLE),
     "choice": (("none", None), ("unknown", "nonsense"), ("a number", 3), _UNHASHABLE, _LIST),
     "flag": (("none", None), ("text", "yes"), ("a number", 3.5), _UNHASHABLE, _LIST),
     "array": _ARRAY,
+    "column": (*_ARRAY, ("one number more", np.ones(7)), ("empty", [])),
+    "column of ms": (*_ARRAY, ("one number more", np.ones(7)), ("empty", []), ("hertz", np.ones(6) * pq.Hz)),
+    "column of Hz": (*_ARRAY, ("empty", []), ("seconds", np.ones(6) * pq.s), ("zeros", np.zeros(6))),
     "whole numbers": (*_ARRAY, ("fractions", "0.5")),
     "probability": (*_ARRAY, ("hertz numbers", "20"), ("negative", "-0.1")),
     "spikes": (
@@ -108,6 +112,10 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("too many axes", np.zeros((1, 1, 2))),
     ),
     "object": _OBJECT,
+    "object or none": _OBJECT[1:],
+    "mapping": (("none", None), ("a number", 3.5), _TEXT, ("list", ["a"]), ("unknown name", {"nonsense": 1.0})),
+    "names": (("none", None), ("a number", 3.5), _TEXT, ("unknown name", ("nonsense",)), ("a number in it", (3.5,))),
+    "words": (("none", None), ("a number", 3.5), _UNHASHABLE, _LIST),
     "rate_fn": _OBJECT,
     "rule": _OBJECT,
     "kernel": _OBJECT,
@@ -123,7 +131,8 @@ def bad_values(kind: str, right: Any) -> list[tuple[str, Any]]:
     """Return the wrong values of a kind; some of them have the shape of the right one."""
     out: list[tuple[str, Any]] = []
     for label, value in KINDS[kind]:
-        if kind in ("array", "whole numbers", "probability", "spikes") and label in (
+        is_array = kind in ("array", "whole numbers", "probability", "spikes") or kind.startswith("column")
+        if is_array and label in (
             "all nan",
             "one infinite",
             "hertz numbers",

@@ -18,6 +18,7 @@ MODULES = (
     "clamps",
     "dynamics",
     "energy",
+    "fitting",
     "fixed_points",
     "objectives",
     "observers",
