@@ -247,6 +247,13 @@ def _described(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:60]} ... ({type(value).__name__})"
 
 
+def flag(name: str, value: bool) -> bool:
+    """Return `value` as a bool, refusing what is no truth value."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}: expected True or False, got {_described(value)}")
+    return bool(value)
+
+
 def choice(name: str, value: str, known: Collection[str]) -> str:
     """Return `value`, refusing a name that is not among the `known` ones."""
     if not isinstance(value, str) or value not in known:
