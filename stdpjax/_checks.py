@@ -162,7 +162,7 @@ def rising(name: str, values: tuple[float, ...]) -> None:
         raise ValueError(f"{name}: expected at least two rising numbers, got {values}")
 
 
-def distinct(name: str, values: tuple[float, ...]) -> None:
+def distinct(name: str, values: tuple[Any, ...]) -> None:
     """Refuse values of which one comes twice."""
     if len(set(values)) < len(values):
         raise ValueError(f"{name}: expected different values, got {values!r}")
@@ -252,6 +252,13 @@ def flag(name: str, value: bool) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name}: expected True or False, got {_described(value)}")
     return bool(value)
+
+
+def text(name: str, value: str, *, may_be_empty: bool = True) -> str:
+    """Return `value`, refusing what is no text, and an empty one unless it may be."""
+    if not isinstance(value, str) or not (value or may_be_empty):
+        raise ValueError(f"{name}: expected a text, got {_described(value)}")
+    return value
 
 
 def choice(name: str, value: str, known: Collection[str]) -> str:

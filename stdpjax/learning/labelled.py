@@ -47,8 +47,8 @@ def check_inputs(
         The activities.
 
     Raises:
-        ValueError: another shape or width, whole numbers, values that are not finite, or known ones that are rates: none
-            below 0, some above the upper kink.
+        ValueError: another shape or width, whole numbers, values that are not finite, or known ones that are rates:
+            none below 0, some above the upper kink.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax

@@ -488,8 +488,8 @@ def test_real_studies_killed_and_started_again_give_the_same_ledger_byte_for_byt
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (("fourth",), {}, r"study: expected one of first, second, third, got 'fourth'"),
-        ((), {"overrides": {"fourth": {}}}, r"study: expected one of first, second, third, got 'fourth'"),
+        (("fourth",), {}, r"study name: expected one of first, second, third, got 'fourth'"),
+        ((), {"overrides": {"fourth": {}}}, r"study name: expected one of first, second, third, got 'fourth'"),
         (("first",), {"overrides": {"second": {"size": 3}}}, r"overrides: expected settings of a study that is run"),
         ((), {"overrides": {"first": {"height": 1}}}, r"height: .* of first \(size, width, levels, word\)"),
         ((), {"overrides": {"first": {"size": 2.5}}}, r"size: expected int, got 2\.5"),
