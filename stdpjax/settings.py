@@ -3,14 +3,21 @@
 import dataclasses
 import math
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 
 def setting(
-    default: Any, help: str = "", *, choices: Collection[str] = (), optional: bool = False, **metadata: Any
+    default: Any,
+    help: str = "",
+    *,
+    choices: Collection[str] = (),
+    optional: bool = False,
+    only: Mapping[str, Collection[str]] = MappingProxyType({}),
+    **metadata: Any,
 ) -> Any:
     """Return a dataclass field with a default and what it means.
 
@@ -19,6 +26,7 @@ def setting(
         help: what the setting means, a few words without a full stop at the end.
         choices: the names it may have, where it is a name.
         optional: whether a sequence of numbers may be empty, which is written "none".
+        only: other settings to the values with which this one plays a part; see `refuse_without_effect`.
         **metadata: more for the command line: `placeholder`, and `read`, which reads the value from its text.
 
     Returns:
@@ -35,7 +43,7 @@ def setting(
     """
     if choices:
         help = f"{help}: {', '.join(choices)}"
-    return dataclasses.field(default=default, metadata={"help": help, "optional": optional, **metadata})
+    return dataclasses.field(default=default, metadata={"help": help, "optional": optional, "only": only, **metadata})
 
 
 def parse(config: Any, name: str, text: str, owner: str) -> Any:
@@ -122,8 +130,55 @@ def replace(config: Any, values: Mapping[str, Any], owner: str) -> Any:
     return changed
 
 
+def without_effect(config: Any, name: str) -> str | None:
+    """Return the other setting, with its value, beside which a setting plays no part; None if it plays one.
+
+    Example:
+        >>> from stdpjax import learning, settings
+        >>> settings.without_effect(learning.TrainConfig(rule="backpropagation"), "pull")
+        "rule 'backpropagation'"
+    """
+    (field,) = (field for field in dataclasses.fields(config) if field.name == name)
+    for other, values in field.metadata.get("only", {}).items():
+        if getattr(config, other) not in values:
+            return f"{other} {getattr(config, other)!r}"
+    return None
+
+
+def refuse_without_effect(config: Any, names: Iterable[str]) -> None:
+    """Refuse settings that were given and play no part beside the others.
+
+    Args:
+        config: the configuration.
+        names: the settings that were given.
+
+    Raises:
+        ValueError: one of them plays no part.
+
+    Example:
+        >>> from stdpjax import learning, settings
+        >>> settings.refuse_without_effect(learning.TrainConfig(), ["pull", "step"])
+    """
+    for name in names:
+        beside = without_effect(config, name)
+        if beside is not None:
+            got = getattr(config, name)
+            raise ValueError(f"{name}: expected it to be left out, as it has no effect with {beside}, got {got!r}")
+
+
+def changed(config: Any) -> list[str]:
+    """Return the settings that are not at their defaults.
+
+    Example:
+        >>> from stdpjax import learning, settings
+        >>> settings.changed(learning.TrainConfig(n_epochs=3))
+        ['n_epochs']
+    """
+    return [field.name for field in dataclasses.fields(config) if getattr(config, field.name) != field.default]
+
+
 def check_types(config: Any) -> None:
-    """Refuse fields of a type that their defaults do not have, and numbers that are not finite.
+    """Refuse fields of a type that their defaults do not have.
 
     `replace` does so for all settings; this is for the `__post_init__` of those that users make themselves.
 
@@ -135,7 +190,6 @@ def check_types(config: Any) -> None:
         if isinstance(field.default, tuple) and not isinstance(value, tuple):
             raise ValueError(f"{field.name}: expected a tuple, got {value!r}")
         _like(field, value, field.default)
-        _refuse_infinite(field.name, value)
 
 
 def _like(field: dataclasses.Field, value: Any, example: Any) -> Any:

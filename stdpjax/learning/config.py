@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
 from functools import cache, partial
 
 import jax.numpy as jnp
@@ -28,6 +27,8 @@ OPTIMIZERS = {
 }
 SCHEDULES = ("cosine", "constant")
 RATE = hard_sigmoid()
+# Back-propagation has no phases.
+_PHASES = {"rule": PHASE_RULES}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,15 +56,18 @@ class TrainConfig:
         optional=True,
     )
     weight_bound: float = setting(0.0, "largest absolute weight, 0 for no limit")
-    n_settle: int = setting(20, "steps of the first phase")
-    n_pulled: int = setting(6, "steps of the second phase")
-    step: float = setting(0.5, "step size of the phases, in (0, 1]")
+    n_settle: int = setting(20, "steps of the first phase", only=_PHASES)
+    n_pulled: int = setting(6, "steps of the second phase", only=_PHASES)
+    step: float = setting(
+        0.5, "step size of the phases, in (0, 1]", only={**_PHASES, "order": ("simultaneous",)}
+    )
     order: str = setting(
         "simultaneous",
         "which units move in a step: all together, or every second layer and then the others, with no step size",
         choices=ORDERS,
+        only=_PHASES,
     )
-    pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)")
+    pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)", only=_PHASES)
     gain: float = setting(0.5, "spread of the initial weights; from about 0.7 on learning may fail")
     test_share: float = setting(
         0.2, "share of the images that is kept for the test, for data that come without a split of their own"
@@ -100,45 +104,6 @@ class TrainConfig:
         rule: PhaseRule = "symmetric" if self.rule == BACKPROPAGATION else self.rule  # pyright: ignore[reportAssignmentType]
         order: Order = self.order  # pyright: ignore[reportAssignmentType]
         return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes, order)
-
-
-_OF_PHASES = ("n_settle", "n_pulled", "step", "order", "pull")
-
-
-def without_effect(config: TrainConfig) -> dict[str, str]:
-    """Return the settings that play no part beside the others, and beside which.
-
-    Example:
-        >>> from stdpjax import learning
-        >>> from stdpjax.learning.config import without_effect
-        >>> without_effect(learning.TrainConfig(order="alternating"))
-        {'step': "order 'alternating'"}
-    """
-    if config.rule == BACKPROPAGATION:
-        return dict.fromkeys(_OF_PHASES, f"rule {BACKPROPAGATION!r}")
-    return {"step": "order 'alternating'"} if config.order == "alternating" else {}
-
-
-def refuse_without_effect(config: TrainConfig, names: Iterable[str], beside: str) -> None:
-    """Refuse settings that play no part, where they were changed.
-
-    Raises:
-        ValueError: one of them is not at its default.
-    """
-    for name in names:
-        value = getattr(config, name)
-        if value != getattr(TrainConfig(), name):
-            raise ValueError(f"{name}: expected it to be left out, as it has no effect with {beside}, got {value!r}")
-
-
-def refuse_settings_without_effect(config: TrainConfig) -> None:
-    """Refuse changed settings that play no part beside the others.
-
-    Raises:
-        ValueError: there is one.
-    """
-    for name, beside in without_effect(config).items():
-        refuse_without_effect(config, (name,), beside)
 
 
 # Cached: the same settings give the same object, which is compiled once.

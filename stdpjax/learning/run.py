@@ -23,21 +23,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from stdpjax import _checks
+from stdpjax import _checks, settings
 from stdpjax._files import aside, file_checksum, folder_path, make_folder, remove_leftovers, write_aside
 from stdpjax._interrupts import on_interrupt
 from stdpjax._lock import sole_writer
 from stdpjax._progress import is_watched
 from stdpjax.learning.backpropagation import forward_class
 from stdpjax.learning.checkpoints import Checkpoint, Checkpoints, opened
-from stdpjax.learning.config import (
-    BACKPROPAGATION,
-    RATE,
-    TrainConfig,
-    make_learner,
-    refuse_settings_without_effect,
-    refuse_without_effect,
-)
+from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig, make_learner
 from stdpjax.learning.data import Images, count_classes, load_digits, load_images, split
 from stdpjax.learning.layers import layered_mask, random_layers
 from stdpjax.learning.supervised import Labelled, predict
@@ -121,7 +114,7 @@ def train(
         raise ValueError(f"config: expected a stdpjax.learning.TrainConfig, got {config!r:.60}")
     for name, value in (("force", force), ("show_progress", show_progress)):
         _checks.flag(name, value)
-    refuse_settings_without_effect(config)
+    settings.refuse_without_effect(config, settings.changed(config))
     task = _make_task(config, _checks.seed(seed))
     make_folder(out)
     with sole_writer(out / _LOCK, out):
@@ -151,8 +144,11 @@ def _make_task(config: TrainConfig, seed: int) -> _Task:
     images = load_digits() if config.data == "digits" else load_images(config.data)
     sizes = (int(np.prod(images.pixels.shape[1:])), *config.hidden, count_classes(images))
     has_split = images.is_test is not None
-    if has_split:
-        refuse_without_effect(config, ("test_share",), "the split that the data come with")
+    if has_split and "test_share" in settings.changed(config):
+        raise ValueError(
+            "test_share: expected it to be left out for data that come split into training and test, got "
+            f"{config.test_share!r}"
+        )
     for_training, for_test = split(images, None if has_split else config.test_share, seed)
     n_training = len(for_training.labels)
     _checks.count("batch_size", config.batch_size, maximum=n_training)

@@ -14,7 +14,14 @@ import pytest
 from tests.surface.table import Made, Row, bad_values
 
 # Modules with a table of their own in `rows_NAME.py`.
-MODULES = ("random",)
+MODULES = (
+    "learning",
+    "plotting",
+    "random",
+    "report",
+    "studies",
+    "sweeps",
+)
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {}
 
