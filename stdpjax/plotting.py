@@ -64,7 +64,7 @@ def style() -> AbstractContextManager[None]:
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure, sizes in inches, that keeps its parts from overlapping."""
-    size = tuple(float(_checks.number(name, value, above=0)) for name, value in (("width", width), ("height", height)))
+    size = float(_checks.number("width", width, above=0)), float(_checks.number("height", height, above=0))
     return Figure(figsize=size, layout="constrained")
 
 
@@ -163,9 +163,14 @@ def table(
         ValueError: no axes, numbers that are not finite or of other shapes, or colours' values that do not rise.
     """
     _check_axes(ax=ax)
+    # As plain numbers: labels may come with the unit that the axis names.
+    plain = [array.values if isinstance(array, xr.DataArray) else array for array in (values, rows, columns)]
     values, rows, columns = (
-        np.asarray(_checks.finite(name, array)) for name, array in (("values", values), ("rows", rows), ("columns", columns))
+        _checks.as_array(name, array) for name, array in zip(("values", "rows", "columns"), plain, strict=True)
     )
+    for name, array in (("values", values), ("rows", rows), ("columns", columns)):
+        _checks.finite(name, array)
+    values, rows, columns = np.asarray(values), np.asarray(rows), np.asarray(columns)
     if values.ndim != 2:
         raise ValueError(f"values: expected the shape [row, column], got {values.shape}")
     for name, labels, n in (("rows", rows, values.shape[0]), ("columns", columns, values.shape[1])):

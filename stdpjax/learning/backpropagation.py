@@ -78,7 +78,6 @@ def backpropagation_update(rate_fn: RateFunction, sizes: tuple[int, ...]) -> Upd
         >>> sorted(metrics)
         ['error', 'loss']
     """
-
     check_rate(rate_fn)
     layer_slices(sizes)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from functools import cache, partial
 
 import jax.numpy as jnp
@@ -58,9 +59,7 @@ class TrainConfig:
     weight_bound: float = setting(0.0, "largest absolute weight, 0 for no limit")
     n_settle: int = setting(20, "steps of the first phase", only=_PHASES)
     n_pulled: int = setting(6, "steps of the second phase", only=_PHASES)
-    step: float = setting(
-        0.5, "step size of the phases, in (0, 1]", only={**_PHASES, "order": ("simultaneous",)}
-    )
+    step: float = setting(0.5, "step size of the phases, in (0, 1]", only={**_PHASES, "order": ("simultaneous",)})
     order: str = setting(
         "simultaneous",
         "which units move in a step: all together, or every second layer and then the others, with no step size",
@@ -106,8 +105,6 @@ class TrainConfig:
         return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes, order)
 
 
-# Cached: the same settings give the same object, which is compiled once.
-@cache
 def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) -> Learner:
     """Return the learner that settings describe.
 
@@ -117,7 +114,10 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
         n_updates: updates in all, over which the cosine schedule falls to 0.
 
     Returns:
-        The learner, with tied weights.
+        The learner, with tied weights; the same object for the same arguments, which is compiled once.
+
+    Raises:
+        ValueError: no settings, sizes that are no layers, or no update.
 
     Example:
         >>> from stdpjax import learning
@@ -125,6 +125,14 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
         >>> learner.tied, learner.bounds
         (True, (-2, 2))
     """
+    if not isinstance(config, TrainConfig):
+        raise ValueError(f"config: expected a stdpjax.learning.TrainConfig, got {config!r:.60}")
+    layer_slices(sizes)
+    return _make_learner(config, tuple(sizes), _checks.count("n_updates", n_updates))
+
+
+@cache
+def _make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) -> Learner:
     if config.rule == BACKPROPAGATION:
         update = backpropagation_update(RATE, sizes)
     else:
@@ -158,7 +166,7 @@ def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.Gr
         The transformation, to be chained after the optimiser's own scaling.
 
     Raises:
-        ValueError: not one factor for each pair.
+        ValueError: not one factor for each pair, or one below 0.
 
     Example:
         >>> import jax.numpy as jnp
@@ -169,6 +177,10 @@ def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.Gr
         ([[1.0, 2.0, 1.0], [2.0, 1.0, 0.0], [1.0, 0.0, 1.0]], [1.0, 2.0, 0.0])
     """
     pairs = list(itertools.pairwise(layer_slices(sizes)))
+    if not isinstance(factors, Sequence) or isinstance(factors, str):
+        raise ValueError(f"factors: expected one for each pair of neighbouring layers, got {factors!r:.80}")
+    for factor in factors:
+        _checks.number("factors", factor, at_least=0)
     if len(factors) != len(pairs):
         raise ValueError(
             f"factors: expected {len(pairs)}, one for each pair of neighbouring layers, got {len(factors)}"

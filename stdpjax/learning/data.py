@@ -1,5 +1,6 @@
 """Labelled images: the handwritten digits that come with scikit-learn, or any `.npz` file."""
 
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -87,6 +88,8 @@ def load_images(path: str | Path) -> Images:
 
 def _arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Return the arrays of an `.npz` file by name."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"path: expected the name of an .npz file, got {path!r:.80}")
     wanted = f"data: expected an .npz file of arrays, got {str(path)!r}"
     try:
         with Path(path).open("rb") as handle:
@@ -95,12 +98,10 @@ def _arrays(path: str | Path) -> dict[str, np.ndarray]:
             handle.seek(0)
             with np.load(handle, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-    except TypeError as error:
-        raise ValueError(f"data: expected the name of an .npz file, got {path!r}") from error
     except OSError as error:
         raise OSError(f"data: expected a readable .npz file, got {str(path)!r} ({error.strerror or error})") from error
     # What archives say that are damaged, and numpy of objects in them: it advises to unpickle them, which runs code.
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
+    except (ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
         text = str(error)
         if text.startswith("data: "):
             raise

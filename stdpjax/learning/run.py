@@ -114,6 +114,8 @@ def train(
         raise ValueError(f"config: expected a stdpjax.learning.TrainConfig, got {config!r:.60}")
     for name, value in (("force", force), ("show_progress", show_progress)):
         _checks.flag(name, value)
+    if not callable(say):
+        raise ValueError(f"say: expected a function that takes a line of text, got {say!r}")
     settings.refuse_without_effect(config, settings.changed(config))
     task = _make_task(config, _checks.seed(seed))
     make_folder(out)

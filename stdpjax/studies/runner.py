@@ -161,7 +161,7 @@ def _named(names: Sequence[str]) -> list[Study]:
         raise ValueError(f"names: expected a sequence of at least one name, or None for all, got {names!r:.80}")
     found: dict[str, Study] = {}
     for name in names:
-        study = find(name)
+        study = find(_checks.text("names", name))
         found[study.name] = study
     return list(found.values())
 

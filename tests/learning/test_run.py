@@ -163,8 +163,8 @@ def test_an_empty_or_cut_off_file_is_not_already_done(out, config, finished, nam
 
 def test_a_split_that_comes_with_the_data_is_kept(tmp_path, data):
     images = learning.load_images(data)
-    parts = {"x_train": images.pixels[:45], "y_train": images.labels[:45], "x_test": images.pixels[45:]}
-    np.savez(tmp_path / "split.npz", **parts, y_test=images.labels[45:])
+    (x_train, x_test), (y_train, y_test) = ((array[:45], array[45:]) for array in (images.pixels, images.labels))
+    np.savez(tmp_path / "split.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     config = TrainConfig(data=str(tmp_path / "split.npz"), **SMALL)
     records = []
     for seed in (0, 1):
@@ -173,9 +173,9 @@ def test_a_split_that_comes_with_the_data_is_kept(tmp_path, data):
         assert (record["n_training_images"], record["test_accuracy"]["n_images"]) == (45, 15)
         weights = arrays(tmp_path / f"out {seed}")
         params = Params(*(jnp.asarray(weights[name]) for name in ("weights", "bias")))
-        inputs = jnp.asarray(parts["x_test"].reshape(15, 12) - 0.5)
+        inputs = jnp.asarray(x_test.reshape(15, 12) - 0.5)
         found = np.asarray(learning.predict(params, inputs, run.RATE, config.phases(), 3))
-        assert record["test_accuracy"]["value"] == np.mean(found == images.labels[45:])
+        assert record["test_accuracy"]["value"] == np.mean(found == y_test)
         records.append(record)
     assert records[0]["checksum of data"] == records[1]["checksum of data"]
     with pytest.raises(ValueError, match="test_share: expected it to be left out for data that come split"):

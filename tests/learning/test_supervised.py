@@ -356,11 +356,41 @@ def test_with_the_slope_the_two_sided_rule_is_the_gradient_to_second_order_in_th
 @pytest.mark.parametrize("order", ["simultaneous", "alternating"])
 @pytest.mark.parametrize("rule", ["paper", "paper_midpoint", "paper_two_sided"])
 def test_between_the_kinks_the_slope_changes_no_bit_of_the_weights(rule, order, strong, batch):
+    phases = Phases(sizes=DEEP, order=order)
     plain, with_slope = (
-        jax.jit(phase_update(HARD, Phases(name, sizes=DEEP, order=order), DEEP[-1]))(
+        jax.jit(phase_update(HARD, dataclasses.replace(phases, rule=name), DEEP[-1]))(
             jax.random.key(0), strong, batch, ()
         )[0]
         for name in (rule, f"{rule}_gradient")
     )
     np.testing.assert_array_equal(with_slope.weights, plain.weights)
     np.testing.assert_allclose(with_slope.bias, plain.bias, atol=1e-6)
+
+
+def test_inputs_and_labels_that_do_not_fit_are_refused_alone_and_in_an_epoch(params, batch):
+    phases = Phases(sizes=SIZES)
+    learner = learning.Learner(phase_update(HARD, phases, N_OUTPUTS), optax.sgd(0.1))
+    state = learning.start(learner, params)
+    pixels = batch.inputs + 0.5
+    for data, message in (
+        (batch._replace(inputs=pixels), r"inputs: .* these look like rates from 0 to 1: add -0\.5"),
+        (batch._replace(inputs=batch.inputs[:, :3]), "inputs: expected 4 input units, got 3"),
+        (batch._replace(labels=batch.labels + 1), "labels: expected classes from 0 to 2, .* got 1 to 3"),
+        (batch._replace(labels=batch.labels - 1), "labels: expected classes from 0 to 2, .* got -1 to 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            learner.update(jax.random.key(0), params, data, ())
+        with pytest.raises(ValueError, match=message):
+            learning.train_epoch(jax.random.key(0), learner, state, data, MASK, 3)
+
+
+def test_all_of_it_runs_without_jit_and_gives_the_same(params, batch):
+    phases = Phases("paper_two_sided_gradient", n_settle=3, n_pulled=2)
+    learner = learning.Learner(phase_update(HARD, phases, N_OUTPUTS), optax.sgd(0.1))
+    state = learning.start(learner, params)
+    found = []
+    for is_off in (False, True):
+        with jax.disable_jit(is_off):
+            moved, _ = learning.train_epoch(jax.random.key(1), learner, state, batch, MASK, 3)
+            found.append(np.asarray(moved.params.weights))
+    np.testing.assert_allclose(*found, atol=1e-6)

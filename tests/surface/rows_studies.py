@@ -31,8 +31,8 @@ ROWS = rows(
     ),
     Row(
         studies.run_into,
-        {"out": ("path", Made(tempfile.mkdtemp)), "names": ("names", ["example_traces"]), "seed": ("count", 0),
-         "smoke": ("flag", True), "force": ("flag", False), "overrides": ("mapping", {}),
+        {"out": ("path", Made(tempfile.mkdtemp)), "names": ("study names", ["example_traces"]), "seed": ("count", 0),
+         "smoke": ("flag", True), "force": ("flag", False), "overrides": ("mapping or none", {}),
          "show_progress": ("flag", False), "say": ("callable", lambda line: None)},
     ),
     Row(claim, {

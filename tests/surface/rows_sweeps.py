@@ -13,8 +13,7 @@ def _folder() -> str:
 
 
 ROWS = rows(
-    Row(sweeps.parse_grid, {"study": ("object", STUDY), "texts": ("object", ["tau=3,5"])},
-        takes={}),
+    Row(sweeps.parse_grid, {"study": ("object", STUDY), "texts": ("texts", ["tau=3,5"])}),
     Row(sweeps.parse_memory, {"memory": ("memory", "1GiB")}),
     Row(
         sweeps.sweep,

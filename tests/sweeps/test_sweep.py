@@ -303,8 +303,8 @@ def test_a_folder_in_the_place_of_metadata_is_refused_by_name(copy, capsys):
 
 @pytest.mark.parametrize(
     "part",
-    [{"checksums": []}, {"checksums": {"one": "x"}}, {"files": 3}, {"files": {"../mine": "x"}}, {"files": {"mine": "x"}},
-     {"description": 3}, {"format": 1}],
+    [{"checksums": []}, {"checksums": {"one": "x"}}, {"files": 3}, {"files": {"../mine": "x"}},
+     {"files": {"mine": "x"}}, {"description": 3}, {"format": 1}],
 )  # fmt: skip
 def test_a_manifest_of_something_else_is_one_line(copy, capsys, part):
     manifest = json.loads((copy / "manifest.json").read_text())
