@@ -183,7 +183,7 @@ def rising(name: str, values: tuple[float, ...]) -> None:
         raise ValueError(f"{name}: expected at least two rising numbers, got {values}")
 
 
-def distinct(name: str, values: tuple[float, ...]) -> None:
+def distinct(name: str, values: tuple[Any, ...]) -> None:
     """Refuse values of which one comes twice."""
     if len(set(values)) < len(values):
         raise ValueError(f"{name}: expected different values, got {values!r}")
@@ -294,6 +294,13 @@ def function(name: str, value: Any, arguments: str, hint: str = "") -> Any:
     except ValueError:
         # Of some functions that are not written in Python nothing is known.
         pass
+    return value
+
+
+def text(name: str, value: str, *, may_be_empty: bool = True) -> str:
+    """Return `value`, refusing what is no text, and an empty one unless it may be."""
+    if not isinstance(value, str) or not (value or may_be_empty):
+        raise ValueError(f"{name}: expected a text, got {_described(value)}")
     return value
 
 

@@ -1,10 +1,32 @@
 """Writing files so that each is there whole or not at all."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+
+def folder_path(out: str | Path) -> Path:
+    """Return the path of a folder to be written, refusing what names none.
+
+    Raises:
+        ValueError: no text or path, or an empty one.
+    """
+    if not isinstance(out, str | os.PathLike) or str(out) == "":
+        raise ValueError(f"out: expected the name of a folder, got {out!r}")
+    return Path(out)
+
+
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_folder(out: Path) -> None:

@@ -7,7 +7,7 @@ import argparse
 import dataclasses
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 import stdpjax
@@ -136,9 +136,12 @@ def _connect(options: argparse.Namespace) -> None:
         raise ValueError(text) from error
 
 
-def _add_settings(parser: argparse.ArgumentParser, config: Any) -> None:
+def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collection[str] | None = None) -> None:
+    """Add an option for each setting, or for those of some names alone."""
     group = parser.add_argument_group("settings", "the default is used for those that are not given")
     for field in dataclasses.fields(config):
+        if names is not None and field.name not in names:
+            continue
         default = getattr(config, field.name)
         placeholder = field.metadata.get("placeholder", "A,B,..." if isinstance(default, tuple) else "VALUE")
         group.add_argument(
@@ -168,7 +171,8 @@ def _add_sweep(commands: Any) -> None:
         one.add_argument("--memory", default="1GiB", metavar="SIZE", help="memory to use (default: 1GiB)")
         one.add_argument("--smoke", action="store_true", help="small configuration, seconds instead of minutes")
         _add_processes(one)
-        _add_settings(one, study.config)
+        used = () if study.point is None else (*study.point.traced, *study.point.structural)
+        _add_settings(one, study.config, used)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -211,7 +215,9 @@ def _train(options: argparse.Namespace) -> int:
     from stdpjax import learning
 
     defaults = learning.TrainConfig()
-    config = settings.replace(defaults, _given_settings(defaults, "train", options), "train")
+    given = _given_settings(defaults, "train", options)
+    config = settings.replace(defaults, given, "train")
+    settings.refuse_without_effect(config, given)
     try:
         learning.train(config, options.seed, options.out, force=options.force)
     except KeyboardInterrupt as interrupt:
@@ -252,7 +258,7 @@ def _fit(options: argparse.Namespace) -> int:
 
 def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as options."""
-    texts = {field.name: getattr(options, f"setting.{field.name}") for field in dataclasses.fields(config)}
+    texts = {field.name: getattr(options, f"setting.{field.name}", None) for field in dataclasses.fields(config)}
     return {name: settings.parse(config, name, text, owner) for name, text in texts.items() if text is not None}
 
 

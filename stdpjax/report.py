@@ -3,9 +3,11 @@
 import base64
 import html
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from stdpjax import _checks
 from stdpjax.studies.base import Study
 
 VERDICTS = {
@@ -40,6 +42,11 @@ def render(sections: Sequence[Section]) -> str:
         >>> report.render([]).startswith("<!DOCTYPE html>")
         True
     """
+    if isinstance(sections, str) or not isinstance(sections, Sequence):
+        raise ValueError(f"sections: expected a sequence of sections, got {sections!r:.80}")
+    for section in sections:
+        if not isinstance(section, Section):
+            raise ValueError(f"sections: expected a sequence of sections, got {section!r:.80} among them")
     claims = [claim for section in sections for claim in section.record["claims"]]
     counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in VERDICTS}
     tiles = "".join(
@@ -148,8 +155,9 @@ def number(value: float | None) -> str:
         >>> [report.number(value) for value in (0.97239, 2e-09, None, 1.0)]
         ['0.9724', '2×10<sup>−9</sup>', 'not finite', '1']
     """
-    if value is None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "not finite"
+    value = float(_checks.number("value", value))
     text = f"{value:.4g}"
     if "e" in text:
         mantissa, exponent = text.split("e")

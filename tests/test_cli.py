@@ -199,7 +199,7 @@ BAD = {
     "missing CSV": (["run", "stdp_window", "--data", "none.csv"], "data: expected a readable CSV file, got 'none.csv'"),
     "set without value": (["reproduce", "--set", "stdp_window.window"], "--set: expected STUDY.NAME=VALUE"),
     "set without name": (["reproduce", "--set", "window=3"], "--set: expected STUDY.NAME=VALUE, got 'window=3'"),
-    "set of no study": (["reproduce", "--set", "stdp.window=3"], "study: expected one of stdp_window, rising_rate"),
+    "set of no study": (["reproduce", "--set", "stdp.window=3"], "study name: expected one of stdp_window, "),
     "set of no setting": (["reproduce", "--set", "stdp_window.windows=3"], "a setting of stdp_window (n_sequences,"),
     "set out of range": (["reproduce", "--set", "rule_agreement.n_bins=2"], "n_bins: expected a whole number"),
 }  # fmt: skip

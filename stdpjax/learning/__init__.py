@@ -4,6 +4,7 @@ from stdpjax.learning.backpropagation import backpropagation_update, forward, fo
 from stdpjax.learning.config import TrainConfig, make_learner, scale_layers
 from stdpjax.learning.data import Images, count_classes, load_digits, load_images, split
 from stdpjax.learning.em import EM_RULES, Clamped, em_update, start_chains
+from stdpjax.learning.labelled import Labelled
 from stdpjax.learning.layers import (
     LayeredWeights,
     all_to_all_mask,
@@ -13,7 +14,7 @@ from stdpjax.learning.layers import (
     take_layers,
 )
 from stdpjax.learning.run import train
-from stdpjax.learning.supervised import PHASE_RULES, Labelled, Phases, phase_update, predict, settle
+from stdpjax.learning.supervised import PHASE_RULES, Phases, phase_update, predict, settle
 from stdpjax.learning.training import Learner, TrainState, apply_update, start, train_epoch
 
 __all__ = [

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from stdpjax import _checks
 from stdpjax.energy import Params
+from stdpjax.learning.labelled import Labelled, check_inputs, check_labelled, check_rate
 from stdpjax.learning.layers import layer_slices
-from stdpjax.learning.supervised import Labelled
 from stdpjax.learning.training import Metrics, Update
 from stdpjax.rates import RateFunction
 
@@ -28,6 +29,10 @@ def forward(
     Returns:
         Rates, shape `[sample, output]`.
 
+    Raises:
+        ValueError: sizes that are no layers of this network; inputs of another shape or width, that are not finite
+            or, where they are known, are rates from 0 to 1 instead of activities.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> from stdpjax import learning
@@ -35,6 +40,13 @@ def forward(
         >>> learning.forward(params, jnp.zeros((5, 3)), stdpjax.rates.hard_sigmoid(), (3, 4, 2)).shape
         (5, 2)
     """
+    layer_slices(sizes)
+    return _run(params, check_inputs(params, inputs, rate_fn, sizes), rate_fn, sizes)
+
+
+def _run(
+    params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, sizes: tuple[int, ...]
+) -> Float[Array, "sample output"]:
     rates = rate_fn.value(inputs)
     for below, above in itertools.pairwise(layer_slices(sizes)):
         rates = rate_fn.value(rates @ params.weights[above, below].T + params.bias[None, above])
@@ -50,7 +62,11 @@ def backpropagation_update(rate_fn: RateFunction, sizes: tuple[int, ...]) -> Upd
 
     Returns:
         `update(key, params, batch, memory) -> (delta, metrics, memory)`: delta is minus the gradient, the same in both
-        directions of a pair; metrics are `loss` and `error`.
+        directions of a pair; metrics are `loss` and `error`. `update.check(params, data)` refuses, as `update` does,
+        samples that do not fit, see `phase_update`.
+
+    Raises:
+        ValueError: no rate function, or sizes that are no layers.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -62,19 +78,25 @@ def backpropagation_update(rate_fn: RateFunction, sizes: tuple[int, ...]) -> Upd
         >>> sorted(metrics)
         ['error', 'loss']
     """
+    check_rate(rate_fn)
+    layer_slices(sizes)
+
+    def check(params: Params, data: Labelled) -> Labelled:
+        return check_labelled(params, data, rate_fn, sizes[-1], sizes)
 
     def loss(params: Params, batch: Labelled) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        outputs = forward(params, batch.inputs, rate_fn, sizes)
+        outputs = _run(params, batch.inputs, rate_fn, sizes)
         is_label = jax.nn.one_hot(batch.labels, sizes[-1], dtype=outputs.dtype)
-        error = jnp.mean((jnp.argmax(outputs, axis=1) != batch.labels).astype(outputs.dtype))
+        error = jnp.mean((jnp.argmax(outputs, axis=1).astype(batch.labels.dtype) != batch.labels).astype(outputs.dtype))
         return 0.5 * jnp.mean(jnp.sum((outputs - is_label) ** 2, axis=1)), error
 
     def update(key: Key[Array, ""], params: Params, batch: Labelled, memory: Any) -> tuple[Params, Metrics, Any]:
-        del key
-        (value, error), slope = jax.value_and_grad(loss, has_aux=True)(params, batch)
+        _checks.key("key", key)
+        (value, error), slope = jax.value_and_grad(loss, has_aux=True)(params, check(params, batch))
         delta = Params(-(slope.weights + slope.weights.T), -slope.bias)
         return delta, {"loss": value, "error": error}, memory
 
+    update.check = check  # pyright: ignore[reportFunctionMemberAccess] -- read by `train_epoch`
     return update
 
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from functools import cache, partial
 
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from stdpjax import _checks
+from stdpjax import _checks, settings
 from stdpjax.energy import Params
 from stdpjax.learning.backpropagation import backpropagation_update
 from stdpjax.learning.layers import layer_slices
@@ -27,6 +28,8 @@ OPTIMIZERS = {
 }
 SCHEDULES = ("cosine", "constant")
 RATE = hard_sigmoid()
+# Back-propagation has no phases.
+_PHASES = {"rule": PHASE_RULES}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,20 +57,24 @@ class TrainConfig:
         optional=True,
     )
     weight_bound: float = setting(0.0, "largest absolute weight, 0 for no limit")
-    n_settle: int = setting(20, "steps of the first phase")
-    n_pulled: int = setting(6, "steps of the second phase")
-    step: float = setting(0.5, "step size of the phases, in (0, 1]")
+    n_settle: int = setting(20, "steps of the first phase", only=_PHASES)
+    n_pulled: int = setting(6, "steps of the second phase", only=_PHASES)
+    step: float = setting(0.5, "step size of the phases, in (0, 1]", only={**_PHASES, "order": ("simultaneous",)})
     order: str = setting(
         "simultaneous",
         "which units move in a step: all together, or every second layer and then the others, with no step size",
         choices=ORDERS,
+        only=_PHASES,
     )
-    pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)")
+    pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)", only=_PHASES)
     gain: float = setting(0.5, "spread of the initial weights; from about 0.7 on learning may fail")
-    test_share: float = setting(0.2, "share of the images that is kept for the test")
+    test_share: float = setting(
+        0.2, "share of the images that is kept for the test, for data that come without a split of their own"
+    )
 
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
+        settings.check_types(self)
         for size in self.hidden:
             _checks.count("hidden", size)
         _checks.choice("rule", self.rule, RULES)
@@ -98,8 +105,6 @@ class TrainConfig:
         return Phases(rule, self.n_settle, self.n_pulled, self.step, self.pull, sizes, order)
 
 
-# Cached: the same settings give the same object, which is compiled once.
-@cache
 def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) -> Learner:
     """Return the learner that settings describe.
 
@@ -109,7 +114,10 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
         n_updates: updates in all, over which the cosine schedule falls to 0.
 
     Returns:
-        The learner, with tied weights.
+        The learner, with tied weights; the same object for the same arguments, which is compiled once.
+
+    Raises:
+        ValueError: no settings, sizes that are no layers, or no update.
 
     Example:
         >>> from stdpjax import learning
@@ -117,6 +125,14 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
         >>> learner.tied, learner.bounds
         (True, (-2, 2))
     """
+    if not isinstance(config, TrainConfig):
+        raise ValueError(f"config: expected a stdpjax.learning.TrainConfig, got {config!r:.60}")
+    layer_slices(sizes)
+    return _make_learner(config, tuple(sizes), _checks.count("n_updates", n_updates))
+
+
+@cache
+def _make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) -> Learner:
     if config.rule == BACKPROPAGATION:
         update = backpropagation_update(RATE, sizes)
     else:
@@ -150,7 +166,7 @@ def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.Gr
         The transformation, to be chained after the optimiser's own scaling.
 
     Raises:
-        ValueError: not one factor for each pair.
+        ValueError: not one factor for each pair, or one below 0.
 
     Example:
         >>> import jax.numpy as jnp
@@ -161,6 +177,10 @@ def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.Gr
         ([[1.0, 2.0, 1.0], [2.0, 1.0, 0.0], [1.0, 0.0, 1.0]], [1.0, 2.0, 0.0])
     """
     pairs = list(itertools.pairwise(layer_slices(sizes)))
+    if not isinstance(factors, Sequence) or isinstance(factors, str):
+        raise ValueError(f"factors: expected one for each pair of neighbouring layers, got {factors!r:.80}")
+    for factor in factors:
+        _checks.number("factors", factor, at_least=0)
     if len(factors) != len(pairs):
         raise ValueError(
             f"factors: expected {len(pairs)}, one for each pair of neighbouring layers, got {len(factors)}"

@@ -9,12 +9,14 @@ from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax import _checks
 from stdpjax.clamps import StateClamp, hold_state
 from stdpjax.dynamics import Hyper, Kernel
 from stdpjax.energy import Params, field_of
+from stdpjax.learning.labelled import check_network, check_rate
 from stdpjax.learning.training import Update
 from stdpjax.objectives import kernel_density_at_kinks, score_matching
 from stdpjax.rates import RateFunction
@@ -36,12 +38,28 @@ class Clamped(NamedTuple):
 def start_chains(key: Key[Array, ""], values: Float[Array, "sample unit"], visible: Bool[Array, "unit"]) -> Array:
     """Return a chain for each sample: its values, and hidden units drawn from exp(-s^2 / 2).
 
+    Args:
+        key: a scalar key.
+        values: activities, shape `[sample, unit]`, read at the visible units.
+        visible: which units the data clamps, shape `[unit]`.
+
+    Returns:
+        The chains' states, shape `[sample, unit]`.
+
+    Raises:
+        ValueError: no key, values of another shape or not finite, or `visible` that is not one truth value a unit.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> visible = jnp.array([True, False])
         >>> stdpjax.learning.start_chains(stdpjax.random.key(0), jnp.ones((3, 2)), visible)[:, 0].tolist()
         [1.0, 1.0, 1.0]
     """
+    key = _checks.key("key", key)
+    visible = _checked_visible(visible)
+    values = _checks.finite("values", values)
+    if values.ndim != 2 or values.shape[1] != visible.shape[0]:
+        raise ValueError(f"values: expected the shape [sample, {visible.shape[0]}], got {values.shape}")
     return jnp.where(visible[None], values, jax.random.normal(key, values.shape, values.dtype))
 
 
@@ -75,7 +93,9 @@ def em_update(
         added, of tied weights; metrics: `objective`, |d_x E|^2 / 2 summed over visible units.
 
     Raises:
-        ValueError: unknown rule, or a number out of range.
+        ValueError: no rate function, kernel or `Hyper`, `visible` that is not one truth value a unit, unknown rule, or
+            a number out of range; from `update`: no key, a batch that is no `Clamped`, values for other units, or
+            rows outside of the chains where they are known.
 
     Source: Bengio et al. 2015, section 6.3; corrections: Eq 23 and 24.
 
@@ -91,12 +111,21 @@ def em_update(
         >>> delta.weights.shape, chains.shape
         ((2, 2), (4, 2))
     """
+    check_rate(rate_fn)
+    if not callable(kernel):
+        raise ValueError(f"kernel: expected one of stdpjax.dynamics, got {kernel!r:.60}")
+    visible = _checked_visible(visible)
+    if not isinstance(hyper, Hyper):
+        raise ValueError(f"hyper: expected a stdpjax.dynamics.Hyper, got {hyper!r:.60}")
     _checks.choice("rule", rule, EM_RULES)
     _checks.count("n_steps", n_steps)
     _checks.count("n_burn_in", n_burn_in, minimum=0)
     _checks.number("bandwidth", bandwidth, above=0)
 
     def update(key, params, batch, chains):
+        key = _checks.key("key", key)
+        check_network(params)
+        _check_batch(batch, chains, visible.shape[0])
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(batch.values.shape[0], dtype=jnp.uint32))
 
         def one_step(keys, state, value):
@@ -123,6 +152,35 @@ def em_update(
         return delta, {"objective": objective}, chains.at[batch.chain].set(states)
 
     return update
+
+
+def _checked_visible(visible: Bool[Array, "unit"]) -> Bool[Array, "unit"]:
+    array = _checks.as_array("visible", visible)
+    if array.dtype != bool or array.ndim != 1:
+        raise ValueError(
+            f"visible: expected one truth value for each unit, got dtype {array.dtype} and shape {array.shape}"
+        )
+    return jnp.asarray(array)
+
+
+def _check_batch(batch: Clamped, chains: Float[Array, "chain unit"], n_units: int) -> None:
+    if not isinstance(batch, Clamped):
+        raise ValueError(f"batch: expected a stdpjax.learning.Clamped, got {batch!r:.60}")
+    for name, array in (("values", _checks.finite("values", batch.values)), ("chains", chains)):
+        if np.ndim(array) != 2 or np.shape(array)[1] != n_units:
+            raise ValueError(f"{name}: expected rows of {n_units} units, got shape {np.shape(array)}")
+    rows = _checks.as_array("chain", batch.chain)
+    if rows.dtype.kind not in "iu" or rows.shape != batch.values.shape[:1]:
+        raise ValueError(
+            f"chain: expected a row of the chains for each of {batch.values.shape[0]} samples, got dtype {rows.dtype} "
+            f"and shape {rows.shape}"
+        )
+    if rows.size and _checks.is_concrete(rows):
+        known = np.asarray(rows)
+        if known.min() < 0 or known.max() >= chains.shape[0]:
+            raise ValueError(
+                f"chain: expected rows from 0 to {chains.shape[0] - 1}, got {known.min()} to {known.max()}"
+            )
 
 
 def _delta(

@@ -1,6 +1,7 @@
 """Which units are connected, and what the weights start from."""
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -29,8 +30,8 @@ def layer_slices(sizes: tuple[int, ...]) -> tuple[slice, ...]:
         >>> stdpjax.learning.layer_slices((3, 2))
         (slice(0, 3, None), slice(3, 5, None))
     """
-    if len(sizes) < 2:
-        raise ValueError(f"sizes: expected at least two layers, got {sizes!r}")
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence) or len(sizes) < 2:
+        raise ValueError(f"sizes: expected the units in each of at least two layers, got {sizes!r}")
     edges = (0, *itertools.accumulate(_checks.count("sizes", size) for size in sizes))
     return tuple(slice(low, high) for low, high in itertools.pairwise(edges))
 
@@ -78,15 +79,15 @@ def random_layers(
     Args:
         key: a scalar key.
         sizes: units in each layer, inputs first.
-        gain: standard deviation of the weights between two layers in units of sqrt(2 / (their sizes' sum)). From
-            about 0.7 on the network has several equilibria, and learning may fail.
-        input_rate: mean rate of the inputs, which the biases balance; the other layers' is 1/2.
+        gain: standard deviation of the weights between two layers in units of sqrt(2 / (their sizes' sum)), at least
+            0. From about 0.7 on the network has several equilibria, and learning may fail.
+        input_rate: mean rate of the inputs, in [0, 1], which the biases balance; the other layers' is 1/2.
 
     Returns:
         Weights, 0 outside of the layers' mask, and biases.
 
     Raises:
-        ValueError: as in `layer_slices`, or a gain or rate that is not a number.
+        ValueError: no key, sizes as in `layer_slices`, or a gain below 0 or rate outside [0, 1].
 
     Example:
         >>> import stdpjax
@@ -94,14 +95,19 @@ def random_layers(
         >>> bool((params.weights == params.weights.T).all()), params.bias.shape
         (True, (5,))
     """
+    key = _checks.key("key", key)
     layers = layer_slices(sizes)
     n_units = layers[-1].stop
     scale = np.zeros((n_units, n_units))
     for below, above in itertools.pairwise(layers):
         scale[below, above] = np.sqrt(2 / (above.stop - below.start))
-    half = jax.random.normal(key, (n_units, n_units), float) * jnp.asarray(_checks.number("gain", gain) * scale, float)
+    half = jax.random.normal(key, (n_units, n_units), float) * jnp.asarray(
+        _checks.number("gain", gain, at_least=0) * scale, float
+    )
     weights = half + half.T
-    rates = jnp.full(n_units, 0.5, float).at[layers[0]].set(_checks.number("input_rate", input_rate))
+    rates = (
+        jnp.full(n_units, 0.5, float).at[layers[0]].set(_checks.number("input_rate", input_rate, at_least=0, at_most=1))
+    )
     return Params(weights, -weights @ rates)
 
 
@@ -132,7 +138,8 @@ def take_layers(weights: Float[Array, "unit unit"], sizes: tuple[int, ...]) -> L
         The blocks; `blocks @ rates` equals `weights @ rates` for a layered network, but for the order of its sums.
 
     Raises:
-        ValueError: as in `layer_slices`, or sizes that do not sum to the number of units.
+        ValueError: sizes as in `layer_slices` or that do not sum to the number of units, weights that are not square
+            or not finite.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -143,6 +150,9 @@ def take_layers(weights: Float[Array, "unit unit"], sizes: tuple[int, ...]) -> L
         True
     """
     layers = layer_slices(sizes)
+    weights = _checks.finite("weights", weights)
+    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
+        raise ValueError(f"weights: expected a square matrix [post, pre], got shape {weights.shape}")
     if layers[-1].stop != weights.shape[0]:
         raise ValueError(f"sizes: expected a sum of {weights.shape[0]}, the number of units, got {sizes!r}")
     pairs = tuple(itertools.pairwise(layers))

@@ -10,6 +10,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from stdpjax import _checks
-from stdpjax._files import aside, make_folder, remove_leftovers, write_aside
+from stdpjax import _checks, settings
+from stdpjax._files import aside, file_checksum, folder_path, make_folder, remove_leftovers, write_aside
 from stdpjax._interrupts import on_interrupt
 from stdpjax._lock import sole_writer
 from stdpjax._progress import is_watched
@@ -60,6 +61,8 @@ class _Task(NamedTuple):
     origin: dict[str, Any]
     description: dict[str, Any]
     """All that decides the numbers."""
+    has_split: bool
+    """Whether the data came split into training and test."""
 
 
 def train(
@@ -78,7 +81,8 @@ def train(
 
     Args:
         config: the settings; None for the defaults.
-        seed: whole number, 0 or more and below 2**32, of the split, the initial weights and the order of the images.
+        seed: whole number, 0 or more and below 2**32, of the split (but where the data come with one), the initial
+            weights and the order of the images.
         out: the folder; it is made if needed.
         force: start over, replacing a training that the folder holds; files of others are refused all the same.
         show_progress: draw a bar with loss, accuracy, energy and time left on a terminal or in a notebook.
@@ -89,8 +93,9 @@ def train(
         over test images), metrics of each epoch, seconds.
 
     Raises:
-        ValueError: a setting out of range, data that do not fit, a folder with something else in it or that somebody
-            else is writing, a damaged checkpoint, or weights that became infinite or NaN.
+        ValueError: a setting out of range or without effect beside the others, data that do not fit, a folder with something else in it or that somebody
+            else is writing, a damaged checkpoint, or weights that became infinite or NaN, or too large for their
+            energy or loss to be finite.
         OSError: data or folder cannot be read or written.
         KeyboardInterrupt: with a message that says how to go on.
 
@@ -103,10 +108,16 @@ def train(
         >>> record["n_updates"], record["test_accuracy"]["n_images"]
         (14, 359)
     """
-    if str(out) == "":
-        raise ValueError("out: expected the name of a folder, got ''")
-    out = Path(out)
-    task = _make_task(config or TrainConfig(), _checks.seed(seed))
+    out = folder_path(out)
+    config = TrainConfig() if config is None else config
+    if not isinstance(config, TrainConfig):
+        raise ValueError(f"config: expected a stdpjax.learning.TrainConfig, got {config!r:.60}")
+    for name, value in (("force", force), ("show_progress", show_progress)):
+        _checks.flag(name, value)
+    if not callable(say):
+        raise ValueError(f"say: expected a function that takes a line of text, got {say!r}")
+    settings.refuse_without_effect(config, settings.changed(config))
+    task = _make_task(config, _checks.seed(seed))
     make_folder(out)
     with sole_writer(out / _LOCK, out):
         for name in (DESCRIPTION, WEIGHTS, RECORD, *CURVES):
@@ -119,6 +130,10 @@ def train(
         if record is not None:
             say(f"train: kept, already done; {_in_words(record)}")
             return record
+        if task.has_split:
+            say(
+                f"train: the data's own split, {len(task.training.labels)} images and {len(task.test.labels)} for the test"
+            )
         with opened(out / CHECKPOINTS) as checkpoints:
             checkpoint = _train(task, checkpoints, out, show_progress, say)
         record = _write(task, checkpoint, out)
@@ -130,7 +145,13 @@ def train(
 def _make_task(config: TrainConfig, seed: int) -> _Task:
     images = load_digits() if config.data == "digits" else load_images(config.data)
     sizes = (int(np.prod(images.pixels.shape[1:])), *config.hidden, count_classes(images))
-    for_training, for_test = split(images, config.test_share, seed)
+    has_split = images.is_test is not None
+    if has_split and "test_share" in settings.changed(config):
+        raise ValueError(
+            "test_share: expected it to be left out for data that come split into training and test, got "
+            f"{config.test_share!r}"
+        )
+    for_training, for_test = split(images, None if has_split else config.test_share, seed)
     n_training = len(for_training.labels)
     _checks.count("batch_size", config.batch_size, maximum=n_training)
     origin = {**provenance(), "optax": optax.__version__}
@@ -138,7 +159,7 @@ def _make_task(config: TrainConfig, seed: int) -> _Task:
         "format": _FORMAT,
         **json.loads(json.dumps(dataclasses.asdict(config))),
         "seed": seed,
-        "checksum of data": hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()[:16],
+        "checksum of data": _checksum(images),
         **{name: origin[name] for name in (*DECISIVE, "optax")},
     }
     return _Task(
@@ -151,7 +172,15 @@ def _make_task(config: TrainConfig, seed: int) -> _Task:
         float(for_training.pixels.mean()),
         origin,
         description,
+        has_split,
     )
+
+
+def _checksum(images: Images) -> str:
+    digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes())
+    if images.is_test is not None:
+        digest.update(images.is_test.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _as_rates(images: Images) -> Labelled:
@@ -199,15 +228,15 @@ def _holds(task: _Task, out: Path) -> bool:
 
 
 def _finished(out: Path) -> dict[str, Any] | None:
-    """Return the record if all that a run writes is there; what is missing is written again."""
-    if not all((out / name).exists() for name in (WEIGHTS, *CURVES)):
-        return None
+    """Return the record if all that a run writes is there, as it was written; what is not is written again."""
     try:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
         _in_words(record)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return record
+        if record["files"] == {name: file_checksum(out / name) for name in (WEIGHTS, *CURVES)}:
+            return record
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
 
 
 def _train(
@@ -231,8 +260,8 @@ def _train(
             state, metrics = train_epoch(
                 epoch_key, task.learner, checkpoint.state, task.training, mask, task.config.batch_size
             )
-            _refuse_infinite(state, epoch)
             measured = {name: float(value) for name, value in metrics.items()}
+            _refuse_infinite(state, measured, epoch)
             accuracy = _n_right(task, state) / len(task.test.labels)
             seconds = round(time.perf_counter() - began, 3)
             metrics = {**measured, "test_accuracy": accuracy, "seconds": seconds}
@@ -244,13 +273,18 @@ def _train(
     return checkpoint
 
 
-def _refuse_infinite(state: TrainState, epoch: int) -> None:
-    if bool(state.is_finite):
+def _refuse_infinite(state: TrainState, measured: dict[str, float], epoch: int) -> None:
+    infinite = [f"{name} {value:g}" for name, value in measured.items() if not math.isfinite(value)]
+    if not bool(state.is_finite):
+        got = f"others in update {int(state.n_updates) + 1}"
+    elif infinite:
+        got = f"some so large that they make {' and '.join(infinite)}"
+    else:
         return
     stays = f"the checkpoint of epoch {epoch - 1} stays" if epoch > 1 else "there is no checkpoint yet"
     raise ValueError(
-        f"learning_rate: expected weights that stay finite, got others in update {int(state.n_updates) + 1} (epoch "
-        f"{epoch}); {stays}; try a lower learning_rate, a clip_norm or a weight_bound"
+        f"learning_rate: expected weights that stay finite, got {got} (epoch {epoch}); {stays}; try a lower "
+        "learning_rate, a clip_norm or a weight_bound"
     )
 
 
@@ -296,6 +330,7 @@ def _write(task: _Task, checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
         for name in CURVES:
             with aside(out / name) as partial_file:
                 curve.savefig(partial_file, metadata={"Date": None} if name.endswith("svg") else None)
+    record["files"] = {name: file_checksum(out / name) for name in (WEIGHTS, *CURVES)}
     write_aside(out / RECORD, json.dumps(record, indent=2, allow_nan=False) + "\n")
     return record
 

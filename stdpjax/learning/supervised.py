@@ -16,24 +16,27 @@ from stdpjax import _checks
 from stdpjax.clamps import SoftClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import TOWARDS, clip_field, natural_form
+from stdpjax.learning.labelled import Labelled, check_inputs, check_labelled, check_rate
 from stdpjax.learning.layers import LayeredWeights, layer_slices, take_layers
 from stdpjax.learning.training import Metrics, Update
 from stdpjax.rates import RateFunction
 from stdpjax.rules.contrastive import contrastive_update, movement_update
 
-PhaseRule = Literal["paper", "paper_midpoint", "paper_two_sided", "one_sided", "random_sign", "symmetric"]
+PhaseRule = Literal[
+    "paper",
+    "paper_midpoint",
+    "paper_two_sided",
+    "paper_gradient",
+    "paper_midpoint_gradient",
+    "paper_two_sided_gradient",
+    "one_sided",
+    "random_sign",
+    "symmetric",
+]
 PHASE_RULES: tuple[PhaseRule, ...] = get_args(PhaseRule)
+_GRADIENT = "_gradient"
 Order = Literal["simultaneous", "alternating"]
 ORDERS: tuple[Order, ...] = get_args(Order)
-
-
-class Labelled(NamedTuple):
-    """Samples with labels, the unit axis in the order of the layers."""
-
-    inputs: Float[Array, "sample input"]
-    """Activity s of the input units; rates between 0 and 1 are activities shifted by the threshold."""
-    labels: Int[Array, "sample"]
-    """Class of each sample, 0 or more and below the number of outputs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +45,12 @@ class Phases:
 
     rule: PhaseRule = "symmetric"
     """"paper": Eq 1 with pairing "current", summed over the pulled phase; "paper_midpoint": with the midpoint;
-    "paper_two_sided": the mean of that for a pull and for a push. "one_sided", "random_sign" (of the pull, one for
-    each batch) and "symmetric" (pull and push): equilibrium propagation."""
+    "paper_two_sided": the mean of that for a pull and for a push. Eq 1 has the change of s_i: it estimates a gradient
+    where rho' is 1, as for the hard sigmoid, and for a smooth rate function it does not. "paper_gradient",
+    "paper_midpoint_gradient" and "paper_two_sided_gradient" are the same with that change times rho'(s_i), the factor
+    of Eq 5, and estimate it for smooth ones too; between the kinks of the hard sigmoid they are the same rules.
+    "one_sided", "random_sign" (of the pull, one for each batch) and "symmetric" (pull and push): equilibrium
+    propagation."""
     n_settle: int = 20
     """Steps of the first phase, from rest."""
     n_pulled: int = 6
@@ -99,6 +106,10 @@ def settle(
     Returns:
         States, shape `[sample, free]`; the last ones are the outputs.
 
+    Raises:
+        ValueError: inputs of another shape or width, that are not finite or, where they are known, are rates
+            from 0 to 1 instead of activities; "alternating" phases for a rate function without kinks.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> params = stdpjax.learning.random_layers(stdpjax.random.key(0), (3, 4, 2))
@@ -106,6 +117,14 @@ def settle(
         >>> stdpjax.learning.settle(params, jnp.zeros((5, 3)), rho, stdpjax.learning.Phases()).shape
         (5, 6)
     """
+    _check_phases(phases)
+    inputs = check_inputs(params, inputs, rate_fn, phases.sizes)
+    return _settled(params, inputs, rate_fn, phases)
+
+
+def _settled(
+    params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, phases: Phases
+) -> Float[Array, "sample free"]:
     start = jnp.zeros((inputs.shape[0], params.bias.shape[0] - inputs.shape[1]), inputs.dtype)
     states, _ = _phase(_free(params, inputs, rate_fn, phases), start, rate_fn, phases, phases.n_settle, None, 0.0, None)
     return states
@@ -122,8 +141,14 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
 
     Returns:
         `update(key, params, batch, memory) -> (delta, metrics, memory)`: `delta` is to be added and estimates minus
-        the gradient of the mean squared error / 2; the metrics are means over the batch of `loss`, `error` (share of
-        wrong labels) and `energy`; there is nothing to remember.
+        the gradient of the mean squared error / 2, with "paper", "paper_midpoint" and "paper_two_sided" only for rate
+        functions whose slope is 1 (see `Phases`); the metrics are means over the batch of `loss`, `error` (share of
+        wrong labels) and `energy`; there is nothing to remember. `update.check(params, data)` refuses, as `update`
+        does, samples that do not fit: inputs of another width, or rates from 0 to 1 instead of activities; labels
+        that are one-hot, no whole numbers, or out of range where they are known.
+
+    Raises:
+        ValueError: no rate function, no phases, or a number of outputs that is not that of the last layer.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -135,21 +160,30 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
         >>> delta.weights.shape, sorted(metrics)
         ((9, 9), ['energy', 'error', 'loss'])
     """
+    check_rate(rate_fn)
+    _check_phases(phases)
+    n_outputs = _checks.count("n_outputs", n_outputs)
+    if phases.sizes is not None and phases.sizes[-1] != n_outputs:
+        raise ValueError(f"n_outputs: expected {phases.sizes[-1]}, the last of the layers' sizes, got {n_outputs}")
     low, high = rate_fn.kinks or (-0.5, 0.5)
 
+    def check(params: Params, data: Labelled) -> Labelled:
+        return check_labelled(params, data, rate_fn, n_outputs, phases.sizes)
+
     def update(key: Key[Array, ""], params: Params, batch: Labelled, memory: Any) -> tuple[Params, Metrics, Any]:
-        inputs, labels = batch
+        key = _checks.key("key", key)
+        inputs, labels = check(params, batch)
         layers = None if phases.sizes is None else layer_slices(phases.sizes)
         free = _free(params, inputs, rate_fn, phases)
-        settled = settle(params, inputs, rate_fn, phases)
+        settled = _settled(params, inputs, rate_fn, phases)
         n_free = settled.shape[1]
         is_label = jax.nn.one_hot(labels, n_outputs, dtype=inputs.dtype)
         goals = jnp.full((inputs.shape[0], n_free), low, inputs.dtype)
         goals = goals.at[:, n_free - n_outputs :].set(low + (high - low) * is_label)
         pull = _Pull(jnp.arange(n_free) >= n_free - n_outputs, goals)
 
-        def pulled(strength, with_movement: str | None = None):
-            return _phase(free, settled, rate_fn, phases, phases.n_pulled, pull, strength, with_movement)
+        def pulled(strength, movement: _Movement | None = None):
+            return _phase(free, settled, rate_fn, phases, phases.n_pulled, pull, strength, movement)
 
         def all_rates(states: Float[Array, "sample free"]) -> Float[Array, "sample unit"]:
             return jnp.concatenate([rate_fn.value(inputs), rate_fn.value(states)], axis=1)
@@ -157,13 +191,14 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
         def contrast(states, others, distance):
             return Params(*contrastive_update(all_rates(states), all_rates(others), distance, layers))
 
-        def movement(strength, pairing):
-            states, one_way = pulled(strength, pairing)
-            change_of_rate = jnp.concatenate([jnp.zeros_like(inputs), states - settled], axis=1)
-            scaled = jax.tree.map(lambda leaf: leaf / strength, (one_way, jnp.mean(change_of_rate, axis=0)))
+        def moved(strength, movement):
+            _, summed = pulled(strength, movement)
+            change = jnp.concatenate([jnp.zeros_like(inputs), summed.change], axis=1)
+            scaled = jax.tree.map(lambda leaf: leaf / strength, (summed.products, jnp.mean(change, axis=0)))
             return Params(*scaled)
 
-        rule = phases.rule
+        rule = phases.rule.removesuffix(_GRADIENT)
+        with_slope = phases.rule != rule
         if rule == "symmetric":
             delta = contrast(pulled(phases.pull)[0], pulled(-phases.pull)[0], 2 * phases.pull)
         elif rule == "one_sided":
@@ -172,25 +207,45 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
             signed = phases.pull * jax.random.rademacher(key, (), inputs.dtype)
             delta = contrast(pulled(signed)[0], settled, signed)
         elif rule == "paper_two_sided":
-            both = movement(phases.pull, "midpoint"), movement(-phases.pull, "midpoint")
+            both = [moved(strength, _Movement("midpoint", with_slope)) for strength in (phases.pull, -phases.pull)]
             delta = jax.tree.map(lambda one, other: 0.5 * (one + other), *both)
         else:
-            delta = movement(phases.pull, "midpoint" if rule == "paper_midpoint" else "current")
+            pairing = "midpoint" if rule == "paper_midpoint" else "current"
+            delta = moved(phases.pull, _Movement(pairing, with_slope))
         outputs = settled[:, n_free - n_outputs :]
         metrics = {
             "loss": 0.5 * jnp.mean(jnp.sum((outputs - goals[:, n_free - n_outputs :]) ** 2, axis=1)),
-            "error": jnp.mean((jnp.argmax(outputs, axis=1) != labels).astype(inputs.dtype)),
+            "error": jnp.mean((jnp.argmax(outputs, axis=1).astype(labels.dtype) != labels).astype(inputs.dtype)),
             "energy": jnp.mean(_energies(params, inputs, settled, rate_fn)),
         }
         return delta, metrics, memory
 
+    update.check = check  # pyright: ignore[reportFunctionMemberAccess] -- read by `train_epoch`
     return update
+
+
+def _check_phases(phases: Phases) -> None:
+    if not isinstance(phases, Phases):
+        raise ValueError(f"phases: expected a stdpjax.learning.Phases, got {phases!r:.60}")
 
 
 def predict(
     params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, phases: Phases, n_outputs: int
 ) -> Int[Array, "sample"]:
     """Return the class of each sample: the output unit with the highest activity after the first phase.
+
+    Args:
+        params: weights and biases of all units, inputs first.
+        inputs: activities of the input units, shape `[sample, input]`.
+        rate_fn: the rate function rho.
+        phases: number and size of the steps.
+        n_outputs: number of output units, the last ones.
+
+    Returns:
+        Classes from 0 to `n_outputs - 1`, shape `[sample]`.
+
+    Raises:
+        ValueError: as in `settle`, or more outputs than units that are no inputs.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -199,7 +254,23 @@ def predict(
         >>> predict(params, jnp.zeros((5, 3)), stdpjax.rates.hard_sigmoid(), Phases(), n_outputs=2).shape
         (5,)
     """
-    return jnp.argmax(settle(params, inputs, rate_fn, phases)[:, -n_outputs:], axis=1)
+    settled = settle(params, inputs, rate_fn, phases)
+    n_outputs = _checks.count("n_outputs", n_outputs, maximum=settled.shape[1])
+    return jnp.argmax(settled[:, -n_outputs:], axis=1)
+
+
+class _Movement(NamedTuple):
+    """What is summed up on the way of a phase: the change of each unit times the rates of the others."""
+
+    pairing: str
+    """Which rates: "current" or "midpoint"."""
+    with_slope: bool
+    """Whether the change is of s_i times rho'(s_i) before the step, as in Eq 5, or of s_i, as in Eq 1."""
+
+
+class _Summed(NamedTuple):
+    products: Float[Array, "unit unit"]
+    change: Float[Array, "sample free"]
 
 
 class _Free(NamedTuple):
@@ -230,9 +301,9 @@ def _phase(
     n_steps: int,
     pull: _Pull | None,
     strength: float | Array,
-    pairing: str | None,
-) -> tuple[Float[Array, "sample free"], Float[Array, "unit unit"] | None]:
-    """Run a phase; with a pairing, also sum up Eq 1 on the way."""
+    movement: _Movement | None,
+) -> tuple[Float[Array, "sample free"], Any]:
+    """Run a phase; also sum up Eq 1 on the way, as `movement` says."""
     strength = jnp.asarray(strength, start.dtype)
     if phases.order == "alternating":
         moves = _alternating(free, rate_fn, phases, pull, strength)
@@ -243,14 +314,17 @@ def _phase(
         passed = []
         for move in moves:
             moved = move(states)
-            if pairing is not None:
+            if movement is not None:
                 before, after = rate_fn.value(states), rate_fn.value(moved)
-                passed.append((moved - states, before if pairing == "current" else 0.5 * (before + after)))
+                change = moved - states
+                if movement.with_slope:
+                    change = rate_fn.slope(states) * change
+                passed.append((change, before if movement.pairing == "current" else 0.5 * (before + after)))
             states = moved
         return states, passed
 
     states, passed = jax.lax.scan(advance, start, None, length=n_steps)
-    if pairing is None:
+    if movement is None:
         return states, None
 
     def whole(clamped, parts):
@@ -262,7 +336,11 @@ def _phase(
     changes = whole(jnp.zeros_like(free.input_rates), [change for change, _ in passed])
     paired = whole(free.input_rates, [rates for _, rates in passed])
     layers = None if phases.sizes is None else layer_slices(phases.sizes)
-    return states, n_steps * len(moves) * movement_update(changes, paired, layers)
+    # Without slopes the changes of a unit add up to how far it has come.
+    change = states - start
+    if movement.with_slope:
+        change = jnp.sum(jnp.stack([jnp.sum(one, axis=0) for one, _ in passed]), axis=0)
+    return states, _Summed(n_steps * len(moves) * movement_update(changes, paired, layers), change)
 
 
 Move = Callable[[Float[Array, "sample free"]], Float[Array, "sample free"]]

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
 from stdpjax import _checks
 from stdpjax.energy import Params, check_params, tie
+from stdpjax.learning.labelled import check_network
 
 Metrics = Mapping[str, Float[Array, ""]]
 Update = Callable[[Key[Array, ""], Params, Any, Any], tuple[Params, Metrics, Any]]
@@ -57,7 +59,8 @@ def start(learner: Learner, params: Params, memory: PyTree = ()) -> TrainState:
         The state.
 
     Raises:
-        ValueError: parameters that are no network, or not symmetric although tied; bounds the wrong way round.
+        ValueError: no learner, parameters that are no network or not symmetric although tied, or bounds the wrong way
+            round.
 
     Example:
         >>> import optax, stdpjax
@@ -68,9 +71,9 @@ def start(learner: Learner, params: Params, memory: PyTree = ()) -> TrainState:
         >>> int(state.n_updates), bool(state.is_finite)
         (0, True)
     """
+    _check_learner(learner)
+    check_network(params)
     check_params(params, tied=learner.tied)
-    if learner.bounds is not None:
-        _checks.number("bounds", learner.bounds[1], above=learner.bounds[0])
     return TrainState(params, learner.optimizer.init(params), jnp.zeros((), jnp.int32), jnp.asarray(True), memory)
 
 
@@ -85,7 +88,24 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
 
     Returns:
         The next state.
+
+    Raises:
+        ValueError: no learner, no state, or a delta or a mask of another shape than the weights.
+
+    Example:
+        >>> import optax, stdpjax
+        >>> from stdpjax import learning
+        >>> update = learning.phase_update(stdpjax.rates.hard_sigmoid(), learning.Phases(), n_outputs=1)
+        >>> learner = learning.Learner(update, optax.sgd(0.1))
+        >>> state = learning.start(learner, stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]]))
+        >>> delta = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> learning.apply_update(learner, state, delta, learning.layered_mask((1, 1))).params.weights.round(3).tolist()
+        [[0.0, 0.6000000238418579], [0.6000000238418579, 0.0]]
     """
+    _check_learner(learner)
+    _check_state(state)
+    _check_delta(delta, state)
+    mask = _checked_mask(mask, state)
     weights = tie(delta.weights) if learner.tied else delta.weights
     ascent = jax.tree.map(jnp.negative, Params(jnp.where(mask, weights, 0.0), delta.bias))
     with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
@@ -103,7 +123,6 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
     return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), moved, kept)
 
 
-@partial(jax.jit, static_argnames=("learner", "batch_size"))
 def train_epoch(
     key: Key[Array, ""],
     learner: Learner,
@@ -128,7 +147,9 @@ def train_epoch(
         The next state and the metrics.
 
     Raises:
-        ValueError: a batch larger than the data, or not a whole number of at least 1.
+        ValueError: a batch larger than the data, or not a whole number of at least 1; no data, or arrays of different
+            lengths; labelled samples that do not fit the network, see `phase_update`; no key, learner or state; a
+            mask of another shape than the weights.
 
     Example:
         >>> import jax.numpy as jnp, optax, stdpjax
@@ -142,8 +163,30 @@ def train_epoch(
         >>> int(state.n_updates)
         3
     """
+    key = _checks.key("key", key)
+    _check_learner(learner)
+    _check_state(state)
+    check = getattr(learner.update, "check", None)
+    if check is not None:
+        # Here, where the samples are known.
+        data = check(state.params, data)
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(data)]
+    if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1 or shapes[0][0] == 0:
+        raise ValueError(f"data: expected arrays with a leading axis of samples, the same for all, got shapes {shapes}")
+    batch_size = _checks.count("batch_size", batch_size, maximum=shapes[0][0])
+    return _train_epoch(key, learner, state, data, _checked_mask(mask, state), batch_size)
+
+
+@partial(jax.jit, static_argnames=("learner", "batch_size"))
+def _train_epoch(
+    key: Key[Array, ""],
+    learner: Learner,
+    state: TrainState,
+    data: PyTree[Array],
+    mask: Bool[Array, "unit unit"],
+    batch_size: int,
+) -> tuple[TrainState, Metrics]:
     n_samples = jax.tree.leaves(data)[0].shape[0]
-    batch_size = _checks.count("batch_size", batch_size, maximum=n_samples)
     n_batches = n_samples // batch_size
     order = jax.random.permutation(jax.random.fold_in(key, 0), n_samples)[: n_batches * batch_size]
 
@@ -159,3 +202,41 @@ def train_epoch(
     numbers = jnp.arange(n_batches, dtype=jnp.uint32)
     state, metrics = jax.lax.scan(one_batch, state, (numbers, order.reshape(n_batches, batch_size)))
     return state, jax.tree.map(jnp.mean, metrics)
+
+
+def _check_learner(learner: Learner) -> None:
+    if not isinstance(learner, Learner):
+        raise ValueError(f"learner: expected a stdpjax.learning.Learner, got {learner!r:.60}")
+    if not callable(learner.update):
+        raise ValueError(f"learner: expected an update function in it, got {learner.update!r:.60}")
+    if not isinstance(learner.optimizer, optax.GradientTransformation):
+        raise ValueError(f"learner: expected an optax optimiser in it, got {learner.optimizer!r:.60}")
+    _checks.flag("learner.tied", learner.tied)
+    if learner.bounds is not None:
+        if not isinstance(learner.bounds, tuple) or len(learner.bounds) != 2:
+            raise ValueError(f"bounds: expected the lowest and the highest weight, got {learner.bounds!r}")
+        _checks.number("bounds", learner.bounds[0])
+        _checks.number("bounds", learner.bounds[1], above=learner.bounds[0])
+
+
+def _check_state(state: TrainState) -> None:
+    if not isinstance(state, TrainState):
+        raise ValueError(f"state: expected a state, as stdpjax.learning.start gives, got {state!r:.60}")
+
+
+def _check_delta(delta: Params, state: TrainState) -> None:
+    if not isinstance(delta, Params):
+        raise ValueError(f"delta: expected weights and biases, a stdpjax.energy.Params, got {delta!r:.60}")
+    shapes = [tuple(np.shape(leaf) for leaf in each) for each in (state.params, delta)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"delta: expected the shapes of the weights and biases, {shapes[0]}, got {shapes[1]}")
+
+
+def _checked_mask(mask: Bool[Array, "unit unit"], state: TrainState) -> Bool[Array, "unit unit"]:
+    array, shape = _checks.as_array("mask", mask), np.shape(state.params.weights)
+    if array.dtype != bool or array.shape != shape:
+        raise ValueError(
+            f"mask: expected truth values of the shape of the weights, {shape}, got dtype {array.dtype} and shape "
+            f"{array.shape}"
+        )
+    return jnp.asarray(array)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 from matplotlib.figure import Figure
 
-from stdpjax import plotting
+from stdpjax import _checks, plotting
 
 Verdict = Literal["holds", "holds_with_conditions", "corrected", "inconclusive"]
 Comparison = Literal["within", "at_least", "at_most"]
@@ -45,6 +45,17 @@ class Claim:
     """The verdict if the criterion is met: what happens to the printed statement then."""
     double: float | None = None
     """For a run in double precision, where more can be asked: the tolerance instead, or the limit to be met."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no criterion."""
+        for name in ("id", "equation", "claim", "printed", "corrected"):
+            _checks.text(name, getattr(self, name), may_be_empty=name in ("printed", "corrected"))
+        _checks.number("expected", self.expected)
+        _checks.choice("comparison", self.comparison, get_args(Comparison))
+        _checks.number("tolerance", self.tolerance, at_least=0)
+        _checks.choice("verdict", self.verdict, get_args(Verdict))
+        if self.double is not None:
+            _checks.number("double", self.double)
 
     def in_precision(self, is_double: bool) -> "Claim":
         """Return the claim with the criterion that holds in single or in double precision."""
@@ -115,6 +126,25 @@ class Study:
     plot: Callable[[xr.Dataset, Any], Figure]
     point: Point | None = None
     """What a sweep computes; None where a study does not lend itself to one."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot run."""
+        for name in ("name", "title", "figure", "source", "caption"):
+            _checks.text(name, getattr(self, name), may_be_empty=False)
+        if not self.name.isidentifier():
+            raise ValueError(f"name: expected a word, which is also a folder's name, got {self.name!r}")
+        for name in ("config", "smoke"):
+            config = getattr(self, name)
+            if not dataclasses.is_dataclass(config) or type(config) is not type(self.config):
+                raise ValueError(f"{name}: expected an instance of the study's frozen dataclass, got {config!r:.80}")
+        if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim) for claim in self.claims):
+            raise ValueError(f"claims: expected a tuple of claims, got {self.claims!r:.80}")
+        _checks.distinct("claims", tuple(claim.id for claim in self.claims))
+        for name in ("run", "judge", "plot"):
+            if not callable(getattr(self, name)):
+                raise ValueError(f"{name}: expected a function, got {getattr(self, name)!r:.80}")
+        if self.point is not None and not isinstance(self.point, Point):
+            raise ValueError(f"point: expected a Point or None, got {self.point!r:.80}")
 
 
 class Result(NamedTuple):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
@@ -58,7 +59,8 @@ def draw_splits(
         images: all of them.
         n_networks: how many networks learn; one more, the control, gets the shuffled labels.
         n_images: of these each gets so many, or all if there are fewer.
-        test_share: share of them that is kept for the test.
+        test_share: share of them that is kept for the test; where the images come with a split, both parts are drawn
+            from their own.
 
     Returns:
         Activities and labels, with a leading axis of networks.
@@ -67,11 +69,21 @@ def draw_splits(
     n_used = min(n_images, n_all)
     n_test = N_PARTS * max(1, int(n_used * test_share / N_PARTS))
     keys = member_keys(named_key(key, "splits"), n_networks + 1)
-    order = jax.vmap(lambda one: jax.random.permutation(one, n_all))(keys)[:, :n_used]
+    if images.is_test is None:
+        order = jax.vmap(lambda one: jax.random.permutation(one, n_all))(keys)[:, :n_used]
+        training, test = order[:, n_test:], order[:, :n_test]
+    else:
+        own = [np.flatnonzero(part) for part in (~images.is_test, images.is_test)]
+        n_test = min(n_test, N_PARTS * (len(own[1]) // N_PARTS))
+        if n_test == 0:
+            raise ValueError(f"data: expected at least {N_PARTS} test images, got {len(own[1])}")
+        training, test = (
+            jax.vmap(lambda one, part=part: jax.random.permutation(one, jnp.asarray(part)))(keys)[:, :n]
+            for part, n in zip(own, (n_used - n_test, n_test), strict=True)
+        )
     low, _ = RATE.kinks or (-0.5, 0.5)
     inputs = jnp.asarray(images.pixels.reshape(n_all, -1), float) + low
     labels = jnp.asarray(images.labels)
-    training, test = order[:, n_test:], order[:, :n_test]
     shuffled = jax.random.permutation(named_key(key, "shuffled"), labels[training[-1]])
     return Labelled(inputs[training], labels[training].at[-1].set(shuffled)), Labelled(inputs[test], labels[test])
 

@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
+from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
 from stdpjax.studies.base import Claim, Measurement, Progress, Study
 from stdpjax.studies.completion import (
@@ -144,11 +145,12 @@ CLAIMS = (
 
 def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progress) -> xr.Dataset:
     """Train by each of the rules, fit what they are compared with, and fill in the halves of held-out images."""
-    pixels = images_of(config.data).pixels
+    images = images_of(config.data)
+    pixels = images.pixels
     n_all, height, width = pixels.shape
     sides = halves(height, width)
     missing = np.stack(list(sides.values()))
-    training, test, mixed, orders = _splits(key, pixels.reshape(n_all, -1), config)
+    training, test, mixed, orders = _splits(key, images, config)
     keys = member_keys(named_key(key, "networks"), config.n_networks)
     exact = [np.asarray(part, np.float64) for part in (training, test)]
     means = exact[0].mean(axis=1)
@@ -157,8 +159,8 @@ def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progres
     settings = [_setting(rule, config) for rule in RULES.values()]
     spread = jax.tree.map(lambda *leaves: jnp.repeat(jnp.stack(leaves), config.n_networks), *settings)
     contrasts = np.array([1.0 if rule.is_wide else config.contrast for rule in RULES.values()])
-    images = np.stack([mixed if name == "shuffled" else training for name in RULES])
-    activity = (images - 0.5) * contrasts[:, None, None, None].astype(images.dtype)
+    shown = np.stack([mixed if name == "shuffled" else training for name in RULES])
+    activity = (shown - 0.5) * contrasts[:, None, None, None].astype(shown.dtype)
     first, last, is_finite = train_layers(
         jnp.tile(keys, len(RULES)), jnp.asarray(activity.reshape(-1, *training.shape[1:]), float),
         jnp.tile(orders, (len(RULES), 1, 1)), spread, n_hidden=config.n_hidden, batch_size=config.batch_size,
@@ -244,20 +246,31 @@ def _setting(rule: Rule, config: DigitsUnsupervisedConfig) -> Setting:
 
 
 def _splits(
-    key: Key[Array, ""], pixels: np.ndarray, config: DigitsUnsupervisedConfig
+    key: Key[Array, ""], images: Images, config: DigitsUnsupervisedConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return for each network training and test images, the former with pixels shuffled, and the order of each pass.
 
-    Each pixel is shuffled over the images: what single pixels are like stays, what they have in common goes.
+    Each pixel is shuffled over the images: what single pixels are like stays, what they have in common goes. Where the
+    images come with a split, both parts are drawn from their own.
     """
-    n_used = min(config.n_images, len(pixels))
+    pixels = images.pixels.reshape(len(images.labels), -1)
+    n_there, own = len(pixels), []
+    if images.is_test is not None:
+        own = [np.flatnonzero(part) for part in (images.is_test, ~images.is_test)]
+        _checks.count("n_test", config.n_test, maximum=len(own[0]))
+        n_there = config.n_test + len(own[1])
+    n_used = min(config.n_images, n_there)
     n_training = _checks.count("n_images", n_used, minimum=config.n_test + config.batch_size) - config.n_test
     n_seen = n_training // config.batch_size * config.batch_size
     found = []
     for one in jax.random.key_data(member_keys(named_key(key, "splits"), config.n_networks)):
         random = np.random.default_rng(np.asarray(one))
-        order = random.permutation(len(pixels))[:n_used]
-        training, test = pixels[order[config.n_test :]], pixels[order[: config.n_test]]
+        if images.is_test is None:
+            order = random.permutation(len(pixels))[:n_used]
+            chosen = order[config.n_test :], order[: config.n_test]
+        else:
+            chosen = random.permutation(own[1])[:n_training], random.permutation(own[0])[: config.n_test]
+        training, test = (pixels[part] for part in chosen)
         passes = [random.permutation(n_training)[:n_seen] for _ in range(config.n_epochs)]
         found.append((training, test, random.permuted(training, axis=0), np.stack(passes).astype(np.int32)))
     training, test, mixed, orders = (np.stack(part) for part in zip(*found, strict=True))

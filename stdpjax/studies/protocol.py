@@ -56,7 +56,9 @@ class ProtocolConfig:
         'activity from drive; "bounded" stays where rate and activity have the same slope, "linear" saturates',
     )
     # 0.6 saturates in 40 % of bins.
-    voltage_scale: float = setting(0.2, 'standard deviation of the activity for voltage "linear"')
+    voltage_scale: float = setting(
+        0.2, 'standard deviation of the activity for voltage "linear"', only={"voltage": ("linear",)}
+    )
     edges: Edges = setting(
         "padded",
         'ends of the record; "padded" simulates a window more on either side, "valid" counts complete windows only, '
@@ -68,7 +70,7 @@ class ProtocolConfig:
         'a postsynaptic spike at lag 0; "skip" takes it as the closest spike, so no update, "ignore" looks past it',
     )
     kernel: str = setting("exponential", "lag kernel of the nearest-neighbour rule", choices=LAG_KERNELS)
-    tau: float = setting(10.0, "decay of the exponential kernel, in bins; other kernels ignore it")
+    tau: float = setting(10.0, "decay of the exponential kernel, in bins", only={"kernel": ("exponential",)})
     n_resamples: int = setting(1000, "bootstrap resamples of the sequences, for intervals")
 
     def __post_init__(self) -> None:

@@ -22,7 +22,8 @@ def make_config(study: Study, is_smoke: bool, overrides: dict[str, Any]) -> Any:
         The configuration, checked.
 
     Raises:
-        ValueError: unknown field (the known ones are listed), or a value of the wrong type or out of range.
+        ValueError: unknown field (the known ones are listed), a value of the wrong type or out of range, or one without
+            effect beside the others.
 
     Example:
         >>> from stdpjax.studies.record import make_config
@@ -30,7 +31,9 @@ def make_config(study: Study, is_smoke: bool, overrides: dict[str, Any]) -> Any:
         >>> make_config(find("stdp_window"), is_smoke=True, overrides={"window": 10}).window
         10
     """
-    return settings.replace(study.smoke if is_smoke else study.config, overrides, study.name)
+    config = settings.replace(study.smoke if is_smoke else study.config, overrides, study.name)
+    settings.refuse_without_effect(config, overrides)
+    return config
 
 
 def config_json(config: Any) -> dict[str, Any]:

@@ -90,6 +90,6 @@ def find(name: str) -> Study:
         'Figure 1'
     """
     for study in STUDIES:
-        if study.name == name:
+        if isinstance(name, str) and study.name == name:
             return study
-    raise ValueError(f"study: expected one of {', '.join(study.name for study in STUDIES)}, got {name!r}")
+    raise ValueError(f"study name: expected one of {', '.join(study.name for study in STUDIES)}, got {name!r:.80}")

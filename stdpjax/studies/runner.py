@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from stdpjax import _checks, parallel, plotting, report
-from stdpjax._files import make_folder, remove_leftovers, umask, write_aside
+from stdpjax._files import file_checksum, folder_path, make_folder, remove_leftovers, umask, write_aside
 from stdpjax._interrupts import on_interrupt
 from stdpjax._lock import sole_writer
 from stdpjax._progress import is_watched
@@ -34,6 +34,8 @@ from stdpjax.studies.registry import STUDIES, find
 RECORD = "record.json"
 LEDGER = "ledger.json"
 REPORT = "report.html"
+# What a study's folder holds beside its record.
+_FILES = ("result.nc", "figure.png", "figure.svg")
 _LOCK = ".lock"
 
 
@@ -51,7 +53,7 @@ def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = 
         The result: `.data` (labelled arrays), `.records` (one for each claim), `.figure()`.
 
     Raises:
-        ValueError: unknown study or setting (the known ones are listed), or a value out of range.
+        ValueError: unknown study or setting (the known ones are listed), or a value of the wrong type or out of range.
 
     Example:
         >>> import stdpjax
@@ -60,6 +62,8 @@ def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = 
         ['E2.only_at_spikes', 'E2.mean', 'E2.variance']
     """
     study = find(name)
+    for flag, value in (("smoke", smoke), ("show_progress", show_progress)):
+        _checks.flag(flag, value)
     config = make_config(study, smoke, overrides)
     with _bar(study.name, show_progress) as progress:
         return _run(study, config, seed, smoke, progress)
@@ -129,14 +133,16 @@ def run_into(
         >>> len(ledger)
         3
     """
-    if str(out) == "":
-        raise ValueError("out: expected the name of a folder, got ''")
-    out = Path(out)
+    out = folder_path(out)
     seed = _checks.seed(seed)
-    if isinstance(names, str):
-        raise ValueError(f"names: expected a sequence of names, got the text {names!r}")
-    studies = list(STUDIES) if names is None else [find(name) for name in dict.fromkeys(names)]
-    overrides = overrides or {}
+    for flag, value in (("smoke", smoke), ("force", force), ("show_progress", show_progress)):
+        _checks.flag(flag, value)
+    if not callable(say):
+        raise ValueError(f"say: expected a function that takes a line of text, got {say!r}")
+    studies = list(STUDIES) if names is None else _named(names)
+    overrides = {} if overrides is None else overrides
+    if not isinstance(overrides, Mapping) or not all(isinstance(each, Mapping) for each in overrides.values()):
+        raise ValueError(f"overrides: expected study name to settings, got {overrides!r:.80}")
     for name in overrides:
         if find(name) not in studies:
             raise ValueError(f"overrides: expected settings of a study that is run, got {name!r}")
@@ -146,6 +152,18 @@ def run_into(
         tasks.append(_Task(study, config, identity(study, config, seed, smoke, origin), origin, out / study.name))
     with contextlib.ExitStack() as lock:
         return _run_tasks(out, tasks, _agree_on_todo(tasks, out, force, lock), seed, smoke, show_progress, say)
+
+
+def _named(names: Sequence[str]) -> list[Study]:
+    if isinstance(names, str):
+        raise ValueError(f"names: expected a sequence of names, got the text {names!r}")
+    if not isinstance(names, Sequence) or not names:
+        raise ValueError(f"names: expected a sequence of at least one name, or None for all, got {names!r:.80}")
+    found: dict[str, Study] = {}
+    for name in names:
+        study = find(_checks.text("names", name))
+        found[study.name] = study
+    return list(found.values())
 
 
 def _run_tasks(
@@ -210,16 +228,19 @@ def _refuse_files_of_others(tasks: Sequence[_Task], out: Path) -> None:
 
 
 def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:
-    """Return the tasks still to run; refuse to overwrite anything."""
+    """Return the tasks still to run, maybe none where ledger or report is missing; refuse to overwrite anything."""
     present = [task for task in tasks if task.folder.exists()]
-    done = [task for task in present if _identity_in(task.study, task.folder) == task.identity]
-    other = [task.study.name for task in present if task not in done]
+    wrong = {task.study.name: _what_is_wrong(task) for task in present}
+    done = [task for task in present if wrong[task.study.name] is None]
+    other = [name for name, text in wrong.items() if text is not None]
     if other:
+        how = "; ".join(f"{name}/{text}" for name, text in wrong.items() if text)
         raise ValueError(
             f"out: expected a folder without other results, got {str(out)!r}, where {', '.join(other)} (of another "
-            "configuration, seed or version, or damaged) would be overwritten; give --force or another --out"
+            f"configuration, seed or version, or damaged{': ' * bool(how)}{how}) would be overwritten; give --force or "
+            "another --out"
         )
-    if tasks and len(done) == len(tasks):
+    if tasks and len(done) == len(tasks) and _has_summary(out):
         raise ValueError(
             f"out: expected a folder with something left to do, got {str(out)!r}, where "
             f"{', '.join(task.study.name for task in done)} would be overwritten; give --force or another --out"
@@ -227,9 +248,31 @@ def _not_done(tasks: Sequence[_Task], out: Path) -> list[_Task]:
     return [task for task in tasks if task not in done]
 
 
-def _identity_in(study: Study, folder: Path) -> str | None:
-    read = _read_study(study, folder)
-    return None if isinstance(read, str) else read[0]["identity"]
+def _what_is_wrong(task: _Task) -> str | None:
+    """Return None for a study that is done, or else which file is damaged, nothing if it is of something else."""
+    read = _read_study(task.study, task.folder)
+    if isinstance(read, str):
+        return " ".join(read.split())
+    record, _ = read
+    if record["identity"] != task.identity:
+        return ""
+    for name, expected in record["files"].items():
+        try:
+            found = file_checksum(task.folder / name)
+        except OSError as error:
+            return f"{name}: {error.strerror}"
+        if found != expected:
+            return f"{name} is not as it was written"
+    return None
+
+
+def _has_summary(out: Path) -> bool:
+    """Whether ledger and report are those of the studies in the folder."""
+    texts, _, _ = _summary(out)
+    try:
+        return all((out / name).read_text(encoding="utf-8") == text for name, text in texts.items())
+    except (OSError, ValueError):
+        return False
 
 
 def _read_study(study: Study, folder: Path) -> tuple[dict[str, Any], str] | str:
@@ -239,12 +282,14 @@ def _read_study(study: Study, folder: Path) -> tuple[dict[str, Any], str] | str:
         figure = (folder / "figure.svg").read_text(encoding="utf-8")
         report.render([report.Section(study, record, figure)])
         json.dumps(record["claims"], allow_nan=False)
+        if {*record["files"]} != {*_FILES}:
+            return f"{RECORD} names no checksum of {', '.join(_FILES)}"
         if not isinstance(record["identity"], str) or any(claim["study"] != study.name for claim in record["claims"]):
             return f"{RECORD} is of something else"
     except OSError as error:
         return f"{Path(error.filename or folder).name}: {error.strerror}"
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        return f"{type(error).__name__}: {error}"
+        return f"{RECORD}: {type(error).__name__}: {error}"
     return record, figure
 
 
@@ -295,6 +340,7 @@ def _write_study(out: Path, task: _Task, result: Result, seconds: float) -> None
             figure.savefig(aside / "figure.png")
             figure.set_layout_engine("none")  # where its parts go is settled, and takes as long as drawing them
             figure.savefig(aside / "figure.svg", metadata={"Date": None})
+        record["files"] = {name: file_checksum(aside / name) for name in _FILES}
         (aside / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         _swap(aside, task.folder)
     except BaseException:
@@ -319,21 +365,32 @@ def _swap(aside: Path, home: Path) -> None:
 
 def _write_summary(out: Path, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Write ledger and report from the studies that the folder holds; leave out, and name, what cannot be read."""
-    sections, ledger = [], []
+    texts, ledger, damaged = _summary(out)
+    for line in damaged:
+        say(line)
+    for name, text in texts.items():
+        write_aside(out / name, text)
+    return ledger
+
+
+def _summary(out: Path) -> tuple[dict[str, str], list[dict[str, Any]], list[str]]:
+    """Return the texts of ledger and report, the ledger's records, and a line for each study that cannot be read."""
+    sections, ledger, damaged = [], [], []
     for study in STUDIES:
         folder = out / study.name
         if not (folder / RECORD).exists():
             continue
         read = _read_study(study, folder)
         if isinstance(read, str):
-            say(f"{study.name}: left out of ledger and report, {folder} is damaged ({' '.join(read.split())})")
+            damaged.append(
+                f"{study.name}: left out of ledger and report, {folder} is damaged ({' '.join(read.split())})"
+            )
             continue
         record, figure = read
         sections.append(report.Section(study, record, figure))
         ledger.extend(record["claims"])
-    write_aside(out / LEDGER, json.dumps(ledger, indent=2, allow_nan=False) + "\n")
-    write_aside(out / REPORT, report.render(sections))
-    return ledger
+    texts = {LEDGER: json.dumps(ledger, indent=2, allow_nan=False) + "\n", REPORT: report.render(sections)}
+    return texts, ledger, damaged
 
 
 @contextlib.contextmanager

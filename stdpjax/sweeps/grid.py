@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stdpjax import _checks, settings
 from stdpjax.studies.base import Point, Study
-from stdpjax.studies.record import make_config
 from stdpjax.studies.registry import STUDIES
 
 Grid = Mapping[str, tuple[Any, ...]]
@@ -46,6 +46,8 @@ def point_of(study: Study) -> Point:
         >>> point_of(studies.find("stdp_window")).traced
         ('max_probability', 'width', 'voltage_scale', 'tau')
     """
+    if not isinstance(study, Study):
+        raise ValueError(f"study: expected a study, as stdpjax.studies.find gives, got {study!r:.80}")
     if study.point is None:
         able = ", ".join(other.name for other in STUDIES if other.point is not None)
         raise ValueError(f"study: expected one that can be swept ({able}), got {study.name!r}")
@@ -72,8 +74,12 @@ def parse_grid(study: Study, texts: Sequence[str]) -> dict[str, tuple[Any, ...]]
         >>> parse_grid(studies.find("stdp_window"), ["width=2:32:5:log", "window=5,10"])
         {'width': (2.0, 4.0, 8.0, 16.0, 32.0), 'window': (5, 10)}
     """
+    point_of(study)
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise ValueError(f"texts: expected a sequence of texts, got {texts!r:.80}")
     grid: dict[str, str] = {}
     for text in texts:
+        _checks.text("texts", text)
         name, equals, values = text.partition("=")
         if not equals:
             raise ValueError(f"--grid: expected NAME=A,B,... or NAME=LO:HI:N[:log], got {text!r}")
@@ -102,6 +108,8 @@ def read_grid(study: Study, grid: Mapping[str, Any]) -> dict[str, tuple[Any, ...
         {'tau': (5.0, 10.0), 'kernel': ('exponential',)}
     """
     point = point_of(study)
+    if not isinstance(grid, Mapping):
+        raise ValueError(f"grid: expected parameters with their values, got {grid!r:.80}")
     if not grid:
         raise ValueError("grid: expected at least one parameter with its values, got none")
     known = (*point.traced, *point.structural)
@@ -120,6 +128,9 @@ def read_grid(study: Study, grid: Mapping[str, Any]) -> dict[str, tuple[Any, ...
         if not plain:
             raise ValueError(f"{name}: expected at least one value, got none")
         for index, value in enumerate(plain):
+            # Neither lists nor arrays are values, and comparing them may say anything.
+            if not isinstance(value, str | int | float):
+                raise ValueError(f"{name}: expected values of type {type(example).__name__}, got {value!r:.80}")
             if value in plain[:index]:
                 raise ValueError(f"{name}: expected different values, got {value!r} more than once")
         read[name] = tuple(plain)
@@ -173,7 +184,7 @@ def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, A
         The groups, in the order of their first cells.
 
     Raises:
-        ValueError: a value out of range, in any cell, or a setting given twice.
+        ValueError: a value out of range, in any cell, a setting given twice, or one without effect in all cells.
 
     Example:
         >>> from stdpjax import studies
@@ -183,9 +194,15 @@ def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, A
         [(5, [5.0, 10.0, 20.0]), (10, [5.0, 10.0, 20.0])]
     """
     point = point_of(study)
-    for name in overrides:
+    known = (*point.traced, *point.structural)
+    for name, value in overrides.items():
         if name in grid:
             raise ValueError(f"{name}: expected either a setting or a parameter of the grid, got both")
+        if name not in known:
+            raise ValueError(
+                f"{name}: expected a setting that sweeps of {study.name} use ({', '.join(known)}), got {name!r} with "
+                f"{value!r:.80}"
+            )
     structural = {name: values for name, values in grid.items() if name in point.structural}
     traced = {name: values for name, values in grid.items() if name in point.traced}
     shape = tuple(len(values) for values in grid.values())
@@ -194,11 +211,11 @@ def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, A
     for combination in itertools.product(*structural.values()):
         fixed = {**overrides, **dict(zip(structural, combination, strict=True))}
         first = {name: values[0] for name, values in traced.items()}
-        config = make_config(study, smoke, {**fixed, **first})
+        config = _config(study, smoke, {**fixed, **first})
         # A configuration checks traced numbers one by one, so each value is seen once, not each combination.
         for name, values in traced.items():
             for value in values:
-                make_config(study, smoke, {**fixed, **first, name: value})
+                _config(study, smoke, {**fixed, **first, name: value})
         # A grid in which only this combination is left; its axes stay, so cells keep their numbers.
         places = np.ix_(*(
             [grid[name].index(fixed[name])] if name in structural else range(len(grid[name])) for name in grid
@@ -215,4 +232,14 @@ def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, A
         for name in point.ceilings:
             stand_ins[name] = float(max(_LOWEST_CEILING, 2 ** math.ceil(math.log2(values[name].max()))))
         groups.append(Group(dataclasses.replace(config, **stand_ins), cells, values))
+    for name in (*overrides, *grid):
+        # In a part of the cells a setting may well have no effect.
+        beside = [settings.without_effect(group.config, name) for group in groups]
+        if all(beside):
+            got = overrides.get(name, grid.get(name))
+            raise ValueError(f"{name}: expected it to be left out, as it has no effect with {beside[0]}, got {got!r}")
     return groups
+
+
+def _config(study: Study, smoke: bool, values: Mapping[str, Any]) -> Any:
+    return settings.replace(study.smoke if smoke else study.config, values, study.name)

@@ -42,7 +42,8 @@ def parse_memory(memory: int | str) -> int:
         1536
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]*)\s*", str(memory))
-    if isinstance(memory, bool) or not match or match[2] not in _UNITS or float(match[1]) * _UNITS[match[2]] < 1:
+    is_known = isinstance(memory, int | np.integer | str) and not isinstance(memory, bool)
+    if not is_known or not match or match[2] not in _UNITS or float(match[1]) * _UNITS[match[2]] < 1:
         raise ValueError(f"memory: expected bytes, or a text such as '2GiB' or '500MB', got {memory!r}")
     return int(float(match[1]) * _UNITS[match[2]])
 

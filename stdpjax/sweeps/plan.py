@@ -10,8 +10,9 @@ import xarray as xr
 
 from stdpjax import _checks
 from stdpjax.provenance import provenance
+from stdpjax.settings import replace
 from stdpjax.studies.base import Study
-from stdpjax.studies.record import config_json, make_config
+from stdpjax.studies.record import config_json
 from stdpjax.sweeps import store
 from stdpjax.sweeps.grid import Grid, Group, make_groups, point_of, read_grid
 from stdpjax.sweeps.memory import Program, make_program, parse_memory, points_at_once
@@ -51,7 +52,8 @@ def make_plan(
     programs = [make_program(point, group.config) for group in groups]
     all_seeds = seed + np.arange(n_seeds, dtype=np.int64)
     origin = provenance()
-    settings = config_json(make_config(study, smoke, dict(overrides)))
+    base = study.smoke if smoke else study.config
+    settings = config_json(replace(base, overrides, study.name))
     description = {
         "study": study.name,
         **{f"grid.{name}": list(entries) for name, entries in values.items()},

@@ -20,7 +20,8 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from stdpjax import parallel
+from stdpjax import _checks, parallel
+from stdpjax._files import folder_path
 from stdpjax._lock import sole_writer
 from stdpjax._progress import is_watched
 from stdpjax.random import key, named_key
@@ -47,8 +48,9 @@ def sweep(
 ) -> xr.Dataset:
     """Compute a study's numbers at every point of a grid, for several seeds, into a zarr store.
 
-    Started again after it was stopped, in whatever way, the same call checks what the store holds, goes on, and ends
-    with the store that an uninterrupted call makes. Numbers depend on the grid, the seeds and the settings alone, not
+    Started again after it was stopped, in whatever way, the same call checks all that the store holds, numbers,
+    coordinates and metadata, makes again what is damaged, goes on, and ends with the store that an uninterrupted call
+    makes. Numbers depend on the grid, the seeds and the settings alone, not
     on chunks, memory or the number of devices.
 
     All points of the grid share the random numbers of a seed, whichever values they have: differences along the grid
@@ -73,8 +75,8 @@ def sweep(
         of a distributed run that does not see the main one's folder gets the coordinates alone.
 
     Raises:
-        ValueError: an unknown study, parameter or setting, a value out of range, too small a memory budget, or a
-            folder that holds something else or that somebody else is writing.
+        ValueError: an unknown study, parameter or setting, a value of the wrong type or out of range, too small a
+            memory budget, or a folder that holds something else or that somebody else is writing.
         OSError: the store cannot be written; what was written stays, and the same call goes on.
         KeyboardInterrupt: after the chunk at work; the same call goes on.
         stdpjax.parallel.MainProcessError: in the other processes, where the main one raised any of these.
@@ -90,9 +92,11 @@ def sweep(
         >>> bool((data.per_bin_correlation_exact[0] > data.per_bin_correlation_exact[1]).all())
         True
     """
-    if str(out) == "":
-        raise ValueError("out: expected the name of a folder, got ''")
-    out = Path(out)
+    out = folder_path(out)
+    for flag, value in (("smoke", smoke), ("show_progress", show_progress)):
+        _checks.flag(flag, value)
+    if not callable(say):
+        raise ValueError(f"say: expected a function that takes a line of text, got {say!r}")
     plan = make_plan(find(study), grid, seeds, seed, memory, smoke, overrides)
     manifest: dict[str, Any] = {}  # the main process's alone
     with contextlib.ExitStack() as lock:
@@ -149,6 +153,8 @@ def _open(
             return list(range(n_blocks))
         manifest.update(found)
         store.remove_leftovers(out)
+        for name in store.mend(out, plan.layout, manifest):
+            say(f"{plan.study.name}: {name} fails its checksum and is written again")
     except PermissionError as error:
         raise ValueError(f"out: expected a folder that can be written, got {str(out)!r} ({error.strerror})") from error
     intact = set(store.intact_blocks(out, plan.layout, manifest))

@@ -1,12 +1,14 @@
-"""The zarr store of a sweep, and the manifest that says which of its blocks are there.
+"""The zarr store of a sweep, and the manifest that says which of its blocks are there, and that all of it is.
 
 A block is all variables of one grid cell for up to 16 seeds: one zarr chunk of each variable, so that blocks are
 written and replaced alone. A block counts once the manifest holds its checksum, and the manifest is replaced whole.
-Blocks do not depend on how the computation was chunked, and neither does the store.
+Blocks do not depend on how the computation was chunked, and neither does the store. The files that are written with the
+empty store, its metadata and coordinates, have checksums too; they follow from the sweep and are written again.
 """
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 import warnings
@@ -19,12 +21,12 @@ import xarray as xr
 import zarr
 from zarr.errors import ZarrUserWarning
 
-from stdpjax._files import umask, write_aside
+from stdpjax._files import aside, file_checksum, umask, write_aside
 from stdpjax.provenance import differences
 
 SEEDS_PER_BLOCK = 16
 MANIFEST = "manifest.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Layout(NamedTuple):
@@ -112,18 +114,32 @@ def read_manifest(out: Path, description: Mapping[str, Any]) -> dict[str, Any] |
         return None
     try:
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        known = manifest["format"], manifest["description"], manifest["checksums"]
+        different = differences(
+            {"format": _FORMAT, **description}, {"format": manifest["format"], **manifest["description"]}
+        )
+        if not different:
+            _check_checksums(manifest)
     except FileNotFoundError:
         raise ValueError(f"out: expected an empty folder or the store of a sweep, got {str(out)!r}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IsADirectoryError) as error:
         raise ValueError(f"out: expected a readable manifest, got {str(out / MANIFEST)!r} with {error!r}") from error
-    different = differences({"format": _FORMAT, **description}, {"format": known[0], **known[1]})
     if different:
         raise ValueError(
             f"out: expected a store of this sweep, got {str(out)!r} of another: {'; '.join(different)}; give "
             "another --out"
         )
     return manifest
+
+
+def _check_checksums(manifest: Mapping[str, Any]) -> None:
+    for kind in ("checksums", "files"):
+        if not all(isinstance(sum_, str) for sum_ in manifest[kind].values()):
+            raise ValueError(f"{kind} that are no texts")
+    if not all(block.isdecimal() for block in manifest["checksums"]):
+        raise ValueError("blocks that are no numbers")
+    for name in manifest["files"]:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"a file elsewhere, {name!r}")
 
 
 def create(out: Path, layout: Layout, description: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,24 +162,8 @@ def create(out: Path, layout: Layout, description: Mapping[str, Any]) -> dict[st
     home = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
     try:
         home.chmod(0o777 & ~umask())
-        layout.template.to_zarr(home, mode="w", consolidated=False, zarr_format=3)
-        group = zarr.open_group(home, mode="r+")
-        for name, dims in layout.dims.items():
-            shape = layout.shape(name)
-            group.create_array(
-                name,
-                shape=shape,
-                chunks=(*[1] * layout.n_grid, min(SEEDS_PER_BLOCK, shape[layout.n_grid]), *shape[layout.n_grid + 1 :]),
-                dtype=layout.dtypes[name],
-                fill_value=fill_value(layout.dtypes[name]),
-                dimension_names=dims,
-                attributes=dict(layout.attributes[name]),
-            )
-        with warnings.catch_warnings():
-            # Consolidated metadata is not in the specification yet, but xarray warns where it is missing.
-            warnings.simplefilter("ignore", ZarrUserWarning)
-            zarr.consolidate_metadata(home)
-        manifest = {"format": _FORMAT, "description": dict(description), "checksums": {}}
+        files = _write_empty(home, layout)
+        manifest = {"format": _FORMAT, "description": dict(description), "files": files, "checksums": {}}
         write_manifest(home, manifest)
         home.replace(out)
     except BaseException:
@@ -172,9 +172,73 @@ def create(out: Path, layout: Layout, description: Mapping[str, Any]) -> dict[st
     return manifest
 
 
+def _write_empty(home: Path, layout: Layout) -> dict[str, str]:
+    """Write metadata and coordinates, and return the checksum of each file."""
+    layout.template.to_zarr(home, mode="w", consolidated=False, zarr_format=3)
+    group = zarr.open_group(home, mode="r+")
+    for name, dims in layout.dims.items():
+        shape = layout.shape(name)
+        group.create_array(
+            name,
+            shape=shape,
+            chunks=(*[1] * layout.n_grid, min(SEEDS_PER_BLOCK, shape[layout.n_grid]), *shape[layout.n_grid + 1 :]),
+            dtype=layout.dtypes[name],
+            fill_value=fill_value(layout.dtypes[name]),
+            dimension_names=dims,
+            attributes=dict(layout.attributes[name]),
+        )
+    with warnings.catch_warnings():
+        # Consolidated metadata is not in the specification yet, but xarray warns where it is missing.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(home)
+    names = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+    return {name: file_checksum(home / name) for name in names}
+
+
+def mend(out: Path, layout: Layout, manifest: dict[str, Any]) -> list[str]:
+    """Write again what has changed of metadata and coordinates, and return the names of those files.
+
+    Args:
+        out: the folder.
+        layout: the arrays; those that the manifest's description stands for.
+        manifest: the manifest, which gets the checksums of what is written.
+
+    Returns:
+        The names, within the folder.
+
+    Raises:
+        ValueError: a folder in a file's place.
+        OSError: a file cannot be read or written.
+    """
+    damaged = [name for name, expected in manifest["files"].items() if not _is_intact(out / name, expected)]
+    if not damaged:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "store"
+        written = _write_empty(home, layout)
+        for name in damaged:
+            if name not in written:
+                raise ValueError(f"out: expected a readable manifest, got {str(out / MANIFEST)!r} with a file {name!r}")
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            with aside(out / name) as partial:
+                shutil.copyfile(home / name, partial)
+            manifest["files"][name] = written[name]
+    write_manifest(out, manifest)
+    return damaged
+
+
+def _is_intact(path: Path, expected: str) -> bool:
+    try:
+        return file_checksum(path) == expected
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except IsADirectoryError:
+        raise ValueError(f"out: expected a file, got {str(path)!r}, which is a folder; move it away") from None
+
+
 def remove_leftovers(out: Path) -> None:
-    """Remove what a killed process was writing: zarr and `write_manifest` write aside and rename."""
-    for path in (*out.rglob("*.partial"), *out.glob(f".{MANIFEST}.partial-*")):
+    """Remove what a killed process was writing: zarr, `mend` and `write_manifest` write aside and rename."""
+    for path in (*out.rglob("*.partial"), *out.rglob(".*.partial-*")):
         path.unlink()
 
 
@@ -196,8 +260,10 @@ def write_blocks(out: Path, layout: Layout, blocks: Mapping[int, Mapping[str, np
 def intact_blocks(out: Path, layout: Layout, manifest: Mapping[str, Any]) -> list[int]:
     """Return the blocks whose contents still have the checksum that the manifest holds."""
     arrays = {name: zarr.open_array(out / name, mode="r") for name in layout.dims}
-    intact = []
+    intact, n_blocks = [], math.prod(layout.shape_of_blocks)
     for block, expected in manifest["checksums"].items():
+        if int(block) >= n_blocks:
+            continue
         region = layout.region(int(block))
         try:
             contents = {name: np.asarray(array[region]) for name, array in arrays.items()}

@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits as sklearn_digits
 
 from stdpjax.learning import Images, count_classes, load_digits, load_images, split
 
@@ -34,6 +35,9 @@ GOOD = {
     "parts": {"x_train": BYTES[:4], "y_train": LABELS[:4], "x_test": BYTES[4:], "y_test": LABELS[4:]},
     "x and y": {"x": BYTES, "y": LABELS},
     "data and target": {"data": BYTES, "target": LABELS},
+    "labels in a row": {"images": BYTES, "labels": LABELS[:, None]},
+    "one-hot labels": {"images": BYTES, "labels": np.eye(3)[LABELS]},
+    "dark bytes beside a bright one": {"images": BYTES.astype(np.int64), "labels": LABELS.astype(np.uint8)},
     "with others": {"images": BYTES, "labels": LABELS, "names": np.array(["a", "b"])},
 }
 
@@ -71,14 +75,26 @@ BAD = {
     "no sample": ({"images": BYTES[:0], "labels": LABELS[:0]}, r"got \(0, 3, 4\)"),
     "no pixel": ({"images": BYTES[:, :0], "labels": LABELS}, r"got \(6, 0, 4\)"),
     "fewer labels": ({"images": BYTES, "labels": LABELS[:5]}, r"expected 6 labels, .*, got shape \(5,\)"),
-    "labels in a row": ({"images": BYTES, "labels": LABELS[:, None]}, r"got shape \(6, 1\)"),
+    "two labels for each": ({"images": BYTES, "labels": np.stack([LABELS] * 2, 1)}, r"got shape \(6, 2\)"),
+    "large labels": ({"images": BYTES, "labels": LABELS.astype(np.int64) + 2**40}, r"at least 0, got 1099511627778"),
+    "no test": (
+        {"x_train": BYTES, "y_train": LABELS, "x_test": BYTES[:0], "y_test": LABELS[:0]},
+        r"samples in x_train and x_test, got none in one of them",
+    ),
+    "labels of other parts": (
+        {"x_train": BYTES[:4], "y_train": LABELS[:3], "x_test": BYTES[4:], "y_test": LABELS[3:]},
+        r"got 3 labels for 4 training images",
+    ),
+    "whole up to 9": ({"images": BYTES // 26, "labels": LABELS}, r"got 0 to 9; it is not clear which pixel is 1"),
+    "percent": ({"images": (BYTES // 255 * 100).astype(int), "labels": LABELS}, r"got 0 to 100; it is not clear"),
+    "up to 16 in halves": ({"images": SHARES * 16, "labels": LABELS}, r"expected pixels from 0 to 1, .* got 0 to 16"),
     "half a label": ({"images": BYTES, "labels": LABELS + 0.5}, r"labels that are whole numbers, got dtype float64"),
     "names as labels": ({"images": BYTES, "labels": np.array(list("abcdef"))}, r"whole numbers, got dtype <U1"),
     "labels below 0": ({"images": BYTES, "labels": LABELS - 1}, r"labels of at least 0, got -1"),
     "not finite": ({"images": NOT_A_NUMBER, "labels": LABELS}, r"expected finite pixels"),
     "complex": ({"images": SHARES * 1j, "labels": LABELS}, r"expected finite pixels, got dtype complex"),
     "below 0": ({"images": SHARES - 0.5, "labels": LABELS}, r"got -0\.5 to 0\.5"),
-    "above 255": ({"images": BYTES.astype(np.int32) + 10, "labels": LABELS}, r"numbers from 0 to 255, got .* to 265"),
+    "above 255": ({"images": BYTES.astype(np.int32) + 10, "labels": LABELS}, r"from 0 to 255 .* got .* to 265"),
     "fractions above 1": ({"images": SHARES * 2, "labels": LABELS}, r"pixels from 0 to 1, .*, got .* to 2"),
     "pickled": ({"images": np.array([{}, None]), "labels": LABELS}, r"expected an \.npz file of arrays"),
 }  # fmt: skip
@@ -91,7 +107,47 @@ def test_a_file_without_labelled_images_is_told_what_it_lacks(tmp_path, case):
     with pytest.raises(ValueError, match=message) as error:
         load_images(tmp_path / "images.npz")
     assert str(error.value).startswith("data: ")
+    assert "pickle" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_digits_from_0_to_16_are_those_that_come_scaled(tmp_path, dtype):
+    pixels, labels = sklearn_digits(return_X_y=True)
+    np.savez(tmp_path / "digits.npz", data=pixels.astype(dtype), target=labels)
+    found, known = load_images(tmp_path / "digits.npz"), load_digits()
+    np.testing.assert_array_equal(found.pixels.reshape(known.pixels.shape), known.pixels)
+    np.testing.assert_array_equal(found.labels, known.labels)
+
+
+@pytest.mark.parametrize(("dtype", "highest", "scale"), [(np.uint8, 17, 255), (np.int16, 128, 255), (np.int16, 16, 16)])
+def test_the_highest_pixel_tells_the_range(tmp_path, dtype, highest, scale):
+    images = np.zeros((2, 1, 2), dtype)
+    images[1, 0] = highest, 3
+    np.savez(tmp_path / "images.npz", images=images, labels=[0, 1])
+    np.testing.assert_allclose(
+        load_images(tmp_path / "images.npz").pixels[1, 0], [highest / scale, 3 / scale], rtol=1e-6
+    )
+
+
+def test_a_split_that_comes_with_the_data_is_kept(tmp_path):
+    parts = {"x_train": BYTES[:4], "y_train": LABELS[:4], "x_test": BYTES[4:], "y_test": LABELS[4:]}
+    np.savez(tmp_path / "images.npz", **parts)
+    images = load_images(tmp_path / "images.npz")
+    for part, name in zip(split(images), ("train", "test"), strict=True):
+        np.testing.assert_allclose(part.pixels, parts[f"x_{name}"] / np.float32(255), rtol=1e-6)
+        assert part.labels.tolist() == parts[f"y_{name}"].tolist()
+    with pytest.raises(ValueError, match="test_share: expected None for data that come split .*, got 0"):
+        split(images, 0.2, seed=0)
+    with pytest.raises(ValueError, match="test_share: expected a share for data that come without a split, got None"):
+        split(load_digits())
+
+
+def test_a_class_of_the_test_alone_is_refused():
+    labels = np.array([0, 1, 2], np.int32)
+    images = Images(np.zeros((3, 1, 1), np.float32), labels, np.array([False, False, True]))
+    with pytest.raises(ValueError, match="training images of each class, got label 2 in the test alone"):
+        count_classes(images)
 
 
 def damaged_archive(path):
@@ -122,11 +178,17 @@ def nothing(path):
     path.write_bytes(b"")
 
 
+WHAT = {lone_array: "a single array (.npy)", nothing: "empty", a_text: "no such archive, or only the beginning of one"}
+
+
 @pytest.mark.parametrize("make", [damaged_archive, lone_array, cut_off, a_text, nothing])
 def test_a_file_that_is_no_archive_of_arrays_is_refused(tmp_path, make):
     make(tmp_path / "images.npz")
-    with pytest.raises(ValueError, match=r"data: expected an \.npz file of arrays, got "):
+    with pytest.raises(ValueError, match=r"data: expected an \.npz file of arrays, got ") as error:
         load_images(tmp_path / "images.npz")
+    assert "pickle" not in str(error.value)
+    if make in WHAT:
+        assert str(error.value).endswith(f", which is {WHAT[make]}")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

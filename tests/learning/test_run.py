@@ -150,6 +150,38 @@ def test_what_is_missing_in_the_end_is_written_again(out, config, finished):
     assert same_weights(out, finished)
 
 
+@pytest.mark.parametrize("name", ["weights.npz", "learning_curve.png", "learning_curve.svg", "record.json"])
+@pytest.mark.parametrize("damage", ["empty", "cut off"])
+def test_an_empty_or_cut_off_file_is_not_already_done(out, config, finished, name, damage):
+    content = (out / name).read_bytes()
+    (out / name).write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
+    _, lines = quietly(config, out)
+    assert "already done" not in lines[0]
+    assert same_weights(out, finished)
+    assert quietly(config, out)[1][0].startswith("train: kept, already done")
+
+
+def test_a_split_that_comes_with_the_data_is_kept(tmp_path, data):
+    images = learning.load_images(data)
+    (x_train, x_test), (y_train, y_test) = ((array[:45], array[45:]) for array in (images.pixels, images.labels))
+    np.savez(tmp_path / "split.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    config = TrainConfig(data=str(tmp_path / "split.npz"), **SMALL)
+    records = []
+    for seed in (0, 1):
+        record, lines = quietly(config, tmp_path / f"out {seed}", seed)
+        assert lines[0] == "train: the data's own split, 45 images and 15 for the test"
+        assert (record["n_training_images"], record["test_accuracy"]["n_images"]) == (45, 15)
+        weights = arrays(tmp_path / f"out {seed}")
+        params = Params(*(jnp.asarray(weights[name]) for name in ("weights", "bias")))
+        inputs = jnp.asarray(x_test.reshape(15, 12) - 0.5)
+        found = np.asarray(learning.predict(params, inputs, run.RATE, config.phases(), 3))
+        assert record["test_accuracy"]["value"] == np.mean(found == y_test)
+        records.append(record)
+    assert records[0]["checksum of data"] == records[1]["checksum of data"]
+    with pytest.raises(ValueError, match="test_share: expected it to be left out for data that come split"):
+        quietly(dataclasses.replace(config, test_share=0.3), tmp_path / "other")
+
+
 def test_what_a_killed_process_was_writing_is_cleared(out, config):
     for name in (".record.json.partial-x", ".weights.npz.partial-x.npz"):
         (out / name).write_text("half")
@@ -282,6 +314,21 @@ def test_a_learning_rate_that_is_too_large_is_told_by_the_update(config, tmp_pat
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("name", "value"), [("energy", -np.inf), ("loss", np.inf), ("loss", np.nan)])
+def test_weights_whose_energy_overflows_are_told_as_weights_that_do(config, tmp_path, monkeypatch, name, value):
+    real = run.train_epoch
+
+    def overflowing(*arguments):
+        state, metrics = real(*arguments)
+        return state, metrics if int(state.n_updates) <= 4 else {**metrics, name: jnp.asarray(value)}
+
+    monkeypatch.setattr(run, "train_epoch", overflowing)
+    message = rf"learning_rate: expected weights that stay finite, got some so large that they make {name} {value}"
+    with pytest.raises(ValueError, match=message):
+        quietly(config, tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["1"]
+
+
 def test_one_process_at_a_time(out, config):
     with sole_writer(out / ".lock", out), pytest.raises(ValueError, match=r"which process .* is writing"):
         quietly(config, out)
@@ -309,6 +356,22 @@ def test_an_interrupt_waits_for_the_checkpoint_and_a_second_one_does_not(config,
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     quietly(config, tmp_path)
     assert same_weights(tmp_path, finished)
+
+
+def test_the_rules_with_the_slope_train(data, tmp_path):
+    weights = []
+    for rule in ("paper_two_sided", "paper_two_sided_gradient"):
+        quietly(TrainConfig(data=str(data), rule=rule, **SMALL), tmp_path / rule)
+        weights.append(arrays(tmp_path / rule)["weights"])
+    # For the hard sigmoid they are the same but for the order in which biases are summed up.
+    np.testing.assert_allclose(*weights, atol=1e-4)
+
+
+def test_settings_without_effect_are_refused(data, tmp_path):
+    config = TrainConfig(data=str(data), rule="backpropagation", **SMALL)
+    with pytest.raises(ValueError, match="n_settle: expected it to be left out, as it has no effect with rule 'backpr"):
+        quietly(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_settings_of_all_kinds_train(data, tmp_path):
@@ -371,6 +434,13 @@ BAD = {
     "negative seed": (["--seed", "-1"], "seed: expected a whole number of at least 0"),
     "missing file": (["--data", "none.npz"], "data: expected a readable .npz file, got 'none.npz'"),
     "no archive": (["--data", "file"], "data: expected an .npz file of arrays, got 'file'"),
+    "order without phases": (
+        ["--rule", "backpropagation", "--order", "simultaneous"],
+        "order: expected it to be left out, as it has no effect with rule 'backpropagation', got 'simultaneous'",
+    ),
+    "pull without phases": (["--rule", "backpropagation", "--pull", "0.5"], "pull: expected it to be left out"),
+    "steps without phases": (["--rule", "backpropagation", "--n-settle", "9"], "n_settle: expected it to be left out"),
+    "step without step size": (["--order", "alternating", "--step", "0.5"], "no effect with order 'alternating'"),
     "one class": (["--data", "one.npz"], "data: expected images of at least two classes, got label 0 alone"),
     "missing class": (["--data", "gap.npz"], "data: expected labels from 0 to 1"),
     "no name": (["--out", ""], "out: expected the name of a folder, got ''"),

@@ -308,3 +308,89 @@ def test_a_tiny_data_set_is_learnt_by_heart(key, rule):
 def test_phases_that_cannot_run_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}: expected "):
         Phases(**{name: value})
+
+
+# With biases of 0.6 the slope of the sigmoid is 0.3 where the network settles, and no longer about 1.
+def minus_unrolled_gradient(rate_fn, params, batch):
+    """By automatic differentiation through all steps of a phase that is long enough to settle."""
+    low, high = rate_fn.kinks or (-0.5, 0.5)
+    goals = jnp.where(jax.nn.one_hot(batch.labels, N_OUTPUTS) == 1, high, low)
+
+    def loss(params):
+        settled = settle(params, batch.inputs, rate_fn, dataclasses.replace(LONG, n_settle=400))
+        return 0.5 * jnp.mean(jnp.sum((settled[:, -N_OUTPUTS:] - goals) ** 2, axis=1))
+
+    slope = jax.jit(jax.grad(loss))(params)
+    return Params(-(slope.weights + slope.weights.T), -slope.bias)
+
+
+def error(delta, expected):
+    return np.linalg.norm(flat(delta) - flat(expected)) / np.linalg.norm(flat(expected))
+
+
+@pytest.mark.parametrize("rate_fn", [HARD, SMOOTH], ids=["hard", "smooth"])
+def test_with_the_slope_eq_1_is_the_gradient_of_the_settled_error_for_any_rate_function(params, batch, rate_fn):
+    shifted = params._replace(bias=params.bias + (0.6 if rate_fn is SMOOTH else 0.05))
+    expected = minus_unrolled_gradient(rate_fn, shifted, batch)
+    for rule in ("paper", "paper_midpoint", "paper_two_sided"):
+        with_slope = error(update(rate_fn, with_rule(f"{rule}_gradient"), shifted, batch)[0], expected)
+        assert with_slope < 0.02, rule
+        as_printed = error(update(rate_fn, with_rule(rule), shifted, batch)[0], expected)
+        assert (as_printed > 0.3) == (rate_fn is SMOOTH), (rule, as_printed)
+
+
+def test_with_the_slope_the_two_sided_rule_is_the_gradient_to_second_order_in_the_pull(params, batch):
+    shifted = params._replace(bias=params.bias + 0.6)
+    expected = minus_unrolled_gradient(SMOOTH, shifted, batch)
+
+    def errors(rule):
+        return [
+            error(update(SMOOTH, Phases(rule, 200, 200, pull=pull), shifted, batch)[0], expected) for pull in (0.4, 0.2)
+        ]
+
+    two_sided, one_sided = errors("paper_two_sided_gradient"), errors("paper_midpoint_gradient")
+    assert 3 < two_sided[0] / two_sided[1] < 5
+    assert 1.5 < one_sided[0] / one_sided[1] < 2.7
+
+
+@pytest.mark.parametrize("order", ["simultaneous", "alternating"])
+@pytest.mark.parametrize("rule", ["paper", "paper_midpoint", "paper_two_sided"])
+def test_between_the_kinks_the_slope_changes_no_bit_of_the_weights(rule, order, strong, batch):
+    phases = Phases(sizes=DEEP, order=order)
+    plain, with_slope = (
+        jax.jit(phase_update(HARD, dataclasses.replace(phases, rule=name), DEEP[-1]))(
+            jax.random.key(0), strong, batch, ()
+        )[0]
+        for name in (rule, f"{rule}_gradient")
+    )
+    np.testing.assert_array_equal(with_slope.weights, plain.weights)
+    np.testing.assert_allclose(with_slope.bias, plain.bias, atol=1e-6)
+
+
+def test_inputs_and_labels_that_do_not_fit_are_refused_alone_and_in_an_epoch(params, batch):
+    phases = Phases(sizes=SIZES)
+    learner = learning.Learner(phase_update(HARD, phases, N_OUTPUTS), optax.sgd(0.1))
+    state = learning.start(learner, params)
+    pixels = batch.inputs + 0.5
+    for data, message in (
+        (batch._replace(inputs=pixels), r"inputs: .* these look like rates from 0 to 1: add -0\.5"),
+        (batch._replace(inputs=batch.inputs[:, :3]), "inputs: expected 4 input units, got 3"),
+        (batch._replace(labels=batch.labels + 1), "labels: expected classes from 0 to 2, .* got 1 to 3"),
+        (batch._replace(labels=batch.labels - 1), "labels: expected classes from 0 to 2, .* got -1 to 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            learner.update(jax.random.key(0), params, data, ())
+        with pytest.raises(ValueError, match=message):
+            learning.train_epoch(jax.random.key(0), learner, state, data, MASK, 3)
+
+
+def test_all_of_it_runs_without_jit_and_gives_the_same(params, batch):
+    phases = Phases("paper_two_sided_gradient", n_settle=3, n_pulled=2)
+    learner = learning.Learner(phase_update(HARD, phases, N_OUTPUTS), optax.sgd(0.1))
+    state = learning.start(learner, params)
+    found = []
+    for is_off in (False, True):
+        with jax.disable_jit(is_off):
+            moved, _ = learning.train_epoch(jax.random.key(1), learner, state, batch, MASK, 3)
+            found.append(np.asarray(moved.params.weights))
+    np.testing.assert_allclose(*found, atol=1e-6)

@@ -237,6 +237,34 @@ def test_a_ledger_or_report_that_is_not_ours_is_not_overwritten(fakes, tmp_path,
     assert (tmp_path / name).read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["result.nc", "figure.png", "figure.svg", "record.json"])
+@pytest.mark.parametrize("damage", ["empty", "cut off", "gone"])
+def test_a_damaged_file_of_a_finished_study_is_named_and_not_taken_for_done(fakes, tmp_path, name, damage):
+    write(tmp_path, "first")
+    path = tmp_path / "first" / name
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
+    message = "not made by a run" if (name, damage) == ("record.json", "gone") else rf"or damaged: first/{name}"
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path, "first")
+
+
+@pytest.mark.parametrize("name", ["ledger.json", "report.html"])
+@pytest.mark.parametrize("text", [None, "", "[{"])
+def test_a_damaged_ledger_or_report_is_written_again(fakes, tmp_path, name, text):
+    write(tmp_path, "first", "third")
+    before = (tmp_path / name).read_text(encoding="utf-8")
+    (tmp_path / name).unlink() if text is None else (tmp_path / name).write_text(text)
+    said: list[str] = []
+    ledger = write(tmp_path, "first", "third", said=said)
+    assert said == ["first: kept, already done", "third: kept, already done"]
+    assert (tmp_path / name).read_text(encoding="utf-8") == before
+    assert read_ledger(tmp_path) == ledger
+
+
 def test_studies_already_done_are_kept_and_only_the_others_run(fakes, tmp_path):
     write(tmp_path, "first")
     before = snapshot(tmp_path / "first")
@@ -488,8 +516,8 @@ def test_real_studies_killed_and_started_again_give_the_same_ledger_byte_for_byt
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (("fourth",), {}, r"study: expected one of first, second, third, got 'fourth'"),
-        ((), {"overrides": {"fourth": {}}}, r"study: expected one of first, second, third, got 'fourth'"),
+        (("fourth",), {}, r"study name: expected one of first, second, third, got 'fourth'"),
+        ((), {"overrides": {"fourth": {}}}, r"study name: expected one of first, second, third, got 'fourth'"),
         (("first",), {"overrides": {"second": {"size": 3}}}, r"overrides: expected settings of a study that is run"),
         ((), {"overrides": {"first": {"height": 1}}}, r"height: .* of first \(size, width, levels, word\)"),
         ((), {"overrides": {"first": {"size": 2.5}}}, r"size: expected int, got 2\.5"),

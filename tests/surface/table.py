@@ -121,26 +121,98 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "kernel": _OBJECT,
     "params": (*_OBJECT, ("key", random.key(0)), ("weights alone", np.zeros((2, 2)))),
     "callable": _OBJECT,
+    "text": (("none", None), ("a number", 3.5), ("no text", ""), _UNHASHABLE, _LIST),
+    "claim text": (("none", None), ("a number", 3.5), _UNHASHABLE, _LIST),
+    "optional number": tuple(each for each in _NUMBER if each[0] != "none"),
+    "optional object": tuple(each for each in _OBJECT if each[0] != "none"),
+    "study names": (("a number", 3.5), _TEXT, _UNHASHABLE, _LIST, ("a truth", True), ("numbers", [1, 2])),
+    "mapping or none": (("a number", 3.5), _TEXT, _UNHASHABLE, ("a truth", True), ("a list", [1])),
+    "memory": (
+        ("none", None),
+        ("unknown", "nonsense"),
+        ("fraction", 0.5),
+        _UNHASHABLE,
+        _LIST,
+        ("truth", True),
+        ("negative", -1),
+        ("nan", NAN),
+    ),
+    "sizes": (
+        ("none", None),
+        ("a number", 3.5),
+        _TEXT,
+        _UNHASHABLE,
+        _LIST,
+        ("one layer", (3,)),
+        ("no units", (3, 0)),
+        ("fractions", (3, 1.5)),
+        ("texts", ("3", "2")),
+    ),
+    "truths": (
+        *_NOT_NUMBERS,
+        ("texts", ["a", "b"]),
+        ("ragged", [[True], [True, False]]),
+        ("numbers", np.ones(2)),
+        ("too many axes", np.ones((1, 2, 1), bool)),
+    ),
+    "activities": (
+        *_ARRAY,
+        ("bytes", np.zeros((5, 3), np.uint8)),
+        ("other width", np.zeros((5, 11), np.float32)),
+        ("one sample", np.zeros(3, np.float32)),
+        ("rates", np.linspace(0, 1, 15, dtype=np.float32).reshape(5, 3)),
+    ),
+    "labels": (
+        *_NOT_NUMBERS,
+        ("texts", list("abcde")),
+        ("one-hot", np.eye(2, dtype=int)[[0, 1, 1, 0, 1]]),
+        ("in a row", np.zeros((5, 1), int)),
+        ("negative", np.array([0, 1, -1, 0, 1])),
+        ("fewer", np.zeros(4, int)),
+        ("above", np.array([0, 1, 2, 0, 1])),
+        ("floats", np.zeros(5)),
+        ("nan", np.full(5, NAN)),
+        ("bytes", np.array([0, 1, 1, 0, 1], np.uint8)),
+    ),
+    "factors": (
+        ("none", None),
+        ("a number", 3.5),
+        _TEXT,
+        _UNHASHABLE,
+        _LIST,
+        ("texts", ("1", "2")),
+        ("nan", (1.0, NAN)),
+        ("negative", (1.0, -1.0)),
+        ("three", (1.0, 1.0, 1.0)),
+    ),
+    "file name": (("none", None), ("a number", 3.5), _UNHASHABLE, _LIST),
+    "tuple of counts": (("none", None), ("a number", 3), _TEXT, _UNHASHABLE, _LIST, ("zero", (0,)), ("float", (2.0,))),
+    "tuple of numbers": (
+        ("none", None),
+        ("a number", 3.5),
+        _TEXT,
+        _UNHASHABLE,
+        _LIST,
+        ("nan", (NAN, 1.0)),
+        ("texts", ("1", "2")),
+    ),
+    "texts": tuple(each for each in _OBJECT if each[0] != "empty"),
+    "sections": (("none", None), ("a number", 3.5), _TEXT, _UNHASHABLE, ("texts", ["a"]), ("a truth", True)),
     "path": (("none", None), ("a number", 3.5), _UNHASHABLE, _LIST),
     # Arguments that no wrong value is tried for, such as what another row has already tried.
     "any": (),
 }
 
 
+# Wrong values, given as text, that are filled into the shape of the right one.
+_FILLED = ("all nan", "one infinite", "hertz numbers", "negative", "twos", "halves", "fractions")
+
+
 def bad_values(kind: str, right: Any) -> list[tuple[str, Any]]:
     """Return the wrong values of a kind; some of them have the shape of the right one."""
     out: list[tuple[str, Any]] = []
     for label, value in KINDS[kind]:
-        is_array = kind in ("array", "whole numbers", "probability", "spikes") or kind.startswith("column")
-        if is_array and label in (
-            "all nan",
-            "one infinite",
-            "hertz numbers",
-            "negative",
-            "twos",
-            "halves",
-            "fractions",
-        ):
+        if label in _FILLED and isinstance(value, str):
             filled = np.array(np.broadcast_to(np.float32(value), np.shape(right)))
             if label == "one infinite" and filled.ndim:
                 filled[...] = np.asarray(right)

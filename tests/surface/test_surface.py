@@ -20,13 +20,18 @@ MODULES = (
     "energy",
     "fitting",
     "fixed_points",
+    "learning",
     "objectives",
     "observers",
+    "plotting",
     "power",
     "random",
     "rates",
+    "report",
     "rules",
     "stats",
+    "studies",
+    "sweeps",
 )
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {

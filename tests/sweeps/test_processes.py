@@ -58,7 +58,9 @@ def contents(store: Path) -> dict[str, Any]:
     origin = json.loads(metadata["attributes"]["provenance"])
     del origin["n_devices"], origin["n_processes"]
     metadata["attributes"]["provenance"] = origin
-    return {**found, "zarr.json": metadata}
+    manifest = json.loads(found["manifest.json"])
+    del manifest["files"]["zarr.json"]
+    return {**found, "zarr.json": metadata, "manifest.json": manifest}
 
 
 @pytest.mark.parametrize(

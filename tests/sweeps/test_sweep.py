@@ -24,7 +24,7 @@ from stdpjax.random import key, named_key
 from stdpjax.spikes import counting
 from stdpjax.studies import sweep_points
 from stdpjax.sweeps import run, store
-from stdpjax.sweeps.grid import point_of
+from stdpjax.sweeps.grid import make_groups, point_of
 from stdpjax.sweeps.memory import make_program
 
 STUDY = studies.find("stdp_window")
@@ -264,6 +264,82 @@ def test_a_corrupt_chunk_is_found_and_computed_again(copy, finished, damage):
     assert lines[0] == "stdp_window: 1 of 6 stored blocks fail their checksum and are computed again"
 
 
+def test_lost_coordinates_are_written_again(copy, finished):
+    shutil.rmtree(copy / "lag" / "c")
+    (copy / "max_probability" / "c" / "0").write_bytes(b"")
+    lines = []
+    data = sweep(copy, say=lines.append)
+    assert data.lag.values.tolist() == list(range(-4, 5))
+    assert data.max_probability.values.tolist() == [0.2, 0.5, 1.0]
+    assert contents(copy) == contents(finished)
+    assert lines[:-1] == [
+        f"stdp_window: {name} fails its checksum and is written again" for name in ("lag/c/0", "max_probability/c/0")
+    ]
+    assert lines[-1].startswith("stdp_window: complete, 12 points")
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "lag/zarr.json", "eq1_mean/zarr.json"])
+@pytest.mark.parametrize("damage", ["torn", "empty", "gone", "edited"])
+def test_damaged_metadata_is_named_and_written_again(copy, finished, name, damage):
+    text = (copy / name).read_text()
+    if damage == "gone":
+        (copy / name).unlink()
+    else:
+        (copy / name).write_text({"torn": text[: len(text) // 2], "empty": "", "edited": text + " "}[damage])
+    lines = []
+    sweep(copy, say=lines.append)
+    assert lines[0] == f"stdp_window: {name} fails its checksum and is written again"
+    assert len(lines) == 2
+    assert contents(copy) == contents(finished)
+
+
+def test_a_folder_in_the_place_of_metadata_is_refused_by_name(copy, capsys):
+    (copy / "zarr.json").unlink()
+    (copy / "zarr.json").mkdir()
+    code, out, err = call(capsys, *COMMAND, "--out", str(copy))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"out: expected a file, got '{copy / 'zarr.json'}', which is a folder" in err
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"checksums": []}, {"checksums": {"one": "x"}}, {"files": 3}, {"files": {"../mine": "x"}},
+     {"files": {"mine": "x"}}, {"description": 3}, {"format": 1}],
+)  # fmt: skip
+def test_a_manifest_of_something_else_is_one_line(copy, capsys, part):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, **part}))
+    code, _, err = call(capsys, *COMMAND, "--out", str(copy))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "out: expected a readable manifest" in err or "format: expected 2, got 1" in err
+
+
+def test_a_block_that_the_sweep_does_not_have_is_dropped(copy, finished):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["checksums"]["77"] = "x"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert sweep(copy).sizes["lag"] == 9
+
+
+@pytest.mark.parametrize(
+    ("grid", "options", "message"),
+    [
+        ({"tau": (3.0,)}, {"bin_ms": 2.0}, r"bin_ms: expected a setting that sweeps of stdp_window use \(max_prob"),
+        ({"tau": (3.0,)}, {"kernel": "sign"}, r"tau: .* no effect with kernel 'sign', got \(3.0,\)"),
+        ({"width": (3.0,)}, {"voltage_scale": 0.3}, r"voltage_scale: .* no effect with voltage 'bounded', got 0.3"),
+    ],
+)
+def test_a_setting_without_effect_is_refused(tmp_path, grid, options, message):
+    with pytest.raises(ValueError, match=message):
+        sweep(tmp_path / "store", grid, **options)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_setting_with_effect_in_a_part_of_the_cells_is_taken():
+    groups = make_groups(STUDY, {"kernel": ("sign", "exponential"), "tau": (3.0, 5.0)}, True, {})
+    assert [group.values["tau"].tolist() for group in groups] == [[3.0, 5.0], [3.0, 5.0]]
+
+
 # Mistakes and mishaps, as the command line tells them.
 
 COMMAND = ["sweep", "stdp_window", "--smoke", "--n-sequences", "6", "--n-steps", "24", "--n-trials", "40",
@@ -453,8 +529,10 @@ def test_a_file_that_cannot_grow_is_one_line_and_leaves_nothing(tmp_path):
 def test_the_number_of_devices_changes_nothing_but_its_own_record(finished, tmp_path, n_devices):
     environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={n_devices}"}
     subprocess.run([*PROGRAM, *COMMAND, "--out", str(tmp_path / "store")], env=environment, check=True, timeout=120)
-    one, several = (
-        {name: content for name, content in contents(folder).items() if name != "zarr.json"}  # n_devices stands there
-        for folder in (finished, tmp_path / "store")
-    )
+    one, several = (contents(folder) for folder in (finished, tmp_path / "store"))
+    for found in (one, several):  # n_devices stands in the one, and its checksum in the other
+        del found["zarr.json"]
+        manifest = json.loads(found["manifest.json"])
+        del manifest["files"]["zarr.json"]
+        found["manifest.json"] = json.dumps(manifest).encode()
     assert one == several

@@ -1,0 +1,36 @@
+"""Rows of `stdpjax.sweeps`."""
+
+import tempfile
+
+from stdpjax import studies, sweeps
+from tests.surface.table import Made, Row, rows
+
+STUDY = studies.find("rule_agreement")
+
+
+def _folder() -> str:
+    return tempfile.mkdtemp() + "/store"
+
+
+ROWS = rows(
+    Row(sweeps.parse_grid, {"study": ("object", STUDY), "texts": ("texts", ["tau=3,5"])}),
+    Row(sweeps.parse_memory, {"memory": ("memory", "1GiB")}),
+    Row(
+        sweeps.sweep,
+        {
+            "study": ("object", "rule_agreement"),
+            "grid": ("object", {"max_probability": [0.5]}),
+            "seeds": ("count", 1),
+            "seed": ("count", 0),
+            "out": ("path", Made(_folder)),
+            "memory": ("memory", "1GiB"),
+            "smoke": ("flag", True),
+            "show_progress": ("flag", False),
+            "say": ("callable", lambda line: None),
+            "n_sequences": ("any", 4),
+            "n_steps": ("any", 12),
+            "window": ("any", 3),
+            "n_trials": ("any", 8),
+        },
+    ),
+)  # fmt: skip
