@@ -12,7 +12,7 @@ from stdpjax._checks import ArrayLike
 COARSE = 1e-3
 
 
-def sample_spikes(key: Key[Array, ""], probability: ArrayLike) -> Bool[Array, "*batch time"]:
+def sample_spikes(key: Key[Array, ""], probability: ArrayLike) -> Bool[Array, "*shape"]:
     """Draw independent spikes with the given probability per bin.
 
     Equal to `jax.random.bernoulli`, but for probabilities in less than single precision, which are drawn in single
@@ -21,7 +21,7 @@ def sample_spikes(key: Key[Array, ""], probability: ArrayLike) -> Bool[Array, "*
 
     Args:
         key: a scalar key.
-        probability: spike probability per bin in [0, 1], shape `[..., time]`. A rate in Hz becomes a probability
+        probability: spike probability per bin in [0, 1], of any shape. A rate in Hz becomes a probability
             when it is multiplied by the bin width in seconds.
 
     Returns:
@@ -41,7 +41,7 @@ def sample_spikes(key: Key[Array, ""], probability: ArrayLike) -> Bool[Array, "*
 
 
 @jax.jit
-def _sample_spikes(key: Key[Array, ""], probability: Float[Array, "*batch time"]) -> Bool[Array, "*batch time"]:
+def _sample_spikes(key: Key[Array, ""], probability: Float[Array, "*shape"]) -> Bool[Array, "*shape"]:
     shape, dtype = probability.shape, probability.dtype
     step = jnp.finfo(dtype).eps  # between the uniform numbers, which are its multiples
     uniform = jax.random.uniform(key, shape, dtype)

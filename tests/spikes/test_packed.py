@@ -202,8 +202,8 @@ def test_low_probabilities_are_compared_with_a_uniform_number_of_40_bits():
     grid = np.round(np.asarray(packed.round_to_grid(probability), float) * 2**40).astype(np.int64)
     assert (grid % 2**24 != 0).sum() > packed._BINS_AT_ONCE / 2
     keys = stdpjax.random.member_keys(stdpjax.random.key(4), 4).reshape(2, 2)
-    # Raised to many spikes by a threshold whose first 16 digits are those of the number: the rest decides.
-    words = np.asarray(packed.sample_packed_pair(keys, probability[None, None], probability[None, None]))
+    rate = jnp.asarray(probability)[None, None]
+    words = np.asarray(packed.sample_packed_pair(keys, rate, rate))
     for train, owner, word, time in np.ndindex(2, 2, 2, 20):
         high, low = divmod(int(grid[time]), 2**24)
         key_words = jax.random.key_data(keys[owner, word])
@@ -240,7 +240,9 @@ def test_low_bins_leave_the_others_as_they_are():
     fine = np.round(rng.uniform(0, 0.4, (4, 60)) * 2**16).astype(np.float32) / 2**16
     low = np.where(rng.random(fine.shape) < 0.2, np.float32(1.1e-5), fine)
     key = stdpjax.random.member_keys(stdpjax.random.key(4), 4)
-    before, after = (np.asarray(packed.sample_packed_pair(key, rate, fine)) for rate in (fine, low))
+    before, after = (
+        np.asarray(packed.sample_packed_pair(key, jnp.asarray(rate), jnp.asarray(fine))) for rate in (fine, low)
+    )
     is_same = low == fine
     np.testing.assert_array_equal(before[0][is_same], after[0][is_same])
     np.testing.assert_array_equal(before[1], after[1])
