@@ -4,6 +4,7 @@ Values are checked only when they are known: inside `jit`, `vmap` or `grad` an a
 shape can be checked.
 """
 
+import inspect
 from collections.abc import Collection
 from typing import Any
 
@@ -56,6 +57,16 @@ def finite(name: str, value: ArrayLike) -> Array:
     array = _as_float_array(name, value)
     if is_concrete(array):
         _finite_range(name, array)
+    return array
+
+
+def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """Return `value` as an array in double precision, refusing NaN, infinity and what is no number; without JAX."""
+    array = np.asarray(as_array(name, value))
+    if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
+    array = array.astype(np.float64)
+    finite_on_host(name, array)
     return array
 
 
@@ -133,6 +144,16 @@ def spikes(name: str, value: ArrayLike) -> Array:
     return jnp.asarray(array).astype(bool)
 
 
+def truths(name: str, value: ArrayLike, n_units: int | None = None) -> Array:
+    """Return `value` as a bool array, refusing anything but one truth value for each unit."""
+    array = as_array(name, value)
+    if array.dtype != bool or array.ndim != 1 or n_units not in (None, array.shape[0]):
+        each = "each unit" if n_units is None else f"each of {n_units} units"
+        got = f"dtype {array.dtype} and shape {array.shape}"
+        raise ValueError(f"{name}: expected one truth value for {each}, got {got}")
+    return jnp.asarray(array)
+
+
 def same_shape(first_name: str, first: Array, second_name: str, second: Array) -> None:
     """Refuse two arrays of different shapes, or without a time axis."""
     if first.ndim < 1:
@@ -190,6 +211,8 @@ def number(
     value = _units.in_unit(name, value, "dimensionless")
     if np.ndim(value) != 0:
         raise ValueError(f"{name}: expected one number, got {_described(value)}")
+    if isinstance(value, np.ndarray):
+        value = value.item()
     if not is_concrete(value):
         return value
     wanted = [
@@ -245,6 +268,33 @@ def _described(value: Any) -> str:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]} ... ({type(value).__name__})"
+
+
+def flag(name: str, value: bool) -> bool:
+    """Return `value` as a bool, refusing what is no truth value."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}: expected True or False, got {_described(value)}")
+    return bool(value)
+
+
+def instance(name: str, value: Any, kind: Any, expected: str) -> Any:
+    """Return `value`, refusing what is not of a type; `expected` says what would have been."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}: expected {expected}, got {_described(value)}")
+    return value
+
+
+def function(name: str, value: Any, arguments: str, hint: str = "") -> Any:
+    """Return `value`, refusing what cannot be called with these arguments, and what no cache can hold."""
+    try:
+        hash(value)
+        inspect.signature(value).bind(*arguments.split(", "))
+    except TypeError as error:
+        raise ValueError(f"{name}: expected a function of ({arguments}){hint}, got {_described(value)}") from error
+    except ValueError:
+        # Of some functions that are not written in Python nothing is known.
+        pass
+    return value
 
 
 def choice(name: str, value: str, known: Collection[str]) -> str:

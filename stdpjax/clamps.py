@@ -121,14 +121,18 @@ def clamp_energy(state: Float[Array, "unit"], clamps: Clamps) -> Float[Array, ""
 
 
 def check_clamps(clamps: Clamps, n_units: int) -> None:
-    """Refuse clamps for another number of units.
+    """Refuse what is no tuple of clamps, and clamps for another number of units.
 
     Raises:
-        ValueError: the mask or the value does not have `n_units` units.
+        ValueError: no clamps, or the mask or the value does not have `n_units` units.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.clamps.check_clamps((stdpjax.clamps.clamp_state([True, False], 0.25),), 2)
     """
+    if not isinstance(clamps, tuple) or not all(isinstance(clamp, Clamp) for clamp in clamps):
+        raise ValueError(f"clamps: expected a tuple of clamps, see stdpjax.clamps, got {clamps!r}")
     for clamp in clamps:
-        if not isinstance(clamp, Clamp):
-            raise ValueError(f"clamps: expected a tuple of clamps, see stdpjax.clamps, got {clamp!r}")
         for name, array in (("mask", clamp.mask), ("value", clamp.value)):
             if array.shape != (n_units,):
                 raise ValueError(
@@ -140,11 +144,7 @@ def check_clamps(clamps: Clamps, n_units: int) -> None:
 def _mask_and_value(
     mask: _checks.ArrayLike, value: _checks.ArrayLike
 ) -> tuple[Bool[Array, "unit"], Float[Array, "unit"]]:
-    mask_array = jnp.asarray(mask)
-    if mask_array.dtype != bool or mask_array.ndim != 1:
-        raise ValueError(
-            f"mask: expected one truth value for each unit, got dtype {mask_array.dtype} and shape {mask_array.shape}"
-        )
+    mask_array = _checks.truths("mask", mask)
     value = _checks.finite("value", value)
     if value.ndim == 0:
         value = jnp.full(mask_array.shape, value)

@@ -14,29 +14,57 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
 
 from stdpjax import _checks
+from stdpjax._units import Measured
 from stdpjax.clamps import Clamps, InputClamp, check_clamps, clamp_energy, clamp_target, hold_state
-from stdpjax.energy import Params, check_params, energy_of, target_of
+from stdpjax.energy import Params, check_network, check_params, check_state, energy_of, target_of
 from stdpjax.observers import Observer
 from stdpjax.random import member_keys
-from stdpjax.rates import RateFunction
+from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules import Rule, Sample
+from stdpjax.rules.base import change_by, check_use
 
 
 class Hyper(NamedTuple):
-    """Numbers of the dynamics, a pytree: a sweep is a `vmap` over them."""
+    """Numbers of the dynamics, a pytree: a sweep is a `vmap` over them.
+
+    What is None is not given: it has its default in a kernel that reads it, and no axis in a `vmap`. A number that is
+    given to a kernel of this module that does not read it is refused.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, stdpjax
+        >>> from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+        >>> params, rho = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]]), stdpjax.rates.hard_sigmoid()
+        >>> held = stdpjax.clamps.clamp_state([True, False], 0.25)
+        >>> def end(hyper):
+        ...     hyper = hyper._replace(clamps=(held,))
+        ...     kernel = leaky_integrator(rho, "none")
+        ...     return simulate(
+        ...         stdpjax.random.key(0), params, None, hyper, kernel=kernel, state=jnp.zeros(2), n_steps=1).state
+        >>> jax.vmap(end)(Hyper(step=jnp.array([0.5, 1.0]))).tolist()
+        [[0.25, 0.1875], [0.25, 0.375]]
+    """
 
     step: Any = 0.1
     """Step size epsilon = dt / tau, in (0, 1]."""
-    noise_std: Any = 0.0
-    """Standard deviation of the noise eta on each unit, 0 or more, in units of activity."""
-    temperature: Any = 1.0
-    """Temperature T of exp(-E/T) for the Langevin kernels, 0 or more (above 0 for Metropolis)."""
+    noise_std: Any = None
+    """Standard deviation of the noise eta on each unit, 0 or more, in units of activity; None for 0."""
+    temperature: Any = None
+    """Temperature T of exp(-E/T) for the Langevin kernels, 0 or more (above 0 for Metropolis); None for 1."""
     clamps: Clamps = ()
     """Units held at values, see `stdpjax.clamps`."""
 
+    def filled(self) -> "Hyper":
+        """Return the same with the defaults of what is not given."""
+        missing = {name: default for name, default in DEFAULTS.items() if getattr(self, name) is None}
+        return self._replace(**missing)
+
+
+# Of the numbers that a kernel may leave unread.
+DEFAULTS = {"noise_std": 0.0, "temperature": 1.0}
 
 Kernel = Callable[
     [Key[Array, ""], Float[Array, "unit"], Params, Float[Array, "unit"] | None, Hyper],
@@ -46,10 +74,12 @@ Kernel = Callable[
 
 @dataclass(frozen=True)
 class CheckedKernel:
-    """A kernel with demands of its own, which `simulate` asks before anything is traced."""
+    """A kernel that says what it reads and demands, which `simulate` asks before anything is traced."""
 
     run: Kernel
-    check: Callable[[Params, Hyper], None]
+    reads: tuple[str, ...] = ()
+    """Which of `noise_std` and `temperature`."""
+    demands: Callable[[Params, Hyper], None] | None = None
     """Raises ValueError for what the kernel cannot use."""
 
     def __call__(
@@ -61,8 +91,27 @@ class CheckedKernel:
         hyper: Hyper,
     ) -> tuple[Float[Array, "unit"], Sample]:
         """Do one step, as a kernel does."""
-        self.check(params, hyper)
-        return self.run(key, state, params, drive, hyper)
+        _checks.key("key", key)
+        state = check_state(params, state)
+        check_hyper(hyper, state.shape[0], state.dtype)
+        # What is traced may come from a simulation, which gives a kernel all numbers.
+        self.check(params, Hyper(*(None if isinstance(part, jax.core.Tracer) else part for part in hyper)))
+        return self.run(key, state, params, drive, hyper.filled())
+
+    def check(self, params: Params, hyper: Hyper) -> None:
+        """Refuse a number that the kernel does not read, and what it cannot use.
+
+        Raises:
+            ValueError: which.
+        """
+        for name, default in DEFAULTS.items():
+            value = getattr(hyper, name)
+            is_default = value is None or (_checks.is_concrete(value) and bool(np.all(np.asarray(value) == default)))
+            if name not in self.reads and not is_default:
+                reads = ", ".join(("step", *self.reads, "clamps"))
+                raise ValueError(f"{name}: expected none for a kernel that reads {reads} alone, got {value!r}")
+        if self.demands is not None:
+            self.demands(params, hyper)
 
 
 def transition(
@@ -71,14 +120,17 @@ def transition(
     """Return f(s, eta) = s + step (R(s + eta) - s), one step of the corrected leaky integrator with given noise.
 
     Args:
-        params: weights `[post, pre]` and biases `[unit]`, unchecked.
+        params: weights `[post, pre]` and biases `[unit]`.
         state: shape `[unit]`.
         noise: eta, shape `[unit]`; 0 for the noise-free step.
         rate_fn: the rate function rho.
-        hyper: step and clamps.
+        hyper: of which step and clamps are read.
 
     Returns:
         The next state, shape `[unit]`.
+
+    Raises:
+        ValueError: as in `stdpjax.energy.target`, a noise of another shape or not finite, or a step out of range.
 
     Source: Bengio et al. 2015, Eq 6 and 7, with the leak -h_t instead of the printed -s_t.
 
@@ -90,13 +142,15 @@ def transition(
         >>> transition(params, jnp.array([0.0, 0.25]), jnp.zeros(2), rho, Hyper(step=0.5)).tolist()
         [0.375, 0.375]
     """
+    state, noise = check_network(params, state, rate_fn), _checks.finite("noise", noise)
+    if noise.shape != state.shape:
+        raise ValueError(f"noise: expected the shape of state, {state.shape}, got {noise.shape}")
+    check_hyper(hyper, state.shape[0], state.dtype)
     pulled = clamp_target(target_of(params, state + noise, rate_fn), state, hyper.clamps)
     return hold_state(state + hyper.step * (pulled - state), hyper.clamps)
 
 
-# The kernels are cached: the same arguments give the same object, so that a simulation is compiled once.
-@cache
-def leaky_integrator(rate_fn: RateFunction, noise: Literal["inside", "added", "none"] = "inside") -> Kernel:
+def leaky_integrator(rate_fn: RateFunction, noise: Literal["inside", "added", "none"] = "inside") -> CheckedKernel:
     """Return the kernel s + step (R(s + eta) - s) (Eq 6, 14).
 
     Args:
@@ -105,10 +159,10 @@ def leaky_integrator(rate_fn: RateFunction, noise: Literal["inside", "added", "n
             step instead, the bracket of Eq 14 read as Langevin; "none", noise-free descent, no random numbers drawn.
 
     Returns:
-        The kernel.
+        The kernel; it reads `hyper.noise_std` unless the noise is "none", and no temperature.
 
     Raises:
-        ValueError: unknown noise.
+        ValueError: no rate function, or unknown noise.
 
     Source: Bengio et al. 2015, Eq 6 with the leak corrected; Eq 14 is the same step.
 
@@ -120,8 +174,13 @@ def leaky_integrator(rate_fn: RateFunction, noise: Literal["inside", "added", "n
         >>> kernel(stdpjax.random.key(0), jnp.array([0.0, 0.25]), params, None, Hyper(step=0.5))[0].tolist()
         [0.375, 0.375]
     """
-    _checks.choice("noise", noise, ("inside", "added", "none"))
+    check_rate_fn(rate_fn)
+    return _leaky_integrator(rate_fn, _checks.choice("noise", noise, ("inside", "added", "none")))
 
+
+# The kernels are cached: the same arguments give the same object, so that a simulation is compiled once.
+@cache
+def _leaky_integrator(rate_fn: RateFunction, noise: str) -> CheckedKernel:
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
         eta = 0.0 if noise == "none" else hyper.noise_std * _normal(key, state, hyper.noise_std)
@@ -130,11 +189,10 @@ def leaky_integrator(rate_fn: RateFunction, noise: Literal["inside", "added", "n
         change = pulled - state + (eta if noise == "added" else 0.0)
         return _emit(state, state + hyper.step * change, rate_fn, hyper)
 
-    return kernel
+    return CheckedKernel(kernel, () if noise == "none" else ("noise_std",))
 
 
-@cache
-def printed_integrator(rate_fn: RateFunction) -> Kernel:
+def printed_integrator(rate_fn: RateFunction) -> CheckedKernel:
     """Return Eq 17 as printed, which subtracts the leak twice: (1 - step) s + step (R(s + eta) - s - eta).
 
     It descends E with the quadratic term doubled and comes to rest at s = R(s) / 2. Here to be compared with.
@@ -143,7 +201,10 @@ def printed_integrator(rate_fn: RateFunction) -> Kernel:
         rate_fn: the rate function rho.
 
     Returns:
-        The kernel.
+        The kernel; it reads `hyper.noise_std`, not `hyper.temperature`.
+
+    Raises:
+        ValueError: no rate function.
 
     Source: Bengio et al. 2015, Eq 17.
 
@@ -155,18 +216,22 @@ def printed_integrator(rate_fn: RateFunction) -> Kernel:
         >>> kernel(stdpjax.random.key(0), jnp.array([0.0, 0.25]), params, None, Hyper(step=0.5))[0].tolist()
         [0.375, 0.25]
     """
+    check_rate_fn(rate_fn)
+    return _printed_integrator(rate_fn)
 
+
+@cache
+def _printed_integrator(rate_fn: RateFunction) -> CheckedKernel:
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
         seen = state + hyper.noise_std * _normal(key, state, hyper.noise_std)
         pulled = clamp_target(target_of(params, seen, rate_fn), state, hyper.clamps)
         return _emit(state, (1 - hyper.step) * state + hyper.step * (pulled - seen), rate_fn, hyper)
 
-    return kernel
+    return CheckedKernel(kernel, ("noise_std",))
 
 
-@cache
-def langevin(rate_fn: RateFunction) -> Kernel:
+def langevin(rate_fn: RateFunction) -> CheckedKernel:
     """Return unadjusted Langevin dynamics of exp(-E/T): s + step (R(s) - s) + sqrt(2 step T) xi, xi ~ N(0, 1).
 
     What Eq 14 was meant to be. Its stationary law differs from exp(-E/T) by O(step): a linear mode of curvature
@@ -178,6 +243,9 @@ def langevin(rate_fn: RateFunction) -> Kernel:
     Returns:
         The kernel; it reads `hyper.temperature`, not `hyper.noise_std`.
 
+    Raises:
+        ValueError: no rate function.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> from stdpjax.dynamics import Hyper, langevin
@@ -187,7 +255,12 @@ def langevin(rate_fn: RateFunction) -> Kernel:
         >>> kernel(stdpjax.random.key(0), jnp.array([0.0, 0.25]), params, None, cold)[0].tolist()
         [0.375, 0.375]
     """
+    check_rate_fn(rate_fn)
+    return _langevin(rate_fn)
 
+
+@cache
+def _langevin(rate_fn: RateFunction) -> CheckedKernel:
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
         xi = _normal(key, state, hyper.temperature)
@@ -195,10 +268,9 @@ def langevin(rate_fn: RateFunction) -> Kernel:
         kick = jnp.sqrt(2 * hyper.step * hyper.temperature) * xi
         return _emit(state, state + hyper.step * (pulled - state) + kick, rate_fn, hyper)
 
-    return kernel
+    return CheckedKernel(kernel, ("temperature",))
 
 
-@cache
 def metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
     """Return Metropolis-adjusted Langevin dynamics (MALA, through blackjax), whose stationary law is exp(-E/T).
 
@@ -212,7 +284,7 @@ def metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
         The kernel; it reads `hyper.temperature`, above 0, not `hyper.noise_std`.
 
     Raises:
-        ValueError: by the kernel, for an input clamp, temperature 0, or weights that are not tied.
+        ValueError: no rate function; by the kernel, for an input clamp, temperature 0, or weights that are not tied.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -223,6 +295,12 @@ def metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
         >>> state.shape
         (2,)
     """
+    check_rate_fn(rate_fn)
+    return _metropolis_langevin(rate_fn)
+
+
+@cache
+def _metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
     # Takes a second to import, which nothing else here needs.
     from blackjax.mcmc import mala
 
@@ -242,17 +320,16 @@ def metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
         moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
         return _emit(state, jnp.asarray(moved.position), rate_fn, hyper)
 
-    def check(params: Params, hyper: Hyper) -> None:
+    def demands(params: Params, hyper: Hyper) -> None:
         check_params(params, tied=True)
-        _checks.number("temperature", hyper.temperature, above=0)
+        _checks.number("temperature", hyper.filled().temperature, above=0)
         if any(isinstance(clamp, InputClamp) for clamp in hyper.clamps):
             raise ValueError("clamps: expected clamps that have an energy (state, soft), got InputClamp")
 
-    return CheckedKernel(kernel, check)
+    return CheckedKernel(kernel, ("temperature",), demands)
 
 
-@cache
-def spiking_integrator(rate_fn: RateFunction) -> Kernel:
+def spiking_integrator(rate_fn: RateFunction) -> CheckedKernel:
     """Return a leaky integrator driven by Bernoulli spikes instead of rates: R_i = rho'(s_i) (b_i + sum_j W_ij xi_j).
 
     Spike probability per step is the rate rho(s_j); the spikes that moved the units are in the sample, so Eq 2 with
@@ -262,7 +339,10 @@ def spiking_integrator(rate_fn: RateFunction) -> Kernel:
         rate_fn: the rate function rho, with values in [0, 1].
 
     Returns:
-        The kernel; `hyper.noise_std` does not enter.
+        The kernel; it reads neither `hyper.noise_std` nor `hyper.temperature`.
+
+    Raises:
+        ValueError: no rate function.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -273,16 +353,23 @@ def spiking_integrator(rate_fn: RateFunction) -> Kernel:
         >>> sample.pre_spikes.tolist()
         [False, True]
     """
+    check_rate_fn(rate_fn)
+    return _spiking_integrator(rate_fn)
 
+
+@cache
+def _spiking_integrator(rate_fn: RateFunction) -> CheckedKernel:
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
-        spikes = jax.random.uniform(key, state.shape, state.dtype) < rate_fn.value(state)
+        # In single precision at least: half precision has too few numbers near 0.
+        dtype = jnp.promote_types(state.dtype, jnp.float32)
+        spikes = jax.random.uniform(key, state.shape, dtype) < rate_fn.value(state).astype(dtype)
         field = params.bias + params.weights @ spikes.astype(state.dtype)
         pulled = clamp_target(rate_fn.slope(state) * field, state, hyper.clamps)
         next_state, sample = _emit(state, state + hyper.step * (pulled - state), rate_fn, hyper)
         return next_state, sample._replace(pre_spikes=spikes, post_spikes=spikes)
 
-    return kernel
+    return CheckedKernel(kernel, ())
 
 
 class Simulation(NamedTuple):
@@ -328,6 +415,7 @@ def simulate(
     trace_every: int | None = None,
     resume: Simulation | None = None,
     first_trial: int = 0,
+    bin_ms: Measured = 1.0,
 ) -> Simulation:
     """Run a network for some steps, and observe it on the way.
 
@@ -342,7 +430,7 @@ def simulate(
         drive: added to the biases: `[time, unit]`, of time steps from the start of this call; `[trial, time, unit]`;
             a function of the step number (counted from the very start), better one defined once than a new lambda
             each time; or None.
-        hyper: step in (0, 1], noise level, temperature and clamps.
+        hyper: step in (0, 1], clamps, and the noise level or temperature that the kernel reads.
         kernel: from this module, or your own.
         state: initial state, `[unit]` or `[trial, unit]` for independent trials; not with `resume`. Computed with in
             the floating-point type of the weights.
@@ -358,14 +446,17 @@ def simulate(
         resume: where an earlier call of the same settings ended; goes on from there, with a rule from the weights
             that it had reached.
         first_trial: number of the first trial, for a block of a longer trial axis.
+        bin_ms: length of a step in ms, or with a unit, above 0, for the time constants of a rule.
 
     Returns:
         The simulation. Trials that have left the finite numbers are flagged, and the others are not affected.
 
     Raises:
         ValueError: a parameter out of range, shapes that do not fit, a known state or drive that is not finite, a
-            `trace_every` that does not divide, a rule or observers that the resumed run had not, or what the kernel
-            refuses.
+            `trace_every` that does not divide, a rule or observers that the resumed run had not, a number that the
+            kernel does not read, an option that nothing reads (`learning_rate` without a rule), a drive, kernel or
+            rule whose results have another shape, a sample without what the rule reads (spikes where only rates are
+            simulated), bins or weights that the rule cannot use, or what the kernel refuses.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -379,8 +470,18 @@ def simulate(
         >>> run.observed["state"].mean.shape, bool(run.is_finite.all())
         ((100, 8), True)
     """
+    key = _checks.key("key", key)
+    # The weights that a rule has made of them may have an axis of trials, and are finite only in good trials.
+    if resume is None or rule is None:
+        check_params(params)
+    else:
+        _checks.instance("params", params, Params, "weights and biases")
     n_units = params.bias.shape[-1]
-    observe = dict(observe or {})
+    if not isinstance(kernel, CheckedKernel):
+        _checks.function("kernel", kernel, "key, state, params, drive, hyper", ", as `leaky_integrator(rate_fn)` gives")
+    if resume is not None:
+        _checks.instance("resume", resume, Simulation, "a simulation or None")
+    observe = _check_observers(observe)
     if (state is None) == (resume is None):
         raise ValueError("state: expected an initial state, or a simulation to resume, got both or neither")
     if resume is not None and tuple(resume.observed) != tuple(observe):
@@ -391,11 +492,10 @@ def simulate(
     start = start.astype(params.weights.dtype)
     if start.ndim not in (1, 2) or start.shape[-1] != n_units:
         raise ValueError(f"state: expected shape [unit] or [trial, unit] with {n_units} units, got {start.shape}")
-    # The weights that a rule has made of them may have an axis of trials, and are finite only in good trials.
-    if resume is None or rule is None:
-        check_params(params)
     is_batch = start.ndim == 2
     if callable(drive) or drive is None:
+        if drive is not None:
+            _checks.function("drive", drive, "step")
         if n_steps is None:
             raise ValueError("n_steps: expected the number of steps, as the drive does not say, got None")
         drive_function, drive_array = drive, None
@@ -409,17 +509,28 @@ def simulate(
         if drive_array.ndim == 3 and drive_array.shape[0] != start.shape[0]:
             raise ValueError(f"drive: expected {start.shape[0]} trials, as the state has, got {drive_array.shape[0]}")
         n_steps = drive_array.shape[-2] if n_steps is None else n_steps
-        if drive_array.shape[-2] < n_steps:
+        if drive_array.shape[-2] < _checks.count("n_steps", n_steps):
             raise ValueError(f"drive: expected at least {n_steps} steps, got {drive_array.shape[-2]}")
     n_steps = _checks.count("n_steps", n_steps)
     if trace_every is not None and n_steps % _checks.count("trace_every", trace_every):
         raise ValueError(f"trace_every: expected a divisor of {n_steps} steps, got {trace_every}")
+    numbers = check_hyper(hyper, n_units, start.dtype)
     if isinstance(kernel, CheckedKernel):
         kernel.check(params, hyper)
-    hyper = check_hyper(hyper, n_units, start.dtype)
+    hyper = numbers
     start = _hold_all(start, hyper.clamps)
-    learning_rate = jnp.asarray(_checks.number("learning_rate", learning_rate), start.dtype)
-    bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, start.dtype)
+    learning_rate = _checks.number("learning_rate", learning_rate)
+    if rule is None and not (_checks.is_concrete(learning_rate) and learning_rate == 0):
+        raise ValueError(f"learning_rate without a rule: expected 0, as rules alone learn, got {learning_rate}")
+    learning_rate = jnp.asarray(learning_rate, start.dtype)
+    if rule is not None:
+        # The weights from a unit to itself stay 0, whatever the rule's bounds.
+        are_known = resume is None and _checks.is_concrete(params.weights)
+        others = np.asarray(params.weights)[~np.eye(n_units, dtype=bool)] if are_known else np.zeros(0)
+        bin_ms = check_use(rule, bin_ms, others)
+    elif not (_checks.is_concrete(bin_ms) and _checks.milliseconds("bin_ms", bin_ms) == 1):
+        raise ValueError(f"bin_ms without a rule: expected 1, as rules alone have time constants in ms, got {bin_ms}")
+    bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, params.weights)
     first_step = 0 if resume is None else resume.n_steps
 
     if resume is None:
@@ -427,7 +538,10 @@ def simulate(
     else:
         weights = None if rule is None else resume.params.weights
         carry = _Carry(start, weights, resume.rule_state, tuple(resume.observed.values()), resume.is_finite)
-    keys = member_keys(key, start.shape[0], _checks.count("first_trial", first_trial, minimum=0)) if is_batch else key
+    first_trial = _checks.count("first_trial", first_trial, minimum=0)
+    if first_trial and not is_batch:
+        raise ValueError(f"first_trial: expected 0 for a state without trials, got {first_trial}")
+    keys = member_keys(key, start.shape[0], first_trial) if is_batch else key
     last, trace = _run(
         keys,
         carry,
@@ -436,6 +550,7 @@ def simulate(
         hyper,
         learning_rate,
         bounds,
+        jnp.asarray(bin_ms, start.dtype),
         jnp.asarray(first_step, jnp.uint32),
         kernel=kernel,
         rule=rule,
@@ -461,7 +576,13 @@ def check_hyper(hyper: Hyper, n_units: int, dtype: Any) -> Hyper:
 
     Raises:
         ValueError: a step outside (0, 1], a negative noise or temperature, or clamps for another number of units.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> float(stdpjax.dynamics.check_hyper(stdpjax.dynamics.Hyper(0.5), 2, jnp.float32).temperature)
+        1.0
     """
+    hyper = _checks.instance("hyper", hyper, Hyper, "a `stdpjax.dynamics.Hyper`").filled()
     check_clamps(hyper.clamps, n_units)
     step = _checks.number("step", hyper.step, above=0, at_most=1)
     noise_std = _checks.number("noise_std", hyper.noise_std, at_least=0)
@@ -489,12 +610,12 @@ def _first_carry(
     jax.jit,
     static_argnames=("kernel", "rule", "observers", "n_steps", "trace_every", "drive_function", "is_batch"),
 )
-def _run(keys, carry, params, drive, hyper, learning_rate, bounds, first_step, *, is_batch, **static):
+def _run(keys, carry, params, drive, hyper, learning_rate, bounds, bin_ms, first_step, *, is_batch, **static):
     one = partial(_run_trial, **static)
     if is_batch:
         drive_axis = 0 if drive is not None and drive.ndim == 3 else None
-        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None, None))
-    return one(keys, carry, params, drive, hyper, learning_rate, bounds, first_step)
+        one = jax.vmap(one, in_axes=(0, 0, None, drive_axis, None, None, None, None, None))
+    return one(keys, carry, params, drive, hyper, learning_rate, bounds, bin_ms, first_step)
 
 
 def _run_trial(
@@ -505,6 +626,7 @@ def _run_trial(
     hyper: Hyper,
     learning_rate: Float[Array, ""],
     bounds: tuple[Float[Array, ""], Float[Array, ""]] | None,
+    bin_ms: Float[Array, ""],
     first_step: UInt32[Array, ""],
     *,
     kernel: Kernel,
@@ -519,16 +641,18 @@ def _run_trial(
         if drive is not None:
             now = drive[index]
         else:
-            now = None if drive_function is None else drive_function(number)
+            now = None if drive_function is None else _drive_at(number, drive_function, carry.state)
         now_params = params if carry.weights is None else params._replace(weights=carry.weights)
-        state, sample = kernel(jax.random.fold_in(key, number), carry.state, now_params, now, hyper)
+        step = kernel.run if isinstance(kernel, CheckedKernel) else kernel
+        made = step(jax.random.fold_in(key, number), carry.state, now_params, now, hyper)
+        state, sample = _check_made(made, carry.state)
         observed = tuple(
             observer.update(sample, statistics) for observer, statistics in zip(observers, carry.observed, strict=True)
         )
         weights, rule_state = carry.weights, carry.rule_state
         is_finite = carry.is_finite & jnp.all(jnp.isfinite(state))
         if rule is not None:
-            delta_w, rule_state = rule.update(sample, rule_state, now_params.weights)
+            delta_w, rule_state = change_by(rule, sample._replace(bin_ms=bin_ms), rule_state, now_params.weights)
             weights = now_params.weights + learning_rate * jnp.where(_itself(delta_w), 0.0, delta_w)
             if bounds is not None:
                 weights = jnp.clip(weights, *bounds)
@@ -547,15 +671,50 @@ def _run_trial(
 
 
 def _check_bounds(
-    bounds: tuple[float | Array, float | Array], rule: Rule | None, dtype: Any
+    bounds: tuple[float | Array, float | Array], rule: Rule | None, weights: Array
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     if rule is None:
         raise ValueError("weight_bounds: expected None without a rule, which alone changes weights, got bounds")
-    low, high = bounds
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(f"weight_bounds: expected the least and the largest weight, got {bounds!r}")
     # Within them 0, where the diagonal stays.
-    low = _checks.number("weight_bounds", low, at_most=0)
-    high = _checks.number("weight_bounds", high, at_least=0)
-    return jnp.asarray(low, dtype), jnp.asarray(high, dtype)
+    low = _checks.number("weight_bounds", bounds[0], at_most=0)
+    high = _checks.number("weight_bounds", bounds[1], at_least=0)
+    if all(_checks.is_concrete(part) for part in (low, high, weights)):
+        numbers = np.asarray(weights)
+        least, largest = numbers.min(initial=0), numbers.max(initial=0)
+        if least < np.asarray(low, numbers.dtype) or largest > np.asarray(high, numbers.dtype):
+            raise ValueError(f"weight_bounds: expected weights within them, got some from {least:g} to {largest:g}")
+    return jnp.asarray(low, weights.dtype), jnp.asarray(high, weights.dtype)
+
+
+def _check_observers(observe: Mapping[str, Observer] | None) -> dict[str, Observer]:
+    observe = _checks.instance("observe", {} if observe is None else observe, Mapping, "observers by name or None")
+    for name, observer in observe.items():
+        expected = "an observer, as `stdpjax.observers.mean_of(function)` gives"
+        _checks.instance(f"observe {name!r}", observer, Observer, expected)
+    return dict(observe)
+
+
+def _drive_at(
+    number: UInt32[Array, ""], drive: Callable[[UInt32[Array, ""]], Float[Array, "unit"]], state: Float[Array, "unit"]
+) -> Float[Array, "unit"]:
+    now = _checks.finite("drive", drive(number))
+    if now.shape != state.shape:
+        raise ValueError(f"drive: expected a function that gives shape {state.shape}, [unit], got {now.shape}")
+    return now.astype(state.dtype)
+
+
+def _check_made(made: Any, state: Float[Array, "unit"]) -> tuple[Float[Array, "unit"], Sample]:
+    """Refuse what a kernel has made of a state, if it is not the next one and a sample."""
+    if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[1], Sample):
+        raise ValueError(f"kernel: expected it to return the next state and a `rules.Sample`, got {made!r}")
+    if (made[0].shape, made[0].dtype) != (state.shape, state.dtype):
+        raise ValueError(
+            f"kernel: expected a next state of shape {state.shape} and dtype {state.dtype}, got {made[0].shape} and "
+            f"{made[0].dtype}"
+        )
+    return made
 
 
 def _itself(matrix: Float[Array, "post pre"]) -> Bool[Array, "post pre"]:
@@ -582,7 +741,11 @@ def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Arr
 
 
 def _driven(params: Params, drive: Float[Array, "unit"] | None) -> Params:
-    return params if drive is None else params._replace(bias=params.bias + drive)
+    if drive is None:
+        return params
+    if drive.shape != params.bias.shape:
+        raise ValueError(f"drive: expected shape {params.bias.shape}, one number for each unit, got {drive.shape}")
+    return params._replace(bias=params.bias + drive)
 
 
 def _emit(

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
-from stdpjax.rates import RateFunction, curvature
+from stdpjax.rates import RateFunction, check_rate_fn, curvature
 
 
 class Params(NamedTuple):
@@ -46,6 +46,7 @@ def make_params(weights: _checks.ArrayLike, bias: _checks.ArrayLike | None = Non
         [0.0, 0.0]
     """
     weights = _checks.finite("weights", weights)
+    _checks.flag("tied", tied)
     bias = jnp.zeros(weights.shape[:1], weights.dtype) if bias is None else _checks.finite("bias", bias)
     params = Params(weights, bias.astype(weights.dtype))
     check_params(params, tied=tied)
@@ -67,7 +68,7 @@ def random_params(key: Key[Array, ""], n_units: int, scale: float = 0.3, *, tied
         the rates of 1/2 at rest.
 
     Raises:
-        ValueError: the number of units is not a whole number of at least 1.
+        ValueError: no key, a number of units that is not a whole number of at least 1, or a scale below 0.
 
     Example:
         >>> import stdpjax
@@ -75,7 +76,9 @@ def random_params(key: Key[Array, ""], n_units: int, scale: float = 0.3, *, tied
         >>> bool((params.weights == params.weights.T).all())
         True
     """
-    n_units = _checks.count("n_units", n_units)
+    key, n_units = _checks.key("key", key), _checks.count("n_units", n_units)
+    scale = _checks.number("scale", scale, at_least=0)
+    _checks.flag("tied", tied)
     raw = jax.random.normal(key, (n_units, n_units), float)
     weights = (raw + raw.T) / jnp.sqrt(2.0) if tied else raw
     weights = scale / jnp.sqrt(1.0 * n_units) * _without_diagonal(weights)
@@ -85,11 +88,16 @@ def random_params(key: Key[Array, ""], n_units: int, scale: float = 0.3, *, tied
 def tie(weights: Float[Array, "unit unit"]) -> Float[Array, "unit unit"]:
     """Return the symmetric part of weights, with 0 on the diagonal.
 
+    Raises:
+        ValueError: weights that are no square matrix of finite numbers.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> stdpjax.energy.tie(jnp.array([[1.0, 0.5], [0.0, 1.0]])).tolist()
         [[0.0, 0.25], [0.25, 0.0]]
     """
+    weights = _checks.finite("weights", weights)
+    _check_square(weights)
     return _without_diagonal(0.5 * (weights + weights.T))
 
 
@@ -116,7 +124,7 @@ def energy(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -
         >>> float(stdpjax.energy.energy(params, jnp.array([0.0, 0.5]), stdpjax.rates.hard_sigmoid()))
         -0.375
     """
-    check_params(params, tied=True, state=state)
+    state = check_network(params, state, rate_fn, tied=True)
     return energy_of(params, state, rate_fn)
 
 
@@ -143,7 +151,7 @@ def target(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -
         >>> stdpjax.energy.target(params, jnp.array([0.0, 0.25]), stdpjax.rates.hard_sigmoid()).tolist()
         [0.75, 0.5]
     """
-    check_params(params, state=state)
+    state = check_network(params, state, rate_fn)
     return target_of(params, state, rate_fn)
 
 
@@ -158,7 +166,7 @@ def gradient(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction)
         >>> stdpjax.energy.gradient(params, jnp.array([0.0, 0.25]), stdpjax.rates.hard_sigmoid()).tolist()
         [-0.75, -0.25]
     """
-    check_params(params, tied=True, state=state)
+    state = check_network(params, state, rate_fn, tied=True)
     return state - target_of(params, state, rate_fn)
 
 
@@ -182,7 +190,7 @@ def target_jacobian(params: Params, state: Float[Array, "unit"], rate_fn: RateFu
         >>> stdpjax.energy.target_jacobian(params, jnp.zeros(2), stdpjax.rates.hard_sigmoid()).tolist()
         [[0.0, 1.0], [1.0, 0.0]]
     """
-    check_params(params, state=state)
+    state = check_network(params, state, rate_fn)
     slope = rate_fn.slope(state)
     bend = curvature(rate_fn, state) * field_of(params, rate_fn.value(state))
     return slope[:, None] * params.weights * slope[None, :] + jnp.diag(bend)
@@ -197,7 +205,7 @@ def hessian(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) 
         >>> stdpjax.energy.hessian(params, jnp.zeros(2), stdpjax.rates.hard_sigmoid()).tolist()
         [[1.0, -0.5], [-0.5, 1.0]]
     """
-    check_params(params, tied=True, state=state)
+    state = check_network(params, state, rate_fn, tied=True)
     return jnp.eye(state.shape[0], dtype=state.dtype) - target_jacobian(params, state, rate_fn)
 
 
@@ -218,22 +226,65 @@ def energy_of(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction
     return 0.5 * jnp.sum(state * state) - jnp.sum(rate * (0.5 * (params.weights @ rate) + params.bias))
 
 
-def check_params(params: Params, *, tied: bool = False, state: Array | None = None) -> None:
+def check_network(
+    params: Params, state: _checks.ArrayLike, rate_fn: RateFunction, *, tied: bool = False
+) -> Float[Array, "unit"]:
+    """Return the state as an array, refusing what is no rate function, and as `check_params` and `check_state` do.
+
+    Raises:
+        ValueError: as these say, or no rate function.
+
+    Example:
+        >>> import stdpjax
+        >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
+        >>> stdpjax.energy.check_network(params, [0.0, 0.25], stdpjax.rates.hard_sigmoid()).tolist()
+        [0.0, 0.25]
+    """
+    check_rate_fn(rate_fn)
+    return check_state(params, state, tied=tied)
+
+
+def check_state(params: Params, state: _checks.ArrayLike, *, tied: bool = False) -> Float[Array, "unit"]:
+    """Return the state as an array, refusing what is no state of the network, and as `check_params` does.
+
+    Raises:
+        ValueError: as `check_params` says, or a state that is not finite or of another shape than the biases.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.energy.check_state(stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]]), [0.0, 0.25]).tolist()
+        [0.0, 0.25]
+    """
+    check_params(params, tied=tied)
+    state = _checks.finite("state", state)
+    if state.shape != params.bias.shape:
+        raise ValueError(f"state: expected shape {params.bias.shape}, one number for each unit, got {state.shape}")
+    # Half precision is lifted to that of the weights.
+    return state.astype(jnp.promote_types(state.dtype, params.weights.dtype))
+
+
+def check_params(params: Params, *, tied: bool = False) -> None:
     """Refuse parameters that are no network, or have no energy although `tied`; values only where they are known.
 
     Raises:
-        ValueError: as `make_params` says, or `state` is not finite or of another shape than the biases.
+        ValueError: as `make_params` says, or numbers of other than single or double precision: in half precision the
+            steps of the dynamics would be lost in rounding.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.energy.check_params(stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]]), tied=True)
     """
+    _checks.instance("params", params, Params, "weights and biases, as `stdpjax.energy.make_params` gives")
     weights, bias = params
-    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
-        raise ValueError(f"weights: expected a square matrix [post, pre], got shape {weights.shape}")
+    for name, array in (("params.weights", weights), ("params.bias", bias)):
+        dtype = getattr(array, "dtype", None)
+        if not hasattr(array, "shape") or dtype not in (jnp.float32, jnp.float64):
+            got = "no array" if dtype is None else f"dtype {dtype}"
+            raise ValueError(f"{name}: expected an array of single or double precision, got {got}")
+    _check_square(weights)
     n_units = weights.shape[0]
     if bias.shape != (n_units,):
         raise ValueError(f"bias: expected one number for each of {n_units} units, got shape {bias.shape}")
-    if state is not None:
-        if state.shape != (n_units,):
-            raise ValueError(f"state: expected shape {(n_units,)}, one number for each unit, got {state.shape}")
-        _checks.finite("state", state)
     _checks.finite("bias", bias)
     _checks.finite("weights", weights)
     if not _checks.is_concrete(weights):
@@ -250,6 +301,11 @@ def check_params(params: Params, *, tied: bool = False, state: Array | None = No
             f"weights: expected a symmetric matrix (tied weights), got W_ij and W_ji that differ by {asymmetry:g}; "
             f"see stdpjax.energy.tie"
         )
+
+
+def _check_square(weights: Array) -> None:
+    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
+        raise ValueError(f"weights: expected a square matrix [post, pre], got shape {weights.shape}")
 
 
 def _without_diagonal(weights: Float[Array, "unit unit"]) -> Float[Array, "unit unit"]:

@@ -11,13 +11,14 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Complex, Float, Int32
 
 from stdpjax import _checks
-from stdpjax.clamps import Clamps, InputClamp, SoftClamp, check_clamps, clamp_target, hold_state
-from stdpjax.energy import Params, check_params, field_of, target_jacobian, target_of
-from stdpjax.rates import RateFunction
+from stdpjax.clamps import Clamps, InputClamp, SoftClamp, StateClamp, check_clamps, clamp_target, hold_state
+from stdpjax.energy import Params, check_network, field_of, target_jacobian, target_of
+from stdpjax.rates import RateFunction, check_rate_fn, curvature
 
 Form = Literal["clip", "gradient"]
 
@@ -41,7 +42,7 @@ def relax(
     *,
     clamps: Clamps = (),
     form: Form | None = None,
-    step: float | Array = 0.5,
+    step: float | Array | None = None,
     tolerance: float | Array = 1e-6,
     max_steps: int = 10_000,
 ) -> FixedPoint:
@@ -49,7 +50,8 @@ def relax(
 
     Automatic differentiation goes through the implicit function theorem (`jax.lax.custom_root`), forward and
     reverse, for parameters and clamped values: it costs a linear solve with as many unknowns as units and needs no
-    memory for the iteration. The initial state has derivative 0.
+    memory for the iteration. The initial state has derivative 0. Where the iteration has not converged there is no
+    fixed point to differentiate, and the derivative is NaN.
 
     Args:
         params: weights `[post, pre]`, tied or not, and biases `[unit]`.
@@ -59,7 +61,9 @@ def relax(
             and their values between the kinks.
         form: "clip" iterates towards clip(b + W rho(s), kinks), which has the kink equilibria too and needs a rate
             function with kinks; "gradient" towards R(s). Default: "clip" where there are kinks.
-        step: damping, in (0, 1].
+        step: damping, in (0, 1]. Default: 1/2, or less where a bound L on how steeply the targets change with the
+            state asks for it: 1 / (1 + L), with the largest L of the states passed. For tied weights the energy then
+            falls; networks with untied weights may have no fixed point that attracts.
         tolerance: of the residual, above 0, in units of activity; rounding leaves about 1e-7 in single precision.
         max_steps: give up after so many steps.
 
@@ -79,9 +83,10 @@ def relax(
         >>> stdpjax.fixed_points.relax(params, jnp.zeros(2), rho).state.round(5).tolist()
         [0.5, 0.5]
     """
-    check_params(params, state=state)
+    state = check_network(params, state, rate_fn)
     check_clamps(clamps, state.shape[-1])
-    step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
+    if step is not None:
+        step = lax.stop_gradient(jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype))
     tolerance = jnp.asarray(_checks.number("tolerance", tolerance, above=0), state.dtype)
     max_steps = _checks.count("max_steps", max_steps)
     form = natural_form(rate_fn) if form is None else form
@@ -96,36 +101,67 @@ def relax(
 
     # The iteration is not differentiated at all, and stays outside of `custom_root`, whose derivative cannot take the
     # whole number of steps along.
-    held_excess = partial(excess_of, *lax.stop_gradient((params, clamps)))
-    step, tolerance = lax.stop_gradient((step, tolerance))
+    held = lax.stop_gradient((params, clamps))
+    tolerance = lax.stop_gradient(tolerance)
 
     def goes_on(carry):
-        _, residual, n_steps = carry
+        _, excess, _, n_steps = carry
         # Written so that NaN stops too.
-        return (residual > tolerance) & (n_steps < max_steps)
+        return (jnp.max(jnp.abs(excess)) > tolerance) & (n_steps < max_steps)
 
     def advance(carry):
-        state, _, n_steps = carry
-        state = state + step * held_excess(state)
-        return state, jnp.max(jnp.abs(held_excess(state))), n_steps + 1
+        before, excess, steepness, n_steps = carry
+        if step is not None:
+            state = before + step * excess
+            return state, excess_of(*held, state), steepness, n_steps + 1
+        steepness = jnp.maximum(steepness, _steepness(*held, before, rate_fn, form))
+        state = before + jnp.minimum(0.5, 1 / (1 + steepness)) * excess
+        after = excess_of(*held, state)
+        # What lies between two states may be steeper than at either: a cycle shows in what the targets have done.
+        moved, by = jnp.max(jnp.abs(after - excess + state - before)), jnp.max(jnp.abs(state - before))
+        steepness = jnp.maximum(steepness, moved / jnp.maximum(by, jnp.sqrt(jnp.finfo(state.dtype).eps)))
+        return state, after, steepness, n_steps + 1
 
     start = lax.stop_gradient(hold_state(state, clamps))
-    first = (start, jnp.max(jnp.abs(held_excess(start))), jnp.int32(0))
-    found, residual, n_steps = lax.while_loop(goes_on, advance, first)
+    first = (start, excess_of(*held, start), jnp.zeros((), start.dtype), jnp.int32(0))
+    found, excess, _, n_steps = lax.while_loop(goes_on, advance, first)
+    residual = jnp.max(jnp.abs(excess), initial=0)
+    converged = residual <= tolerance
+    believed = jnp.where(converged, 1.0, jnp.nan).astype(start.dtype)
 
     def tangent_solve(linear, right):
-        return jnp.linalg.solve(jax.jacobian(linear)(jnp.zeros_like(right)), right)
+        return believed * jnp.linalg.solve(jax.jacobian(linear)(jnp.zeros_like(right)), right)
 
     found = lax.custom_root(partial(excess_of, params, clamps), found, lambda _, found: found, tangent_solve)
-    return FixedPoint(found, residual, n_steps, residual <= tolerance)
+    return FixedPoint(found, residual, n_steps, converged)
+
+
+def _steepness(
+    params: Params, clamps: Clamps, state: Float[Array, "unit"], rate_fn: RateFunction, form: Form
+) -> Float[Array, ""]:
+    """Return a bound on the eigenvalues of how the targets change with the state: the largest row sum."""
+    sizes, total = jnp.abs(params.weights), jnp.ones_like(state)
+    moves = jnp.ones(state.shape, bool)
+    for clamp in clamps:
+        if isinstance(clamp, SoftClamp):
+            total = total + jnp.where(clamp.mask, clamp.strength, 0.0)
+        else:
+            moves = moves & ~clamp.mask
+    if form == "clip":
+        rows = jnp.sum(sizes, axis=1) / total
+    else:
+        slope = jnp.abs(rate_fn.slope(state))
+        bend = curvature(rate_fn, state) * field_of(params, rate_fn.value(state))
+        rows = slope * (sizes @ slope) + jnp.abs(bend - (total - 1))
+    return jnp.max(jnp.where(moves, rows, 0.0), initial=0)
 
 
 class Stability(NamedTuple):
-    """Linear stability of a fixed point under s + step (R(s) - s)."""
+    """Linear stability of a fixed point under s + step (R(s) - s), of the units whose state is not clamped."""
 
-    eigenvalues: Complex[Array, "unit"]
+    eigenvalues: Complex[Array, "free"]
     """Of R'(s). In continuous time the fixed point is stable if all real parts are below 1."""
-    multipliers: Complex[Array, "unit"]
+    multipliers: Complex[Array, "free"]
     """1 - step + step * eigenvalue: what one step does to a deviation along the eigenvector."""
     spectral_radius: Float[Array, ""]
     """Largest absolute multiplier."""
@@ -136,7 +172,11 @@ class Stability(NamedTuple):
 
 
 def spectral_stability(
-    params: Params, state: Float[Array, "unit"], rate_fn: RateFunction, step: float | Array
+    params: Params,
+    state: Float[Array, "unit"],
+    rate_fn: RateFunction,
+    step: float | Array,
+    clamps: Clamps = (),
 ) -> Stability:
     """Return eigenvalues and stability of an interior fixed point.
 
@@ -146,13 +186,17 @@ def spectral_stability(
             the kink itself holds the unit: the result then speaks of motion into the box only.
         rate_fn: the rate function rho.
         step: step size epsilon, in (0, 1].
+        clamps: those of the relaxation, see `stdpjax.clamps`. Units whose state is clamped do not move and are left
+            out, so their masks must be known before tracing; units whose input is clamped relax to it by themselves
+            and have an eigenvalue of 0; a soft clamp takes its strength off its units' diagonal of R'.
 
     Returns:
-        The stability: stable if and only if all |1 - step + step * eigenvalue| < 1. JAX computes eigenvalues of
-        matrices that are not symmetric on the CPU only.
+        The stability: stable if and only if all |1 - step + step * eigenvalue| < 1. There are as many eigenvalues as
+        free units, those whose state is not clamped: of the block of R' that belongs to them. JAX computes eigenvalues
+        of matrices that are not symmetric on the CPU only.
 
     Raises:
-        ValueError: as in `stdpjax.energy.target`, or a step out of range.
+        ValueError: as in `stdpjax.energy.target`, a step out of range, or clamps of other units or traced masks.
 
     Source: Bengio et al. 2015, section 7, whose criterion (determinant of R' below 1) is wrong.
 
@@ -160,16 +204,33 @@ def spectral_stability(
         >>> import jax.numpy as jnp, stdpjax
         >>> weights = 0.7 * (jnp.ones((3, 3)) - jnp.eye(3))
         >>> params = stdpjax.energy.make_params(weights, [-0.7, -0.7, -0.7])
-        >>> result = stdpjax.fixed_points.spectral_stability(
-        ...     params, jnp.zeros(3), stdpjax.rates.hard_sigmoid(), step=0.1)
+        >>> rho, held = stdpjax.rates.hard_sigmoid(), stdpjax.clamps.clamp_state([True, False, False], 0.0)
+        >>> result = stdpjax.fixed_points.spectral_stability(params, jnp.zeros(3), rho, step=0.1)
         >>> bool(result.stable), round(float(result.determinant), 3)
         (False, 0.686)
+        >>> result = stdpjax.fixed_points.spectral_stability(params, jnp.zeros(3), rho, 0.1, (held,))
+        >>> bool(result.stable), result.eigenvalues.shape
+        (True, (2,))
     """
+    state = check_network(params, state, rate_fn)
+    check_clamps(clamps, state.shape[0])
     step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
-    jacobian = target_jacobian(params, state, rate_fn)
+    jacobian = target_jacobian(params, hold_state(state, clamps), rate_fn)
+    is_free = np.ones(state.shape, bool)
+    for clamp in clamps:
+        if isinstance(clamp, StateClamp):
+            if not _checks.is_concrete(clamp.mask):
+                raise ValueError("clamps: expected state clamps whose masks are known before tracing, got traced ones")
+            is_free &= ~np.asarray(clamp.mask)
+        elif isinstance(clamp, InputClamp):
+            jacobian = jnp.where(clamp.mask[:, None], 0.0, jacobian)
+        else:
+            jacobian = jacobian - jnp.diag(jnp.where(clamp.mask, clamp.strength, 0.0))
+    (free,) = np.nonzero(is_free)
+    jacobian = jacobian[free[:, None], free[None, :]]
     eigenvalues = jnp.linalg.eigvals(jacobian)
     multipliers = (1 - step).astype(eigenvalues.dtype) + step.astype(eigenvalues.dtype) * eigenvalues
-    radius = jnp.max(jnp.abs(multipliers))
+    radius = jnp.max(jnp.abs(multipliers), initial=0)
     return Stability(eigenvalues, multipliers, radius, radius < 1, jnp.linalg.det(jacobian))
 
 
@@ -181,10 +242,11 @@ def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, "
         step: the same step size.
 
     Returns:
-        `-step / log(spectral_radius)`, for small steps 1 / (1 - largest eigenvalue); infinite if not stable.
+        `-step / log(spectral_radius)`, for small steps 1 / (1 - largest eigenvalue); infinite if not stable, 0 where
+        all units are clamped.
 
     Raises:
-        ValueError: a step out of range.
+        ValueError: no stability, or a step out of range.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -194,7 +256,7 @@ def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, "
         >>> round(float(stdpjax.fixed_points.relaxation_time(stability, 0.001)), 2)
         2.0
     """
-    radius = stability.spectral_radius
+    radius = _checks.instance("stability", stability, Stability, "a result of `spectral_stability`").spectral_radius
     slowest = -jnp.asarray(_checks.number("step", step, above=0, at_most=1), radius.dtype) / jnp.log(radius)
     return jnp.where(stability.stable, slowest, jnp.inf)
 
@@ -251,5 +313,15 @@ TOWARDS = {"clip": clip_target, "gradient": gradient_target}
 
 
 def natural_form(rate_fn: RateFunction) -> Form:
-    """Return the form that finds all equilibria: "clip" where the rate function has kinks, else "gradient"."""
+    """Return the form that finds all equilibria: "clip" where the rate function has kinks, else "gradient".
+
+    Raises:
+        ValueError: no rate function.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.fixed_points.natural_form(stdpjax.rates.sigmoid())
+        'gradient'
+    """
+    check_rate_fn(rate_fn)
     return "gradient" if rate_fn.kinks is None else "clip"

@@ -16,8 +16,8 @@ from jaxtyping import Array, Bool, Float
 from stdpjax import _checks
 from stdpjax.clamps import Clamps
 from stdpjax.dynamics import Hyper, transition
-from stdpjax.energy import Params, check_params, field_of, target_of
-from stdpjax.rates import RateFunction, curvature
+from stdpjax.energy import Params, check_network, check_params, check_state, field_of, target_of
+from stdpjax.rates import RateFunction, check_rate_fn, curvature
 
 GradientTarget = Literal["stop", "free", "predictor_stop"]
 Correction = Literal["exact", "dropped", "printed"]
@@ -64,7 +64,7 @@ def stdp_objective(
         True
     """
     _checks.choice("target", target, get_args(GradientTarget))
-    check_params(params, state=state)
+    state, noise = check_network(params, state, rate_fn), _checks.finite("noise", noise)
     if noise.shape != (2, *state.shape):
         raise ValueError(f"noise: expected shape {(2, *state.shape)}, for two steps, got {noise.shape}")
     hyper = Hyper(_checks.number("step", step, above=0, at_most=1))
@@ -119,13 +119,14 @@ def prediction_error(
         >>> float(j_x), float(0.5 * (0.5 * stdpjax.energy.gradient(params, state, rho)[0]) ** 2)
         (0.0703125, 0.0703125)
     """
-    check_params(params, state=state)
+    state = check_network(params, state, rate_fn)
+    noise, goal = _checks.finite("noise", noise), _checks.finite("goal", goal)
     for name, array in (("noise", noise), ("goal", goal)):
         _checks.same_shape("state", state, name, array)
     hyper = Hyper(_checks.number("step", step, above=0, at_most=1), clamps=clamps)
     error = transition(params, state, noise, rate_fn, hyper) - goal
     if mask is not None:
-        _checks.same_shape("state", state, "mask", mask)
+        mask = _checks.truths("mask", mask, state.shape[0])
         error = jnp.where(mask, error, 0.0)
     return 0.5 * jnp.sum(error**2)
 
@@ -159,7 +160,7 @@ def condition_1(
         Coefficients (step * rho'(s_i) for the energy of Eq 16) and residuals.
 
     Raises:
-        ValueError: step out of range.
+        ValueError: no energy function, step out of range, and as in `stdpjax.energy.target`.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -183,6 +184,9 @@ def condition_2(
 
     Arguments and result as in `condition_1`, without the step.
 
+    Raises:
+        ValueError: no energy function, and as in `stdpjax.energy.target`.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> rho = stdpjax.rates.sigmoid()
@@ -193,6 +197,8 @@ def condition_2(
         >>> float(bad.residual) > 0.1
         True
     """
+    _checks.function("energy_fn", energy_fn, "params, state")
+    state = check_network(params, state, rate_fn)
 
     def drive(weights: Float[Array, "post pre"]) -> Float[Array, "unit"]:
         return state - jax.grad(energy_fn, argnums=1)(params._replace(weights=weights), state)
@@ -227,6 +233,10 @@ def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "
     Returns:
         The same tree as `params`.
 
+    Raises:
+        ValueError: no energy function, parameters that are no network, or a state that is not finite or of another
+            shape.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> params = stdpjax.energy.make_params([[0.0, 1.0], [1.0, 0.0]])
@@ -238,6 +248,8 @@ def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "
         >>> float(jnp.max(hard.weights)), float(jnp.max(smooth.weights)) > 0.1
         (0.0, True)
     """
+    _checks.function("energy_fn", energy_fn, "params, state")
+    state = check_state(params, state)
 
     def curvatures(params: Params) -> Float[Array, "unit"]:
         return jnp.diagonal(jax.hessian(energy_fn, argnums=1)(params, state))
@@ -304,17 +316,17 @@ def score_matching(
     """
     _checks.choice("correction", correction, get_args(Correction))
     temperature = _checks.number("temperature", temperature, above=0)
-    _check_states(params, states)
+    states = _check_states(params, states, rate_fn)
     n_samples, n_units = states.shape
+    if kink_density is not None:
+        kink_density = _checks.finite("kink_density", kink_density)
+    if sample_weights is not None:
+        sample_weights = _checks.finite("sample_weights", sample_weights)
     if kink_density is None and rate_fn.kinks is not None and correction != "dropped":
         raise ValueError("kink_density: expected the data's density at the kinks of the rate function, got None")
     if kink_density is not None and kink_density.shape != (n_samples, n_units, 2):
         raise ValueError(f"kink_density: expected shape {(n_samples, n_units, 2)}, got {kink_density.shape}")
-    if visible is not None and (visible.shape != (n_units,) or visible.dtype != bool):
-        raise ValueError(
-            f"visible: expected one truth value for each of {n_units} units, got dtype {visible.dtype} and shape "
-            f"{visible.shape}"
-        )
+    visible = None if visible is None else _checks.truths("visible", visible, n_units)
     if sample_weights is not None and sample_weights.shape != (n_samples,):
         raise ValueError(f"sample_weights: expected {n_samples} weights, got shape {sample_weights.shape}")
     gradients = states - jax.vmap(lambda state: target_of(params, state, rate_fn))(states)
@@ -363,11 +375,11 @@ def conditional_density(
         >>> round(float(density[0, 0, 0] * jnp.sqrt(2 * jnp.pi)), 5)
         1.0
     """
-    if rate_fn.kinks is None:
-        raise ValueError("rate_fn: expected a rate function with kinks, got one without")
+    low, high = _kinks_of(rate_fn)
     temperature = _checks.number("temperature", temperature, above=0)
-    _check_states(params, states)
-    low, high = rate_fn.kinks
+    states, at = _check_states(params, states, rate_fn), _checks.finite("at", at)
+    if at.ndim != 1:
+        raise ValueError(f"at: expected shape [point], got {at.shape}")
     fields = jax.vmap(lambda state: field_of(params, rate_fn.value(state)))(states)
     std = jnp.sqrt(jnp.asarray(temperature, states.dtype))
     # Logarithms throughout, as exp(u / T) overflows at low temperatures. In the middle -E/T is a parabola about u:
@@ -410,19 +422,31 @@ def kernel_density_at_kinks(
         >>> bool(abs(estimate[0] / jax.scipy.stats.norm.pdf(0.5) - 1) < 0.05)
         True
     """
-    if rate_fn.kinks is None:
-        raise ValueError("rate_fn: expected a rate function with kinks, got one without")
-    bandwidth = _checks.number("bandwidth", bandwidth, above=0)
-    kinks = jnp.asarray(rate_fn.kinks, states.dtype)[None, None]
+    kinks = _kinks_of(rate_fn)
+    bandwidth, states = _checks.number("bandwidth", bandwidth, above=0), _checks.finite("states", states)
+    if states.ndim != 2:
+        raise ValueError(f"states: expected shape [sample, unit], got {states.shape}")
+    kinks = jnp.asarray(kinks, states.dtype)[None, None]
     return jax.scipy.stats.norm.pdf((states[..., None] - kinks) / bandwidth) / bandwidth
 
 
-def _check_states(params: Params, states: Float[Array, "sample unit"]) -> None:
+def _kinks_of(rate_fn: RateFunction) -> tuple[float, float]:
+    check_rate_fn(rate_fn)
+    if rate_fn.kinks is None:
+        raise ValueError("rate_fn: expected a rate function with kinks, got one without")
+    return rate_fn.kinks
+
+
+def _check_states(
+    params: Params, states: Float[Array, "sample unit"], rate_fn: RateFunction
+) -> Float[Array, "sample unit"]:
     check_params(params, tied=True)
+    check_rate_fn(rate_fn)
     n_units = params.bias.shape[0]
+    states = _checks.finite("states", states)
     if states.ndim != 2 or states.shape[1] != n_units:
         raise ValueError(f"states: expected shape [sample, unit] with {n_units} units, got {states.shape}")
-    _checks.finite("states", states)
+    return states.astype(jnp.promote_types(states.dtype, params.weights.dtype))
 
 
 def _log_normal_mass(low: Float[Array, "..."], high: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -39,8 +39,6 @@ class Mean(NamedTuple):
         )
 
 
-# Cached, as the kernels are: the same function gives the same observer, and no new compilation.
-@cache
 def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
     """Return an observer of the mean of any function of a sample.
 
@@ -51,6 +49,9 @@ def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
     Returns:
         The observer; its statistics are a `Mean`.
 
+    Raises:
+        ValueError: no function of a sample.
+
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> from stdpjax.observers import mean_of
@@ -59,7 +60,12 @@ def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
         >>> speed.update(sample, speed.init(jnp.zeros(2))).mean.tolist()
         [1.0, 1.0]
     """
+    return _mean_of(_checks.function("function", function, "sample"))
 
+
+# Cached, as the kernels are: the same function gives the same observer, and no new compilation.
+@cache
+def _mean_of(function: Callable[[Sample], PyTree]) -> Observer:
     def init(state: Float[Array, "unit"]) -> Mean:
         return _no_mean(jax.eval_shape(function, _sample_like(state)), state.dtype)
 
@@ -70,28 +76,29 @@ def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
 
 
 class Autocovariance(NamedTuple):
-    """Running products of a signal with itself some steps earlier."""
+    """Running covariance of a signal with itself some steps earlier, by Welford's updates."""
 
     recent: Float[Array, "lag unit"]
     """The last values, newest first."""
-    products: Mean
-    """`[lag, unit]`."""
+    origin: Float[Array, "unit"]
+    """The first value, from which all are counted: sums of small numbers keep their digits."""
     values: Mean
-    """`[unit]`."""
+    """Of the values that were newest, and of those some steps earlier, less the origin: `[lag, unit]`."""
+    products: Mean
+    """Of the deviations from the means: `[lag, unit]`."""
     n_seen: Int32[Array, ""]
 
     @property
     def covariance(self) -> Float[Array, "*trial lag unit"]:
-        """Autocovariance at lags 0 to the largest, about the mean over the run."""
-        mean = self.values.mean
-        return self.products.mean - (mean * mean)[..., None, :]
+        """Autocovariance at lags 0 to the largest, about the means of the steps that are averaged over."""
+        return self.products.mean
 
 
-@cache
 def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_lag: int) -> Observer:
     """Return an observer of the autocovariance of a signal at lags 0 to `max_lag` steps.
 
-    The first `max_lag` steps only fill the memory.
+    The first `max_lag` steps only fill the memory. At each lag it is the covariance of the values after them with the
+    values so many steps earlier, each about its own mean, so that it is the same for a signal with an offset.
 
     Args:
         function: gives the signal, shape `[unit]`, for each step's sample.
@@ -101,7 +108,8 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
         The observer; its statistics are an `Autocovariance`.
 
     Raises:
-        ValueError: `max_lag` is not a whole number of at least 0.
+        ValueError: no function of a sample, or `max_lag` is not a whole number of at least 0; in a simulation, a
+            signal of another shape.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -113,25 +121,38 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
         >>> seen.covariance[:, 0].tolist()
         [1.0, -1.0]
     """
-    _checks.count("max_lag", max_lag, minimum=0)
+    _checks.function("function", function, "sample")
+    return _autocovariance_of(function, _checks.count("max_lag", max_lag, minimum=0))
 
+
+@cache
+def _autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_lag: int) -> Observer:
     def init(state: Float[Array, "unit"]) -> Autocovariance:
         like = jax.eval_shape(function, _sample_like(state))
+        if len(like.shape) != 1:
+            raise ValueError(f"function: expected a signal of shape [unit], got shape {like.shape}")
         recent = jnp.zeros((max_lag + 1, *like.shape), _float_type(like.dtype, state.dtype))
-        products, values = (_no_mean(array, recent.dtype) for array in (recent, recent[0]))
-        return Autocovariance(recent, products, values, jnp.zeros((), jnp.int32))
+        nothing = _no_mean(recent, recent.dtype)
+        return Autocovariance(recent, recent[0], nothing, nothing, jnp.zeros((), jnp.int32))
 
     def update(sample: Sample, so_far: Autocovariance) -> Autocovariance:
         newest = function(sample).astype(so_far.recent.dtype)
+        origin = jnp.where(so_far.n_seen == 0, newest, so_far.origin)
         recent = jnp.concatenate([newest[None], so_far.recent[:-1]])
+        from_origin = recent - origin[None]
+        values = _add(so_far.values, from_origin)
+        # Before the first value its mean is that value: nothing deviates from it.
+        before = jnp.where(so_far.values.n_seen == 0, from_origin[:1], so_far.values.mean[:1])
+        products = _add(so_far.products, (from_origin[:1] - before) * (from_origin - values.mean))
         is_full = so_far.n_seen >= max_lag
 
         def keep(new: Array, old: Array) -> Array:
             return jnp.where(is_full, new, old)
 
-        products = jax.tree.map(keep, _add(so_far.products, newest[None] * recent), so_far.products)
-        values = jax.tree.map(keep, _add(so_far.values, newest), so_far.values)
-        return Autocovariance(recent, products, values, so_far.n_seen + 1)
+        values, products = (
+            jax.tree.map(keep, new, old) for new, old in ((values, so_far.values), (products, so_far.products))
+        )
+        return Autocovariance(recent, origin, values, products, so_far.n_seen + 1)
 
     return Observer(init, update)
 
@@ -142,7 +163,6 @@ class Histogram(NamedTuple):
     counts: Int32[Array, "*shape bin"]
 
 
-@cache
 def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, high: float, n_bins: int) -> Observer:
     """Return an observer of the histogram of each element of a signal.
 
@@ -156,7 +176,7 @@ def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, 
         The observer; its statistics are a `Histogram`, counts of shape `[..., bin]`.
 
     Raises:
-        ValueError: no bins, a `low` that is not finite, or `high` not above it.
+        ValueError: no function of a sample, no bins, a `low` that is not finite, or `high` not above it.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -166,9 +186,14 @@ def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, 
         >>> observer.update(sample, observer.init(jnp.zeros(1))).counts.tolist()
         [[0, 1]]
     """
+    _checks.function("function", function, "sample")
     n_bins = _checks.count("n_bins", n_bins)
-    _checks.number("high", high, above=_checks.number("low", low))
+    high = float(_checks.number("high", high, above=_checks.number("low", low)))
+    return _histogram_of(function, float(low), high, n_bins)
 
+
+@cache
+def _histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, high: float, n_bins: int) -> Observer:
     def init(state: Float[Array, "unit"]) -> Histogram:
         like = jax.eval_shape(function, _sample_like(state))
         return Histogram(jnp.zeros((*like.shape, n_bins), jnp.int32))

@@ -29,6 +29,26 @@ class RateFunction(NamedTuple):
     """Where the slope jumps from 0 to 1 and back, for a function that is linear in between; None for a smooth one."""
 
 
+def check_rate_fn(rate_fn: RateFunction) -> None:
+    """Refuse what is no rate function, as one that has not been made yet.
+
+    Raises:
+        ValueError: not a `RateFunction` of two functions, with two rising kinks or None.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.rates.check_rate_fn(stdpjax.rates.hard_sigmoid())
+    """
+    _checks.instance("rate_fn", rate_fn, RateFunction, "a rate function, as `stdpjax.rates.hard_sigmoid()` gives")
+    for name in ("value", "slope"):
+        _checks.function(f"rate_fn.{name}", getattr(rate_fn, name), "activity")
+    if rate_fn.kinks is not None:
+        if not isinstance(rate_fn.kinks, tuple) or len(rate_fn.kinks) != 2:
+            raise ValueError(f"rate_fn.kinks: expected a tuple of two numbers or None, got {rate_fn.kinks!r}")
+        low, high = rate_fn.kinks
+        _checks.number("rate_fn.kinks", high, above=_checks.number("rate_fn.kinks", low))
+
+
 def curvature(rate_fn: RateFunction, activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
     """Return the second derivative of a rate function, the derivative of its written-out slope.
 
@@ -45,7 +65,8 @@ def curvature(rate_fn: RateFunction, activity: Float[ArrayLike, "..."]) -> Float
         >>> float(stdpjax.rates.curvature(rho, jnp.array(0.0)))
         0.0
     """
-    activity = jnp.asarray(activity)
+    check_rate_fn(rate_fn)
+    activity = _checks.finite("activity", activity)
     return jax.jvp(rate_fn.slope, (activity,), (jnp.ones_like(activity),))[1]
 
 
@@ -118,20 +139,45 @@ def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction
     return _smoothed_hard_sigmoid(_known("noise_std", noise_std, above=0), _threshold(threshold))
 
 
+# Further away than this many standard deviations the noise does nothing, in double precision too.
+_FAR = 40.0
+
+
 @cache
 def _smoothed_hard_sigmoid(noise_std: Any, threshold: float) -> RateFunction:
-    def bounds(activity: Float[ArrayLike, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        centred = (jnp.asarray(activity) - threshold) / noise_std
-        return -centred, 1 / noise_std - centred
+    in_noise = 1 / noise_std
+
+    def share_between(centred: Float[Array, "..."], in_noise: Any) -> Float[Array, "..."]:
+        return norm.cdf(in_noise - centred) - norm.cdf(-centred)
+
+    # With a derivative of its own: that of a clip is 0, or 1/2, where rounding has reached 0 or 1.
+    @jax.custom_jvp
+    def mean(activity: Float[Array, "..."], noise_std: Any, in_noise: Any) -> Float[Array, "..."]:
+        # Infinite activity has a rate too.
+        activity = jnp.clip(activity, threshold - _FAR * noise_std, threshold + 1 + _FAR * noise_std)
+        centred = (activity - threshold) / noise_std
+        low, high = -centred, in_noise - centred
+        linear = (activity - threshold) * (norm.cdf(high) - norm.cdf(low))
+        whole = linear + noise_std * (norm.pdf(low) - norm.pdf(high)) + norm.cdf(-high)
+        # Rounding leaves [0, 1] by some parts in 1e8.
+        return jnp.clip(whole, 0, 1)
+
+    @mean.defjvp
+    def _(primals, tangents):
+        # `in_noise` is the inverse of `noise_std`, so the change by the latter is all.
+        (activity, noise_std, in_noise), (by_activity, by_noise, _) = primals, tangents
+        centred = (activity - threshold) / noise_std
+        by_noise = by_noise * (norm.pdf(centred) - norm.pdf(in_noise - centred))
+        return mean(activity, noise_std, in_noise), share_between(centred, in_noise) * by_activity + by_noise
 
     def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
-        low, high = bounds(activity)
-        linear = (jnp.asarray(activity) - threshold) * (norm.cdf(high) - norm.cdf(low))
-        return linear + noise_std * (norm.pdf(low) - norm.pdf(high)) + norm.cdf(-high)
+        activity = jnp.asarray(activity)
+        if not jnp.issubdtype(activity.dtype, jnp.floating):
+            activity = activity.astype(float)
+        return mean(activity, *(jnp.asarray(part, activity.dtype) for part in (noise_std, in_noise)))
 
     def slope(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
-        low, high = bounds(activity)
-        return norm.cdf(high) - norm.cdf(low)
+        return share_between((jnp.asarray(activity) - threshold) / noise_std, in_noise)
 
     return RateFunction(value, slope)
 

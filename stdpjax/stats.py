@@ -18,6 +18,9 @@ from stdpjax import _checks
 
 FloatArray = NDArray[np.float64]
 
+# Of the sum of squares: rounding alone makes 1e-16 of it.
+_LOST = 1e-12
+
 
 class Estimate(NamedTuple):
     """A statistic with its standard error and an interval; each field has the shape of the statistic."""
@@ -55,7 +58,8 @@ def bootstrap(
         The statistic of the data, the standard deviation over resamples, and the percentile interval.
 
     Raises:
-        ValueError: different or too few sequences, or an option out of range.
+        ValueError: no key, no function of as many sums, different or too few sequences, numbers that are not finite,
+            or an option out of range.
 
     Example:
         >>> import numpy as np, stdpjax
@@ -65,9 +69,10 @@ def bootstrap(
         >>> bool(abs(mean.standard_error - 1 / 20) < 0.005)
         True
     """
-    n_resamples = _checks.count("n_resamples", n_resamples, minimum=2)
-    _checks.number("confidence", confidence, above=0, below=1)
-    arrays = [np.asarray(array, dtype=np.float64) for array in per_sequence]
+    key, n_resamples = _checks.key("key", key), _checks.count("n_resamples", n_resamples, minimum=2)
+    confidence = _checks.number("confidence", confidence, above=0, below=1)
+    _checks.function("statistic", statistic, ", ".join(f"sum_{i}" for i in range(len(per_sequence))))
+    arrays = [_checks.finite_numbers("per_sequence", array) for array in per_sequence]
     sizes = {array.shape[0] if array.ndim else 0 for array in arrays}
     if len(sizes) != 1 or min(sizes) < 2:
         raise ValueError(f"per_sequence: expected arrays with the same number of sequences, at least 2, got {sizes}")
@@ -108,7 +113,7 @@ def wilson_interval(n_right: int, n: int, confidence: float = 0.95) -> tuple[flo
     """
     n = _checks.count("n", n)
     n_right = _checks.count("n_right", n_right, minimum=0, maximum=n)
-    _checks.number("confidence", confidence, above=0, below=1)
+    confidence = float(_checks.number("confidence", confidence, above=0, below=1))
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     share = n_right / n
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -166,13 +171,30 @@ def correlation_of_sums(
         xy: sum of the products.
 
     Returns:
-        Correlations, of the common shape of the sums; NaN where one of the two is constant.
+        Correlations, of the common shape of the sums; NaN where one of the two is constant, or varies so little about
+        a mean so far from the overall one that the sums hold fewer than four digits of it.
+
+    Raises:
+        ValueError: sums that are no finite numbers, or whose shapes do not fit.
+
+    Example:
+        >>> import stdpjax
+        >>> float(stdpjax.stats.correlation_of_sums(3, 0.0, 0.0, 2.0, 8.0, 4.0))
+        1.0
     """
-    n, x, y, xx, yy, xy = (np.asarray(part, dtype=np.float64) for part in (n, x, y, xx, yy, xy))
-    covariance = xy - x * y / n
-    variances = (xx - x * x / n) * (yy - y * y / n)
+    given = {"n": n, "x": x, "y": y, "xx": xx, "yy": yy, "xy": xy}
+    sums = {name: _checks.finite_numbers(name, part) for name, part in given.items()}
+    for name, part in sums.items():
+        try:
+            np.broadcast_shapes(sums["n"].shape, part.shape)
+        except ValueError as error:
+            raise ValueError(f"{name}: expected a shape that fits {sums['n'].shape}, got {part.shape}") from error
+    n, x, y, xx, yy, xy = sums.values()
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(covariance / np.sqrt(variances))
+        of_x, of_y = xx - x * x / n, yy - y * y / n
+        correlations = (xy - x * y / n) / np.sqrt(of_x * of_y)
+        is_lost = (of_x <= _LOST * np.abs(xx)) | (of_y <= _LOST * np.abs(yy))
+    return np.where(is_lost, np.nan, correlations)
 
 
 def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
@@ -194,9 +216,12 @@ def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
         -1.0
     """
     a, b = _same_shape(x, y)
+    is_constant = (np.ptp(a, axis=-1) == 0) | (np.ptp(b, axis=-1) == 0)
     a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1)))
+        found = (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    # Rounding of the mean leaves something of a constant.
+    return np.where(is_constant, np.nan, found)
 
 
 def quantile_bins(values: ArrayLike, n_bins: int) -> NDArray[np.intp]:
@@ -210,14 +235,14 @@ def quantile_bins(values: ArrayLike, n_bins: int) -> NDArray[np.intp]:
         Bin of each value, same shape. Counts differ by at most 1; ties are split in C order.
 
     Raises:
-        ValueError: the number of bins is out of range.
+        ValueError: the number of bins is out of range, or the values are not finite.
 
     Example:
         >>> import stdpjax
         >>> stdpjax.stats.quantile_bins([0.3, 0.1, 0.2, 0.4], 2).tolist()
         [1, 0, 0, 1]
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = _checks.finite_numbers("values", values)
     n_bins = _checks.count("n_bins", n_bins)
     if n_bins > array.size:
         raise ValueError(f"n_bins: expected at most the {array.size} values, got {n_bins}")
@@ -230,7 +255,7 @@ def sums_by_bin(bins: NDArray[np.intp], values: ArrayLike, n_bins: int) -> Float
     """Return, for each sequence, the sum of its values in each bin.
 
     Args:
-        bins: bin of each value, shape `[sequence, time]`.
+        bins: bin of each value, 0 to `n_bins - 1`, shape `[sequence, time]`.
         values: numbers, same shape.
         n_bins: number of bins.
 
@@ -238,15 +263,17 @@ def sums_by_bin(bins: NDArray[np.intp], values: ArrayLike, n_bins: int) -> Float
         Sums, shape `[sequence, n_bins]`.
 
     Raises:
-        ValueError: different shapes.
+        ValueError: different shapes, bins out of range, or values that are not finite.
 
     Example:
         >>> import numpy as np, stdpjax
         >>> stdpjax.stats.sums_by_bin(np.array([[0, 1, 1]]), [[1.0, 2.0, 3.0]], 2).tolist()
         [[1.0, 5.0]]
     """
-    bins = np.asarray(bins)
-    array = np.asarray(values, dtype=np.float64)
+    bins, n_bins = np.asarray(_checks.as_array("bins", bins)), _checks.count("n_bins", n_bins)
+    if bins.dtype.kind not in "iu" or (bins.size and not (bins.min() >= 0 and bins.max() < n_bins)):
+        raise ValueError(f"bins: expected whole numbers from 0 to {n_bins - 1}, got {bins!r}")
+    array = _checks.finite_numbers("values", values)
     if bins.shape != array.shape or bins.ndim != 2:
         raise ValueError(f"values: expected the shape of bins, [sequence, time], {bins.shape}, got {array.shape}")
     flat = bins + n_bins * np.arange(bins.shape[0])[:, None]
@@ -270,15 +297,20 @@ def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int
         of freedom. A count in a cell of probability 0 gives infinity.
 
     Raises:
-        ValueError: different shapes or a number of trials below 1.
+        ValueError: different shapes, a number of trials below 1, counts that are negative or more than the trials,
+            or probabilities outside [0, 1] or whose rows sum to more than 1.
 
     Example:
         >>> import stdpjax
         >>> stdpjax.stats.chi_square_per_cell([[30, 20]], [[0.3, 0.2]], 100)
         0.0
     """
-    cells, law = _same_shape(counts, probability)
+    cells, law = _same_shape(counts, probability, "counts", "probability")
     n_trials = _checks.count("n_trials", n_trials)
+    if np.any(cells < 0) or np.any(cells.sum(-1) > n_trials):
+        raise ValueError(f"counts: expected rows of 0 to {n_trials} trials, got {counts!r}")
+    if np.any(law < 0) or np.any(law.sum(-1) > 1 + 1e-6):
+        raise ValueError(f"probability: expected rows of probabilities that sum to at most 1, got {probability!r}")
     observed = np.concatenate([cells, n_trials - cells.sum(-1, keepdims=True)], axis=-1)
     rest = np.maximum(1 - law.sum(-1, keepdims=True), 0)
     expected = n_trials * np.concatenate([law, rest], axis=-1)
@@ -289,8 +321,12 @@ def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int
     return float(chi_square / np.sum(possible.sum(-1) - 1))
 
 
-def _same_shape(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if a.shape != b.shape or a.ndim < 1:
-        raise ValueError(f"y: expected the shape of x, {a.shape}, with at least one axis, got {b.shape}")
+def _same_shape(
+    x: ArrayLike, y: ArrayLike, name_of_x: str = "x", name_of_y: str = "y"
+) -> tuple[FloatArray, FloatArray]:
+    a, b = _checks.finite_numbers(name_of_x, x), _checks.finite_numbers(name_of_y, y)
+    if a.ndim < 1 or a.shape[-1] < 1:
+        raise ValueError(f"{name_of_x}: expected at least one axis and one number along the last, got shape {a.shape}")
+    if a.shape != b.shape:
+        raise ValueError(f"{name_of_x} and {name_of_y}: expected one shape, got {a.shape} and {b.shape}")
     return a, b

@@ -66,9 +66,9 @@ def test_clamps_apply_in_their_order_and_those_of_the_state_last():
     assert float(run(Hyper(0.5, clamps=both), 4).state[0]) == np.float32(0.1)
 
 
-@pytest.mark.parametrize("make", [spiking_integrator, metropolis_langevin])
-def test_held_units_stay_and_others_move(make, key):
-    hyper = Hyper(0.5, temperature=0.1, clamps=(clamps.clamp_state(FIRST, 0.4),))
+@pytest.mark.parametrize(("make", "temperature"), [(spiking_integrator, None), (metropolis_langevin, 0.1)])
+def test_held_units_stay_and_others_move(make, temperature, key):
+    hyper = Hyper(0.5, temperature=temperature, clamps=(clamps.clamp_state(FIRST, 0.4),))
     trace = trace_of(hyper, 50, kernel=make(RHO), key=key)
     np.testing.assert_array_equal(trace[:, 0], np.float32(0.4))
     assert float(trace[:, 1].std()) > 0.01

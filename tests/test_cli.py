@@ -195,7 +195,7 @@ BAD = {
     "bad seed": (["run", "example_traces", "--seed", "one"], "'one'"),
     "out is a file": (["run", "example_traces", "--out", "file"], "out: expected a folder, got 'file'"),
     "out below a file": (["run", "example_traces", "--out", "file/below"], "which is or lies in a file"),
-    "malformed CSV": (["run", "stdp_window", "--data", "bad.csv"], "line 3 of 'bad.csv', got '5,much'"),
+    "malformed CSV": (["run", "stdp_window", "--data", "bad.csv"], "line 3 of 'bad.csv', got 'much'"),
     "missing CSV": (["run", "stdp_window", "--data", "none.csv"], "data: expected a readable CSV file, got 'none.csv'"),
     "set without value": (["reproduce", "--set", "stdp_window.window"], "--set: expected STUDY.NAME=VALUE"),
     "set without name": (["reproduce", "--set", "window=3"], "--set: expected STUDY.NAME=VALUE, got 'window=3'"),

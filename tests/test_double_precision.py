@@ -90,7 +90,8 @@ observe = {"mean": observers.mean_of(lambda sample: sample.next_post_state),
            "covariance": observers.autocovariance_of(lambda sample: sample.next_post_state, 2)}
 held = (clamps.clamp_state(jnp.arange(n) == 0, 0.1), clamps.clamp_softly(jnp.arange(n) == 1, 0.1, 1.0))
 for kernel in (dynamics.leaky_integrator(hard), dynamics.langevin(hard), dynamics.metropolis_langevin(hard)):
-    run = simulate(key, params, np.zeros((5, n), np.float32), Hyper(0.1, 0.1, clamps=held), kernel=kernel,
+    numbers = dict.fromkeys(kernel.reads, 0.1)
+    run = simulate(key, params, np.zeros((5, n), np.float32), Hyper(0.1, **numbers, clamps=held), kernel=kernel,
                    state=np.zeros((2, n), np.float32), rule=rules.differential_rule(), learning_rate=0.01,
                    observe=observe, trace_every=1)
     for leaf in jax.tree.leaves((run.state, run.params, run.trace, run.observed)):

@@ -14,7 +14,9 @@ from stdpjax.random import member_keys
 from tests import plain_network
 
 RHO = rates.hard_sigmoid()
-HYPER = Hyper(step=0.2, noise_std=0.3, temperature=0.5)
+HYPER = Hyper(step=0.2, noise_std=0.3)
+WARM = Hyper(step=0.2, temperature=0.5)
+QUIET = Hyper(step=0.2)
 N_UNITS, N_STEPS = 4, 12
 
 
@@ -55,31 +57,31 @@ def with_heat(state, pull, eta, hyper):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "step"),
+    ("kernel", "step", "hyper"),
     [
-        (leaky_integrator(RHO), inside),
-        (leaky_integrator(RHO, "added"), added),
-        (leaky_integrator(RHO, "none"), without),
-        (dynamics.printed_integrator(RHO), printed),
-        (langevin(RHO), with_heat),
+        (leaky_integrator(RHO), inside, HYPER),
+        (leaky_integrator(RHO, "added"), added, HYPER),
+        (leaky_integrator(RHO, "none"), without, QUIET),
+        (dynamics.printed_integrator(RHO), printed, HYPER),
+        (langevin(RHO), with_heat, WARM),
     ],
     ids=["inside", "added", "none", "printed", "langevin"],
 )
-def test_kernels_against_a_plain_loop(kernel, step, key, params, start):
-    trace = simulate(key, params, None, HYPER, kernel=kernel, state=start, n_steps=N_STEPS, trace_every=1).trace
+def test_kernels_against_a_plain_loop(kernel, step, hyper, key, params, start):
+    trace = simulate(key, params, None, hyper, kernel=kernel, state=start, n_steps=N_STEPS, trace_every=1).trace
     assert trace is not None
     weights, bias = plain_network.in_double(params)
     for trial, trial_key in enumerate(member_keys(key, 3)):
         state = np.asarray(start[trial], np.float64)
         for t, eta in enumerate(normals(trial_key)):
-            state = step(state, lambda s: plain_network.target(weights, bias, s), eta, HYPER)
+            state = step(state, lambda s: plain_network.target(weights, bias, s), eta, hyper)
             np.testing.assert_allclose(trace[trial, t], state, atol=5e-6)
 
 
 def test_spiking_kernel_against_a_plain_loop(key, params):
     state = np.array([0.2, -0.1, 0.4, -0.3])
     kernel = dynamics.spiking_integrator(RHO)
-    trace = simulate(key, params, None, HYPER, kernel=kernel, state=state, n_steps=N_STEPS, trace_every=1).trace
+    trace = simulate(key, params, None, QUIET, kernel=kernel, state=state, n_steps=N_STEPS, trace_every=1).trace
     assert trace is not None
     weights, bias = plain_network.in_double(params)
     for t in range(N_STEPS):
@@ -121,8 +123,9 @@ def test_pieces_make_the_whole(rule, key, params, start):
     observe = {"state": mean_of(lambda sample: sample.next_post_state)}
 
     def go(n_steps, **options):
-        settings = {"kernel": leaky_integrator(RHO), "rule": rule, "learning_rate": 0.1, "observe": observe}
-        return simulate(key, params, drive, HYPER, n_steps=n_steps, **settings, **options)
+        settings = {"kernel": leaky_integrator(RHO), "rule": rule, "observe": observe}
+        rate = 0.0 if rule is None else 0.1
+        return simulate(key, params, drive, HYPER, n_steps=n_steps, learning_rate=rate, **settings, **options)
 
     whole = go(10, state=start)
     pieces = go(6, resume=go(4, state=start))
@@ -168,9 +171,9 @@ def test_drives_of_three_kinds_agree(key, params, start):
 def test_a_drive_adds_to_the_bias(key, params, start):
     drive = jnp.array([0.3, -0.2, 0.0, 0.1])
     shifted = params._replace(bias=params.bias + drive)
-    for kernel in (leaky_integrator(RHO), langevin(RHO), dynamics.spiking_integrator(RHO)):
-        moved = kernel(key, start[0], params, drive, HYPER)[0]
-        np.testing.assert_array_equal(moved, kernel(key, start[0], shifted, None, HYPER)[0])
+    for make, hyper in ((leaky_integrator, HYPER), (langevin, WARM), (dynamics.spiking_integrator, QUIET)):
+        moved = make(RHO)(key, start[0], params, drive, hyper)[0]
+        np.testing.assert_array_equal(moved, make(RHO)(key, start[0], shifted, None, hyper)[0])
 
 
 def test_a_rule_in_the_loop_against_a_plain_loop(key, params, start):
@@ -233,7 +236,7 @@ def test_nothing_compiles_twice(key, params, start):
             jax.random.fold_in(key, seed), scaled, None, clamped, kernel=counted, state=start, n_steps=5, **options
         )
 
-    first = go(0, HYPER, 0.1, 1.0)
+    first = go(0, Hyper(0.2, 0.3, 0.5), 0.1, 1.0)
     n_first = n_traces
     again = go(1, Hyper(0.7, 0.0, 0.1), -0.3, 0.5, first_trial=5)
     go(2, Hyper(jnp.float32(0.7), 1, 2), 0.2, 0.5, resume=None)
@@ -346,11 +349,11 @@ def test_variance_of_linear_modes(mode, step, key):
         return (jnp.sum(sample.next_post_state) / jnp.sqrt(2.0)) ** 2
 
     noise = 0.3
-    for kernel, expected in (
-        (leaky_integrator(linear), step * noise**2 * mode**2 / ((1 - mode) * (2 - step * (1 - mode)))),
-        (langevin(linear), 0.7 / ((1 - mode) * (1 - step * (1 - mode) / 2))),
+    paper, heated = Hyper(step, noise), Hyper(step, temperature=0.7)
+    for kernel, hyper, expected in (
+        (leaky_integrator(linear), paper, step * noise**2 * mode**2 / ((1 - mode) * (2 - step * (1 - mode)))),
+        (langevin(linear), heated, 0.7 / ((1 - mode) * (1 - step * (1 - mode) / 2))),
     ):
-        hyper = Hyper(step, noise, 0.7)
         warm = simulate(key, params, None, hyper, kernel=kernel, state=jnp.zeros((1000, 2)), n_steps=500)
         run = simulate(
             jax.random.fold_in(key, 1),

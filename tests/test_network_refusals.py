@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -25,11 +26,37 @@ FOR_THREE = clamps.clamp_state([True, False, False], 0.1)
 METROPOLIS = dynamics.metropolis_langevin(RHO)
 
 
+swapped: Any = dynamics.simulate
+
+
+@pytest.fixture(autouse=True)
+def _no_annotations():
+    """Users have no annotations checked: what is refused here the library itself refuses."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 def run(hyper=None, *, params=GOOD, drive=None, kernel=None, state: Any = ZERO, n_steps: Any = 2, **options):
     kernel = kernel or dynamics.leaky_integrator(RHO)
     return dynamics.simulate(
         make_key(0), params, drive, hyper or Hyper(), kernel=kernel, state=state, n_steps=n_steps, **options
     )
+
+
+def own_kernel(key, state, params, drive, hyper):
+    return state, rules.Sample(state, state, state)
+
+
+def shape_of(**made):
+    def kernel(key, state, params, drive, hyper):
+        return made.get("state", state), made.get("sample", rules.Sample(state, state, state))
+
+    return kernel
+
+
+def rule_of(update):
+    return rules.Rule(lambda weights: (), lambda sample, rule_state, weights: (update(sample, weights), ()))
 
 
 def matching(**options):
@@ -74,7 +101,10 @@ REFUSED = [
         for step in (0.0, -0.1, 1.1, np.nan)
     ],
     (lambda: run(Hyper(noise_std=-0.1)), r"noise_std: expected a finite number at least 0, got -0\.1"),
-    (lambda: run(Hyper(temperature=-1.0)), r"temperature: expected a finite number at least 0, got -1\.0"),
+    (
+        lambda: run(Hyper(temperature=-1.0), kernel=dynamics.langevin(RHO)),
+        r"temperature: expected a finite number at least 0, got -1\.0",
+    ),
     (lambda: run(Hyper(temperature=0.0), kernel=METROPOLIS), "temperature: expected a finite number above 0, got 0"),
     (lambda: METROPOLIS(make_key(0), ZERO, GOOD, None, Hyper(temperature=0)), "temperature: expected a finite"),
     (lambda: run(kernel=METROPOLIS, params=UNTIED), "weights: expected a symmetric matrix"),
@@ -83,7 +113,7 @@ REFUSED = [
         "clamps: expected clamps that have an energy .* got InputClamp",
     ),
     # clamps
-    (lambda: clamps.clamp_state([1, 0], 0.1), "mask: expected one truth value for each unit, got dtype int32"),
+    (lambda: clamps.clamp_state([1, 0], 0.1), "mask: expected one truth value for each unit, got dtype int64"),
     (lambda: clamps.clamp_state([MASK], 0.1), r"mask: expected one truth value .* shape \(1, 2\)"),
     (lambda: clamps.clamp_input(MASK, [0.1, 0.2, 0.3]), r"value: expected the shape of mask, \(2,\), got \(3,\)"),
     (lambda: clamps.clamp_input(MASK, np.nan), "value: expected finite numbers"),
@@ -114,7 +144,83 @@ REFUSED = [
         r"observe: expected \(\), as before, got \('mean',\)",
     ),
     (lambda: run(rule=rules.differential_rule("current", "spikes")), "pre_spikes: expected a sample that has it"),
+    # numbers that a kernel does not read
+    *[
+        (lambda make=make, hyper=hyper: run(hyper, kernel=make(RHO)), f"{name}: expected none for a kernel that reads")
+        for make, name, hyper in (
+            (dynamics.langevin, "noise_std", Hyper(noise_std=0.3)),
+            (dynamics.metropolis_langevin, "noise_std", Hyper(noise_std=0.3)),
+            (dynamics.spiking_integrator, "noise_std", Hyper(noise_std=0.3)),
+            (dynamics.spiking_integrator, "temperature", Hyper(temperature=0.5)),
+            (dynamics.leaky_integrator, "temperature", Hyper(temperature=0.5)),
+            (dynamics.printed_integrator, "temperature", Hyper(temperature=0.5)),
+            (lambda rho: dynamics.leaky_integrator(rho, "none"), "noise_std", Hyper(noise_std=0.3)),
+        )
+    ],
+    (
+        lambda: jax.vmap(lambda level: run(Hyper(noise_std=level), kernel=dynamics.langevin(RHO)))(jnp.array([0.1])),
+        "noise_std: expected none for a kernel that reads step, temperature, clamps alone, got",
+    ),
+    (
+        lambda: dynamics.langevin(RHO)(make_key(0), ZERO, GOOD, None, Hyper(noise_std=0.3)),
+        r"noise_std: expected none .* got 0\.3",
+    ),
+    # things that are something else
+    (lambda: run(kernel=dynamics.leaky_integrator), "kernel: expected a function of .* got <function leaky_integrator"),
+    (lambda: run(kernel=RHO), "kernel: expected a function of"),
+    (lambda: run(rule=rules.differential_rule), "rule: expected a plasticity rule, got <function differential_rule"),
+    (lambda: run(rule=rules.pair_rule), "rule: expected a plasticity rule, got <function pair_rule"),
+    (lambda: dynamics.leaky_integrator(rates.sigmoid), "rate_fn: expected a rate function, as .* got <function"),
+    (lambda: run(observe={"mean": mean_of}), "observe 'mean': expected an observer, as .* got <function mean_of"),
+    (lambda: run(observe=[mean_of(lambda sample: sample.post_state)]), "observe: expected observers by name or None"),
+    (lambda: mean_of(lambda: 0.0), r"function: expected a function of \(sample\), got"),
+    (
+        lambda: swapped(GOOD, make_key(0), None, Hyper(), kernel=own_kernel, state=ZERO, n_steps=1),
+        "key: expected a key",
+    ),
+    (
+        lambda: swapped(0, GOOD, None, Hyper(), kernel=own_kernel, state=ZERO, n_steps=1),
+        r"key: expected a key, .* got 0; for a seed, give `stdpjax\.random\.key\(seed\)`",
+    ),
+    (lambda: run(params=make_key(0)), "params: expected weights and biases, as .* got an array"),
+    (lambda: run(Hyper("fast")), "step: expected a finite number above 0 and at most 1, got 'fast'"),
+    (lambda: run(hyper=0.1), "hyper: expected a `stdpjax.dynamics.Hyper`, got 0.1"),
+    (lambda: run(Hyper(clamps=HELD)), "clamps: expected a tuple of clamps, see stdpjax.clamps, got StateClamp"),
+    # what has another shape
+    (lambda: run(drive=lambda t: jnp.zeros(3)), r"drive: expected a function that gives shape \(2,\), .* got \(3,\)"),
+    (lambda: run(drive=lambda t: 0.1), r"drive: expected a function that gives shape \(2,\), .* got \(\)"),
+    (lambda: run(drive=lambda: ZERO), r"drive: expected a function of \(step\), got"),
+    (lambda: run(kernel=shape_of(state=jnp.zeros(3))), r"kernel: expected a next state of shape \(2,\) .* got \(3,\)"),
+    (lambda: run(kernel=shape_of(sample=ZERO)), r"kernel: expected it to return the next state and a `rules\.Sample`"),
+    *[
+        (lambda update=update: run(rule=rule_of(update)), rf"rule: expected a delta_w .* \(2, 2\), got {got}")
+        for update, got in (
+            (lambda sample, weights: sample.post_state, r"\(2,\)"),
+            (lambda sample, weights: jnp.zeros(()), r"\(\)"),
+            (lambda sample, weights: weights[None], r"\(1, 2, 2\)"),
+        )
+    ],
+    (lambda: run(rule=rules.pair_rule(1.0, -1.0, 10.0, 10.0)), "spikes: expected a sample that has it"),
+    # half precision, and weights that would make the states whole numbers
+    *[
+        (
+            lambda dtype=dtype: run(params=Params(jnp.zeros((2, 2), dtype), jnp.zeros(2, dtype))),
+            f"params.weights: expected an array of single or double precision, got dtype {dtype}",
+        )
+        for dtype in ("bfloat16", "float16", "int32")
+    ],
+    # options that nothing reads
+    (lambda: run(learning_rate=0.1), r"learning_rate without a rule: expected 0, .* got 0\.1"),
+    (lambda: run(first_trial=2), "first_trial: expected 0 for a state without trials, got 2"),
+    (
+        lambda: run(rule=rules.differential_rule(), weight_bounds=(-0.1, 0.1)),
+        "weight_bounds: expected weights within them, got some from 0 to 0.5",
+    ),
     # observers
+    (
+        lambda: run(observe={"mean": autocovariance_of(lambda sample: sample.post_state[0], 1)}),
+        r"function: expected a signal of shape \[unit\], got shape \(\)",
+    ),
     (lambda: autocovariance_of(lambda sample: sample.post_state, -1), "max_lag: expected a whole number"),
     (lambda: histogram_of(lambda sample: sample.post_state, 1.0, 0.0, 3), "high: expected a finite number above 1"),
     (lambda: histogram_of(lambda sample: sample.post_state, np.nan, 0.0, 3), "low: expected a finite number"),
@@ -171,7 +277,11 @@ def test_refusals(call, message):
 
 
 def test_edges_are_accepted():
-    run(Hyper(1.0, 0.0, 0.0))
+    run(Hyper(1.0, 0.0))
+    run(Hyper(1.0, temperature=0.0), kernel=dynamics.langevin(RHO))
+    # A number that is not read may have its default, and a kernel of one's own says nothing of what it reads.
+    run(Hyper(1.0, 0.0, 1.0), kernel=dynamics.spiking_integrator(RHO))
+    run(Hyper(1.0, 0.3, 0.5), kernel=own_kernel)
     run(Hyper(clamps=(HELD,)), kernel=METROPOLIS)
     energy.target(UNTIED, ZERO, RHO)
     fixed_points.relax(UNTIED, ZERO, RHO, step=1.0)

@@ -44,11 +44,41 @@ def test_mean(observed):
     assert seen["mean"].n_seen.tolist() == [300] * 3
 
 
+def covariance_at(trace, lag, n_lags=6):
+    """Over time, the second axis, of values after the first `n_lags - 1` with those `lag` steps before, by NumPy."""
+    n_steps = trace.shape[1]
+    now, before = trace[:, n_lags - 1 :], trace[:, n_lags - 1 - lag : n_steps - lag]
+    return ((now - now.mean(1, keepdims=True)) * (before - before.mean(1, keepdims=True))).mean(1)
+
+
+@pytest.mark.parametrize("first", [None, -3.0], ids=["at rest", "from far away"])
+def test_a_small_covariance_about_a_large_mean_keeps_its_digits(first):
+    values = np.float32(0.4 + 1e-4 * np.random.default_rng(0).normal(size=(2000, 3)))
+    if first is not None:
+        values[:2] = first  # of which the first fills the memory alone
+    observer = autocovariance_of(state_after, 1)
+
+    @jax.jit
+    def seen(values):
+        def one(so_far, value):
+            return observer.update(Sample(value, value, value), so_far), None
+
+        return jax.lax.scan(one, observer.init(values[0]), values)[0]
+
+    exact = values.astype(np.float64)[None]
+    expected = np.stack([covariance_at(exact, lag, 2)[0] for lag in (0, 1)])
+    found = np.asarray(seen(jnp.asarray(values)).covariance)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * expected[0].max())
+    # Power: the mean of squares less the square of the mean, in the same precision.
+    naive = np.mean(values[1:] ** 2, axis=0, dtype=np.float32) - np.mean(values[1:], axis=0, dtype=np.float32) ** 2
+    if first is None:
+        np.testing.assert_allclose(expected[0], 1e-8, rtol=0.1)
+        assert np.all(np.abs(naive / expected[0] - 1) > 0.1)
+
+
 def test_autocovariance(observed):
     trace, seen = observed
-    newest = trace[:, 5:]
-    products = [(newest * trace[:, 5 - lag : 300 - lag]).mean(1) for lag in range(6)]
-    expected = np.stack(products, axis=1) - newest.mean(1)[:, None] ** 2
+    expected = np.stack([covariance_at(trace, lag) for lag in range(6)], axis=1)
     np.testing.assert_allclose(seen["covariance"].covariance, expected, rtol=1e-4, atol=2e-7)
 
 

@@ -1,10 +1,11 @@
 """Power of t-tests: against quadrature, simulation, and published sizes."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, special
 from scipy import stats as distributions
 
 from stdpjax import power
@@ -24,6 +25,84 @@ def test_power_is_the_normal_tail_averaged_over_the_estimated_deviation(effect, 
     low, high = max(0.0, math.sqrt(freedom) - 9), math.sqrt(freedom) + 9
     expected, _ = integrate.quad(given_deviation, low, high, epsabs=1e-10, limit=200)
     assert float(power.t_test_power(effect, n, n_groups)) == pytest.approx(expected, abs=1e-7)
+
+
+def by_integration(effect, n, n_groups, level):
+    """Over the noncentral statistic's deviation, split where the tail falls, by SciPy's adaptive rule."""
+    freedom, shift = n_groups * (n - 1), abs(effect) * math.sqrt(n / n_groups)
+    limit = distributions.t.isf(level / 2, freedom) / math.sqrt(freedom)
+
+    def given_deviation(u):
+        tails = distributions.norm.sf(limit * u - shift) + distributions.norm.cdf(-limit * u - shift)
+        return tails * distributions.chi.pdf(u, freedom)
+
+    low, high = max(0.0, math.sqrt(freedom) - 12), math.sqrt(freedom) + 12
+    middle = [(shift + by) / limit for by in (-8, 0, 8)]
+    ends = sorted({low, high, math.sqrt(freedom), *(at for at in middle if low < at < high)})
+    return sum(
+        integrate.quad(given_deviation, a, b, epsabs=1e-12, epsrel=1e-10, limit=200)[0]
+        for a, b in itertools.pairwise(ends)
+    )
+
+
+@pytest.mark.parametrize("n_groups", [1, 2])
+@pytest.mark.parametrize("level", [0.5, 0.05, 0.01, 1e-3, 1e-8])
+def test_power_against_adaptive_integration(level, n_groups):
+    for effect in (0.0, 0.1, 0.7, 2.0, 3.75, 9.0):
+        for n in (2, 3, 4, 7, 30, 400):
+            found = float(power.t_test_power(effect, n, n_groups, level))
+            assert found == pytest.approx(by_integration(effect, n, n_groups, level), abs=1e-9), (effect, n)
+
+
+def tail_by_normal(effect, n, n_groups, level):
+    """The same, integrated over the normal variable by the trapezium rule: another variable and another rule."""
+    n = np.asarray(n, float)
+    freedom, shift = n_groups * (n - 1), effect * np.sqrt(n / n_groups)
+    limit = distributions.t.isf(level / 2, freedom) / np.sqrt(freedom)
+    z = np.linspace(-9, 9, 4001)[:, None]
+    total = 0.0
+    for sign in (1, -1):
+        beyond = np.maximum(z + sign * shift, 0) / limit
+        total = total + np.trapezoid(
+            distributions.norm.pdf(z) * special.gammainc(freedom / 2, beyond**2 / 2), z, axis=0
+        )
+    return total
+
+
+def test_sizes_are_the_least_on_a_grid():
+    # At the size that is found the power is enough, and at one less it is not, by an integral of its own.
+    grid = [
+        (effect, wanted, n_groups, level)
+        for effect in np.concatenate([np.linspace(0.3, 2, 18), np.linspace(2.25, 8, 24)])
+        for wanted in (0.5, 0.8, 0.9, 0.95)
+        for n_groups in (1, 2)
+        for level in (0.05, 0.02, 0.01, 0.001)
+    ]
+    assert len(grid) >= 1312
+    sizes = np.array([power.sample_size(*point) for point in grid])
+    wanted = np.array([point[1] for point in grid])
+    at, before = np.empty(len(grid)), np.zeros(len(grid))
+    for index, (effect, _, n_groups, level) in enumerate(grid):
+        n = sizes[index]
+        both = tail_by_normal(effect, [max(n - 1, 2), n], n_groups, level)
+        at[index], before[index] = both[1], both[0] if n > 2 else 0.0
+    assert np.all(at >= wanted - 1e-6)
+    assert np.all(before < wanted + 1e-6)
+
+
+def test_cases_in_which_the_noncentral_t_distribution_of_scipy_fails():
+    assert float(power.t_test_power(3.75, 4, level=0.01)) == pytest.approx(0.80598, abs=1e-5)
+    assert power.sample_size(3.75, 0.8, level=0.01) == 4
+
+
+@pytest.mark.parametrize(("effect", "n"), [(1e-3, 7_848_863), (9e-4, 9_689_954), (8e-4, math.inf)])
+def test_sizes_of_millions(effect, n):
+    # The normal test needs as many, less one or two; its upper and lower tail both count.
+    assert power.sample_size(effect) == n
+    if n < math.inf:
+        limit, shift = distributions.norm.isf(0.025), effect * math.sqrt(n - 1.92)
+        tails = distributions.norm.sf(limit - shift) + distributions.norm.cdf(-limit - shift)
+        assert tails == pytest.approx(0.8, abs=1e-7)
 
 
 def test_power_is_the_share_of_simulated_tests_that_alarm():

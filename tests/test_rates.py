@@ -41,9 +41,43 @@ def test_slope_is_the_derivative(rho):
 @pytest.mark.parametrize("rho", ALL)
 def test_rates_are_bounded_and_increasing(rho):
     value = np.asarray(rho.value(jnp.linspace(-3, 3, 301)))
-    assert value.min() >= -1e-6
-    assert value.max() <= 1 + 1e-6
+    assert value.min() >= 0
+    assert value.max() <= 1
     assert np.all(np.diff(value) >= -1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("threshold", [-0.5, -0.3])
+@pytest.mark.parametrize("make", [rates.hard_sigmoid, rates.smoothed_hard_sigmoid, rates.sigmoid])
+def test_rates_never_leave_their_range(make, threshold, dtype):
+    near = np.concatenate([kink + np.linspace(-3, 3, 20_001) for kink in (threshold, threshold + 1)])
+    ulps = [np.float32(kink) * (1 + np.arange(-50, 51) * np.float32(2**-23)) for kink in (threshold, threshold + 1)]
+    far = np.concatenate([sign * 10.0 ** np.arange(-38, 39) for sign in (-1, 1)])
+    activity = jnp.asarray(np.concatenate([near, *ulps, far, [np.inf, -np.inf]]), dtype)
+    levels = (1e-6, 1e-4, 0.02, 0.1, 0.3, 1.0, 3.0) if make is rates.smoothed_hard_sigmoid else (None,)
+    for level in levels:
+        rho = rates.sigmoid(8.0) if make is rates.sigmoid else make(*([level] if level else []), threshold=threshold)
+        value = np.asarray(jax.jit(rho.value)(activity).astype(jnp.float32))
+        assert np.all((value >= 0) & (value <= 1)), level
+        np.testing.assert_array_equal(value[-2:], [1, 0])
+
+
+def test_the_derivative_of_a_smoothed_rate_is_its_slope_where_rounding_has_reached_the_range():
+    rho = rates.smoothed_hard_sigmoid(0.2)
+    activity = jnp.linspace(-2.5, 2.5, 20_001)
+    is_at_end = (rho.value(activity) <= 0) | (rho.value(activity) >= 1)
+    assert int(is_at_end.sum()) > 100
+    np.testing.assert_array_equal(jax.vmap(jax.grad(rho.value))(activity), rho.slope(activity))
+
+
+def test_a_traced_noise_level_has_a_derivative():
+    def value(level, activity):
+        return rates.smoothed_hard_sigmoid(level).value(activity)
+
+    for activity in (-0.7, -0.5, 0.1, 0.45):
+        slope = jax.jit(jax.grad(value))(0.2, activity)
+        step = (value(0.21, activity) - value(0.19, activity)) / 0.02
+        np.testing.assert_allclose(slope, step, atol=2e-4)
 
 
 @pytest.mark.parametrize("noise_std", [0.05, 0.3, 1.0])

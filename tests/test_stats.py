@@ -67,8 +67,20 @@ def test_correlation_equals_numpy(pairs):
     )
 
 
-def test_correlation_of_a_constant_is_nan():
-    assert np.isnan(stats.correlation([1.0, 1.0], [1.0, 2.0]))
+@pytest.mark.parametrize("constant", [1.0, 0.1, 1e9 + 0.3])
+def test_correlation_of_a_constant_is_nan(constant):
+    # The mean of three times 0.1 is not 0.1.
+    assert np.isnan(stats.correlation([constant] * 3, [1.0, 2.0, 4.0]))
+    assert np.isnan(stats.correlation([1.0, 2.0, 4.0], [constant] * 3))
+
+
+def test_sums_that_have_lost_their_digits_give_no_correlation():
+    x = np.array([[0.0, 1.0, 2.0], [1e9, 1e9 + 1, 1e9 + 2]])
+    y = np.array([[0.0, 1.0, 3.0], [0.0, 1.0, 3.0]])
+    apart = [stats.correlation_of_sums(*stats.pair_sums(x[row], y[row])) for row in (0, 1)]
+    np.testing.assert_allclose(apart, np.corrcoef(x[0], y[0])[0, 1], rtol=1e-6)
+    # About the overall mean, 5e8, the squares have no digit left of a variance near 1.
+    assert np.isnan(stats.correlation_of_sums(*stats.pair_sums(x, y))).all()
 
 
 def test_sums_over_sequences_give_the_pooled_correlation():

@@ -4,7 +4,7 @@ import dataclasses
 
 from stdpjax import _checks
 from stdpjax.fitting.measurements import PRESETS
-from stdpjax.fitting.models import MODELS, find_model
+from stdpjax.fitting.models import MODELS, checked_number, find_model
 from stdpjax.settings import setting
 
 
@@ -35,17 +35,26 @@ class FitConfig:
     data: str = setting(
         "sjostrom_2001",
         f"measured weight changes: {', '.join(PRESETS)}, or a CSV file with a header of lag_ms, or pre_ms and post_ms, "
-        "change_percent and optionally sem, frequency_hz and n_repeats",
+        "change_percent (or epsp_ratio or percent_of_baseline) and optionally sem, frequency_hz and n_repeats",
         placeholder="PRESET|FILE.csv",
     )
+    n_repeats: int = setting(
+        0, "how often each protocol was repeated, for a file of frequency_hz without n_repeats; else 0", placeholder="N"
+    )
     compare: tuple[str, ...] = setting(
-        (), "rules to compare it with, separated by commas, or all", read=_read_rules, placeholder="RULE,...|all"
+        (),
+        "other rules to compare it with, all but their own held parameters free, separated by commas, or all",
+        read=_read_rules,
+        placeholder="RULE,...|all",
     )
     fix: tuple[tuple[str, float], ...] = setting(
-        (), "values of parameters that are not to be fitted", read=_read_values, placeholder="NAME=VALUE,..."
+        (),
+        "values of parameters of the rule that are not to be fitted",
+        read=_read_values,
+        placeholder="NAME=VALUE,...",
     )
     free: tuple[str, ...] = setting(
-        (), "parameters to be fitted although the rule holds them", read=_read_names, placeholder="NAME,..."
+        (), "parameters of the rule to be fitted although it holds them", read=_read_names, placeholder="NAME,..."
     )
     n_starts: int = setting(20, "random starts")
     n_resamples: int = setting(200, "refits of the bootstrap, 0 for none")
@@ -53,15 +62,27 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
-        known = [parameter.name for parameter in find_model(self.rule).parameters]
+        model = find_model(_checks.choice("rule", self.rule, MODELS))
+        known = {parameter.name: parameter for parameter in model.parameters}
+        if not isinstance(self.data, str) or not self.data:
+            raise ValueError(f"data: expected {', '.join(PRESETS)} or the name of a file, got {self.data!r}")
+        for argument, names in (("compare", self.compare), ("free", self.free)):
+            if not isinstance(names, tuple):
+                raise ValueError(f"{argument}: expected a tuple of names, got {names!r}")
         for name in self.compare:
             _checks.choice("compare", name, MODELS)
-        for name, _ in self.fix:
-            _checks.choice("fix", name, known)
+        if self.compare and not {*self.compare} - {self.rule}:
+            raise ValueError(f"compare: expected other rules than {self.rule!r}, got {', '.join(self.compare)}")
+        if not isinstance(self.fix, tuple) or not all(isinstance(one, tuple) and len(one) == 2 for one in self.fix):
+            raise ValueError(f"fix: expected a tuple of names with their values, got {self.fix!r}")
+        for name, value in self.fix:
+            checked_number(f"fix: {name}", known[_checks.choice("fix", name, known)], value)
         for name in self.free:
-            _checks.choice("free", name, known)
-        if len(dict(self.fix)) < len(self.fix):
-            raise ValueError(f"fix: expected each parameter once, got {self.fix!r}")
+            _checks.choice("free", name, model.held)
+        for argument, names in (("fix", [name for name, _ in self.fix]), ("free", self.free)):
+            if len(set(names)) < len(names):
+                raise ValueError(f"{argument}: expected each parameter once, got {', '.join(names)}")
+        _checks.count("n_repeats", self.n_repeats, minimum=0)
         _checks.count("n_starts", self.n_starts)
         _checks.count("n_resamples", self.n_resamples, minimum=0)
         _checks.number("confidence", self.confidence, above=0, below=1)

@@ -12,6 +12,9 @@ from stdpjax import plotting
 from stdpjax.fitting.fit import Fit
 from stdpjax.fitting.measurements import Measurements
 
+# At the value in the figure.
+_BOUNDS = {"low": " (lower bound)", "high": " (upper bound)", "both": " (not determined)"}
+
 
 class Curve(NamedTuple):
     """What the fitted rule makes of pairs between the measured ones."""
@@ -52,12 +55,23 @@ def plot(found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str, c
 
 def _draw_curves(ax: Axes, found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str) -> None:
     colors = [plotting.COLORS[name] for name in ("eq1", "sum", "nearest", "points", "rate", "pre")]
-    for curve, color in zip(curves, colors * len(curves), strict=False):
+    # Points of two series may lie on each other.
+    for curve, color, marker in zip(curves, colors * len(curves), "osD^v<" * len(curves), strict=False):
         ax.plot(curve.x, 100 * curve.change, color=color, lw=1.5)
         chosen = curve.is_measured
         error = None if data.sem is None else 100 * data.sem[chosen]
         ax.errorbar(
-            curve.measured_x, 100 * data.change[chosen], error, fmt="o", ms=4, color=color, label=curve.label, lw=1
+            curve.measured_x,
+            100 * data.change[chosen],
+            error,
+            fmt=marker,
+            ms=4.5,
+            mec="white",
+            mew=0.5,
+            color=color,
+            label=curve.label,
+            lw=1,
+            capsize=2,
         )
     ax.axhline(0, color="0.75", lw=0.8, zorder=0)
     ax.plot([], [], color="0.4", lw=1.5, label=f"fitted rule: {found.model}")
@@ -90,11 +104,16 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
     shortest, longest = 1e-3, 1e3
     # A decade to either side at least, or the labels of the ticks are many.
     lowest, highest = 0.1, 10.0
+    edge = plotting.COLORS["biology"]
     for row, name in enumerate(names):
         estimate = found.parameters[name]
         for offset, (kind, label, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
-            low, high = (np.clip(end / estimate.value, shortest, longest) for end in getattr(estimate, kind))
+            ends = [end / estimate.value for end in getattr(estimate, kind)]
+            low, high = np.clip(ends, shortest, longest)
             lowest, highest = min(lowest, low), max(highest, high)
+            for end, at, marker in zip(ends, (low, high), "<>", strict=True):
+                if end != at:
+                    ax.plot(at, row + offset, marker, ms=5, color=plotting.COLORS[color], clip_on=False)
             ax.plot(
                 [low, high],
                 [row + offset] * 2,
@@ -104,33 +123,48 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
                 label=label if row == 0 else None,
                 solid_capstyle="butt",
             )
-        ax.plot(1, row, "o", ms=4, color=plotting.COLORS["biology"])
+        ax.plot(1, row, "o", ms=4.5, color=edge, mfc="white" if estimate.bound else edge, zorder=5)
+    if any(estimate.bound for estimate in found.parameters.values()):
+        ax.plot([], [], "o", ms=4.5, color=edge, mfc="white", label="value on a bound, or not determined")
     ax.set_xscale("log")
     ax.set_xlim(lowest / 1.3, highest * 1.3)
-    ax.axvline(1, color="0.75", lw=0.8, zorder=0)
+    ax.plot([1, 1], [-0.4, len(names) - 0.4], color="0.75", lw=0.8, zorder=0)
     ax.set_yticks(
         range(len(names)),
         [
             f"{name}\n{estimate.value:.3g}{' ms' if estimate.unit == 'ms' else ''}"
+            + (_BOUNDS[estimate.bound] if estimate.bound else "")
             for name, estimate in found.parameters.items()
         ],
     )
-    ax.set_ylim(len(names) - 0.4, -0.6 - 0.35 * len(kinds))
-    ax.legend(loc="upper center")
+    # Below the axes, as that of the points.
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     percent = f"{100 * found.confidence:g} %"
-    plotting.label(ax, f"What the data say: {percent} intervals", "value / best value (cut at a factor of 1000)", "")
+    is_cut = lowest <= shortest or highest >= longest
+    xlabel = "value / best value" + (", arrows: beyond a factor of 1000" if is_cut else "")
+    plotting.label(ax, f"What the data say: {percent} intervals", xlabel, "")
 
 
 def _draw_comparison(ax: Axes, found: Fit, compared: Sequence[Fit]) -> None:
     names = [one.model for one in compared]
     colors = [plotting.COLORS["eq1" if one.model == found.model else "control"] for one in compared]
-    differences = np.array([one.aic - compared[0].aic for one in compared])
+    criterion = "AIC" if found.has_errors else "AICc"
+    with np.errstate(invalid="ignore"):
+        differences = np.array([one.aicc - compared[0].aicc for one in compared])
+    # Too few points for the correction.
+    is_known = np.isfinite(differences)
+    differences = np.where(is_known, differences, 0.0)
     ax.barh(range(len(names)), differences, color=colors, height=0.6)
     widest = max(1.0, float(differences.max()))
     for row, one in enumerate(compared):
-        text = f"{differences[row]:.1f} ({len(one.parameters)} fitted numbers)"
+        text = (
+            f"{differences[row]:.1f} (k = {one.n_fitted})" if is_known[row] else f"too few points (k = {one.n_fitted})"
+        )
         ax.text(differences[row] + 0.02 * widest, row, text, va="center", fontsize=7.5)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(0, 1.7 * widest)
-    plotting.label(ax, "Which rule: AIC, less is better", "AIC above the best rule's", "")
+    plotting.label(
+        ax, f"Which rule: {criterion}, less is better", f"{criterion} above the best rule's, k numbers fitted", ""
+    )

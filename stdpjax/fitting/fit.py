@@ -3,26 +3,32 @@
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
+from stdpjax._units import Measured
 from stdpjax.fitting.measurements import Measurements
-from stdpjax.fitting.models import Model, find_model
-from stdpjax.fitting.optimise import Search, to_numbers
+from stdpjax.fitting.models import Model, as_model
+from stdpjax.fitting.optimise import FARTHEST, Search, to_numbers
 from stdpjax.fitting.profile import Interval, Profile, intervals, take_profile
 from stdpjax.fitting.searches import random_positions
-from stdpjax.fitting.task import Floats, Task, in_double, make_task
+from stdpjax.fitting.task import Floats, Task, in_double, make_task, scale
 from stdpjax.random import named_key
 
 # Steps of the rough search from random starts.
 _N_ROUGH = 200
-# Two searches that end this close in the sum of squares ended in the same place, for the count of those that agree.
+# Two searches that end this close in the sum of squares, in units of the variance of a point, ended in the same place,
+# for the count of those that agree.
 _SAME_VALUE = 0.01
+# An estimate is on a bound if this much, in the same units, is all that going there would add.
+_NO_LOSS = 1e-3
 _ROUNDS = 3
+
+Bound = Literal["low", "high", "both"]
 
 
 class Estimate(NamedTuple):
@@ -36,6 +42,9 @@ class Estimate(NamedTuple):
     bootstrap: Interval | None
     """Percentiles of refits to data drawn anew; None without resamples."""
     unit: str
+    bound: Bound | None = None
+    """The end of the parameter's range that the value sits on or cannot be told from; "both" where the measurements say
+    nothing of the parameter."""
 
 
 class Fit(NamedTuple):
@@ -50,12 +59,19 @@ class Fit(NamedTuple):
     """Of residuals, each divided by its standard error where that is known."""
     n_points: int
     log_likelihood: float
+    n_fitted: int
+    """Numbers that were fitted: parameters that were free, and the error where it is not known."""
     aic: float
+    aicc: float
+    """AIC with the correction for few points, infinite where these are too few for it. Where standard errors are known
+    it is AIC: the correction is for the error that is estimated from the residuals."""
     bic: float
     n_starts: int
     n_agreeing: int
-    """Starts that ended at the best sum of squares."""
+    """Starts that ended at the best sum of squares; below 2, more starts may find a better one."""
     confidence: float
+    has_errors: bool
+    """Whether standard errors are known."""
 
     @property
     def mean_square(self) -> float:
@@ -70,7 +86,7 @@ def fit(
     *,
     n_starts: int = 20,
     n_resamples: int = 200,
-    fixed: Mapping[str, float] = MappingProxyType({}),
+    fixed: Mapping[str, Measured] = MappingProxyType({}),
     free: Sequence[str] = (),
     confidence: float = 0.95,
 ) -> Fit:
@@ -86,7 +102,7 @@ def fit(
         n_starts: random starts, at least 1.
         n_resamples: refits for the bootstrap, 0 for none, else at least 20. Errors are drawn from the standard errors,
             or, where these are not known, from the residuals.
-        fixed: values of parameters that are not to be fitted.
+        fixed: values of parameters that are not to be fitted, times in ms. They do not count in AIC and BIC.
         free: parameters to be fitted although the model holds them.
         confidence: of the intervals, in (0, 1).
 
@@ -94,7 +110,8 @@ def fit(
         The fit.
 
     Raises:
-        ValueError: an unknown model or parameter, fewer points than parameters, or an argument out of range.
+        ValueError: an unknown model or parameter, fewer points than parameters, standard errors of too different sizes,
+            or an argument out of range.
 
     Example:
         >>> import stdpjax
@@ -103,22 +120,23 @@ def fit(
         >>> {name: round(estimate.value, 3) for name, estimate in found.parameters.items()}
         {'A_plus': 0.777, 'A_minus': 0.273, 'tau_plus': 16.8, 'tau_minus': 33.7}
     """
-    n_starts = _checks.count("n_starts", n_starts)
+    key, n_starts = _checks.key("key", key), _checks.count("n_starts", n_starts)
     n_resamples = _checks.count("n_resamples", n_resamples, minimum=0)
     if 0 < n_resamples < 20:
         raise ValueError(f"n_resamples: expected 0 or at least 20, for percentiles, got {n_resamples}")
     _checks.number("confidence", confidence, above=0, below=1)
     with in_double():
-        task = make_task(find_model(model) if isinstance(model, str) else model, data, fixed, free)
+        task = make_task(model, data, fixed, free)
         best, n_agreeing = _search_from(task, random_positions(key, task, n_starts))
         grid = take_profile(task, best, confidence)
         for _ in range(_ROUNDS):
             values, positions = np.concatenate(grid.value), np.concatenate(grid.position)
-            if values.min() >= best.value - 1e-6 * (1 + best.value):
+            if values.min() >= best.value - 1e-6 * (scale(task, best.value) + best.value):
                 break
             # The profile came upon a better place than all starts.
             best, _ = _search_from(task, positions[None, np.argmin(values)])
             n_agreeing, grid = 0, take_profile(task, best, confidence)
+        task.refuse_unfinished(best)
         drawn = _resample(named_key(key, "bootstrap"), task, best, n_resamples)
         return _report(task, data, best, grid, drawn, n_starts, n_agreeing, confidence)
 
@@ -136,7 +154,8 @@ def compare(
         **options: of `fit`.
 
     Returns:
-        The fits, the lowest AIC first; all without a bootstrap unless `n_resamples` is given.
+        The fits, the lowest AIC first, or where standard errors are not known the lowest AICc; all without a bootstrap
+        unless `n_resamples` is given. A parameter that is `free` is so in those models that hold it.
 
     Raises:
         ValueError: as `fit`.
@@ -148,15 +167,29 @@ def compare(
         >>> [found.model for found in fits]
         ['pair', 'window']
     """
-    names = [model if isinstance(model, str) else model.name for model in models]
+    key = _checks.key("key", key)
+    if not isinstance(models, Sequence) or isinstance(models, str | Model) or not models:
+        raise ValueError(f"models: expected a list of models or their names, got {models!r}")
+    listed = [as_model("models", model) for model in models]
+    names = [model.name for model in listed]
     if len(set(names)) < len(names):
         raise ValueError(f"models: expected different ones, got {names}")
-    options = {"n_resamples": 0, **options}
+    options = {"n_resamples": 0, "free": (), **options}
+    free = options.pop("free")
+    for name in free:
+        _checks.choice("free", name, sorted({held for model in listed for held in model.held}))
     fits = [
-        fit(named_key(key, name), model, data, n_starts=n_starts, **options)
-        for name, model in zip(names, models, strict=True)
+        fit(
+            named_key(key, model.name),
+            model,
+            data,
+            n_starts=n_starts,
+            free=[name for name in free if name in model.held],
+            **options,
+        )
+        for model in listed
     ]
-    return sorted(fits, key=lambda found: found.aic)
+    return sorted(fits, key=lambda found: found.aicc)
 
 
 def _search_from(task: Task, starts: Floats) -> tuple[Search, int]:
@@ -166,7 +199,10 @@ def _search_from(task: Task, starts: Floats) -> tuple[Search, int]:
         raise ValueError(
             f"data: expected measurements that {task.model.name!r} can be compared with, got no finite fit"
         )
-    n_agreeing = int(np.sum(found.value <= found.value[best] + _SAME_VALUE))
+    least = float(found.value[best])
+    # A perfect fit leaves no variance, and searches end within rounding.
+    is_same = found.value <= least + _SAME_VALUE * scale(task, least) + 1e-8 * (1 + least)
+    n_agreeing = int(np.sum(is_same))
     return Search(found.position[best], found.value[best], found.n_steps[best]), n_agreeing
 
 
@@ -200,16 +236,18 @@ def _report(
 ) -> Fit:
     n_points = task.change.size
     predicted, _ = task.at(best.position)
-    value = float(np.sum(((predicted - task.change) * task.weight) ** 2))
+    value = float(np.sum(((predicted - task.change) * task.weight) ** 2)) * task.unit
+    # Where the error is not known it is one more number.
+    n_fitted = len(task.free) + (0 if task.has_errors else 1)
     if data.sem is not None:
-        n_numbers = len(task.free)
         log_likelihood = -0.5 * value - float(np.sum(np.log(data.sem * math.sqrt(2 * math.pi))))
     else:
-        # The error is one more number.
-        n_numbers = len(task.free) + 1
         spread = max(value / n_points, float(np.finfo(np.float64).tiny))
         log_likelihood = -0.5 * n_points * (math.log(2 * math.pi * spread) + 1)
+    aic, n_left = 2 * n_fitted - 2 * log_likelihood, n_points - n_fitted - 1
+    correction = 2 * n_fitted * (n_fitted + 1) / n_left if n_left > 0 else math.inf
     numbers = to_numbers(best.position, task.free)
+    bounds = _bounds(task, best)
     ends = intervals(task, best, grid, confidence)
     estimates = {}
     tail = 50 * (1 - confidence)
@@ -218,7 +256,7 @@ def _report(
         if drawn is not None:
             low, high = np.percentile(drawn[:, i], [tail, 100 - tail])
             percentiles = Interval(float(low), float(high))
-        estimates[parameter.name] = Estimate(float(numbers[i]), *ends[i], percentiles, parameter.unit)
+        estimates[parameter.name] = Estimate(float(numbers[i]), *ends[i], percentiles, parameter.unit, bounds[i])
     return Fit(
         task.model.name,
         estimates,
@@ -227,9 +265,31 @@ def _report(
         value,
         n_points,
         log_likelihood,
-        2 * n_numbers - 2 * log_likelihood,
-        n_numbers * math.log(n_points) - 2 * log_likelihood,
+        n_fitted,
+        aic,
+        aic if task.has_errors else aic + correction,
+        n_fitted * math.log(n_points) - 2 * log_likelihood,
         n_starts,
         n_agreeing,
         confidence,
+        task.has_errors,
     )
+
+
+def _bounds(task: Task, best: Search) -> list[Bound | None]:
+    """Return for each number the end of its range that it cannot be told from."""
+    most = float(best.value) + _NO_LOSS * scale(task, float(best.value))
+
+    def reaches(i: int, end: float) -> bool:
+        # Pressed against the end it is there, whatever the last step would cost.
+        if abs(best.position[i] - end) < 0.5 * FARTHEST:
+            return True
+        position = best.position.copy()
+        position[i] = end
+        predicted, _ = task.at(position)
+        return bool(np.sum(((predicted - task.change) * task.weight) ** 2) <= most)
+
+    names: dict[tuple[bool, bool], Bound | None] = {
+        (False, False): None, (True, False): "low", (False, True): "high", (True, True): "both",
+    }  # fmt: skip
+    return [names[reaches(i, -FARTHEST), reaches(i, FARTHEST)] for i in range(len(task.free))]

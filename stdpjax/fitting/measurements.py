@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Key
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from stdpjax import _checks, protocols, random
-from stdpjax.fitting.tables import read_rows
+from stdpjax import _checks, _units, protocols, random
+from stdpjax._units import Measured
+from stdpjax.fitting.models import checked_protocols
+from stdpjax.fitting.tables import Table, read_table
 from stdpjax.protocols import Protocol, RateProtocol
 
 
@@ -29,16 +31,18 @@ class Measurements(NamedTuple):
     """Lag of the pairs, where the protocols are pairs."""
     frequency_hz: NDArray[np.float64] | None = None
     """Pairs per second, where the protocols are regular."""
+    unused: tuple[str, ...] = ()
+    """Columns of the file that were left alone."""
 
 
 def measurements(
     name: str,
     protocols: Sequence[Protocol | RateProtocol],
-    change: ArrayLike,
-    sem: ArrayLike | None = None,
+    change: Measured,
+    sem: Measured = None,
     *,
-    lag_ms: ArrayLike | None = None,
-    frequency_hz: ArrayLike | None = None,
+    lag_ms: Measured = None,
+    frequency_hz: Measured = None,
 ) -> Measurements:
     """Return measured changes, checked.
 
@@ -47,8 +51,8 @@ def measurements(
         protocols: one for each point, all of times or all of rates.
         change: changes as shares of the weight before, shape `[point]`.
         sem: their standard errors, above 0; None where they are not known.
-        lag_ms: lags of the pairs, for figures.
-        frequency_hz: frequencies, for figures.
+        lag_ms: lags of the pairs in ms, for figures.
+        frequency_hz: frequencies in Hz, above 0, for figures.
 
     Returns:
         The measurements.
@@ -62,26 +66,39 @@ def measurements(
         >>> stdpjax.fitting.measurements("two points", pairs, [-0.2, 0.4], [0.1, 0.1]).change.tolist()
         [-0.2, 0.4]
     """
-    listed = tuple(protocols)
-    if not listed:
-        raise ValueError("protocols: expected at least one, got none")
-    if len({type(protocol) for protocol in listed}) > 1:
-        raise ValueError("protocols: expected all of spike times or all of rates, got both kinds")
-    columns: dict[str, NDArray[np.float64] | None] = {"change": None, "sem": None, "lag_ms": None, "frequency_hz": None}
-    given = {"change": change, "sem": sem, "lag_ms": lag_ms, "frequency_hz": frequency_hz}
-    for column, values in given.items():
+    listed = checked_protocols("protocols", protocols)
+    if not isinstance(name, str):
+        raise ValueError(f"name: expected a few words, got {name!r}")
+
+    def column(argument: str, values: Measured, unit: _units.Unit) -> NDArray[np.float64] | None:
         if values is None:
-            continue
-        numbers = np.asarray(values, np.float64)
-        _checks.finite_on_host(column, numbers)
+            return None
+        values = _units.in_unit(argument, values, unit)
+        numbers = _checks.as_array(argument, list(values) if isinstance(values, tuple) else values)
+        if numbers.dtype.kind not in "iuf":
+            raise ValueError(f"{argument}: expected numbers, got {values!r}")
+        numbers = np.asarray(numbers, np.float64)
         if numbers.shape != (len(listed),):
-            raise ValueError(f"{column}: expected one for each of {len(listed)} protocols, got shape {numbers.shape}")
-        columns[column] = numbers
-    errors = columns["sem"]
+            raise ValueError(f"{argument}: expected one for each of {len(listed)} protocols, got shape {numbers.shape}")
+        _checks.finite_on_host(argument, numbers)
+        return numbers
+
+    changes, errors = column("change", change, "dimensionless"), column("sem", sem, "dimensionless")
+    if changes is None:
+        raise ValueError("change: expected one for each protocol, got None")
     if errors is not None and not np.all(errors > 0):
         raise ValueError(f"sem: expected standard errors above 0, got {errors.min():g}")
-    assert columns["change"] is not None
-    return Measurements(name, listed, columns["change"], errors, columns["lag_ms"], columns["frequency_hz"])
+    frequencies = column("frequency_hz", frequency_hz, "Hz")
+    if frequencies is not None and not np.all(frequencies > 0):
+        raise ValueError(f"frequency_hz: expected frequencies above 0, got {frequencies.min():g}")
+    return Measurements(name, listed, changes, errors, column("lag_ms", lag_ms, "ms"), frequencies)
+
+
+def checked(argument: str, data: Any) -> Measurements:
+    """Return measurements, checked anew: fields may have been replaced since."""
+    if not isinstance(data, Measurements):
+        raise ValueError(f"{argument}: expected measurements, as `stdpjax.fitting.measurements` makes, got {data!r}")
+    return measurements(*data[:4], lag_ms=data.lag_ms, frequency_hz=data.frequency_hz)._replace(unused=data.unused)
 
 
 def sjostrom_2001() -> Measurements:
@@ -140,6 +157,7 @@ def bi_poo_2001(key: Key[Array, ""] | None = None) -> Measurements:
     sem = np.hypot(decay * amplitude_error, amplitude * np.abs(lag_ms) / tau**2 * decay * tau_error)
     change = amplitude * decay
     if key is not None:
+        key = _checks.key("key", key)
         change = change + sem * np.asarray(jax.random.normal(key, lag_ms.shape, float), np.float64)
     done = [protocols.pairs(lag, n_pairs=1) for lag in lag_ms]
     return measurements("drawn from the fit of Bi & Poo 2001", done, change, sem, lag_ms=lag_ms)
@@ -154,45 +172,65 @@ PRESETS: Mapping[str, Callable[[int], Measurements]] = MappingProxyType(
 )
 
 
-def load(data: str | Path, seed: int = 0) -> Measurements:
-    """Return the measurements of a preset's name or of a CSV file.
+def load(data: str | Path, seed: int = 0, *, n_repeats: int | None = None) -> Measurements:
+    """Return the measurements of a preset's name or of a file.
 
     Args:
         data: "sjostrom_2001", "bi_poo_2001", or a file as `read_measurements` takes it.
         seed: of the errors that are drawn for "bi_poo_2001".
+        n_repeats: as `read_measurements` takes it; None for presets.
 
     Returns:
         The measurements.
 
     Raises:
-        ValueError: neither a preset nor a readable file.
+        ValueError: neither a preset nor a readable file, or `n_repeats` of what has them already.
 
     Example:
         >>> import stdpjax
         >>> stdpjax.fitting.load("sjostrom_2001").name
         'Sjöström et al. 2001'
     """
+    seed = _checks.seed(seed)
+    if not isinstance(data, str | Path):
+        raise ValueError(f"data: expected a CSV file or one of {', '.join(PRESETS)}, got {data!r}")
     if str(data) in PRESETS:
-        return PRESETS[str(data)](_checks.seed(seed))
+        if n_repeats is not None:
+            raise ValueError(f"n_repeats: expected none for {str(data)!r}, whose protocols are known, got {n_repeats}")
+        return PRESETS[str(data)](seed)
     if not Path(data).exists():
         raise ValueError(f"data: expected a CSV file or one of {', '.join(PRESETS)}, got {str(data)!r}")
-    return read_measurements(data)
+    return read_measurements(data, n_repeats=n_repeats)
 
 
-def read_measurements(path: str | Path) -> Measurements:
-    r"""Read measured changes from a CSV file.
+def read_measurements(path: str | Path, *, n_repeats: int | None = None) -> Measurements:
+    r"""Read measured changes from a file of lines with numbers between commas, semicolons or tabs.
+
+    A header names the columns, in any order:
+
+    - `lag_ms`, post time minus pre time; or both `pre_ms` and `post_ms`, the spike times of one repeat with spaces
+      between them;
+    - `change_percent`; or `epsp_ratio`, the weight after over the weight before; or `percent_of_baseline`, the same
+      in percent;
+    - optionally `sem`, the standard error of the change, in the unit of the change;
+    - optionally `frequency_hz` and `n_repeats`, how often a second the pairs or blocks were repeated, and how many
+      times. Without both one repeat stands for the whole protocol.
+
+    Upper case, spaces and units in brackets do not matter, as in `Lag (ms)`. Other columns are left alone, and named
+    in `unused`; those whose names are nearly one of these are refused. Without a header the columns are lag_ms,
+    change_percent and optionally sem. Empty lines and lines that begin with # are skipped, but for a header after #.
+    The sign before decimals may be a point or, where commas do not stand between columns, a comma.
 
     Args:
-        path: the file. Lines are (lag_ms, change_percent[, sem]) with or without a header, or have a header with
-            `change_percent`, optionally `sem` (of the change, in percent), optionally `frequency_hz` and `n_repeats`,
-            and either `lag_ms` or both `pre_ms` and `post_ms`, spike times of one repeat separated by spaces. Without
-            a frequency one repeat stands for the whole protocol. Empty lines and lines that begin with # are skipped.
+        path: the file.
+        n_repeats: how often each protocol was repeated, at least 2, for a file of `frequency_hz` without `n_repeats`.
 
     Returns:
         The measurements.
 
     Raises:
-        ValueError: the file cannot be read, is empty, or has a malformed line (the message names the line).
+        ValueError: the file cannot be read, is empty, can be read in two ways, lacks a column without which another
+            one says nothing, or has a malformed line (the message names the line).
 
     Example:
         >>> import pathlib, tempfile, stdpjax
@@ -202,44 +240,60 @@ def read_measurements(path: str | Path) -> Measurements:
         ...     stdpjax.fitting.read_measurements(file).change.tolist()
         [0.455, -0.2]
     """
-    rows = read_rows(path)
+    table = read_table(path)
+    repeats = _repeats(table, n_repeats, str(path))
     done = []
-    for row in rows:
+    for i, row in enumerate(table.rows):
+        frequency = row.values.get("frequency_hz", 1.0)
+        assert isinstance(frequency, float)
         try:
-            done.append(_protocol_of(row.values))
+            if "lag_ms" in row.values:
+                done.append(protocols.pairs(row.values["lag_ms"], frequency, repeats[i]))  # pyright: ignore
+            else:
+                done.append(
+                    protocols.repeated(row.values["pre_ms"], row.values["post_ms"], frequency, repeats[i])  # pyright: ignore
+                )
         except ValueError as error:
             raise ValueError(f"data: expected a protocol on line {row.number} of {str(path)!r}, got {error}") from error
-    has_sem = ["sem" in row.values for row in rows]
-    if any(has_sem) and not all(has_sem):
-        without = rows[has_sem.index(False)].number
-        raise ValueError(f"data: expected a sem on every line or on none, got none on line {without} of {str(path)!r}")
-    first = rows[0].values
-
-    def column(name: str) -> NDArray[np.float64] | None:
-        return np.array([row.values[name] for row in rows], np.float64) if name in first else None
-
-    sem = column("sem")
+    change, sem = table.column("change_percent"), table.column("sem_percent")
+    assert change is not None
     return measurements(
         Path(path).name,
         done,
-        np.array([row.values["change_percent"] for row in rows]) / 100,
+        change / 100,
         None if sem is None else sem / 100,
-        lag_ms=column("lag_ms"),
-        frequency_hz=column("frequency_hz"),
-    )
+        lag_ms=table.column("lag_ms"),
+        frequency_hz=table.column("frequency_hz"),
+    )._replace(unused=table.unused)
 
 
-def _protocol_of(values: Mapping[str, float | tuple[float, ...]]) -> Protocol:
-    frequency, n_repeats = values.get("frequency_hz", 1.0), values.get("n_repeats", 1.0)
-    assert isinstance(frequency, float)
-    assert isinstance(n_repeats, float)
-    if n_repeats != int(n_repeats):
-        raise ValueError(f"n_repeats: expected a whole number, got {n_repeats:g}")
-    if "lag_ms" in values:
-        lag = values["lag_ms"]
-        assert isinstance(lag, float)
-        return protocols.pairs(lag, frequency, int(n_repeats))
-    pre, post = values["pre_ms"], values["post_ms"]
-    assert isinstance(pre, tuple)
-    assert isinstance(post, tuple)
-    return protocols.repeated(pre, post, frequency, int(n_repeats))
+def _repeats(table: Table, n_repeats: int | None, path: str) -> list[int]:
+    """Return how often the protocol of each row was repeated, refusing frequencies and repeats that have no effect."""
+    has_frequency, column = "frequency_hz" in table.columns, table.column("n_repeats")
+    if n_repeats is not None:
+        _checks.count("n_repeats", n_repeats, minimum=2)
+        if column is not None or not has_frequency:
+            what = "has n_repeats" if column is not None else "has no frequency_hz, without which they say nothing"
+            raise ValueError(f"n_repeats: expected none for {path!r}, which {what}, got {n_repeats}")
+        return [n_repeats] * len(table.rows)
+    if column is None:
+        if has_frequency:
+            raise ValueError(
+                f"data: expected a column n_repeats beside frequency_hz, which says nothing without it, in {path!r}, "
+                "or --n-repeats N (`n_repeats=N`) for all protocols, got neither"
+            )
+        return [1] * len(table.rows)
+    if not has_frequency:
+        raise ValueError(f"data: expected a column frequency_hz beside n_repeats in {path!r}, got none")
+    for row, number in zip(table.rows, column, strict=True):
+        if number < 1 or number != int(number):
+            raise ValueError(
+                f"data: expected a whole number of at least 1 as n_repeats on line {row.number} of {path!r}, got "
+                f"{number:g}"
+            )
+    if np.all(column == 1):
+        raise ValueError(
+            f"data: expected n_repeats above 1 on some line of {path!r}, got 1 on all, with which frequency_hz says "
+            "nothing"
+        )
+    return [int(number) for number in column]

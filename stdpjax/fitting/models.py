@@ -5,7 +5,7 @@ rates; the paper's windowed rule through its counts of lags, exact for rates as 
 do not depend on the numbers, so a fit is compiled once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from stdpjax import _checks, rules, spikes
+from stdpjax._units import Measured
 from stdpjax.protocols import Protocol, RateProtocol
 
 Numbers = Mapping[str, float | Float[Array, ""]]
@@ -119,7 +120,9 @@ def _mean_counts(pre: Any, post: Any) -> Any:
 
 def _squeezed(protocol: Protocol) -> Any:
     """Trains in bins of 1 ms, with every silence longer than the window cut down to a little more than it."""
-    bins = [np.floor(times + 1e-6).astype(int) for times in (protocol.pre_ms, protocol.post_ms)]
+    # Merged first, so that what counts as the same instant does so here as well.
+    moments, *has_spike = rules.merge_spike_times(protocol.pre_ms, protocol.post_ms)
+    bins = [np.floor(moments[is_spike] + 1e-6).astype(int) for is_spike in has_spike]
     for train in bins:
         if np.any(np.diff(train) < 1):
             raise ValueError("protocols: expected at most one spike of a neuron in a bin of 1 ms, got two")
@@ -133,8 +136,9 @@ def _squeezed(protocol: Protocol) -> Any:
 
 def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, design: EventDesign | RateDesign) -> Array:
     if isinstance(design, RateDesign):
-        rule = make_rule(**numbers, bin_width=design.bin_ms)
-        return jnp.sum(rules.expected_updates(rule, design.pre_probability, design.post_probability), axis=-1)
+        rule = make_rule(**numbers)
+        updates = rules.expected_updates(rule, design.pre_probability, design.post_probability, bin_ms=design.bin_ms)
+        return jnp.sum(updates, axis=-1)
     rule = make_rule(**numbers)
     return jax.vmap(partial(rules.event_weight_change, rule))(*design)
 
@@ -229,15 +233,42 @@ def find_model(name: str) -> Model:
         >>> [parameter.name for parameter in stdpjax.fitting.find_model("pair").parameters]
         ['A_plus', 'A_minus', 'tau_plus', 'tau_minus']
     """
-    return MODELS[_checks.choice("rule", name, MODELS)]
+    return MODELS[_checks.choice("name", name, MODELS)]
 
 
-def predict(model: Model | str, numbers: Numbers, protocols: Sequence[Protocol | RateProtocol]) -> Any:
+def as_model(argument: str, model: Model | str) -> Model:
+    """Return a model itself, or that of a name."""
+    return model if isinstance(model, Model) else MODELS[_checks.choice(argument, model, MODELS)]
+
+
+def checked_number(argument: str, parameter: Parameter, value: Measured) -> float:
+    """Return the value of a parameter, which may lie outside the range of its fits: an amplitude may be 0 or below."""
+    if parameter.unit == "ms":
+        return float(_checks.milliseconds(argument, value, above=0))
+    return float(_checks.number(argument, value))
+
+
+def checked_protocols(argument: str, protocols: Any) -> tuple[Protocol | RateProtocol, ...]:
+    """Return protocols, refusing none, what is no protocol, and both kinds together."""
+    if not isinstance(protocols, Iterable) or isinstance(protocols, str | Mapping | Protocol | RateProtocol):
+        raise ValueError(f"{argument}: expected a list of protocols, as `stdpjax.protocols` makes, got {protocols!r}")
+    listed = tuple(protocols)
+    if not listed:
+        raise ValueError(f"{argument}: expected at least one, got none")
+    others = [one for one in listed if not isinstance(one, Protocol | RateProtocol)]
+    if others:
+        raise ValueError(f"{argument}: expected protocols, as `stdpjax.protocols` makes, got {others[0]!r}")
+    if len({type(protocol) for protocol in listed}) > 1:
+        raise ValueError(f"{argument}: expected all of spike times or all of rates, got both kinds")
+    return listed
+
+
+def predict(model: Model | str, numbers: Mapping[str, Measured], protocols: Sequence[Protocol | RateProtocol]) -> Any:
     """Return the weight changes that a rule makes of protocols.
 
     Args:
         model: a model or its name.
-        numbers: a value for each of its parameters; those it holds may be left out.
+        numbers: a value for each of its parameters, times in ms and above 0; those it holds may be left out.
         protocols: all of times or all of rates.
 
     Returns:
@@ -253,12 +284,19 @@ def predict(model: Model | str, numbers: Numbers, protocols: Sequence[Protocol |
         >>> stdpjax.fitting.predict("pair", numbers, protocols).round(3).tolist()  # 0.8 / e and -0.3 / e
         [0.294, -0.11]
     """
-    found = find_model(model) if isinstance(model, str) else model
-    known = {parameter.name for parameter in found.parameters}
+    found = as_model("model", model)
+    known = {parameter.name: parameter for parameter in found.parameters}
+    if not isinstance(numbers, Mapping):
+        raise ValueError(f"numbers: expected values by the names of parameters, got {numbers!r}")
+    for name in numbers:
+        _checks.choice("numbers", name, known)
     values = {**found.held, **numbers}
-    for name in sorted(known.symmetric_difference(values)):
-        what = f"a parameter of {found.name!r} ({', '.join(sorted(known))})" if name in values else "a value, got none"
-        raise ValueError(f"{name}: expected {what}")
+    missing = [name for name in known if name not in values]
+    if missing:
+        raise ValueError(f"numbers: expected a value of {missing[0]}, got {', '.join(map(str, numbers)) or 'none'}")
+    exact = {name: checked_number(f"numbers: {name}", known[name], value) for name, value in values.items()}
+    listed = checked_protocols("protocols", protocols)
     with jax.enable_x64(True):
-        exact = {name: jnp.asarray(value, np.float64) for name, value in values.items()}
-        return np.asarray(found.predict(exact, jax.tree.map(jnp.asarray, found.design(tuple(protocols)))))
+        design = found.design(listed)
+        at = {name: jnp.asarray(value, np.float64) for name, value in exact.items()}
+        return np.asarray(found.predict(at, jax.tree.map(jnp.asarray, design)))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.linalg
 import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
@@ -177,10 +178,11 @@ def minimise(
             return (carry.n_idle < _PATIENCE) & (carry.n_steps < _N_MOST)
 
         def step(carry: _Descent) -> _Descent:
-            curvature = carry.jacobian.T @ carry.jacobian
-            damped = curvature + carry.damping * jnp.diag(jnp.diag(curvature) + _FLOOR)
-            damped = damped + jnp.diag(1 - mask) + _FLOOR * jnp.eye(mask.size, dtype=mask.dtype)
-            move = jnp.linalg.solve(damped, -carry.jacobian.T @ carry.residual)
+            squares = jnp.sum(carry.jacobian**2, axis=0)
+            damping = jnp.sqrt(carry.damping * (squares + _FLOOR) + (1 - mask) + _FLOOR)
+            # Not by the matrix of products: it forgets what one point of a very small error leaves undecided.
+            q, r = jnp.linalg.qr(jnp.concatenate([carry.jacobian, jnp.diag(damping)]))
+            move = -jax.scipy.linalg.solve_triangular(r, q[: carry.residual.size].T @ carry.residual)
             move = jnp.clip(jnp.where(jnp.isfinite(move), move, 0.0), -_LONGEST_MOVE, _LONGEST_MOVE)
             position = jnp.where(is_free, jnp.clip(carry.position + move, -FARTHEST, FARTHEST), carry.position)
             value, jacobian = with_slope(position)

@@ -118,7 +118,8 @@ def _local_errors(task: Task, best: Search) -> tuple[Floats, Floats]:
     _, slope = task.at(best.position)
     weighted = slope * task.weight[:, None]
     # The small number bounds the errors of what the measurements say nothing of.
-    covariance = np.linalg.inv(weighted.T @ weighted + 1e-4 * np.eye(len(task.free)))
+    root = np.linalg.inv(np.linalg.qr(np.concatenate([weighted, 1e-2 * np.eye(len(task.free))]), mode="r"))
+    covariance = root @ root.T
     variance = np.diag(covariance)
     error = np.sqrt(scale(task, float(best.value)) * variance)
     return np.clip(error, 1e-6, FARTHEST), covariance / variance[:, None]

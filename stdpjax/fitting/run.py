@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import io
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def fit_into(
     if str(out) == "":
         raise ValueError("out: expected the name of a folder, got ''")
     out = Path(out)
-    data = load(config.data, seed)
+    data = load(config.data, seed, n_repeats=config.n_repeats or None)
     make_folder(out)
     with sole_writer(out / _LOCK, out):
         for name in (RECORD, TABLE, *FIGURES):
@@ -98,13 +99,13 @@ def fit_into(
         others = [name for name in dict.fromkeys(config.compare) if name != config.rule]
         compared = sorted(
             [found, *compare(random, others, data, n_starts=config.n_starts, confidence=config.confidence)],
-            key=lambda one: one.aic,
+            key=lambda one: one.aicc,
         )
         record = _record(config, seed, data, found, compared, time.perf_counter() - began)
         # Until the new one is complete there is none.
         (out / RECORD).unlink(missing_ok=True)
         _write(out, found, data, compared, record)
-    for line in _in_words(found, compared):
+    for line in _in_words(found, compared, data):
         say(line)
     say(f"fit, figure and comparison: {out}")
     return record
@@ -124,17 +125,19 @@ def _record(
                 "profile": list(estimate.profile),
                 "simultaneous": list(estimate.simultaneous),
                 "bootstrap": None if estimate.bootstrap is None else list(estimate.bootstrap),
+                "bound": estimate.bound,
             }
             for name, estimate in found.parameters.items()
         },
         "held": found.held,
         "errors": _errors(found),
         "starts": {"n": found.n_starts, "n_at_best": found.n_agreeing},
-        "comparison": [_row(one, compared[0]) for one in compared],
+        "comparison": [_row(one, compared) for one in compared],
         "measurements": {
             "change": data.change.tolist(),
             "sem": None if data.sem is None else data.sem.tolist(),
             "fitted": found.prediction.tolist(),
+            "unused_columns": list(data.unused),
         },
         "configuration": json.loads(json.dumps(dataclasses.asdict(config))),
         "seed": seed,
@@ -144,23 +147,32 @@ def _record(
     }
 
 
-def _errors(found: Fit) -> dict[str, float]:
+def _errors(found: Fit) -> dict[str, float | None]:
     return {
         "sum_of_squares": found.sum_of_squares,
         "mean_square": found.mean_square,
         "log_likelihood": found.log_likelihood,
+        "n_fitted": found.n_fitted,
         "aic": found.aic,
+        "aicc": found.aicc if math.isfinite(found.aicc) else None,
         "bic": found.bic,
     }
 
 
-def _row(one: Fit, best: Fit) -> dict[str, Any]:
+def _row(one: Fit, compared: Sequence[Fit]) -> dict[str, Any]:
+    above = one.aicc - compared[0].aicc
     return {
         "rule": one.model,
         "n_parameters": len(one.parameters),
         **_errors(one),
-        "aic_above_best": one.aic - best.aic,
+        "aic_above_best": one.aic - min(other.aic for other in compared),
+        "aicc_above_best": above if math.isfinite(above) else None,
+        "on_bound": "; ".join(f"{name} {end}" for name, end in _on_bounds(one).items()),
     }
+
+
+def _on_bounds(found: Fit) -> dict[str, str]:
+    return {name: estimate.bound for name, estimate in found.parameters.items() if estimate.bound}
 
 
 def _write(out: Path, found: Fit, data: Measurements, compared: Sequence[Fit], record: dict[str, Any]) -> None:
@@ -206,23 +218,38 @@ def _curves(found: Fit, data: Measurements) -> tuple[list[Curve], str]:
     return curves, "pairs per second (Hz)"
 
 
-def _in_words(found: Fit, compared: Sequence[Fit]) -> list[str]:
+_BOUNDS = {
+    "low": "on the lower bound of its range",
+    "high": "on the upper bound of its range",
+    "both": "not determined by the measurements",
+}
+
+
+def _in_words(found: Fit, compared: Sequence[Fit], data: Measurements) -> list[str]:
     width = max(len(name) for name in found.parameters)
     percent = f"{100 * found.confidence:g} %"
-    lines = [
+    lines = [f"columns not used: {', '.join(data.unused)}"] if data.unused else []
+    lines += [
         f"{found.model}: mean squared error {found.mean_square:.4g} on {found.n_points} points, "
         f"{found.n_agreeing} of {found.n_starts} starts ended at the best fit"
     ]
+    if found.n_agreeing < 2:
+        came = "it was come upon from the intervals, and " if not found.n_agreeing else ""
+        lines.append(f"  {came}there may be a better one: give more starts, --n-starts {4 * found.n_starts}")
     for name, estimate in found.parameters.items():
         unit = " ms" if estimate.unit == "ms" else ""
         line = f"  {name:{width}}  {estimate.value:.4g}{unit}  profile {percent}: {_span(estimate.profile)}"
-        lines.append(line + (f"  bootstrap: {_span(estimate.bootstrap)}" if estimate.bootstrap else ""))
+        line += f"  bootstrap: {_span(estimate.bootstrap)}" if estimate.bootstrap else ""
+        lines.append(line + (f"  ({_BOUNDS[estimate.bound]})" if estimate.bound else ""))
     if len(compared) > 1:
         width = max(len(one.model) for one in compared)
-        lines += [
-            f"  {one.model:{width}}  AIC {one.aic:8.2f}  BIC {one.bic:8.2f}  mean squared error {one.mean_square:.4g}"
-            for one in compared
-        ]
+        for one in compared:
+            corrected = "" if one.has_errors else f"  AICc {one.aicc:8.2f}"
+            bounds = f"  on bounds: {', '.join(_on_bounds(one))}" if _on_bounds(one) else ""
+            lines.append(
+                f"  {one.model:{width}}  k {one.n_fitted:2}{corrected}  AIC {one.aic:8.2f}  BIC {one.bic:8.2f}  "
+                f"mean squared error {one.mean_square:.4g}{bounds}"
+            )
     return lines
 
 

@@ -10,8 +10,9 @@ from jaxtyping import Array, Key
 from numpy.typing import ArrayLike, NDArray
 
 from stdpjax import _checks
+from stdpjax._units import Measured
 from stdpjax.fitting.measurements import Measurements
-from stdpjax.fitting.models import Model, find_model
+from stdpjax.fitting.models import Model
 from stdpjax.fitting.optimise import to_numbers, to_position
 from stdpjax.fitting.task import Floats, Task, in_double, make_task
 from stdpjax.random import member_keys, named_key
@@ -48,7 +49,7 @@ def random_starts(
     data: Measurements,
     n_starts: int,
     *,
-    fixed: Mapping[str, float] = _NONE,
+    fixed: Mapping[str, Measured] = _NONE,
     free: Sequence[str] = (),
 ) -> Floats:
     """Return numbers to start searches from, as `fit` draws them.
@@ -72,9 +73,9 @@ def random_starts(
         >>> stdpjax.fitting.random_starts(stdpjax.random.key(0), "pair", stdpjax.fitting.sjostrom_2001(), 3).shape
         (3, 4)
     """
-    n_starts = _checks.count("n_starts", n_starts)
+    key, n_starts = _checks.key("key", key), _checks.count("n_starts", n_starts)
     with in_double():
-        task = make_task(find_model(model) if isinstance(model, str) else model, data, fixed, free)
+        task = make_task(model, data, fixed, free)
         return to_numbers(random_positions(key, task, n_starts), task.free)
 
 
@@ -85,7 +86,7 @@ def search(
     *,
     changes: ArrayLike | None = None,
     is_free: ArrayLike = True,
-    fixed: Mapping[str, float] = _NONE,
+    fixed: Mapping[str, Measured] = _NONE,
     free: Sequence[str] = (),
 ) -> Minima:
     """Search for the least sum of squares from given numbers, many searches side by side.
@@ -117,21 +118,20 @@ def search(
         {'A_plus': 0.78, 'A_minus': 0.27, 'tau_plus': 16.8, 'tau_minus': 33.7}
     """
     with in_double():
-        task = make_task(find_model(model) if isinstance(model, str) else model, data, fixed, free)
+        task = make_task(model, data, fixed, free)
         names = tuple(parameter.name for parameter in task.free)
-        places = np.atleast_2d(np.asarray(starts, np.float64))
-        _checks.finite("starts", places)
+        places = np.atleast_2d(np.asarray(_checks.finite("starts", starts), np.float64))
         if places.ndim != 2 or places.shape[1] != len(names):
             raise ValueError(f"starts: expected numbers for {', '.join(names)}, got shape {np.shape(starts)}")
         drawn = None if changes is None else _of_shape("changes", changes, (len(places), task.change.size))
         mask = _of_shape("is_free", is_free, places.shape).astype(bool)
         found = task.search(to_position(places, task.free), mask, drawn)
-        return Minima(names, to_numbers(found.position, task.free), found.value)
+        return Minima(names, to_numbers(found.position, task.free), found.value * task.unit)
 
 
 def _of_shape(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    _checks.finite(name, values)
+    numbers = np.asarray(_checks.finite(name, values), np.float64)
     try:
-        return np.broadcast_to(np.asarray(values, np.float64), shape)
+        return np.broadcast_to(numbers, shape)
     except ValueError as error:
         raise ValueError(f"{name}: expected shape {shape} or one that becomes it, got {np.shape(values)}") from error

@@ -152,7 +152,7 @@ def _delta(
         weights = 0.5 * (params.weights + params.weights.T)
         tied = params._replace(weights=weights - jnp.diag(jnp.diagonal(weights)))
         return score_matching(
-            tied, states, rate_fn, rule, visible=visible, kink_density=density, temperature=hyper.temperature
+            tied, states, rate_fn, rule, visible=visible, kink_density=density, temperature=hyper.filled().temperature
         )  # fmt: skip
 
     slope = jax.grad(objective)(params)

@@ -4,14 +4,8 @@ from stdpjax.rules.base import Rule, Sample, TraceRule
 from stdpjax.rules.combine import bounded_rule, mask_rule, scale_rule, sum_rules
 from stdpjax.rules.contrastive import contrastive_update, movement_update
 from stdpjax.rules.differential import PAIRINGS, differential_rule, rate_update, spike_update, state_slope
-from stdpjax.rules.evaluate import (
-    SpikeEvents,
-    event_updates,
-    event_weight_change,
-    expected_updates,
-    merge_spike_times,
-    train_updates,
-)
+from stdpjax.rules.evaluate import expected_updates, train_updates
+from stdpjax.rules.events import SpikeEvents, event_updates, event_weight_change, merge_spike_times
 from stdpjax.rules.first_order import (
     Moments,
     constant_rate_update,

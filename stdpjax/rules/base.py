@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
+
+from stdpjax import _checks
+from stdpjax._checks import ArrayLike
+from stdpjax._units import Measured
 
 RuleState = Any
 
@@ -26,6 +32,33 @@ class Sample(NamedTuple):
     """Postsynaptic spikes drawn in this step."""
     post_slope: Float[Array, "post"] | None = None
     """Slope rho'(s) of the rate function before the step."""
+    bin_ms: float | Float[Array, ""] | None = None
+    """Length of the step in ms, above 0; None for 1 ms."""
+
+
+def _refuse(field: "_Absent", *_: Any) -> Any:
+    raise ValueError(f"{field.name}: expected a sample that has it, which this rule needs, got spikes alone")
+
+
+class _Absent:
+    """What stands for a field that whoever makes the samples does not have: any use of it names the field."""
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["name"] = name
+
+
+for _use in (
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "pow", "rpow", "matmul", "rmatmul"),
+    *("neg", "abs", "lt", "le", "gt", "ge", "getitem", "getattr", "array", "jax_array", "len", "iter", "float", "bool"),
+):
+    setattr(_Absent, f"__{_use}__", _refuse)
+
+
+def absent(name: str) -> Any:
+    """Return what stands for a field that no sample of the caller has: any use of it is a ValueError."""
+    return _Absent(name)
 
 
 def required(sample: Sample, name: str) -> Array:
@@ -37,7 +70,7 @@ def required(sample: Sample, name: str) -> Array:
     value = getattr(sample, name)
     if value is None:
         raise ValueError(f"{name}: expected a sample that has it, which this rule needs, got None")
-    return value
+    return _refuse(value) if isinstance(value, _Absent) else value
 
 
 class TraceRule(NamedTuple):
@@ -46,7 +79,7 @@ class TraceRule(NamedTuple):
     The numbers are apart from the functions, so that a program is compiled once for all of them. Traces belong to
     the instant just before the spikes; `decay` carries them over `elapsed`, `spikes` reads them and adds the spikes.
     Spike indicators are floats: where `has_exact_mean`, `spikes` is of degree one in each quantity that is independent
-    of the others, and probabilities in the place of indicators give the mean.
+    of the others, and probabilities in the place of indicators give the mean. All times are in ms.
     """
 
     parameters: Any
@@ -54,13 +87,16 @@ class TraceRule(NamedTuple):
     init: Callable[[Float[Array, "post pre"]], RuleState]
     """Traces before the first spike, from the weights."""
     decay: Callable[[Any, RuleState, Float[Array, ""]], RuleState]
-    """`decay(parameters, traces, elapsed)`."""
+    """`decay(parameters, traces, elapsed)`, `elapsed` in ms."""
     spikes: Callable[..., tuple[Float[Array, "post pre"], RuleState]]
     """`spikes(parameters, traces, pre[pre], post[post], weights[post, pre])` gives the change and the traces."""
-    bin_width: float | Array | None = 1.0
-    """Width of a time bin, in the unit of the time constants; None where time plays no part."""
     has_exact_mean: bool = True
-    """Whether the mean of the change is the change at the mean, for independent spikes."""
+    """Whether the mean of the change is the change at the mean, for independent spikes. `expected_updates` enumerates
+    short trains to see whether it is so."""
+
+
+def _no_check(weights: ArrayLike) -> None:
+    del weights
 
 
 class Rule(NamedTuple):
@@ -74,6 +110,10 @@ class Rule(NamedTuple):
     update: Callable[[Sample, RuleState, Float[Array, "post pre"]], tuple[Float[Array, "post pre"], RuleState]]
     traces: TraceRule | None = None
     """What `update` follows from, for a rule of decaying traces."""
+    bin_ms: float | None = None
+    """Width in ms of the only bins that it can be used with, as it has a number for each; None for any width."""
+    check_weights: Callable[[ArrayLike], None] = _no_check
+    """Raises ValueError for known weights, of any shape, that it cannot start from."""
 
     # By its functions: a rule of arrays is a static argument as well.
     def __eq__(self, other: object) -> bool:
@@ -81,3 +121,61 @@ class Rule(NamedTuple):
 
     def __hash__(self) -> int:
         return hash((self.init, self.update))
+
+
+def check_rule(rule: Rule, name: str = "rule") -> None:
+    """Refuse what is no rule, such as the function that makes one."""
+    if not isinstance(rule, Rule):
+        hint = f"; call it: `{getattr(rule, '__name__', 'rule')}(...)`" if callable(rule) else ""
+        raise ValueError(f"{name}: expected a plasticity rule, got {rule!r}{hint}")
+
+
+def check_use(rule: Rule, bin_ms: Measured, weights: Any) -> Any:
+    """Return the width of a time bin in ms, refusing what is no rule, and bins or weights that it cannot use.
+
+    Args:
+        rule: the rule.
+        bin_ms: width of the caller's bins, in ms or with a unit.
+        weights: that the rule starts from; looked at only where they are known.
+
+    Raises:
+        ValueError: names the argument.
+    """
+    check_rule(rule)
+    bin_ms = _checks.milliseconds("bin_ms", bin_ms, above=0)
+    if rule.bin_ms is not None and _checks.is_concrete(bin_ms) and not np.isclose(float(bin_ms), rule.bin_ms):
+        raise ValueError(
+            f"bin_ms: expected {rule.bin_ms:g} ms, the bins that the rule's kernel is made for, got {float(bin_ms):g}"
+        )
+    if _checks.is_concrete(weights):
+        rule.check_weights(weights)
+    return bin_ms
+
+
+def change_by(
+    rule: Rule, sample: Sample, rule_state: RuleState, weights: Float[Array, "post pre"]
+) -> tuple[Float[Array, "post pre"], RuleState]:
+    """Return what a rule makes of a sample, refusing a rule that needs what the sample lacks or has another form.
+
+    Raises:
+        ValueError: a field of the sample that is not there, or a change of another shape than the weights.
+    """
+    try:
+        changed = rule.update(sample, rule_state, weights)
+    except (AttributeError, TypeError) as error:
+        fields = {name: value for name, value in sample._asdict().items() if name != "bin_ms"}
+        missing = [name for name, value in fields.items() if value is None or isinstance(value, _Absent)]
+        if not missing:
+            raise
+        raise ValueError(
+            f"rule: expected one that does without {', '.join(missing)}, which the samples lack, got one that fails: "
+            f"{error}"
+        ) from error
+    if not (isinstance(changed, tuple) and len(changed) == 2):
+        raise ValueError(f"rule: expected an update that returns (delta_w, rule_state), got {type(changed).__name__}")
+    delta_w, rule_state = changed
+    if jnp.shape(delta_w) != weights.shape:
+        raise ValueError(
+            f"rule: expected a delta_w of the weights' shape [post, pre], {weights.shape}, got {jnp.shape(delta_w)}"
+        )
+    return delta_w, rule_state

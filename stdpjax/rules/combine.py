@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
-from stdpjax.rules.base import Rule, RuleState, Sample, TraceRule
+from stdpjax.rules.base import Rule, RuleState, Sample, TraceRule, change_by, check_rule
 from stdpjax.rules.traces import Number, as_arrays, remembered, trace_rule
 
 Change = Float[Array, "post pre"]
@@ -26,13 +26,13 @@ def sum_rules(*rules: Rule) -> Rule:
     """Return the rule whose change is the sum of the changes of others.
 
     Args:
-        *rules: at least one; rules of traces have the same bin width.
+        *rules: at least one; those that hold a kernel for bins hold it for the same ones.
 
     Returns:
         The rule.
 
     Raises:
-        ValueError: no rule, or rules of traces whose bins differ.
+        ValueError: no rule, or rules whose bins differ.
 
     Example:
         >>> import stdpjax
@@ -44,24 +44,30 @@ def sum_rules(*rules: Rule) -> Rule:
     """
     if not rules:
         raise ValueError("rules: expected at least one rule, got none")
-    traces = [rule.traces for rule in rules if rule.traces is not None]
-    timed = [part.bin_width for part in traces if part.bin_width is not None]
-    widths = {float(width) for width in timed if _checks.is_concrete(width)}
+    for rule in rules:
+        check_rule(rule, name="rules")
+    widths = sorted({rule.bin_ms for rule in rules if rule.bin_ms is not None})
     if len(widths) > 1:
-        raise ValueError(f"rules: expected one bin width, got {', '.join(f'{width:g}' for width in sorted(widths))}")
+        raise ValueError(f"rules: expected kernels for one width of bins, got {widths} ms")
+
+    def check_weights(weights: ArrayLike) -> None:
+        for rule in rules:
+            rule.check_weights(weights)
+
+    traces = [rule.traces for rule in rules if rule.traces is not None]
     if len(traces) == len(rules):
-        functions = _sum_of(tuple(part._replace(parameters=None, bin_width=None) for part in traces))
+        functions = _sum_of(tuple(part._replace(parameters=None) for part in traces))
         parameters = tuple(part.parameters for part in traces)
-        return trace_rule(functions._replace(parameters=parameters, bin_width=timed[0] if timed else None))
+        return trace_rule(functions._replace(parameters=parameters))._replace(check_weights=check_weights)
 
     def init(weights: Change) -> tuple[RuleState, ...]:
         return tuple(rule.init(weights) for rule in rules)
 
     def update(sample: Sample, states: tuple[RuleState, ...], weights: Change) -> tuple[Change, tuple[RuleState, ...]]:
-        parts = [rule.update(sample, state, weights) for rule, state in zip(rules, states, strict=True)]
+        parts = [change_by(rule, sample, state, weights) for rule, state in zip(rules, states, strict=True)]
         return _total([delta_w for delta_w, _ in parts]), tuple(state for _, state in parts)
 
-    return Rule(init, update)
+    return Rule(init, update, bin_ms=widths[0] if widths else None, check_weights=check_weights)
 
 
 # Cached: programs are compiled for these functions.
@@ -118,8 +124,8 @@ def scale_rule(rule: Rule, factor: Number) -> Rule:
         >>> stdpjax.rules.train_updates(rule, [1, 1], [1, 1]).tolist()
         [-0.5, -0.5]
     """
-    _checks.number("factor", factor)
-    return _adjusted(rule, _multiplied, factor)
+    check_rule(rule)
+    return _adjusted(rule, _multiplied, _checks.number("factor", factor))
 
 
 @remembered
@@ -144,6 +150,7 @@ def mask_rule(rule: Rule, mask: ArrayLike) -> Rule:
         >>> rule.update(sample, rule.init(weights), weights)[0].tolist()
         [[1.0, 0.0]]
     """
+    check_rule(rule)
     mask = _checks.spikes("mask", mask)
     if mask.ndim != 2:
         raise ValueError(f"mask: expected shape [post, pre], got {mask.shape}")
@@ -170,7 +177,8 @@ def bounded_rule(
     Potentiation is multiplied by ((upper - w) / (upper - lower))^exponent, depression by
     ((w - lower) / (upper - lower))^exponent_minus; what would still cross a bound ends at it. The change of a step or
     an event is taken as a whole: potentiation and depression of one bin are one change. Steps times a learning rate
-    of up to 1, from a weight within the bounds, never leave them, not by rounding either.
+    of up to 1, from a weight within the bounds, never leave them, not by rounding either. A start outside them is
+    refused where it is known; nothing but spikes moves a weight.
 
     Args:
         rule: a rule.
@@ -197,11 +205,26 @@ def bounded_rule(
         [0.5]
         [0.25]
     """
-    _checks.number("lower", lower)
-    _checks.number("upper", upper, above=float(lower) if _checks.is_concrete(lower) else None)
+    check_rule(rule)
+    lower = _checks.number("lower", lower)
+    upper = _checks.number("upper", upper, above=float(lower) if _checks.is_concrete(lower) else None)
     plus = _check_exponent("exponent", exponent)
     minus = plus if exponent_minus is None else _check_exponent("exponent_minus", exponent_minus)
-    return _adjusted(rule, _within, _Bounds(lower, upper, plus, minus), keeps_mean=False)
+    made = _adjusted(rule, _within, _Bounds(lower, upper, plus, minus), keeps_mean=False)
+
+    def check_weights(weights: ArrayLike) -> None:
+        rule.check_weights(weights)
+        if not (_checks.is_concrete(lower) and _checks.is_concrete(upper)):
+            return
+        values = np.asarray(weights)
+        outside = values[(values < np.asarray(lower, values.dtype)) | (values > np.asarray(upper, values.dtype))]
+        if outside.size:
+            raise ValueError(
+                f"weights: expected a start within the rule's bounds, {float(lower):g} to {float(upper):g}, got "
+                f"{outside.size} outside, the first at {outside[0]:g}"
+            )
+
+    return made._replace(check_weights=check_weights)
 
 
 def _check_exponent(name: str, exponent: Number | Literal["hard", "soft"]) -> Number:
@@ -218,7 +241,10 @@ def _multiplied(factor: Array, change: Change, weights: Change) -> Change:
 
 def _within(bounds: _Bounds, change: Change, weights: Change) -> Change:
     span = bounds.upper - bounds.lower
-    room_above, room_below = bounds.upper - weights, weights - bounds.lower
+    # Outside the bounds there is no room, and nothing pulls back.
+    room_above, room_below = (
+        jnp.where(room < 0, 0.0, room) for room in (bounds.upper - weights, weights - bounds.lower)
+    )
     plus = _power(jnp.clip(room_above / span, 0.0, 1.0), bounds.exponent)
     minus = _power(jnp.clip(room_below / span, 0.0, 1.0), bounds.exponent_minus)
     # Short of the bound by what rounding may add.
@@ -235,15 +261,15 @@ def _power(base: Change, exponent: Number) -> Change:
 
 def _adjusted(rule: Rule, adjust: Adjustment, numbers: Any, keeps_mean: bool = True) -> Rule:
     if rule.traces is not None:
-        functions = _adjusted_traces(rule.traces._replace(parameters=None, bin_width=None), adjust, keeps_mean)
+        functions = _adjusted_traces(rule.traces._replace(parameters=None), adjust, keeps_mean)
         parameters = (rule.traces.parameters, numbers)
-        return trace_rule(functions._replace(parameters=parameters, bin_width=rule.traces.bin_width))
+        return trace_rule(functions._replace(parameters=parameters))._replace(check_weights=rule.check_weights)
 
     def update(sample: Sample, state: RuleState, weights: Change) -> tuple[Change, RuleState]:
-        delta_w, state = rule.update(sample, state, weights)
+        delta_w, state = change_by(rule, sample, state, weights)
         return adjust(as_arrays(numbers, weights.dtype), delta_w, weights), state
 
-    return Rule(rule.init, update)
+    return Rule(rule.init, update, bin_ms=rule.bin_ms, check_weights=rule.check_weights)
 
 
 # Cached: programs are compiled for these functions.

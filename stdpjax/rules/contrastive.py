@@ -35,7 +35,8 @@ def contrastive_update(
         `delta_w`, to be added, symmetric with 0 on the diagonal, shape `[unit, unit]`, and the update of the biases.
 
     Raises:
-        ValueError: shapes that differ.
+        ValueError: shapes that differ, numbers that are not finite, a distance of 0, or layers that are not slices of
+            the units, one after the other.
 
     Source: Scellier & Bengio 2017; the tied form of Bengio et al. 2015, Eq 5, integrated.
 
@@ -45,7 +46,11 @@ def contrastive_update(
         >>> up[0].tolist(), up[1].tolist()
         ([[0.0, 0.5], [0.5, 0.0]], [1.0, 0.0])
     """
+    rates, other_rates = _batch("rates", rates, layers), _batch("other_rates", other_rates, layers)
     _checks.same_shape("rates", rates, "other_rates", other_rates)
+    distance = _checks.number("distance", distance)
+    if _checks.is_concrete(distance) and distance == 0:
+        raise ValueError("distance: expected a strength other than 0, got 0")
     scale = 1 / (rates.shape[0] * jnp.asarray(distance, rates.dtype))
     bias = scale * jnp.sum(rates - other_rates, axis=0)
     if layers is not None:
@@ -71,6 +76,9 @@ def movement_update(
     Returns:
         delta_w_ij + delta_w_ji with 0 on the diagonal, shape `[unit, unit]`.
 
+    Raises:
+        ValueError: shapes that differ, numbers that are not finite, or layers as in `contrastive_update`.
+
     Source: Bengio et al. 2015, Eq 1, for tied weights.
 
     Example:
@@ -78,6 +86,8 @@ def movement_update(
         >>> stdpjax.rules.movement_update(jnp.array([[0.5, 0.0]]), jnp.array([[0.25, 1.0]])).tolist()
         [[0.0, 0.5], [0.5, 0.0]]
     """
+    changes, pre_rates = _batch("changes", changes, layers), _batch("pre_rates", pre_rates, layers)
+    _checks.same_shape("changes", changes, "pre_rates", pre_rates)
     if layers is not None:
         blocks = [
             (changes[:, above].T @ pre_rates[:, below] + pre_rates[:, above].T @ changes[:, below]) / changes.shape[0]
@@ -87,6 +97,22 @@ def movement_update(
     one_way = changes.T @ pre_rates / changes.shape[0]
     both = one_way + one_way.T
     return both - jnp.diag(jnp.diagonal(both))
+
+
+def _batch(name: str, values: Float[Array, "sample unit"], layers: Layers | None) -> Float[Array, "sample unit"]:
+    values = _checks.finite(name, values)
+    if values.ndim != 2 or not values.shape[0]:
+        raise ValueError(f"{name}: expected shape [sample, unit] with a sample at least, got {values.shape}")
+    if layers is not None:
+        are_slices = isinstance(layers, tuple) and len(layers) > 1 and all(isinstance(one, slice) for one in layers)
+        edges = [(one.start, one.stop) for one in layers] if are_slices else []
+        follow = all(below[1] == above[0] for below, above in itertools.pairwise(edges))
+        if not (edges and follow and edges[0][0] in (0, None) and edges[-1][1] == values.shape[1]):
+            raise ValueError(
+                f"layers: expected two slices at least, one after the other, that cover {values.shape[1]} units, got "
+                f"{layers!r}"
+            )
+    return values
 
 
 def _between(blocks: list[Float[Array, "_ _"]], layers: Layers) -> Float[Array, "unit unit"]:

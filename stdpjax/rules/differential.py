@@ -7,7 +7,6 @@ the only one whose symmetric part is an exact total derivative.
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
@@ -16,6 +15,7 @@ from jaxtyping import Array, Float
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, Sample, required
+from stdpjax.rules.traces import remembered
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
 PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
@@ -68,6 +68,7 @@ def rate_update(
             raise ValueError(f"{name}: expected the presynaptic rates that pairing {pairing!r} needs, got None")
     change = _change(state, next_state)
     rate = _checks.finite("pre_rate", pre_rate)
+    _same_batch(change, "pre_rate", rate)
     if pairing == "previous":
         rate = _rate_like(rate, "previous_pre_rate", previous_pre_rate)
     elif pairing == "midpoint":
@@ -103,6 +104,7 @@ def spike_update(state: ArrayLike, next_state: ArrayLike, pre_spikes: ArrayLike)
     """
     change = _change(state, next_state)
     pre_spikes = _checks.spikes("pre_spikes", pre_spikes).astype(change.dtype)
+    _same_batch(change, "pre_spikes", pre_spikes)
     return change[..., :, None] * pre_spikes[..., None, :]
 
 
@@ -144,7 +146,7 @@ class _Memory(NamedTuple):
 
 
 # Cached: the same arguments give the same object, so that a simulation with the rule is compiled once.
-@cache
+@remembered
 def differential_rule(
     pairing: Pairing = "current",
     presynaptic: Literal["rate", "spikes"] = "rate",
@@ -169,7 +171,7 @@ def differential_rule(
         unless `tied`.
 
     Raises:
-        ValueError: unknown pairing or factor.
+        ValueError: unknown pairing or factor, or `tied` that is no truth value.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -185,9 +187,10 @@ def differential_rule(
     _checks.choice("pairing", pairing, PAIRINGS)
     _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
     _checks.choice("postsynaptic", postsynaptic, ("state", "gradient"))
+    _checks.flag("tied", tied)
 
     def change_of(sample: Sample) -> Float[Array, "post"]:
-        change = sample.next_post_state - sample.post_state
+        change = required(sample, "next_post_state") - required(sample, "post_state")
         return change * required(sample, "post_slope") if postsynaptic == "gradient" else change
 
     return change_rule(change_of, pairing, presynaptic, tied)
@@ -210,7 +213,8 @@ def change_rule(
     ) -> tuple[Float[Array, "post pre"], _Memory]:
         del weights
         change = change_of(sample)
-        factor = sample.pre_rate if presynaptic == "rate" else required(sample, "pre_spikes").astype(change.dtype)
+        seen = required(sample, "pre_rate" if presynaptic == "rate" else "pre_spikes")
+        factor = seen.astype(change.dtype)
         pairs = {
             "previous": (change, memory.pre_rate),
             "current": (change, factor),
@@ -231,6 +235,14 @@ def _change(state: ArrayLike, next_state: ArrayLike) -> Float[Array, "*batch pos
     state, next_state = _checks.finite("state", state), _checks.finite("next_state", next_state)
     _checks.same_shape("state", state, "next_state", next_state)
     return next_state - state
+
+
+def _same_batch(change: Float[Array, "*batch post"], name: str, presynaptic: Float[Array, "..."]) -> None:
+    if presynaptic.ndim < 1 or presynaptic.shape[:-1] != change.shape[:-1]:
+        raise ValueError(
+            f"{name}: expected the leading axes of state, {change.shape[:-1]}, before that of the presynaptic neurons, "
+            f"got shape {presynaptic.shape}"
+        )
 
 
 def _rate_like(rate: Float[Array, "*batch pre"], name: str, other: ArrayLike | None) -> Float[Array, "*batch pre"]:

@@ -16,9 +16,10 @@ from jaxtyping import Array, Float
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
+from stdpjax._units import Measured
 from stdpjax.rules.base import Rule
 from stdpjax.rules.evaluate import expected_updates
-from stdpjax.rules.pair import check_kernel
+from stdpjax.rules.pair import check_kernel, check_window
 from stdpjax.spikes.pairing import COINCIDENCES, Coincidence
 
 
@@ -33,7 +34,7 @@ def ramp_gain(probability: float | Float[Array, ""], kernel: ArrayLike) -> Float
         The gain 2 C(q) in bins^2 times the unit of the kernel.
 
     Raises:
-        ValueError: a probability outside (0, 1) or a kernel of the wrong shape.
+        ValueError: a probability outside (0, 1), or a kernel of the wrong shape or with a value at lag 0.
 
     Example:
         >>> import stdpjax
@@ -60,7 +61,7 @@ def linear_response(probability: float, kernel: ArrayLike) -> Float[Array, "wind
         g_1 ... g_window.
 
     Raises:
-        ValueError: a probability outside (0, 1) or a kernel of the wrong shape.
+        ValueError: a probability outside (0, 1), or a kernel of the wrong shape or with a value at lag 0.
 
     Example:
         >>> import stdpjax
@@ -88,7 +89,8 @@ def lag_response(
         The derivative of the mean update per presynaptic spike at lags -window ... window.
 
     Raises:
-        ValueError: a probability outside (0, 1), a kernel of the wrong shape, or an unknown option.
+        ValueError: a probability outside (0, 1), a kernel of the wrong shape or with a value at lag 0, or an unknown
+            option.
 
     Example:
         >>> import stdpjax
@@ -130,7 +132,8 @@ def constant_rate_update(
         The mean update, in the unit of the kernel.
 
     Raises:
-        ValueError: a probability outside (0, 1), a kernel of the wrong shape, or an unknown option.
+        ValueError: a probability outside (0, 1), a kernel of the wrong shape or with a value at lag 0, or an unknown
+            option.
 
     Example:
         >>> import stdpjax
@@ -179,7 +182,7 @@ def window_moments(window: ArrayLike) -> Moments:
         >>> float(moments.zero), float(moments.first)
         (0.0, 4.0)
     """
-    values, half = check_kernel(window)
+    values, half = check_window(window, "window")
     lags = jnp.arange(-half, half + 1, dtype=values.dtype)
     return Moments(jnp.sum(values), jnp.sum(lags * values))
 
@@ -191,6 +194,7 @@ def effective_window(
     window: int,
     *,
     n_settle: int = 500,
+    bin_ms: Measured = 1.0,
 ) -> Float[Array, "lag"]:
     """Return the window that a rule of traces amounts to at constant rates: what one more pair would change.
 
@@ -204,6 +208,7 @@ def effective_window(
         post_probability: postsynaptic spike probability per bin, in [0, 1].
         window: largest lag, in bins.
         n_settle: bins on either side of the window, enough for the traces to settle.
+        bin_ms: width of a bin in ms, or with a unit, above 0.
 
     Returns:
         The second derivative at lags -window ... window.
@@ -218,19 +223,24 @@ def effective_window(
         [-0.409, -0.452, 0.0, 0.905, 0.819]
     """
     window, n_settle = _checks.window(window), _checks.count("n_settle", n_settle)
-    _checks.probability("pre_probability", pre_probability)
-    _checks.probability("post_probability", post_probability)
+    pre_probability = _one_rate("pre_probability", pre_probability)
+    post_probability = _one_rate("post_probability", post_probability)
     n_bins, centre = 2 * (window + n_settle) + 1, window + n_settle
     ones = jnp.ones(n_bins, float)
     pre, post = pre_probability * ones, post_probability * ones
 
     def by_post(at_centre: Float[Array, ""]) -> Float[Array, "time"]:
         probability = pre.at[centre].set(at_centre)
-        return jax.grad(lambda post: jnp.sum(expected_updates(rule, probability, post)))(post)
+        return jax.grad(lambda post: jnp.sum(expected_updates(rule, probability, post, bin_ms=bin_ms)))(post)
 
     # The mean is linear in the probability of each bin: a difference is the derivative.
     silent, spiking = jax.vmap(by_post)(jnp.array([0.0, 1.0]))
     return (spiking - silent)[centre - window : centre + window + 1]
+
+
+def _one_rate(name: str, probability: float | Float[Array, ""]) -> float | Float[Array, ""]:
+    _checks.probability(name, probability)
+    return _checks.number(name, probability)
 
 
 def slope_correlation(probability: float, kernel: ArrayLike, width: float) -> Float[Array, ""]:

@@ -7,27 +7,29 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._units import Measured
 
 Lags = Float[Array, "lag"]
 Number = float | Float[Array, ""]
 
 
-def lag_kernel(name: str, window: int = 20, **parameters: Number) -> Float[Array, "2*{window}+1"]:
+def lag_kernel(name: str, window: int = 20, **parameters: Measured) -> Float[Array, "2*{window}+1"]:
     """Return the weight change for each lag from -window to +window; lag 0 gives no change.
 
     | name | change at lag d > 0 | at lag -d | parameters (default) |
     |---|---|---|---|
-    | exponential | exp(-d / tau) | minus that | `tau` (10 bins) |
+    | exponential | exp(-d bin_ms / tau) | minus that | `tau` (10 ms), `bin_ms` (1) |
     | sign | 1 | -1 | |
     | inverse | 1 / d | minus that | |
     | linear | 1 - (d - 1) / window | minus that | |
-    | bi_poo | A_plus exp(-d / tau_plus) | -A_minus exp(-d / tau_minus) | `A_plus` (0.777), `tau_plus` (16.8 ms), \
-`A_minus` (0.273), `tau_minus` (33.7 ms), `bin_ms` (1) |
+    | bi_poo | A_plus exp(-d bin_ms / tau_plus) | -A_minus exp(-d bin_ms / tau_minus) | `A_plus` (0.777), \
+`tau_plus` (16.8 ms), `A_minus` (0.273), `tau_minus` (33.7 ms), `bin_ms` (1) |
 
     Args:
         name: one of the names above.
         window: half-width in bins, at least 1.
-        **parameters: as in the table; times above 0, amplitudes any finite number. `bin_ms` is the width of a bin.
+        **parameters: as in the table; times in ms, or with a unit, above 0, amplitudes any finite number. `bin_ms` is
+            the width of a bin; a kernel without times has none.
 
     Returns:
         The kernel, shape `[2 * window + 1]`. All but "bi_poo" are antisymmetric, so their mean update vanishes at
@@ -50,17 +52,19 @@ def lag_kernel(name: str, window: int = 20, **parameters: Number) -> Float[Array
     if unknown:
         known = ", ".join(defaults) or "none"
         raise ValueError(f"{unknown[0]}: expected a parameter of the {name!r} kernel ({known}), got {unknown[0]!r}")
-    values = {**defaults, **parameters}
-    for parameter, value in values.items():
-        is_amplitude = parameter.startswith("A_")
-        _checks.number(parameter, value, above=None if is_amplitude else 0)
+    values = {
+        parameter: _checks.number(parameter, value)
+        if parameter.startswith("A_")
+        else _checks.milliseconds(parameter, value, above=0)
+        for parameter, value in {**defaults, **parameters}.items()
+    }
     distance = jnp.arange(1, window + 1, dtype=float)
     depression, potentiation = shape(distance, **values)
     return jnp.concatenate([depression[::-1], jnp.zeros(1, distance.dtype), potentiation])
 
 
-def _exponential(distance: Lags, tau: Number) -> tuple[Lags, Lags]:
-    return _antisymmetric(jnp.exp(-distance / tau))
+def _exponential(distance: Lags, tau: Number, bin_ms: Number) -> tuple[Lags, Lags]:
+    return _antisymmetric(jnp.exp(-distance * bin_ms / tau))
 
 
 def _sign(distance: Lags) -> tuple[Lags, Lags]:
@@ -89,7 +93,7 @@ def _antisymmetric(potentiation: Lags) -> tuple[Lags, Lags]:
 # Name -> (function of the distance giving depression and potentiation, default parameters).
 LAG_KERNELS: Mapping[str, tuple[Callable[..., tuple[Lags, Lags]], Mapping[str, float]]] = MappingProxyType(
     {
-        "exponential": (_exponential, {"tau": 10.0}),
+        "exponential": (_exponential, {"tau": 10.0, "bin_ms": 1.0}),
         "sign": (_sign, {}),
         "inverse": (_inverse, {}),
         "linear": (_linear, {}),

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
+from stdpjax._units import Measured
 from stdpjax.rules.base import Rule, Sample, required
 from stdpjax.spikes.pairing import Coincidence, Sides, check_options, pick_lag
 
@@ -15,14 +17,14 @@ def lag_update(lags: ArrayLike, kernel: ArrayLike) -> Float[Array, "..."]:
     """Return the weight change of each lag.
 
     Args:
-        lags: lags in bins from `stdpjax.spikes.nearest_lag`, any shape; 0 means no update.
-        kernel: weight change for each lag from -window to +window, shape `[2 * window + 1]`.
+        lags: lags in bins from `stdpjax.spikes.nearest_lag`, whole numbers, any shape; 0 means no update.
+        kernel: weight change for each lag from -window to +window, 0 at lag 0, shape `[2 * window + 1]`.
 
     Returns:
-        Weight changes, same shape as `lags`.
+        Weight changes, same shape as `lags`. A lag beyond the kernel is no pair and changes nothing.
 
     Raises:
-        ValueError: the kernel has an even number of lags.
+        ValueError: the kernel has an even number of lags or a value at lag 0, or lags that are not whole numbers.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -31,7 +33,11 @@ def lag_update(lags: ArrayLike, kernel: ArrayLike) -> Float[Array, "..."]:
         [0.0, 0.5, -0.25]
     """
     kernel, window = check_kernel(kernel)
-    return kernel[jnp.asarray(lags) + window]
+    lags = _checks.as_array("lags", lags)
+    if lags.dtype.kind not in "iu":
+        raise ValueError(f"lags: expected whole numbers of bins, got dtype {lags.dtype}")
+    lags = jnp.asarray(lags)
+    return jnp.where(jnp.abs(lags) <= window, kernel[jnp.clip(lags, -window, window) + window], 0.0)
 
 
 def mean_update(lag_table: ArrayLike, kernel: ArrayLike) -> Float[Array, "*batch"]:
@@ -41,13 +47,14 @@ def mean_update(lag_table: ArrayLike, kernel: ArrayLike) -> Float[Array, "*batch
         lag_table: counts or probabilities of lags, shape `[..., 2 * window + 1]`: from `expected_lag_counts` the
             exact mean update per trial, from `lag_probability` that per presynaptic spike, from
             `sample_lag_counts` the sum over trials.
-        kernel: weight change for each lag, shape `[2 * window + 1]`.
+        kernel: weight change for each lag, 0 at lag 0, shape `[2 * window + 1]`.
 
     Returns:
         Updates, shape `[...]`.
 
     Raises:
-        ValueError: the table and the kernel have different lags, or values that are not finite.
+        ValueError: the table and the kernel have different lags, values that are not finite, or a kernel with a value
+            at lag 0.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -72,22 +79,26 @@ class _History(NamedTuple):
     post: Bool[Array, "full_window post"]
 
 
-def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip", *, sides: Sides = "one") -> Rule:
+def nearest_neighbour_rule(
+    kernel: ArrayLike, coincidence: Coincidence = "skip", *, sides: Sides = "one", bin_ms: Measured = 1.0
+) -> Rule:
     """Return nearest-neighbour STDP as a rule for a scan over time.
 
     A presynaptic spike waits for the end of its window: step t emits the updates of the presynaptic spikes of step
     t - window. Spikes before the first step count as absent.
 
     Args:
-        kernel: weight change for each lag from -window to +window, shape `[2 * window + 1]`.
+        kernel: weight change for each lag from -window to +window, 0 at lag 0, shape `[2 * window + 1]`.
         coincidence: "skip" or "ignore", see `stdpjax.spikes.pairing`.
         sides: "one" or "both", likewise.
+        bin_ms: width in ms, or with a unit, of the bins that the kernel has its lags in, above 0; bins of another
+            width are refused where the rule is used.
 
     Returns:
         The rule; its state holds the spikes of one window.
 
     Raises:
-        ValueError: the kernel has an even number of lags, or an option is unknown.
+        ValueError: the kernel has an even number of lags or a value at lag 0, or an option is unknown.
 
     Example:
         >>> import jax, jax.numpy as jnp, stdpjax
@@ -102,6 +113,9 @@ def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip",
     """
     kernel, window = check_kernel(kernel)
     check_options(window, coincidence, sides, "silent", 0)
+    bin_ms = _checks.milliseconds("bin_ms", bin_ms, above=0)
+    if not _checks.is_concrete(bin_ms):
+        raise ValueError("bin_ms: expected a known number, as the kernel's bins are, got a traced one")
 
     def init(weights: Float[Array, "post pre"]) -> _History:
         n_post, n_pre = weights.shape
@@ -118,7 +132,7 @@ def nearest_neighbour_rule(kernel: ArrayLike, coincidence: Coincidence = "skip",
         delta_w = kernel[lag + window][:, None] * pre[0][None, :].astype(kernel.dtype)
         return delta_w, _History(pre, post)
 
-    return Rule(init, update)
+    return Rule(init, update, bin_ms=float(bin_ms))
 
 
 def _bins_to_first(spikes: Bool[Array, "window post"]) -> Int[Array, "post"]:
@@ -128,11 +142,25 @@ def _bins_to_first(spikes: Bool[Array, "window post"]) -> Int[Array, "post"]:
 
 
 def check_kernel(kernel: ArrayLike) -> tuple[Float[Array, "lag"], int]:
-    """Return a kernel as a float array with its window, refusing any but one value for each lag."""
-    kernel = _checks.finite("kernel", kernel)
+    """Return a kernel of lags as a float array with its window, refusing a change where there is no pair.
+
+    A presynaptic spike without a partner has the lag 0, and so has a coincident one: neither changes anything.
+    """
+    kernel, window = check_window(kernel)
+    if not _checks.is_concrete(kernel):
+        return kernel.at[window].set(0.0), window
+    at_zero = float(np.asarray(kernel)[window])
+    if at_zero != 0:
+        raise ValueError(f"kernel: expected 0 at lag 0, which stands for no pair, got {at_zero:g}")
+    return kernel, window
+
+
+def check_window(kernel: ArrayLike, name: str = "kernel") -> tuple[Float[Array, "lag"], int]:
+    """Return a window over lags as a float array with its half-width, refusing any but one value for each lag."""
+    kernel = _checks.finite(name, kernel)
     if kernel.ndim != 1 or kernel.size < 3 or kernel.size % 2 == 0:
         raise ValueError(
-            f"kernel: expected one value for each lag from -window to +window (odd length, at least 3), "
+            f"{name}: expected one value for each lag from -window to +window (odd length, at least 3), "
             f"got shape {kernel.shape}"
         )
     return kernel, kernel.size // 2

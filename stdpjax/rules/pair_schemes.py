@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._units import Measured
 from stdpjax.rules.base import Rule, TraceRule
 from stdpjax.rules.traces import (
     Number,
@@ -26,6 +27,7 @@ from stdpjax.rules.traces import (
     acting,
     added,
     check_reading,
+    checked_numbers,
     faded,
     read_other,
     remembered,
@@ -75,24 +77,22 @@ class _Traces(NamedTuple):
 def pair_rule(
     A_plus: Number,
     A_minus: Number,
-    tau_plus: Number,
-    tau_minus: Number,
+    tau_plus: Measured,
+    tau_minus: Measured,
     scheme: Scheme = "all_to_all",
     order: Order = "read_before",
     coincidence: Coincidence = "ignore",
-    bin_width: Number = 1.0,
 ) -> Rule:
     """Return pair-based STDP: A_plus exp(-lag / tau_plus) for post after pre, else minus the other side.
 
     Args:
         A_plus: change by a pair at lag 0+, finite.
         A_minus: minus the change by a pair at lag 0-, finite; above 0 for depression.
-        tau_plus: time constant of the presynaptic trace, above 0.
-        tau_minus: time constant of the postsynaptic trace, above 0, same unit.
+        tau_plus: time constant of the presynaptic trace in ms, above 0.
+        tau_minus: time constant of the postsynaptic trace in ms, above 0.
         scheme: which pairs count, see the module.
         order: "read_before" or "read_after", see `stdpjax.rules.traces`.
-        coincidence: "ignore" or "skip", likewise.
-        bin_width: width of a time bin, above 0, same unit as the time constants.
+        coincidence: "ignore" or "skip", likewise. With "skip" both orders are the same.
 
     Returns:
         The rule. Numbers may be traced, as in fits.
@@ -109,14 +109,10 @@ def pair_rule(
         >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)
         0.5514
     """
-    _checks.number("A_plus", A_plus)
-    _checks.number("A_minus", A_minus)
-    _checks.number("tau_plus", tau_plus, above=0)
-    _checks.number("tau_minus", tau_minus, above=0)
+    parameters = checked_numbers(_Parameters(A_plus, A_minus, tau_plus, tau_minus))
     _checks.choice("scheme", scheme, SCHEMES)
-    check_reading(order, coincidence, bin_width)
-    parameters = _Parameters(A_plus, A_minus, tau_plus, tau_minus)
-    return trace_rule(_definition(scheme, order, coincidence)._replace(parameters=parameters, bin_width=bin_width))
+    check_reading(order, coincidence)
+    return trace_rule(_definition(scheme, order, coincidence)._replace(parameters=parameters))
 
 
 # Cached: programs are compiled for these functions.
@@ -142,8 +138,8 @@ def _definition(scheme: Scheme, order: Order, coincidence: Coincidence) -> Trace
     ) -> Float[Array, "_ _"]:
         if not kind.is_cleared:
             return added(trace, own, kind.sums)
-        if order == "read_after":
-            # The coincident spike has been paired with.
+        if order == "read_after" and coincidence == "ignore":
+            # The coincident spike has been paired with; a skipped one has not.
             return added(trace, own, kind.sums) * (1 - other)
         return added(trace * (1 - other), own, kind.sums)
 

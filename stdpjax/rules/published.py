@@ -27,11 +27,10 @@ class Preset(NamedTuple):
     source: str
     """Where the rule was published, and where the numbers were read."""
 
-    def rule(self, *, bin_width: float = 1.0, **overrides: Any) -> Rule:
-        """Return the rule, in milliseconds.
+    def rule(self, **overrides: Any) -> Rule:
+        """Return the rule.
 
         Args:
-            bin_width: width of a time bin in ms, above 0.
             **overrides: arguments of `make` in the place of the published ones.
 
         Returns:
@@ -49,7 +48,7 @@ class Preset(NamedTuple):
         """
         for name in overrides:
             _checks.choice("overrides", name, (*self.parameters, "order", "coincidence"))
-        return self.make(**{**self.parameters, **overrides}, bin_width=bin_width)
+        return self.make(**{**self.parameters, **overrides})
 
 
 class _Presets(Mapping[str, Preset]):

@@ -4,22 +4,22 @@ Eq 1 and Hinton's rule follow the change of the activity s (`differential_rule`)
 rate, which saturation keeps still. The controls follow no change at all.
 """
 
-from functools import cache
 from typing import Literal, get_args
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from stdpjax import _checks
-from stdpjax.rates import RateFunction
-from stdpjax.rules.base import Rule, Sample, TraceRule
+from stdpjax._units import Measured
+from stdpjax.rates import RateFunction, check_rate_fn
+from stdpjax.rules.base import Rule, Sample, TraceRule, required
 from stdpjax.rules.differential import PAIRINGS, Pairing, change_rule
 from stdpjax.rules.traces import remembered, trace_rule
 
 Sign = Literal["anti_hebbian", "hebbian"]
 
 
-@cache
+@remembered
 def xie_seung_rule(
     rate_fn: RateFunction,
     sign: Sign = "anti_hebbian",
@@ -38,7 +38,7 @@ def xie_seung_rule(
         The rule; its `delta_w` is per unit of learning rate and per step.
 
     Raises:
-        ValueError: an unknown option.
+        ValueError: no rate function, or an unknown option.
 
     Source: Xie & Seung 2000 (NIPS 12:199).
 
@@ -51,12 +51,14 @@ def xie_seung_rule(
         >>> rule.update(sample, rule.init(weights), weights)[0].tolist()  # the second neuron is saturated
         [[0.25], [0.0]]
     """
+    check_rate_fn(rate_fn)
     _checks.choice("sign", sign, get_args(Sign))
     _checks.choice("pairing", pairing, PAIRINGS)
     _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
 
     def change_of(sample: Sample) -> Float[Array, "post"]:
-        change = rate_fn.value(sample.next_post_state) - rate_fn.value(sample.post_state)
+        before, after = required(sample, "post_state"), required(sample, "next_post_state")
+        change = rate_fn.value(after) - rate_fn.value(before)
         return -change if sign == "anti_hebbian" else change
 
     return change_rule(change_of, pairing, presynaptic, tied=False)
@@ -65,9 +67,8 @@ def xie_seung_rule(
 @remembered
 def bcm_rule(
     rate_fn: RateFunction,
-    tau_threshold: float | Float[Array, ""],
+    tau_threshold: Measured,
     target: float | Float[Array, ""] = 0.5,
-    bin_width: float | Float[Array, ""] = 1.0,
 ) -> Rule:
     """Return the rule of Bienenstock, Cooper & Munro: rho_j rho_i (rho_i - threshold), with a sliding threshold.
 
@@ -75,15 +76,14 @@ def bcm_rule(
 
     Args:
         rate_fn: the postsynaptic rate function.
-        tau_threshold: time constant of the running mean, above 0.
+        tau_threshold: time constant of the running mean in ms, above 0.
         target: the rate at which a constant postsynaptic neuron changes nothing, above 0.
-        bin_width: time of a step, above 0, in the unit of the time constant.
 
     Returns:
         The rule; its `delta_w` is per unit of learning rate and per step.
 
     Raises:
-        ValueError: a number out of range.
+        ValueError: no rate function, or a number out of range.
 
     Source: Bienenstock, Cooper & Munro 1982 (J Neurosci 2:32), in the form of Intrator & Cooper 1992.
 
@@ -96,9 +96,9 @@ def bcm_rule(
         >>> rule.update(sample, rule.init(weights), weights)[0].tolist()
         [[-0.0625], [0.0], [0.1875]]
     """
-    _checks.number("tau_threshold", tau_threshold, above=0)
-    _checks.number("target", target, above=0)
-    _checks.number("bin_width", bin_width, above=0)
+    check_rate_fn(rate_fn)
+    tau_threshold = _checks.milliseconds("tau_threshold", tau_threshold, above=0)
+    target = _checks.number("target", target, above=0)
 
     def init(weights: Float[Array, "post pre"]) -> Float[Array, "post"]:
         return jnp.full(weights.shape[0], jnp.asarray(target, weights.dtype))
@@ -106,16 +106,17 @@ def bcm_rule(
     def update(
         sample: Sample, threshold: Float[Array, "post"], weights: Float[Array, "post pre"]
     ) -> tuple[Float[Array, "post pre"], Float[Array, "post"]]:
-        wanted, elapsed, tau = (jnp.asarray(number, weights.dtype) for number in (target, bin_width, tau_threshold))
-        post_rate = rate_fn.value(sample.post_state)
-        delta_w = (post_rate * (post_rate - threshold))[:, None] * sample.pre_rate[None, :]
+        elapsed = 1.0 if sample.bin_ms is None else sample.bin_ms
+        wanted, elapsed, tau = (jnp.asarray(number, weights.dtype) for number in (target, elapsed, tau_threshold))
+        post_rate = rate_fn.value(required(sample, "post_state"))
+        delta_w = (post_rate * (post_rate - threshold))[:, None] * required(sample, "pre_rate")[None, :]
         share = -jnp.expm1(-elapsed / tau)
         return delta_w, threshold + share * (post_rate**2 / wanted - threshold)
 
     return Rule(init, update)
 
 
-@cache
+@remembered
 def hebb_rule(rate_fn: RateFunction | None = None) -> Rule:
     """Return plain Hebb: the product of both rates or, without a rate function, of the spikes of the same step.
 
@@ -125,6 +126,9 @@ def hebb_rule(rate_fn: RateFunction | None = None) -> Rule:
     Returns:
         The rule; its `delta_w` is per unit of learning rate and per step.
 
+    Raises:
+        ValueError: no rate function.
+
     Example:
         >>> import stdpjax
         >>> rule = stdpjax.rules.hebb_rule()
@@ -132,11 +136,13 @@ def hebb_rule(rate_fn: RateFunction | None = None) -> Rule:
         [0.0, 1.0, 0.0]
     """
     if rate_fn is None:
-        return trace_rule(TraceRule((), _nothing, _still, _coincidences, bin_width=None))
+        return trace_rule(TraceRule((), _nothing, _still, _coincidences))
+    check_rate_fn(rate_fn)
 
     def update(sample: Sample, nothing: tuple[()], weights: Float[Array, "post pre"]):
         del weights
-        return rate_fn.value(sample.post_state)[:, None] * sample.pre_rate[None, :], nothing
+        post_rate = rate_fn.value(required(sample, "post_state"))
+        return post_rate[:, None] * required(sample, "pre_rate")[None, :], nothing
 
     return Rule(_nothing, update)
 

@@ -12,7 +12,7 @@ reading of a trace before or after the spikes of its own instant, and the checks
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Literal, ParamSpec, TypeVar, get_args
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ Order = Literal["read_before", "read_after"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 Number = float | Float[Array, ""]
 
+_Numbers = TypeVar("_Numbers", bound=Any)
 _Arguments = ParamSpec("_Arguments")
 _Made = TypeVar("_Made")
 
@@ -37,28 +38,31 @@ def trace_rule(traces: TraceRule) -> Rule:
         traces: the definition.
 
     Returns:
-        The rule: each step the traces decay by one bin and take in the spikes of the bin.
+        The rule: each step the traces decay by one bin, of the sample's `bin_ms`, and take in the spikes of the bin.
+
+    Raises:
+        ValueError: no `TraceRule`.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from stdpjax import rules
-        >>> halved = rules.pair_rule(1.0, 1.0, 20.0, 20.0).traces._replace(bin_width=0.5)
-        >>> rule, nothing, weights = rules.trace_rule(halved), jnp.zeros(1), jnp.zeros((1, 1))
-        >>> def spikes(pre, post):
-        ...     return rules.Sample(nothing, nothing, nothing, jnp.array([pre]), jnp.array([post]))
-        >>> _, state = rule.update(spikes(True, False), rule.init(weights), weights)
-        >>> delta_w, _ = rule.update(spikes(False, True), state, weights)
-        >>> bool(jnp.allclose(delta_w, jnp.exp(-0.5 / 20)))
-        True
+        >>> def spikes(parameters, trace, pre, post, weights):  # every postsynaptic spike adds what is left of a trace
+        ...     return post[:, None] * trace, trace + pre[None, :]
+        >>> fading = rules.trace_rule(rules.TraceRule(
+        ...     parameters=10.0, init=lambda weights: jnp.zeros((1, weights.shape[1])),
+        ...     decay=lambda tau, trace, elapsed: trace * jnp.exp(-elapsed / tau), spikes=spikes))
+        >>> [round(float(update), 3) for update in rules.train_updates(fading, [1, 0, 0], [0, 0, 1], bin_ms=0.5)]
+        [0.0, 0.0, 0.905]
     """
-    bin_width = 1.0 if traces.bin_width is None else traces.bin_width
+    _checks.instance("traces", traces, TraceRule, "a `TraceRule`")
 
     def update(
         sample: Sample, state: RuleState, weights: Float[Array, "post pre"]
     ) -> tuple[Float[Array, "post pre"], RuleState]:
         pre = required(sample, "pre_spikes").astype(weights.dtype)
         post = required(sample, "post_spikes").astype(weights.dtype)
-        return step(traces, as_arrays(traces.parameters, weights.dtype), state, bin_width, pre, post, weights)
+        elapsed = 1.0 if sample.bin_ms is None else sample.bin_ms
+        return step(traces, as_arrays(traces.parameters, weights.dtype), state, elapsed, pre, post, weights)
 
     return Rule(traces.init, update, traces)
 
@@ -112,11 +116,19 @@ def acting(
     return (pre * (1 - post), post * (1 - pre)) if coincidence == "skip" else (pre, post)
 
 
-def check_reading(order: str, coincidence: str, bin_width: Number) -> None:
-    """Refuse unknown options and a bin without width."""
+def check_reading(order: str, coincidence: str) -> None:
+    """Refuse unknown options."""
     _checks.choice("order", order, ORDERS)
     _checks.choice("coincidence", coincidence, COINCIDENCES)
-    _checks.number("bin_width", bin_width, above=0)
+
+
+def checked_numbers(numbers: _Numbers) -> _Numbers:
+    """Return the numbers of a rule, those that begin with tau as times in ms above 0."""
+    checked = {
+        name: _checks.milliseconds(name, value, above=0) if name.startswith("tau") else _checks.number(name, value)
+        for name, value in numbers._asdict().items()
+    }
+    return numbers._replace(**checked)
 
 
 def remembered(make: Callable[_Arguments, _Made]) -> Callable[_Arguments, _Made]:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from stdpjax import _checks
+from stdpjax._units import Measured
 from stdpjax.rules.base import Rule, TraceRule
 from stdpjax.rules.traces import (
     Number,
@@ -14,6 +15,7 @@ from stdpjax.rules.traces import (
     acting,
     added,
     check_reading,
+    checked_numbers,
     faded,
     read_other,
     read_own,
@@ -52,14 +54,13 @@ def triplet_rule(
     A3_plus: Number,
     A2_minus: Number,
     A3_minus: Number,
-    tau_plus: Number,
-    tau_minus: Number,
-    tau_x: Number,
-    tau_y: Number,
+    tau_plus: Measured,
+    tau_minus: Measured,
+    tau_x: Measured,
+    tau_y: Measured,
     scheme: Interaction = "all_to_all",
     order: Order = "read_before",
     coincidence: Coincidence = "ignore",
-    bin_width: Number = 1.0,
 ) -> Rule:
     """Return the triplet rule: pairs whose effect grows with earlier spikes of the neuron that spikes last.
 
@@ -72,14 +73,13 @@ def triplet_rule(
         A3_plus: potentiation by a triplet post-pre-post, finite.
         A2_minus: depression by a pair, finite; above 0 for depression.
         A3_minus: depression by a triplet pre-post-pre, finite; above 0 for depression.
-        tau_plus: time constant of r1, above 0.
-        tau_minus: time constant of o1, above 0, same unit as all times.
-        tau_x: time constant of r2, above 0.
-        tau_y: time constant of o2, above 0.
+        tau_plus: time constant of r1 in ms, above 0.
+        tau_minus: time constant of o1 in ms, above 0.
+        tau_x: time constant of r2 in ms, above 0.
+        tau_y: time constant of o2 in ms, above 0.
         scheme: "all_to_all" (spikes add up in all traces) or "nearest" (the last one alone counts).
         order: "read_before", as published, or "read_after", see `stdpjax.rules.traces`.
         coincidence: "ignore" or "skip", likewise.
-        bin_width: width of a time bin, above 0.
 
     Returns:
         The rule. Numbers may be traced, as in fits.
@@ -96,12 +96,12 @@ def triplet_rule(
         >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)  # exp(-5 / 10) (1 + 2 exp(-10 / 40))
         1.5513
     """
-    numbers = _TripletParameters(A2_plus, A3_plus, A2_minus, A3_minus, tau_plus, tau_minus, tau_x, tau_y)
-    for name, value in numbers._asdict().items():
-        _checks.number(name, value, above=0 if name.startswith("tau") else None)
+    numbers = checked_numbers(
+        _TripletParameters(A2_plus, A3_plus, A2_minus, A3_minus, tau_plus, tau_minus, tau_x, tau_y)
+    )
     _checks.choice("scheme", scheme, INTERACTIONS)
-    check_reading(order, coincidence, bin_width)
-    return trace_rule(_triplets(scheme, order, coincidence)._replace(parameters=numbers, bin_width=bin_width))
+    check_reading(order, coincidence)
+    return trace_rule(_triplets(scheme, order, coincidence)._replace(parameters=numbers))
 
 
 # Cached: programs are compiled for these functions.
@@ -167,14 +167,13 @@ class _SuppressionTraces(NamedTuple):
 def suppression_rule(
     A_plus: Number,
     A_minus: Number,
-    tau_plus: Number,
-    tau_minus: Number,
-    tau_pre: Number,
-    tau_post: Number,
+    tau_plus: Measured,
+    tau_minus: Measured,
+    tau_pre: Measured,
+    tau_post: Measured,
     scheme: Interaction = "all_to_all",
     order: Order = "read_before",
     coincidence: Coincidence = "ignore",
-    bin_width: Number = 1.0,
 ) -> Rule:
     """Return the suppression rule: pair-based STDP of spikes whose efficacy an earlier spike of their neuron lowers.
 
@@ -184,15 +183,14 @@ def suppression_rule(
     Args:
         A_plus: change by a pair at lag 0+, finite.
         A_minus: minus the change by a pair at lag 0-, finite; above 0 for depression.
-        tau_plus: time constant of potentiation, above 0.
-        tau_minus: time constant of depression, above 0, same unit as all times.
-        tau_pre: recovery of presynaptic efficacy, above 0.
-        tau_post: recovery of postsynaptic efficacy, above 0.
+        tau_plus: time constant of potentiation in ms, above 0.
+        tau_minus: time constant of depression in ms, above 0.
+        tau_pre: recovery time of presynaptic efficacy in ms, above 0.
+        tau_post: recovery time of postsynaptic efficacy in ms, above 0.
         scheme: "all_to_all" or "nearest" (the last spike alone counts in each trace).
         order: "read_before" or "read_after", see `stdpjax.rules.traces`; the efficacy is always that of the intervals
             before a spike.
         coincidence: "ignore" or "skip", likewise.
-        bin_width: width of a time bin, above 0.
 
     Returns:
         The rule. Numbers may be traced, as in fits.
@@ -209,12 +207,10 @@ def suppression_rule(
         >>> round(float(stdpjax.rules.event_weight_change(rule, *events)), 4)
         0.6498
     """
-    numbers = _SuppressionParameters(A_plus, A_minus, tau_plus, tau_minus, tau_pre, tau_post)
-    for name, value in numbers._asdict().items():
-        _checks.number(name, value, above=0 if name.startswith("tau") else None)
+    numbers = checked_numbers(_SuppressionParameters(A_plus, A_minus, tau_plus, tau_minus, tau_pre, tau_post))
     _checks.choice("scheme", scheme, INTERACTIONS)
-    check_reading(order, coincidence, bin_width)
-    return trace_rule(_suppression(scheme, order, coincidence)._replace(parameters=numbers, bin_width=bin_width))
+    check_reading(order, coincidence)
+    return trace_rule(_suppression(scheme, order, coincidence)._replace(parameters=numbers))
 
 
 # Cached: programs are compiled for these functions.

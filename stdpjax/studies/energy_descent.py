@@ -125,10 +125,10 @@ class Kink(NamedTuple):
 
 
 def at_kink(
-    params: Params, start: Float[Array, "unit"], step: Array, n_steps: int, key: Key[Array, ""], kernel: Kernel
+    params: Params, start: Float[Array, "unit"], hyper: Hyper, n_steps: int, key: Key[Array, ""], kernel: Kernel
 ):
     """Return what the energy does over the second half of a run."""
-    path = _path(kernel, params, start, Hyper(step=step, temperature=0.01), n_steps, key)
+    path = _path(kernel, params, start, hyper, n_steps, key)
     energy = _energies(params, path[n_steps // 2 :])
     rise = jnp.diff(energy)
     return Kink(jnp.mean(rise > rounding(rise)), jnp.max(rise), energy[-60:])
@@ -212,12 +212,13 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         def one_unit(field: Array, key: Array) -> Kink:
             params = Params(jnp.zeros((1, 1), float), field[None])
             start = jax.random.uniform(key, (1,), float, 0.0, 1.0)
-            return at_kink(params, start, steps[0], config.n_kink_steps, key, right)
+            return at_kink(params, start, Hyper(step=steps[0]), config.n_kink_steps, key, right)
 
-        def networks_at_kinks(kernel: Kernel) -> Kink:
+        def networks_at_kinks(kernel: Kernel, temperature: float | None = None) -> Kink:
             def one(key: Array, step: Array) -> Kink:
-                start = jnp.zeros(config.n_units, float)
-                return at_kink(kink_network(key, config.n_units), start, step, config.n_kink_steps, key, kernel)
+                params, start = kink_network(key, config.n_units), jnp.zeros(config.n_units, float)
+                hyper = Hyper(step=step, temperature=temperature)
+                return at_kink(params, start, hyper, config.n_kink_steps, key, kernel)
 
             return jax.vmap(lambda key: jax.vmap(lambda step: one(key, step))(steps))(keys)
 
@@ -236,7 +237,8 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         energies, stays = both(jnp.stack([high, jnp.zeros_like(high)]))
         noise = Noisy(energies[0], energies[1], stays.all(0))
         back = jnp.stack([returns(starts, return_steps, key_of(1), kernel, 30) for kernel in (right, printed)])
-        return descents, single, networks_at_kinks(right), networks_at_kinks(sampler), params, high, noise, back
+        kinks, warm = networks_at_kinks(right), networks_at_kinks(sampler, temperature=0.01)
+        return descents, single, kinks, warm, params, high, noise, back
 
     found = everything(network_keys, steps, fields, jnp.asarray(starts, float), jnp.asarray(return_steps, float))
     descents, single, kinks, warm, params, high, noise, back = jax.tree.map(np.asarray, found)

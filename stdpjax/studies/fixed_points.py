@@ -303,8 +303,8 @@ def settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_no
 
     def one(key, params: Params, state, step, noise_std):
         done = simulate(
-            key, params, None, Hyper(step, noise_std), kernel=kernel, state=state, n_steps=n_steps,
-            observe={"state": mean_of(_next_state)},
+            key, params, None, Hyper(step, noise_std if is_noisy else None), kernel=kernel, state=state,
+            n_steps=n_steps, observe={"state": mean_of(_next_state)},
         )  # fmt: skip
         return done.state, done.observed["state"].mean, done.is_finite
 

@@ -150,7 +150,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     lonely_variance = settled[2].var((0, 1))
     last = Params(halved.weights[2], halved.bias[2])
     start = jnp.zeros(4, float)
-    smoothed = jax.jit(jax.vmap(lambda params: relax(params, start, smooth)))(
+    smoothed = jax.jit(jax.vmap(lambda params: relax(params, start, smooth, step=0.5)))(
         jax.tree.map(lambda leaf: leaf[::2], halved)
     )
     # Without noise, and between the kinks: s = b + W (s + 1/2).

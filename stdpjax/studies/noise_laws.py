@@ -61,10 +61,10 @@ def settled_states(
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.dynamics import Hyper, langevin
-        >>> from stdpjax.studies.noise_laws import settled_states
+        >>> from stdpjax.dynamics import langevin
+        >>> from stdpjax.studies.noise_laws import cases, settled_states
         >>> params = stdpjax.energy.Params(jnp.zeros((1, 2, 2)), jnp.zeros((1, 2)))
-        >>> settled_states(stdpjax.random.key(0), params, Hyper(*jnp.full((3, 1), 0.1)),
+        >>> settled_states(stdpjax.random.key(0), params, cases([0.1], temperature=0.1),
         ...                kernel=langevin(stdpjax.rates.hard_sigmoid()),
         ...                n_trials=3, n_steps=20, n_settling=10, every=5).states.shape
         (1, 3, 2, 2)
@@ -93,17 +93,20 @@ def over_trials(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarr
     return np.asarray(values.mean(axis)), np.asarray(error)
 
 
-def cases(step: npt.ArrayLike, noise_std: npt.ArrayLike = 0.0, temperature: npt.ArrayLike = 1.0) -> Hyper:
-    """Return numbers of the dynamics for many cases, each of shape `[case]`.
+def cases(
+    step: npt.ArrayLike, noise_std: npt.ArrayLike | None = None, temperature: npt.ArrayLike | None = None
+) -> Hyper:
+    """Return numbers of the dynamics for many cases, each that is given of shape `[case]`.
 
     Example:
         >>> from stdpjax.studies.noise_laws import cases
         >>> cases([0.1, 0.2], 0.3).noise_std.shape
         (2,)
     """
-    columns = np.broadcast_arrays(step, noise_std, temperature)
-    step, noise_std, temperature = (jnp.asarray(column, float) for column in columns)
-    return Hyper(step, noise_std, temperature)
+    given = {"step": step, "noise_std": noise_std, "temperature": temperature}
+    given = {name: column for name, column in given.items() if column is not None}
+    columns = np.broadcast_arrays(*given.values())
+    return Hyper(**{name: jnp.asarray(column, float) for name, column in zip(given, columns, strict=True)})
 
 
 def networks(weights: list[np.ndarray], bias: list[np.ndarray]) -> Params:

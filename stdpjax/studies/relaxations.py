@@ -142,7 +142,7 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
         (1.95, 1.95)
     """
     rate_fn, hyper = hard_sigmoid(), Hyper(STEP)
-    found = relax(params, jnp.zeros_like(params.bias), rate_fn, tolerance=1e-6, max_steps=2000)
+    found = relax(params, jnp.zeros_like(params.bias), rate_fn, step=0.5, tolerance=1e-6, max_steps=2000)
     low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
     is_free = (found.state > low + 1e-5) & (found.state < high - 1e-5)
     # Beyond its kink the slope is 0: a unit that is held there does not move.

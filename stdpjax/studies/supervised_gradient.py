@@ -296,7 +296,7 @@ def settled_update(params: Params, batch: Labelled, rate_fn: RateFunction, n_out
         held = jnp.concatenate([values, jnp.zeros(n_units - n_inputs, values.dtype)])
         clamp = StateClamp(jnp.arange(n_units) < n_inputs, held)
         network = Params(weights, params.bias)
-        found = relax(network, held, rate_fn, clamps=(clamp,), tolerance=tolerance, max_steps=1000)
+        found = relax(network, held, rate_fn, clamps=(clamp,), step=0.5, tolerance=tolerance, max_steps=1000)
         return found.state[n_units - n_outputs :]
 
     def loss(weights: Float[Array, "unit unit"]) -> Float[Array, ""]:

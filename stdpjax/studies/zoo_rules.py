@@ -79,22 +79,21 @@ def measure(
         The updates.
     """
     assert rule.traces is not None
-    functions = rule.traces._replace(parameters=None, bin_width=None)
-    return _measure(functions, rule.traces.parameters, rule.traces.bin_width, pre, post, trains, n_block)
+    functions = rule.traces._replace(parameters=None)
+    return _measure(functions, rule.traces.parameters, pre, post, trains, n_block)
 
 
 # One program for all rules that differ in their numbers alone.
-@partial(jax.jit, static_argnums=(0, 6))
+@partial(jax.jit, static_argnums=(0, 5))
 def _measure(
     functions: TraceRule,
     parameters: Any,
-    bin_width: Any,
     pre: Float[Array, "row simulated"],
     post: Float[Array, "row simulated"],
     trains: tuple[Float[Array, "trial_plus_one sequence time"], Float[Array, "trial_plus_one sequence time"]],
     n_block: int,
 ) -> Measured:
-    rule = trace_rule(functions._replace(parameters=parameters, bin_width=bin_width))
+    rule = trace_rule(functions._replace(parameters=parameters))
     return Measured(per_spike_updates(rule, pre, post), *in_blocks(expected_updates(rule, *trains), n_block))
 
 

@@ -83,6 +83,105 @@ def test_unknown_errors_are_estimated_and_widen_the_interval_by_students_law():
     assert found.aic == pytest.approx(4 - 2 * found.log_likelihood)
 
 
+LAGS = np.array([10.0, 20.0, -10.0, -20.0, 40.0, -40.0])
+
+
+def six_points(sem, change=(0.4, 0.2, -0.2, -0.1, 0.05, -0.05)):
+    return measurements("six", [protocols.pairs(lag, n_pairs=1) for lag in LAGS], change, sem, lag_ms=LAGS)
+
+
+@pytest.mark.parametrize("smallest", [1e-3, 1e-5, 1e-8, 1e-11])
+def test_one_point_of_a_tiny_error_is_met_and_the_rest_decides_by_hand(smallest):
+    # With the first point met, A_plus = 0.4 / x, x = exp(-10 / tau); the others leave ((0.2 - 0.4 x) / 0.05)^2 +
+    # ((0.05 - 0.4 x^3) / 0.05)^2, which is 0 at 1/2.
+    data = six_points([smallest, *[0.05] * 5])
+    x = np.linspace(0.01, 0.99, 99_001)
+    inside = 0.4 / x[((0.2 - 0.4 * x) / 0.05) ** 2 + ((0.05 - 0.4 * x**3) / 0.05) ** 2 <= 1.959964**2]
+    for seed, n_starts in ((0, 8), (1, 3)):
+        found = fit(random.key(seed), "pair", data, n_starts=n_starts, n_resamples=20)
+        estimate = found.parameters["A_plus"]
+        assert estimate.value == pytest.approx(0.8, rel=1e-4)
+        assert found.parameters["tau_plus"].value == pytest.approx(10 / np.log(2), rel=1e-4)
+        np.testing.assert_allclose(estimate.profile, (inside.min(), inside.max()), rtol=2e-2)
+        assert found.prediction[0] == pytest.approx(0.4, abs=smallest)
+        # Depression does not depend on it: the same line through -0.2, -0.1 and -0.05.
+        assert found.parameters["tau_minus"].value == pytest.approx(28.854, rel=0.2)
+        assert np.isfinite(estimate.bootstrap).all()
+        assert estimate.bootstrap[0] < 0.8 < estimate.bootstrap[1]
+
+
+def test_tiny_errors_that_contradict_each_other_are_weighed_and_errors_too_far_apart_refused():
+    # Two values for one lag, of errors 1 : 2, so 4 : 1 in weight.
+    done = [protocols.pairs(lag, n_pairs=1) for lag in (10.0, *LAGS)]
+    change = [0.5, 0.4, 0.2, -0.2, -0.1, 0.05, -0.05]
+    found = fit(
+        random.key(0), "pair", measurements("twice", done, change, [2e-8, 1e-8, *[0.05] * 5]), n_starts=4, n_resamples=0
+    )
+    assert found.prediction[0] == pytest.approx((4 * 0.4 + 0.5) / 5, rel=1e-9)
+    with pytest.raises(ValueError, match=r"sem: expected standard errors of which the largest .* 1e\+12 times"):
+        fit(random.key(0), "pair", six_points([1e-15, *[0.05] * 5]), n_starts=1, n_resamples=0)
+
+
+def test_small_changes_of_unknown_error_are_fitted_like_large_ones():
+    data = noisy(1, sem=0.05)
+    small = data._replace(change=1e-5 * data.change)
+    found, other = (fit(random.key(0), "pair", one, n_starts=4, n_resamples=0) for one in (data, small))
+    for name, estimate in found.parameters.items():
+        factor = 1e-5 if name.startswith("A") else 1.0
+        assert other.parameters[name].value == pytest.approx(factor * estimate.value, rel=1e-4)
+    assert other.sum_of_squares == pytest.approx(1e-10 * found.sum_of_squares, rel=1e-6)
+    assert found.n_agreeing == other.n_agreeing == 4
+
+
+def test_values_on_a_bound_or_without_a_say_of_the_data_are_marked():
+    # Depression at every lag: no potentiation is wanted, and nothing says how long it would last.
+    found = fit(
+        random.key(0), "pair", six_points([0.05] * 6, [-0.1, -0.1, -0.2, -0.1, -0.1, -0.05]), n_starts=4, n_resamples=0
+    )
+    bounds = {name: estimate.bound for name, estimate in found.parameters.items()}
+    assert bounds == {"A_plus": "low", "A_minus": None, "tau_plus": "both", "tau_minus": None}
+    # Changes beyond the largest amplitude, and one that hardly falls with lag.
+    big = [50.0, 50.0, -0.2, -0.1, 50.0, -0.05]
+    found = fit(random.key(0), "pair", six_points([0.05] * 6, big), n_starts=4, n_resamples=0)
+    assert found.parameters["A_plus"].bound == found.parameters["tau_plus"].bound == "high"
+    clear = fit(random.key(0), "pair", CURVE, n_starts=4, n_resamples=0)
+    assert {estimate.bound for estimate in clear.parameters.values()} == {None}
+
+
+def test_only_what_was_free_counts_and_few_points_count_more_where_the_error_is_unknown():
+    held = {"tau_plus": 16.8, "tau_minus": 33.7}
+    data = noisy(1, sem=0.05)
+    found = fit(random.key(0), "pair", data, fixed=held, n_starts=2, n_resamples=0)
+    # Two amplitudes and the error: 2 k (k + 1) / (n - k - 1) = 24 / 24 for k = 3, n = 28.
+    assert found.n_fitted == 3
+    assert found.aic == pytest.approx(6 - 2 * found.log_likelihood)
+    assert found.aicc == pytest.approx(found.aic + 1)
+    known = fit(random.key(0), "pair", noisy(1), fixed=held, n_starts=2, n_resamples=0)
+    assert (known.n_fitted, known.aicc) == (2, known.aic)
+    assert known.bic == pytest.approx(2 * math.log(28) - 2 * known.log_likelihood)
+    # Six points, four parameters and the error: nothing is left to correct with.
+    few = fit(random.key(0), "pair", six_points(None), n_starts=2, n_resamples=0)
+    assert few.aicc == math.inf
+
+
+def test_what_is_free_in_a_comparison_is_so_in_the_models_that_hold_it():
+    points = fitting.sjostrom_2001()
+    fits = compare(random.key(0), ["pair", "triplet_minimal"], points, n_starts=1, free=["tau_plus"])
+    by_name = {found.model: found for found in fits}
+    assert set(by_name["triplet_minimal"].parameters) == {"A3_plus", "A2_minus", "tau_y", "tau_plus"}
+    with pytest.raises(ValueError, match=r"free: expected one of 'A2_plus', .*, got 'tau'"):
+        compare(random.key(0), ["pair", "triplet_minimal"], points, free=["tau"])
+
+
+def test_a_fit_works_without_compilation():
+    data = measurements("six", [protocols.pairs(lag, n_pairs=1) for lag in LAGS], six_points(None).change, [0.05] * 6)
+    held = {name: value for name, value in TRUTH.items() if name != "A_plus"}
+    with jax.disable_jit():
+        found = fitting.search("pair", data, [[0.5]], fixed=held)
+    expected = fitting.search("pair", data, [[0.5]], fixed=held)
+    np.testing.assert_allclose(found.numbers, expected.numbers, rtol=1e-6)
+
+
 def test_intervals_nest_hold_the_estimate_and_end_with_the_range_where_the_data_say_nothing():
     depression = CURVE.lag_ms < 0
     done = [protocol for protocol, is_chosen in zip(CURVE.protocols, depression, strict=True) if is_chosen]
@@ -163,11 +262,24 @@ def test_the_rule_that_made_the_data_has_the_lowest_aic():
         (("pair", CURVE), {"n_starts": 0}, "n_starts: "),
         (("pair", CURVE), {"n_resamples": 5}, "n_resamples: expected 0 or at least 20"),
         (("pair", CURVE), {"confidence": 1.0}, "confidence: "),
-        (("stdp", CURVE), {}, "rule: expected one of 'pair'"),
-        (("pair", CURVE), {"fixed": {"tau": 1.0}}, "parameter: expected one of 'A_plus'"),
-        (("pair", CURVE), {"free": ["tau"]}, "parameter: expected one of"),
-        (("pair", CURVE), {"fixed": {"tau_plus": 0.0}}, "tau_plus: expected a finite number above 0"),
-        (("pair", CURVE), {"fixed": {"tau_plus": 1.0}, "free": ["tau_plus"]}, "fixed or free, got 'tau_plus' as both"),
+        (("stdp", CURVE), {}, "model: expected one of 'pair'"),
+        (("pair", CURVE), {"fixed": {"tau": 1.0}}, "fixed: expected one of 'A_plus'"),
+        (("pair", CURVE), {"free": ["tau"]}, "free: expected one of"),
+        (("pair", CURVE), {"fixed": {"tau_plus": 0.0}}, "fixed: tau_plus: expected a finite number above 0"),
+        (
+            ("pair", CURVE),
+            {"fixed": {"tau_plus": 1.0}, "free": ["tau_plus"]},
+            "free: expected parameters that are not fixed as well, got 'tau_plus'",
+        ),
+        (
+            ("pair", CURVE),
+            {"free": ["tau_plus"]},
+            r"free: expected parameters that 'pair' holds \(none\), got 'tau_plus'",
+        ),
+        (("pair", CURVE), {"free": "tau_plus"}, "free: expected a list of names"),
+        (("pair", CURVE), {"fixed": TRUTH}, "fixed: expected at least one parameter of 'pair' to be left"),
+        (("pair", CURVE._replace(sem=-CURVE.sem)), {}, "sem: expected standard errors above 0"),
+        (("pair", CURVE._replace(change=CURVE.change[:3])), {}, "change: expected one for each of 28"),
         (("pair", measurements("few", CURVE.protocols[:3], [1, 2, 3], [1, 1, 1])), {}, "at least 4 points .* got 3"),
         (("pair", measurements("few", CURVE.protocols[:5], [1, 2, 3, 4, 5])), {}, "at least 6 points .* unknown error"),
     ],
@@ -175,8 +287,14 @@ def test_the_rule_that_made_the_data_has_the_lowest_aic():
 def test_refusals(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         fit(random.key(0), *arguments, **options)
+
+
+def test_refused_comparisons():
     with pytest.raises(ValueError, match="models: expected different ones"):
         compare(random.key(0), ["pair", "pair"], CURVE)
+    for wrong in ([], "pair"):
+        with pytest.raises(ValueError, match="models: expected a list of models"):
+            compare(random.key(0), wrong, CURVE)
 
 
 def covered(seed, stated=1.0):

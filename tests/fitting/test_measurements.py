@@ -6,12 +6,14 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import quantities as pq
 from hypothesis import given
 
 from stdpjax import fitting, protocols, random
 from stdpjax.fitting import load, measurements, read_measurements
 
 NUMBER = st.floats(-1e3, 1e3)
+PAIRS = [protocols.pairs(10, n_pairs=1)] * 2
 
 
 @pytest.fixture
@@ -88,6 +90,65 @@ def test_protocols_of_a_file_are_repeated_as_it_says(file):
     assert np.array_equal(read_measurements(file).protocols[0].post_ms, protocols.pairs(10, 20, 75).post_ms)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10,5;45,5;5\n-10,5;-20;4,0\n",
+        "lag_ms;change_percent;sem\n10.5;45.5;5\n-10.5;-20;4\n",
+        "Lag (ms)\tChange [%]\tSEM\r\n10.5\t45.5\t5\r\n-10.5\t-20\t4\r\n\r\n \r\n",
+        '"SEM","lag_ms","note","CHANGE_PERCENT","n_cells"\n"5","10,5","a, b; c","45,5",7\n4,"-10,5",,-20,\n',
+        "# change_percent, lag_ms, sem\n45.5,10.5,5\n-20,-10.5,4\n",
+        "lag_ms,sem,epsp_ratio\n10.5,0.05,1.455\n-10.5,0.04,0.8\n",
+        "lag_ms,epsp_ratio,epsp_ratio_sem\n10.5,1.455,0.05\n-10.5,0.8,0.04\n",
+        "lag_ms,percent_of_baseline,sem,\n10.5,145.5,5,\n-10.5,80,4,,\n",
+        "lag_ms,weight change (%),sem,sd\n10.5,45.5,5,9\n\N{MINUS SIGN}10.5,\N{MINUS SIGN}20,4,9\n",
+        "10.5, 45.5, 5\n-10.5, -20, 4\n",
+    ],
+    ids=["semicolons", "semicolons and points", "tabs, CRLF, case, units", "quotes and other columns", "savetxt",
+         "ratio", "named sem", "baseline", "printed minus, sd beside sem", "spaces"],
+)  # fmt: skip
+def test_signs_units_and_names_are_told_apart(file, text):
+    file.write_bytes(text.encode())
+    points = read_measurements(file)
+    np.testing.assert_allclose(points.lag_ms, (10.5, -10.5))
+    np.testing.assert_allclose(points.change, (0.455, -0.2))
+    np.testing.assert_allclose(points.sem, (0.05, 0.04))
+    assert points.unused == {'"': ("note", "n_cells"), "w": ("sd",)}.get(text[0] if text[0] == '"' else text[7], ())
+
+
+def test_a_frequency_needs_a_number_of_repeats_and_has_its_effect_with_it(file):
+    file.write_text("lag_ms,change_percent,frequency_hz\n10,30,50\n10,3,0.1\n")
+    points = read_measurements(file, n_repeats=60)
+    assert np.array_equal(points.protocols[0].post_ms, protocols.pairs(10, 50, 60).post_ms)
+    numbers = {"A_plus": 0.01, "A_minus": 0.02, "tau_plus": 16.8, "tau_minus": 33.7}
+    lag = (10 + 20 * np.arange(60))[:, None] - 20 * np.arange(60)
+    fast = np.where(lag > 0, 0.01 * np.exp(-lag / 16.8), -0.02 * np.exp(lag / 33.7)).sum()
+    slow = 60 * 0.01 * np.exp(-10 / 16.8)
+    np.testing.assert_allclose(fitting.predict("pair", numbers, points.protocols), (fast, slow), rtol=1e-9)
+    assert load(file, n_repeats=60).protocols[1].pre_ms.size == 60
+    for wrong in (1, 0, True):
+        with pytest.raises(ValueError, match="n_repeats: expected a whole number of at least 2"):
+            read_measurements(file, n_repeats=wrong)
+    for text, what in (
+        ("lag_ms,change_percent\n1,2\n", "has no frequency_hz"),
+        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,10,60\n", "has n_repeats"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ValueError, match=f"n_repeats: expected none for .*points.csv', which {what}"):
+            read_measurements(file, n_repeats=60)
+    with pytest.raises(ValueError, match="n_repeats: expected none for 'bi_poo_2001'"):
+        load("bi_poo_2001", n_repeats=60)
+
+
+def test_measured_quantities_are_converted():
+    points = measurements(
+        "with units", PAIRS, [45.0, -20.0] * pq.percent, [5.0, 4.0] * pq.percent,
+        lag_ms=[0.01, -0.01] * pq.s, frequency_hz=[1.0, 0.05] * pq.kHz,
+    )  # fmt: skip
+    for values, expected in zip(points[2:6], ((0.45, -0.2), (0.05, 0.04), (10, -10), (1000, 50)), strict=True):
+        np.testing.assert_allclose(values, expected)
+
+
 @given(st.lists(st.tuples(NUMBER, NUMBER, st.floats(1e-3, 1e3)), min_size=1, max_size=6))
 def test_what_was_written_is_read_back(tmp_path_factory, points):
     file = tmp_path_factory.mktemp("points") / "points.csv"
@@ -112,18 +173,41 @@ def test_any_malformed_line_is_named(tmp_path_factory, place, line):
     [
         ("", "expected at least one measurement, got none"),
         ("lag_ms,change_percent\n", "expected at least one measurement"),
-        ("lag,change_percent\n1,2\n", "columns among lag_ms, .* on line 1 .*, got 'lag'"),
-        ("lag_ms,lag_ms,change_percent\n", "expected each column once on line 1 .*, got 'lag_ms' twice"),
-        ("lag_ms,sem\n1,2\n", "expected change_percent and either lag_ms or both .* on line 1"),
-        ("lag_ms,pre_ms,post_ms,change_percent\n", "expected change_percent and either lag_ms or both"),
-        ("pre_ms,change_percent\n", "expected change_percent and either lag_ms or both"),
-        ("lag_ms,change_percent,n_repeats\n", "expected frequency_hz beside n_repeats on line 1"),
+        ("lag,change_percent\n1,2\n", "lags in ms, .* under the name lag_ms on line 1 .*, got 'lag'"),
+        ("lag_ms,lag_ms,change_percent\n", "expected one column of lags .* on line 1 .*, got 'lag_ms' twice"),
+        ("lag_ms,sem\n1,2\n", "expected change_percent, epsp_ratio .* on line 1 .*, got lag_ms, sem"),
+        ("lag_ms,pre_ms,post_ms,change_percent\n", "expected either lag_ms or both pre_ms and post_ms on line 1"),
+        ("pre_ms,change_percent\n", "expected either lag_ms or both pre_ms and post_ms on line 1"),
+        ("lag_ms,change_percent,n_repeats\n1,2,60\n", "expected a column frequency_hz beside n_repeats"),
         ("1,2,3,4\n", "or a header, on line 1 of .*, got 4 numbers"),
-        ("1,2,3\n1,2\n", "expected a sem on every line or on none, got none on line 2"),
+        ("1,2.0,3\n1,2\n", "expected a sem on every line or on none, got none on line 2"),
         ("pre_ms,post_ms,change_percent\n0 x,5,3\n", "expected spike times separated by spaces as pre_ms on line 2"),
         ("pre_ms,post_ms,change_percent\n0,5,3\n10 5,5,3\n", "a protocol on line 3 of .*, got pre_ms: expected incr"),
-        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,0,1\n", "protocol on line 2 .* frequency_hz"),
-        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,1,1.5\n", "line 2 .* n_repeats: expected a whole number"),
+        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,0,2\n", "protocol on line 2 .* frequency_hz"),
+        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,1,1.5\n", "expected a whole number .* n_repeats on line 2"),
+        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,9,0\n", "expected a whole number .* n_repeats on line 2"),
+        ("lag_ms,change_percent,frequency_hz,n_repeats\n1,2,9,1\n1,2,8,1\n", "expected n_repeats above 1 on some line"),
+        ("lag_ms,change_percent,frequency_hz\n1,2,50\n", r"n_repeats beside frequency_hz, .* or --n-repeats N"),
+        ("10,5,45\n-10,-20,5\n", "a header, or semicolons between columns, .* on line 1 .*, got '10,5,45'"),
+        ("lag_ms,change_percent\n10,5,45\n", "got 3; where commas are decimal signs, put semicolons"),
+        ("lag_ms;change_percent\n10,5;45.5\n", "expected one decimal sign in all numbers, got '45.5' on line 2"),
+        ("lag_ms;change_percent\n1;1,250\n", "not those of thousands, got '1,250' on line 2"),
+        ("lag_ms;change_percent\n1;1.250,5\n", "expected one decimal sign|expected a finite number"),
+        ("lag_ms,change\n1,2\n", "changes in percent under the name change_percent .*, got 'change'"),
+        ("lag_ms,change_percent,frequency\n1,2,3\n", "under the name frequency_hz .*, got 'frequency'"),
+        ("lag_ms,change_percent,n_pairs\n1,2,3\n", "under the name n_repeats .*, got 'n_pairs'"),
+        ("lag_ms,change_percent,SD\n1,2,3\n", "standard errors under the name sem .*, got 'SD'"),
+        ("lag_ms,change_percent,semm\n1,2,3\n", "standard errors under the name sem .*, got 'semm'"),
+        ("dt (ms),change_percent\n1,2\n", r"lags in ms, post minus pre .*, got 'dt \(ms\)'"),
+        (
+            "lag_ms,change_percent,epsp_ratio\n1,2,3\n",
+            "one column of changes .*, got 'change_percent' and 'epsp_ratio'",
+        ),
+        ("lag_ms,change_percent,sem,SEM\n1,2,3,4\n", "one column of standard errors .*, got 'sem' twice"),
+        ("lag_ms,epsp_ratio\n1,-2\n", "epsp_ratio of at least 0 on line 2"),
+        ("10 20\n", "columns with commas, semicolons or tabs between them on line 1"),
+        ("10,x\n", "a header, or a finite number in each column, on line 1"),
+        ("1_0,20\n", "a header, or a finite number in each column, on line 1"),
     ],
 )
 def test_refused_files(file, text, message):
@@ -138,9 +222,6 @@ def test_unreadable_files_are_refused(file):
     file.write_bytes(b"lag_ms,change_percent\n\xff\xfe,1\n")
     with pytest.raises(ValueError, match="data: expected a CSV file in UTF-8"):
         load(file)
-
-
-PAIRS = [protocols.pairs(10, n_pairs=1)] * 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 
 import numpy as np
 import pytest
+import quantities as pq
 
 from stdpjax import fitting, protocols, random, rules, spikes
 from stdpjax.fitting import MODELS, find_model, predict
@@ -26,6 +27,11 @@ def test_one_pair_is_the_window_of_every_pair_rule(name):
     lags = [-40.0, -3.5, 2.0, 17.0]
     done = [protocols.pairs(lag, n_pairs=1) for lag in lags]
     np.testing.assert_allclose(predict(name, PAIR, done), [curve(lag) for lag in lags], rtol=1e-12)
+
+
+def test_time_constants_may_carry_their_unit():
+    done = [protocols.pairs(17.0, n_pairs=1)]
+    np.testing.assert_allclose(predict("pair", {**PAIR, "tau_plus": 0.012 * pq.s}, done), [curve(17.0)], rtol=1e-12)
 
 
 def test_all_pairs_add_up_however_protocols_differ_in_length():
@@ -92,11 +98,14 @@ def test_the_exact_mean_over_rates_is_that_of_sampled_trials(name, numbers):
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match=r"rule: expected one of 'pair', .*got 'stdp'"):
+    with pytest.raises(ValueError, match=r"name: expected one of 'pair', .*got 'stdp'"):
         find_model("stdp")
-    with pytest.raises(ValueError, match="tau_plus: expected a value, got none"):
+    with pytest.raises(ValueError, match="numbers: expected a value of tau_plus, got A_plus, "):
         predict("pair", {name: value for name, value in PAIR.items() if name != "tau_plus"}, [protocols.pairs(1)])
-    with pytest.raises(ValueError, match=r"tau_z: expected a parameter of 'pair' \(A_minus"):
+    with pytest.raises(ValueError, match=r"numbers: expected one of 'A_plus', .*, got 'tau_z'"):
         predict("pair", {**PAIR, "tau_z": 1.0}, [protocols.pairs(1)])
+    for wrong in (0.0, -1.0, np.nan, "10", 5 * pq.Hz):
+        with pytest.raises(ValueError, match="numbers: tau_plus: expected a"):
+            predict("pair", {**PAIR, "tau_plus": wrong}, [protocols.pairs(1)])
     with pytest.raises(ValueError, match="protocols: expected one width of bins"):
         predict("pair", PAIR, [protocols.constant_rates(1, 1, 10, bin_ms) for bin_ms in (1, 2)])

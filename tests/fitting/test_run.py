@@ -109,7 +109,7 @@ def test_protocols_of_a_file_are_fitted_and_drawn_without_curves(stdp, tmp_path)
 )
 def test_every_mistake_gets_one_line_and_writes_nothing(stdp, tmp_path, arguments, message):
     (tmp_path / "bad.csv").write_text("lag_ms,change_percent\n1,2\n3,x\n")
-    (tmp_path / "few.csv").write_text("1,2,3\n3,4,5\n")
+    (tmp_path / "few.csv").write_text("1,2.0,3\n3,4,5\n")
     code, out, err = stdp(*QUICK, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"stdpjax: error: {message}")

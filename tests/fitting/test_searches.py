@@ -42,7 +42,7 @@ def test_each_search_has_its_own_changes_and_holds_what_it_is_told():
         ([[1.0, 1.0, np.nan, 1.0]], {}, "starts: "),
         ([[1.0] * 4], {"changes": [[1.0, 2.0]]}, r"changes: expected shape \(1, 28\)"),
         ([[1.0] * 4], {"is_free": [True, False]}, r"is_free: expected shape \(1, 4\)"),
-        ([[1.0] * 4], {"fixed": {"tau": 1.0}}, "parameter: expected one of"),
+        ([[1.0] * 4], {"fixed": {"tau": 1.0}}, "fixed: expected one of"),
     ],
 )
 def test_refusals(starts, options, message):
@@ -50,5 +50,5 @@ def test_refusals(starts, options, message):
         search("pair", CURVE, starts, **options)
     with pytest.raises(ValueError, match="n_starts: "):
         random_starts(random.key(0), "pair", CURVE, 0)
-    with pytest.raises(ValueError, match="rule: "):
+    with pytest.raises(ValueError, match="model: "):
         fitting.search("stdp", CURVE, [[1.0] * 4])

@@ -29,18 +29,18 @@ READINGS = [
 ]
 
 
-def rule_and_reference(name, scheme, order, coincidence, bin_width=1.0):
+def rule_and_reference(name, scheme, order, coincidence):
     """The rule of a reading, and the same by plain Python: (pre times, post times) -> {time: change}."""
     family = FAMILIES[name]
-    rule = family.make(*family.numbers, scheme=scheme, order=order, coincidence=coincidence, bin_width=bin_width)
+    rule = family.make(*family.numbers, scheme=scheme, order=order, coincidence=coincidence)
     reference = partial(family.reference, numbers=family.numbers, scheme=scheme, order=order, coincidence=coincidence)
     return rule, reference
 
 
-def times_of(spikes, bin_width=1.0):
-    return [bin_width * t for t, spike in enumerate(spikes) if spike]
+def times_of(spikes, bin_ms=1.0):
+    return [bin_ms * t for t, spike in enumerate(spikes) if spike]
 
 
-def binned(changes, n_steps, bin_width=1.0):
+def binned(changes, n_steps, bin_ms=1.0):
     """Changes of a reference, by bin."""
-    return [changes.get(bin_width * t, 0.0) for t in range(n_steps)]
+    return [changes.get(bin_ms * t, 0.0) for t in range(n_steps)]

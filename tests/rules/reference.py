@@ -16,9 +16,10 @@ def following(times, t, inclusive):
     return [s for s in times if s > t or (inclusive and s == t)][:1]
 
 
-def counted_pairs(pre, post, scheme, order):
+def counted_pairs(pre, post, scheme, order, coincidence):
     """Pairs (pre, post) that potentiate, and those that depress."""
-    inclusive = order == "read_after"
+    # A skipped coincidence is no pair, in either order.
+    inclusive = order == "read_after" and coincidence == "ignore"
 
     def is_clear(early, late, own, other):
         """No spike between, of the early spike's neuron or of the other; with lag 0, ends are closer pairs."""
@@ -54,7 +55,7 @@ def collect(terms, pre, post, coincidence):
 
 def pair_changes(pre, post, numbers, scheme, order, coincidence):
     plus, minus, tau_plus, tau_minus = numbers
-    up, down = counted_pairs(pre, post, scheme, order)
+    up, down = counted_pairs(pre, post, scheme, order, coincidence)
     terms = [(t, plus * exp((s - t) / tau_plus)) for s, t in up]
     terms += [(s, -minus * exp((t - s) / tau_minus)) for s, t in down]
     return collect(terms, pre, post, coincidence)

@@ -169,8 +169,8 @@ def test_gradients_stay_finite_at_the_bounds(exponent, weight):
         (lambda: mask_rule(PAIRS, [[1, 2]]), "mask: expected spike indicators"),
         (sum_rules, "rules: expected at least one rule, got none"),
         (
-            lambda: sum_rules(PAIRS, pair_rule(1.0, 1.0, 1.0, 1.0, bin_width=0.5)),
-            "rules: expected one bin width, got 0.5, 1",
+            lambda: sum_rules(*(nearest_neighbour_rule([-1.0, 0.0, 1.0], bin_ms=width) for width in (1.0, 0.5))),
+            r"rules: expected kernels for one width of bins, got \[0.5, 1.0\] ms",
         ),
     ],
 )

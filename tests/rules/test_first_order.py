@@ -211,10 +211,11 @@ def test_the_effective_window_of_triplets_and_of_coincidences():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lag_response(0.0, np.ones(3)), "probability: expected a finite number above 0"),
+        (lambda: lag_response(0.0, np.zeros(3)), "probability: expected a finite number above 0"),
         (lambda: lag_response(0.5, np.ones(4)), "kernel: expected one value for each lag"),
-        (lambda: constant_rate_update(1.0, np.ones(3)), "probability: expected a finite number above 0 and below 1"),
-        (lambda: window_moments(np.ones(2)), "kernel: expected one value for each lag"),
+        (lambda: constant_rate_update(1.0, np.zeros(3)), "probability: expected a finite number above 0 and below 1"),
+        (lambda: constant_rate_update(0.5, np.ones(3)), "kernel: expected 0 at lag 0, which stands for no pair, got 1"),
+        (lambda: window_moments(np.ones(2)), "window: expected one value for each lag"),
         (lambda: effective_window(hebb_rule(), 0.1, 1.1, 3), "post_probability: expected spike probabilities"),
         (lambda: effective_window(hebb_rule(), 0.1, 0.1, 0), "window: expected a whole number of at least 1"),
     ],

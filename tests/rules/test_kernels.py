@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import quantities as pq
 
 from stdpjax.rules import LAG_KERNELS, lag_kernel
 
@@ -13,6 +14,7 @@ DISTANCE = np.arange(1, 21)
     [
         ("exponential", {}, np.exp(-DISTANCE / 10), -np.exp(-DISTANCE / 10)),
         ("exponential", {"tau": 4.0}, np.exp(-DISTANCE / 4), -np.exp(-DISTANCE / 4)),
+        ("exponential", {"tau": 5 * pq.ms, "bin_ms": 500 * pq.us}, np.exp(-DISTANCE / 10), -np.exp(-DISTANCE / 10)),
         ("sign", {}, np.ones(20), -np.ones(20)),
         ("inverse", {}, 1 / DISTANCE, -1 / DISTANCE),
         ("linear", {}, 1 - (DISTANCE - 1) / 20, -(1 - (DISTANCE - 1) / 20)),
@@ -41,6 +43,7 @@ def test_shape_and_symmetry(name, window):
     ("call", "message"),
     [
         (lambda: lag_kernel("gauss"), "name: expected one of 'exponential', 'sign', 'inverse', 'linear', 'bi_poo'"),
+        (lambda: lag_kernel("linear", bin_ms=0.5), r"bin_ms: expected a parameter of the 'linear' kernel \(none\)"),
         (lambda: lag_kernel("sign", tau=1.0), r"tau: expected a parameter of the 'sign' kernel \(none\)"),
         (lambda: lag_kernel("exponential", tau=0.0), "tau: expected a finite number above 0"),
         (lambda: lag_kernel("bi_poo", A_plus=np.inf), "A_plus: expected a finite number"),

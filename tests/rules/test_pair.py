@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stdpjax.rules import LAG_KERNELS, Sample, lag_kernel, lag_update, mean_update, nearest_neighbour_rule
+from stdpjax.rules import (
+    LAG_KERNELS,
+    Sample,
+    lag_kernel,
+    lag_update,
+    mean_update,
+    nearest_neighbour_rule,
+    train_updates,
+)
 from stdpjax.spikes import COINCIDENCES, SIDES, expected_lag_counts, nearest_lag
 from tests.spikes.reference import loop_nearest_lag
+
+SIGN = lag_kernel("sign", 2)
 
 
 @settings(max_examples=40, deadline=None)
@@ -54,6 +64,21 @@ def test_mean_update_is_the_sum_over_lags(key):
     np.testing.assert_allclose(mean_update(table, kernel), by_hand, atol=1e-6)
 
 
+def test_a_lag_beyond_the_kernel_is_no_pair_and_lag_0_changes_nothing():
+    lags = jnp.array([-25, -2, -1, 0, 1, 2, 3])
+    for update in (lag_update, jax.jit(lag_update)):
+        np.testing.assert_array_equal(update(lags, SIGN), [0, -1, -1, 0, 1, 1, 0])
+    kernel = jnp.array([-1.0, 0.3, 1.0])
+    pre, post = np.array([1, 0, 0, 1, 0], bool), np.array([0, 1, 0, 0, 0], bool)
+    lag = nearest_lag(pre, post, 1)
+    unpaired = jax.jit(lambda kernel: lag_update(lag, kernel))(kernel)
+    in_steps = jax.jit(lambda kernel: train_updates(nearest_neighbour_rule(kernel), pre, post))(kernel)
+    in_table = jax.jit(lambda kernel: mean_update(jax.nn.one_hot(lag + 1, 3), kernel))(kernel)
+    np.testing.assert_array_equal(unpaired, [1, 0, 0, 0, 0])
+    np.testing.assert_array_equal(in_steps[1:], unpaired[:-1])
+    np.testing.assert_array_equal(in_table, unpaired)
+
+
 def test_update_of_one_train():
     pre, post = np.zeros(50, bool), np.zeros(50, bool)
     pre[[10, 30]] = True
@@ -68,9 +93,23 @@ def test_update_of_one_train():
     ("call", "message"),
     [
         (lambda: lag_update(np.array([1]), np.ones(4)), "kernel: expected one value for each lag .* got shape"),
-        (lambda: mean_update(np.ones((3, 5)), np.ones(7)), "lag_table: expected 7 lags on the last axis"),
+        (lambda: mean_update(np.ones((3, 5)), np.zeros(7)), "lag_table: expected 7 lags on the last axis"),
         (lambda: nearest_neighbour_rule(np.ones((3, 3))), "kernel: expected one value for each lag"),
         (lambda: mean_update(np.ones(3), [1.0, np.nan, 1.0]), "kernel: expected finite numbers"),
+        *[
+            (lambda use=use: use([-1.0, 0.3, 1.0]), r"kernel: expected 0 at lag 0, which stands for no pair, got 0\.3")
+            for use in (
+                lambda kernel: lag_update(np.array([1]), kernel),
+                lambda kernel: mean_update(np.ones(3), kernel),
+                nearest_neighbour_rule,
+            )
+        ],
+        (lambda: lag_update(np.array([0.5]), SIGN), "lags: expected whole numbers of bins, got dtype float64"),
+        (lambda: nearest_neighbour_rule(SIGN, bin_ms=0.0), "bin_ms: expected a finite number above 0"),
+        (
+            lambda: train_updates(nearest_neighbour_rule(SIGN), [1, 0], [0, 1], bin_ms=0.1),
+            "bin_ms: expected 1 ms, the bins that the rule's kernel is made for, got 0.1",
+        ),
     ],
 )
 def test_refusals(call, message):

@@ -67,9 +67,8 @@ def test_every_preset_makes_a_rule_of_its_numbers(name):
     preset = presets[name]
     assert preset.source
     assert preset.unit
-    rule = preset.rule(bin_width=0.5)
+    rule = preset.rule()
     assert rule.traces is not None
-    assert rule.traces.bin_width == 0.5
     for parameter, value in preset.parameters.items():
         if parameter != "scheme":
             assert getattr(rule.traces.parameters, parameter) == value

@@ -17,6 +17,8 @@ from stdpjax.rules import (
     bounded_rule,
     differential_rule,
     hebb_rule,
+    nearest_neighbour_rule,
+    pair_rule,
     scale_rule,
     train_updates,
     xie_seung_rule,
@@ -33,12 +35,12 @@ def activity():
     return rng.normal(0, 0.5, (N_STEPS + 1, N_POST)), rng.random((N_STEPS, N_PRE))
 
 
-def step_through(rule, activity):
+def step_through(rule, activity, bin_ms=None):
     post, pre = (jnp.asarray(part, float) for part in activity)
     weights = jnp.zeros((N_POST, N_PRE))
 
     def step(state, now):
-        delta_w, state = rule.update(Sample(*now), state, weights)
+        delta_w, state = rule.update(Sample(*now, bin_ms=bin_ms), state, weights)
         return state, delta_w
 
     return jax.lax.scan(step, rule.init(weights), (post[:-1], post[1:], pre))[1]
@@ -74,7 +76,7 @@ def test_xie_seung_and_eq_1_part_in_saturation_alone():
 def test_bcm_against_a_loop(activity):
     post, pre = activity
     rate = np.asarray(RHO.value(jnp.asarray(post)), np.float64)
-    found = step_through(bcm_rule(RHO, 5.0, 0.4, 0.5), activity)
+    found = step_through(bcm_rule(RHO, 5.0, 0.4), activity, bin_ms=0.5)
     threshold = np.full(N_POST, 0.4)
     for t in range(N_STEPS):
         np.testing.assert_allclose(found[t], np.outer(rate[t] * (rate[t] - threshold), pre[t]), atol=1e-6)
@@ -92,7 +94,6 @@ def test_hebb_is_a_product(activity):
     [
         (lambda: bcm_rule(RHO, 0.0), "tau_threshold: expected a finite number above 0"),
         (lambda: bcm_rule(RHO, 1.0, -1.0), "target: expected a finite number above 0"),
-        (lambda: bcm_rule(RHO, 1.0, 1.0, 0.0), "bin_width: expected a finite number above 0"),
     ],
 )
 def test_refusals(call, message):
@@ -118,8 +119,8 @@ RECORD = _record()
 
 
 @pytest.mark.parametrize("which", READINGS[::6])
-@pytest.mark.parametrize("is_bounded", [False, True])
-def test_a_learning_network_learns_what_its_spikes_say(which, is_bounded):
+@pytest.mark.parametrize(("is_bounded", "bin_ms"), [(False, 0.4), (True, 1.0)])
+def test_a_learning_network_learns_what_its_spikes_say(which, is_bounded, bin_ms):
     rule = scale_rule(rule_and_reference(*which)[0], 0.1)
     if is_bounded:
         rule = bounded_rule(rule, -0.5, 0.5, 0.5)
@@ -129,6 +130,7 @@ def test_a_learning_network_learns_what_its_spikes_say(which, is_bounded):
         "kernel": spiking_integrator(hard_sigmoid()),
         "rule": rule,
         "learning_rate": 1.0,
+        "bin_ms": bin_ms,
         "observe": {"seen": RECORD},
     }
     run = simulate(key, params, None, hyper, state=jnp.zeros(N_UNITS), n_steps=N_RUN, **settings)
@@ -137,10 +139,32 @@ def test_a_learning_network_learns_what_its_spikes_say(which, is_bounded):
     for post in range(N_UNITS):
         for pre in range(N_UNITS):
             if post != pre:
-                learned = train_updates(rule, spikes[pre], spikes[post], weight=float(weights[post, pre])).sum()
+                start = float(weights[post, pre])
+                learned = train_updates(rule, spikes[pre], spikes[post], weight=start, bin_ms=bin_ms).sum()
                 found = run.params.weights[post, pre] - weights[post, pre]
                 np.testing.assert_allclose(found, learned, rtol=1e-3, atol=2e-5)
                 assert abs(float(found)) > 2e-4
     first = simulate(key, params, None, hyper, state=jnp.zeros(N_UNITS), n_steps=N_RUN // 2, **settings)
     second = simulate(key, params, None, hyper, resume=first, n_steps=N_RUN // 2, **settings)
     np.testing.assert_array_equal(second.params.weights, run.params.weights)
+
+
+def test_a_network_refuses_bins_and_weights_that_its_rule_cannot_use():
+    params = Params(jnp.array([[0.0, 0.3], [0.9, 0.0]]), jnp.zeros(2))
+
+    def run(rule, bin_ms=1.0):
+        kernel = spiking_integrator(hard_sigmoid())
+        return simulate(
+            stdpjax.random.key(0), params, None, Hyper(), kernel=kernel, state=jnp.zeros(2), n_steps=1, rule=rule,
+            bin_ms=bin_ms,
+        )  # fmt: skip
+
+    pairs = pair_rule(0.1, 0.1, 10.0, 10.0)
+    with pytest.raises(ValueError, match=r"weights: expected a start within .* bounds, 0\.1 to 0\.5, got 1 out"):
+        run(bounded_rule(pairs, 0.1, 0.5))
+    # 0 on the diagonal is no start: nothing learns there.
+    assert bool(run(bounded_rule(pairs, 0.1, 0.95)).is_finite)
+    with pytest.raises(ValueError, match=r"bin_ms: expected 1 ms, the bins that the rule's kernel .*, got 0\.5"):
+        run(nearest_neighbour_rule([-1.0, 0.0, 1.0]), 0.5)
+    with pytest.raises(ValueError, match=r"bin_ms without a rule: expected 1, .* got 0\.5"):
+        run(None, 0.5)

@@ -23,7 +23,7 @@ from stdpjax.rules import (
 )
 from tests.rules.families import FAMILIES, READINGS, binned, rule_and_reference, times_of
 
-N_STEPS, N_PRE, N_POST, BIN_WIDTH = 30, 2, 2, 0.5
+N_STEPS, N_PRE, N_POST, BIN_MS = 30, 2, 2, 0.5
 reading = st.sampled_from(READINGS)
 seeds, densities = st.integers(0, 2**32 - 1), st.floats(0.0, 1.0)
 
@@ -38,7 +38,7 @@ def step_through(rule, spikes):
     weights = jnp.zeros((N_POST, N_PRE))
 
     def step(state, now):
-        sample = Sample(jnp.zeros(N_POST), jnp.zeros(N_POST), jnp.zeros(N_PRE), now[:N_PRE], now[N_PRE:])
+        sample = Sample(jnp.zeros(N_POST), jnp.zeros(N_POST), jnp.zeros(N_PRE), now[:N_PRE], now[N_PRE:], bin_ms=BIN_MS)
         delta_w, state = rule.update(sample, state, weights)
         return state, delta_w
 
@@ -48,14 +48,14 @@ def step_through(rule, spikes):
 @settings(max_examples=50, deadline=None)
 @given(seeds, densities, reading)
 def test_steps_and_whole_trains_equal_pairs_and_triplets_in_plain_python(seed, density, which):
-    rule, reference = rule_and_reference(*which, bin_width=BIN_WIDTH)
+    rule, reference = rule_and_reference(*which)
     spikes = random_spikes(seed, density)
     steps = step_through(rule, spikes)
-    whole = train_updates(rule, *np.broadcast_arrays(spikes.T[:N_PRE, None], spikes.T[None, N_PRE:]))
+    whole = train_updates(rule, *np.broadcast_arrays(spikes.T[:N_PRE, None], spikes.T[None, N_PRE:]), bin_ms=BIN_MS)
     for i in range(N_POST):
         for j in range(N_PRE):
-            trains = times_of(spikes[:, j], BIN_WIDTH), times_of(spikes[:, N_PRE + i], BIN_WIDTH)
-            expected = binned(reference(*trains), N_STEPS, BIN_WIDTH)
+            trains = times_of(spikes[:, j], BIN_MS), times_of(spikes[:, N_PRE + i], BIN_MS)
+            expected = binned(reference(*trains), N_STEPS, BIN_MS)
             np.testing.assert_allclose(steps[:, i, j], expected, rtol=1e-4, atol=1e-5)
             np.testing.assert_allclose(whole[j, i], expected, rtol=1e-4, atol=1e-5)
 
@@ -77,12 +77,12 @@ def test_events_equal_pairs_and_triplets_at_any_times(seed, density, which, scal
 
 @pytest.mark.parametrize("which", READINGS)
 def test_events_at_bins_equal_the_train(which):
-    rule, _ = rule_and_reference(*which, bin_width=BIN_WIDTH)
+    rule, _ = rule_and_reference(*which)
     spikes = random_spikes(1, 0.4, 2)
-    events = merge_spike_times(*(times_of(train, BIN_WIDTH) for train in spikes.T))
-    in_bins = train_updates(rule, spikes[:, 0], spikes[:, 1])
+    events = merge_spike_times(*(times_of(train, BIN_MS) for train in spikes.T))
+    in_bins = train_updates(rule, spikes[:, 0], spikes[:, 1], bin_ms=BIN_MS)
     np.testing.assert_allclose(
-        event_updates(rule, *events), in_bins[(events.times / BIN_WIDTH).astype(int)], rtol=1e-4, atol=1e-6
+        event_updates(rule, *events), in_bins[(events.times / BIN_MS).astype(int)], rtol=1e-4, atol=1e-6
     )
 
 
@@ -175,11 +175,14 @@ def good(**changed):
         (lambda: good(tau_minus=-1.0), "tau_minus: expected a finite number above 0, got -1.0"),
         (lambda: good(A_plus=np.nan), "A_plus: expected a finite number"),
         (lambda: good(A_minus=True), "A_minus: expected a finite number"),
-        (lambda: good(bin_width=0.0), "bin_width: expected a finite number above 0"),
+        (lambda: train_updates(good(), [1], [1], bin_ms=0.0), "bin_ms: expected a finite number above 0"),
         (lambda: triplet_rule(*[1.0] * 7, tau_y=0.0), "tau_y: expected a finite number above 0"),
         (lambda: suppression_rule(*[1.0] * 4, tau_pre=-2.0, tau_post=1.0), "tau_pre: expected a finite number above"),
         (lambda: event_updates(good(), [1.0, 0.5], [1, 0], [0, 1]), "times: expected times in order, got 1 and then"),
-        (lambda: event_updates(good(), [1.0, 1.0], [1, 0], [0, 1]), "times: expected spikes at the same time as one"),
+        (
+            lambda: event_updates(good(), [1.0, 1.0], [1, 0], [0, 1]),
+            "times: expected spikes of the same instant as one",
+        ),
         (lambda: event_updates(good(), [1.0, np.inf], [1, 0], [0, 1]), "times: expected finite numbers"),
         (lambda: event_updates(good(), [[1.0]], [[1]], [[0]]), "times: expected a sequence of times, got shape"),
         (lambda: event_updates(good(), [1.0, 2.0], [1, 0, 0], [0, 1, 0]), "pre_spikes: expected the shape of times"),
@@ -204,6 +207,6 @@ def test_unknown_options_are_refused():
     from stdpjax.rules.traces import check_reading
 
     with pytest.raises(ValueError, match="order: expected one of 'read_before', 'read_after', got 'before'"):
-        check_reading("before", "skip", 1.0)
+        check_reading("before", "skip")
     with pytest.raises(ValueError, match="coincidence: expected one of 'skip', 'ignore', got 'no'"):
-        check_reading("read_after", "no", 1.0)
+        check_reading("read_after", "no")

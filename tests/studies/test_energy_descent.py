@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stdpjax.dynamics import leaky_integrator, printed_integrator
+from stdpjax.dynamics import Hyper, leaky_integrator, printed_integrator
 from stdpjax.energy import Params
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import energy_descent, run
@@ -41,8 +41,8 @@ def test_saturated_units_come_back_when_a_plain_loop_does(key, step):
 def test_energy_rises_at_a_kink_as_in_a_plain_loop(key):
     step, field = 0.05, 1.3
     kink = at_kink(
-        Params(jnp.zeros((1, 1), float), jnp.array([field], float)), jnp.array([0.1], float), jnp.asarray(step, float),
-        200, key, leaky_integrator(hard_sigmoid(), "none"),
+        Params(jnp.zeros((1, 1), float), jnp.array([field], float)), jnp.array([0.1], float),
+        Hyper(jnp.asarray(step, float)), 200, key, leaky_integrator(hard_sigmoid(), "none"),
     )  # fmt: skip
     state, energies = 0.1, []
     for _ in range(201):

@@ -113,7 +113,7 @@ def test_langevin_noise_instead_of_the_papers_loses_the_verdicts(monkeypatch):
     right = {record["id"]: record["verdict"] for record in run("langevin_noise", show_progress=False).records}
     assert right == {claim.id: claim.verdict for claim in find("langevin_noise").claims}
     with monkeypatch.context() as patch:
-        patch.setattr(langevin_noise, "leaky_integrator", lambda rate_fn: langevin(rate_fn))
+        patch.setattr(langevin_noise, "leaky_integrator", lambda rate_fn: langevin(rate_fn).run)
         patch.setattr(
             langevin_noise, "noisy_walks",
             lambda key, *_, n_walks, n_steps: (jax.random.normal(key, (n_walks, n_steps, 4)), jnp.ones((n_walks, 3))),

@@ -18,7 +18,8 @@ QUICK: dict[str, Any] = {"n_sequences": 20, "n_trials": 400}
 def test_the_pairs_of_the_picture_are_those_that_a_list_of_pairs_has(scheme):
     pre, post = pairing_schemes.EXAMPLE
     expected = np.zeros((len(pre), len(post)))
-    for sign, pairs in zip((1, -1), counted_pairs(pre.tolist(), post.tolist(), scheme, "read_before"), strict=True):
+    counted = counted_pairs(pre.tolist(), post.tolist(), scheme, "read_before", "ignore")
+    for sign, pairs in zip((1, -1), counted, strict=True):
         for s, t in pairs:
             expected[pre == s, post == t] += sign * np.exp(-abs(t - s) / 10)
     found = pair_changes(rule_of(scheme, 10.0), pre, post)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from stdpjax.studies.points import is_point, read_lag_points
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
-POINT = st.tuples(NUMBER, NUMBER) | st.tuples(NUMBER, NUMBER, st.floats(min_value=0, allow_infinity=False))
+PAIRS = st.lists(st.tuples(NUMBER, NUMBER), min_size=1, max_size=8)
+ERROR = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+TRIPLES = st.lists(st.tuples(NUMBER, NUMBER, ERROR), min_size=1, max_size=8)
 POINTS = ((10.0, 45.5), (-10.0, -20.0))
 
 
@@ -30,11 +32,12 @@ def file(tmp_path: Path) -> Path:
         "lag_ms,change_percent\r\n10,45.5\r\n-10,-20\r\n",
         " 10 , 45.5 \n\t-10,-2e1\n",
         '"10","45.5"\n"-10","-20"\n',
-        "lag,change,a third name that no point uses\n10,45.5\n-10,-20\n",
+        "change_percent,n_cells,lag_ms\n45.5,3,10\n-20,4,-10\n",
+        "pre_ms;post_ms;epsp_ratio\n0;10;1,455\n10;0;0,8\n",
         ",\n10,45.5\n,,\n-10,-20\n",
     ],
     ids=["plain", "no last newline", "header", "BOM", "BOM, no header", "comments", "CRLF", "spaces", "quotes",
-         "longer header", "empty cells"],
+         "order of columns", "spike times and ratios", "empty cells"],
 )  # fmt: skip
 def test_the_same_points_are_read_however_they_are_written(file, text):
     file.write_bytes(text.encode())
@@ -42,15 +45,18 @@ def test_the_same_points_are_read_however_they_are_written(file, text):
     assert read_lag_points(str(file)) == POINTS
 
 
-def test_two_and_three_columns_may_be_mixed(file):
-    file.write_text("lag_ms,change_percent,sem\n1,2,0\n3,4\n5,6,7\n")
-    assert read_lag_points(file) == ((1.0, 2.0, 0.0), (3.0, 4.0), (5.0, 6.0, 7.0))
+def test_what_fits_take_is_taken_and_what_has_no_lag_is_refused(file):
+    file.write_text("lag_ms,change_percent,sem,frequency_hz,n_repeats\n1,2,3,20,60\n5,6,7,20,60\n")
+    assert read_lag_points(file) == ((1.0, 2.0, 3.0), (5.0, 6.0, 7.0))
+    file.write_text("pre_ms,post_ms,change_percent\n0,5,2\n0 10,5,3\n")
+    with pytest.raises(ValueError, match=r"data: expected one presynaptic .* on line 3 of .*, got 2 and 1"):
+        read_lag_points(file)
 
 
-@given(points=st.lists(POINT, min_size=1, max_size=8))
+@given(points=PAIRS | TRIPLES)
 def test_what_was_written_is_read_back_bit_for_bit(tmp_path_factory, points):
     file = tmp_path_factory.mktemp("points") / "points.csv"
-    file.write_text("".join(",".join(map(repr, point)) + "\n" for point in points))
+    file.write_text("".join("; ".join(map(repr, point)) + "\n" for point in points))
     assert read_lag_points(file) == tuple(points)
 
 
@@ -58,36 +64,38 @@ def test_what_was_written_is_read_back_bit_for_bit(tmp_path_factory, points):
     ("text", "line"),
     [
         ("1,2\n3\n", 2),
-        ("1,2\n3,4,5,6\n", 2),
-        ("1,2\n3,4,\n", 2),
+        ("1,2\n3,4,5.5,6\n", 2),
         ("1;2,3,4,5\n", 1),
         ("1,two\n", 1),
-        ("lag,change\n1,2\nx,y\n", 3),
-        ("a,b\nc,d\n1,2\n", 2),
+        ("lag_ms,change_percent\n1,2\nx,y\n", 3),
+        ("lag_ms,change_percent\nc,d\n1,2\n", 2),
         ("# one\n\n1,2\n1,nan\n", 4),
         ("1,2\ninf,2\n", 2),
         ("1,2\n1,-1e999\n", 2),
         ("1,2,0.1\n1,2,-0.1\n", 2),
+        ("1,2,0.1\n1,2,0\n", 2),
+        ("1,2,0.1\n1,2\n", 2),
         ("1,2,-0.1\n", 1),
         ("1,2\r\n\r\nx,2\r\n", 3),
         ("1,2\n\x00\n", 2),
         ('1,2\n"3\n4",5\n', 2),
         ("nan,nan\n1,2\n", 1),
     ],
-    ids=["one column", "four columns", "empty third", "semicolon", "text", "text after points", "two headers", "NaN",
-         "infinity", "overflow", "negative sem", "negative sem first", "CRLF", "NUL", "quote left open",
+    ids=["one column", "four columns", "semicolon", "text", "text after points", "two headers", "NaN",
+         "infinity", "overflow", "negative sem", "no sem", "sem left out",
+         "negative sem first", "CRLF", "NUL", "quote left open",
          "not a header"],
 )  # fmt: skip
 def test_a_malformed_line_is_named(file, text, line):
     file.write_bytes(text.encode())
-    with pytest.raises(ValueError, match=rf"^data: expected .* on line {line} of .*points\.csv"):
+    with pytest.raises(ValueError, match=rf"^data: expected .* line {line} of .*points\.csv"):
         read_lag_points(file)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "lag_ms,change_percent\n", "\ufeff", ",,\n"])
 def test_a_file_without_points_is_refused(file, text):
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match="at least one point, got none"):
+    with pytest.raises(ValueError, match="at least one measurement, got none"):
         read_lag_points(file)
 
 
@@ -115,4 +123,4 @@ def test_a_file_that_is_no_text_of_points_is_refused(file, content):
 
 def test_what_is_no_sequence_is_no_point():
     assert is_point((1.0, 2.0))
-    assert not any(is_point(value) for value in (1, "12", None, (1.0,), (1.0, 2.0, -1.0)))
+    assert not any(is_point(value) for value in (1, (True, 1.0), "12", None, (1.0,), (1.0, 2.0, -1.0)))

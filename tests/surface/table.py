@@ -46,7 +46,7 @@ _ARRAY = (
     ("too many axes", np.zeros((1, 2, 1, 2, 1, 2))),
     ("objects", np.array([None, 1.0], object)),
     ("all nan", "nan"),  # in the shape of the right value, see `bad_values`
-    ("one infinite", "infinite"),
+    ("one infinite", "inf"),
 )
 _OBJECT = (("none", None), ("a number", 3.5), _TEXT, _UNHASHABLE, _LIST, ("a truth", True))
 
@@ -68,6 +68,7 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "positive time": (*_NUMBER, ("hertz", 5 * pq.Hz), ("zero", 0.0), ("negative", -1.0)),
     "rate": (*_NUMBER, ("seconds", 5 * pq.s), ("negative", -1.0)),
     "positive rate": (*_NUMBER, ("seconds", 5 * pq.s), ("zero", 0.0), ("negative", -1.0)),
+    "open probability": (*_NUMBER, ("zero", 0.0), ("one", 1.0), ("negative", -0.1), ("hertz number", 20.0)),
     "one probability": (*_NUMBER, ("negative", -0.1), ("hertz number", 20.0)),
     "count": (
         *_NOT_NUMBERS,
@@ -83,6 +84,7 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "choice": (("none", None), ("unknown", "nonsense"), ("a number", 3), _UNHASHABLE, _LIST),
     "flag": (("none", None), ("text", "yes"), ("a number", 3.5), _UNHASHABLE, _LIST),
     "array": _ARRAY,
+    "whole numbers": (*_ARRAY, ("fractions", "0.5")),
     "probability": (*_ARRAY, ("hertz numbers", "20"), ("negative", "-0.1")),
     "spikes": (
         *_NOT_NUMBERS,
@@ -121,13 +123,14 @@ def bad_values(kind: str, right: Any) -> list[tuple[str, Any]]:
     """Return the wrong values of a kind; some of them have the shape of the right one."""
     out: list[tuple[str, Any]] = []
     for label, value in KINDS[kind]:
-        if kind in ("array", "probability", "spikes") and label in (
+        if kind in ("array", "whole numbers", "probability", "spikes") and label in (
             "all nan",
             "one infinite",
             "hertz numbers",
             "negative",
             "twos",
             "halves",
+            "fractions",
         ):
             filled = np.array(np.broadcast_to(np.float32(value), np.shape(right)))
             if label == "one infinite" and filled.ndim:
