@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
+from stdpjax._checks import ArrayLike
 
 # Beyond four standard deviations a Gaussian filter has weights under 4e-4 of its peak.
 _FILTER_STDS = 4
@@ -43,8 +44,8 @@ def smooth_noise(
         The drive, shape `[time]`, mean 0 and variance 1.
 
     Raises:
-        ValueError: the length or the support is below 1, the width is not above 0, or it is traced and the support
-            is not given.
+        ValueError: no key, the length or the support is below 1, the width is not above 0, or it is traced and no support
+            is given.
 
     Example:
         >>> import jax, stdpjax
@@ -53,7 +54,7 @@ def smooth_noise(
         >>> drive.shape
         (500, 160)
     """
-    n_steps, width = _check_length_and_width(n_steps, width)
+    key, n_steps, width = _checked(key, n_steps, width)
     if support is not None:
         return _smooth_noise(key, n_steps, width, _checks.count("support", support))
     if not _checks.is_concrete(width):
@@ -92,14 +93,14 @@ def ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: Width = 20.0) -
         The drive, shape `[time]`, mean 0 and variance 1, stationary from the first bin.
 
     Raises:
-        ValueError: the length is below 1 or the width is not above 0.
+        ValueError: no key, the length is below 1 or the width is not above 0.
 
     Example:
         >>> import stdpjax
         >>> stdpjax.drives.ornstein_uhlenbeck(stdpjax.random.key(0), 160).shape
         (160,)
     """
-    n_steps, width = _check_length_and_width(n_steps, width)
+    key, n_steps, width = _checked(key, n_steps, width)
     exp, sqrt = _functions_for(width)
     decay = exp(-1 / width)
     kick = sqrt(1 - decay**2)
@@ -125,14 +126,14 @@ def leaky_ornstein_uhlenbeck(key: Key[Array, ""], n_steps: int, width: Width = 2
         The drive, shape `[time]`, mean 0 and variance 1, stationary from the first bin.
 
     Raises:
-        ValueError: the length is below 1 or the width is not above 1.
+        ValueError: no key, the length is below 1 or the width is not above 1.
 
     Example:
         >>> import stdpjax
         >>> stdpjax.drives.leaky_ornstein_uhlenbeck(stdpjax.random.key(0), 160).shape
         (160,)
     """
-    n_steps, width = _check_length_and_width(n_steps, width, narrowest=1.0)
+    key, n_steps, width = _checked(key, n_steps, width, narrowest=1.0)
     exp, sqrt = _functions_for(width)
     decay, keep = exp(-1 / width), 1 - 1 / width
     variance = (1 - keep) ** 2 * (1 + decay * keep) / ((1 - keep**2) * (1 - decay * keep))
@@ -161,14 +162,14 @@ def sinusoids(key: Key[Array, ""], n_steps: int, width: Width = 20.0) -> Float[A
         The drive, shape `[time]`; mean 0 and variance 1 over phases.
 
     Raises:
-        ValueError: the length is below 1 or the width is not above 0.
+        ValueError: no key, the length is below 1 or the width is not above 0.
 
     Example:
         >>> import stdpjax
         >>> stdpjax.drives.sinusoids(stdpjax.random.key(0), 160).shape
         (160,)
     """
-    n_steps, width = _check_length_and_width(n_steps, width)
+    key, n_steps, width = _checked(key, n_steps, width)
     n_components = 6
     period_key, phase_key = jax.random.split(key)
     periods = jax.random.uniform(period_key, (n_components, 1), dtype=float, minval=2 * width, maxval=10 * width)
@@ -189,7 +190,7 @@ def ramp(n_steps: int, centre: float, slope: float) -> Float[Array, "time"]:
         The ramp, shape `[time]`.
 
     Raises:
-        ValueError: the length is below 1.
+        ValueError: the length is below 1, or another number is not finite.
 
     Example:
         >>> import stdpjax
@@ -197,6 +198,8 @@ def ramp(n_steps: int, centre: float, slope: float) -> Float[Array, "time"]:
         [0.25, 0.5, 0.75]
     """
     n_steps = _checks.count("n_steps", n_steps)
+    _checks.number("centre", centre)
+    _checks.number("slope", slope)
     return centre + slope * (jnp.arange(n_steps, dtype=float) - (n_steps - 1) / 2)
 
 
@@ -211,17 +214,17 @@ def constant(n_steps: int, level: float) -> Float[Array, "time"]:
         The drive, shape `[time]`.
 
     Raises:
-        ValueError: the length is below 1.
+        ValueError: the length is below 1, or another number is not finite.
 
     Example:
         >>> import stdpjax
         >>> stdpjax.drives.constant(2, 0.5).tolist()
         [0.5, 0.5]
     """
-    return jnp.full((_checks.count("n_steps", n_steps),), level, dtype=float)
+    return jnp.full((_checks.count("n_steps", n_steps),), _checks.number("level", level), dtype=float)
 
 
-def bounded_voltage(drive: Float[Array, "..."], threshold: float = -0.5, margin: float = 0.02) -> Float[Array, "..."]:
+def bounded_voltage(drive: ArrayLike, threshold: float = -0.5, margin: float = 0.02) -> Float[Array, "..."]:
     """Squash a drive into the active region of the hard sigmoid, where the rate follows the voltage exactly.
 
     `threshold + margin + (1 - 2 margin) (1 + tanh(drive)) / 2`.
@@ -235,13 +238,14 @@ def bounded_voltage(drive: Float[Array, "..."], threshold: float = -0.5, margin:
         The integrated activity s, same shape as `drive`.
 
     Raises:
-        ValueError: threshold or margin out of range.
+        ValueError: threshold or margin out of range, or a drive that is not finite.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
         >>> stdpjax.drives.bounded_voltage(jnp.array([-9.0, 0.0, 9.0])).round(2).tolist()
         [-0.479..., 0.0, 0.479...]
     """
+    drive = _checks.finite("drive", drive)
     _checks.number("threshold", threshold, above=-1, below=0)
     _checks.number("margin", margin, at_least=0, below=0.5)
     return threshold + margin + (1 - 2 * margin) * (1 + jnp.tanh(drive)) / 2
@@ -265,5 +269,12 @@ def _functions_for(width: Width) -> tuple[Callable, Callable]:
     return (jnp.exp, jnp.sqrt) if isinstance(width, jax.Array) else (math.exp, math.sqrt)
 
 
-def _check_length_and_width(n_steps: int, width: Width, narrowest: float = 0.0) -> tuple[int, Width]:
-    return _checks.count("n_steps", n_steps), _checks.number("width", width, above=narrowest)
+def _checked(
+    key: Key[Array, ""], n_steps: int, width: Width, narrowest: float = 0.0
+) -> tuple[Key[Array, ""], int, Width]:
+    """What the random drives have in common, refused where it is wrong."""
+    return (
+        _checks.key("key", key),
+        _checks.count("n_steps", n_steps),
+        _checks.number("width", width, above=narrowest),
+    )

@@ -7,7 +7,7 @@ result.
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +51,8 @@ def initialize(coordinator: str | None = None, n_processes: int | None = None, p
         >>> stdpjax.parallel.initialize(n_processes=1)  # a single process: nothing to connect
     """
     if coordinator is not None:
+        if not isinstance(coordinator, str):
+            raise ValueError(f"coordinator: expected HOST:PORT, got {coordinator!r}")
         host, _, port = coordinator.rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
             raise ValueError(f"coordinator: expected HOST:PORT, got {coordinator!r}")
@@ -161,6 +163,7 @@ def map_sharded(function: Callable[..., Any], *arrays: Any) -> Any:
         >>> stdpjax.parallel.map_sharded(square, np.arange(5)).tolist()
         [0, 1, 4, 9, 16]
     """
+    _check_callable("function", function)
     if is_traced(arrays):
         raise ValueError("arrays: expected known values, got traced ones; under jit, vmap or grad use jax.vmap")
     shapes = [np.shape(leaf) for leaf in jax.tree.leaves(arrays)]
@@ -196,6 +199,9 @@ def map_blocks(
     Returns:
         The blocks' results, joined, as numpy arrays, whole in every process.
 
+    Raises:
+        ValueError: no function, no arrays, no leading axis, or different lengths.
+
     Example:
         >>> import jax.numpy as jnp, numpy as np, stdpjax
         >>> def times(numbers, factor):
@@ -203,6 +209,10 @@ def map_blocks(
         >>> stdpjax.parallel.map_blocks(times, np.arange(3), shared=[np.int32(2)]).tolist()
         [0, 2, 4]
     """
+    _check_callable("function", function)
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(arrays)]
+    if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1 or shapes[0][0] == 0:
+        raise ValueError(f"arrays: expected arrays with leading axes of one length above 0, got shapes {shapes}")
     devices = mesh()
     leaves, structure = jax.tree.flatten(arrays)
     shared_leaves, shared_structure = jax.tree.flatten(tuple(shared))
@@ -214,6 +224,12 @@ def map_blocks(
     if jax.process_count() > 1:
         result = multihost_utils.process_allgather(result, tiled=True)
     return jax.tree.map(lambda leaf: np.asarray(leaf)[:n_elements], result)
+
+
+def _check_callable(name: str, value: Any) -> None:
+    """Refuse what is no function, or none that can be found again by its hash."""
+    if not callable(value) or not isinstance(value, Hashable):
+        raise ValueError(f"{name}: expected a hashable function, got {value!r}")
 
 
 @lru_cache(maxsize=256)
@@ -293,6 +309,7 @@ def on_main_process(action: Callable[[], Any]) -> Any:
         What the action returned, in every process.
 
     Raises:
+        ValueError: what is given is no function.
         MainProcessError: in the other processes, when the action failed in the main one, which raises its own error.
 
     Example:
@@ -300,6 +317,7 @@ def on_main_process(action: Callable[[], Any]) -> Any:
         >>> stdpjax.parallel.on_main_process(lambda: [1, 2])
         [1, 2]
     """
+    _check_callable("action", action)
     if not jax.distributed.is_initialized() or jax.process_count() == 1:
         return action()
     if not is_main_process():

@@ -3,11 +3,11 @@
 Two kinds. A `Protocol` lists the times of spikes: pairs, triplets, quadruplets and bursts. A `RateProtocol` prescribes
 two firing rates, from which spikes are drawn: constant, ramping and modulated rates, among them the experiment that
 tests the paper's prediction. Both give binned spikes with a stated bin, and the first also events (`stdpjax.rules`).
-A lag is post time minus pre time.
+A lag is post time minus pre time. Times, rates and bin widths may carry a unit, and then become ms and Hz. Spikes of
+the two neurons that are less than `stdpjax.spikes.times.time_tolerance` apart are coincident: they get the same time.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
-from stdpjax import _checks, spikes
-from stdpjax.spikes import times
+from stdpjax import _checks, _units, spikes
+from stdpjax._units import Measured
+from stdpjax.spikes import times, trains
+from stdpjax.spikes.times import hertz, milliseconds
 
-Times = Sequence[float] | NDArray[Any]
 _MS_PER_SECOND = 1000.0
 # Ways in which the postsynaptic rate of the predicted experiment goes; the presynaptic one stays.
 COURSES = ("constant", "rising", "falling")
@@ -35,7 +36,7 @@ class Protocol(NamedTuple):
     duration_ms: float
     """Length of the record, with the rest after the last spike."""
 
-    def binned(self, bin_ms: float = 1.0) -> tuple[Bool[Array, "time"], Bool[Array, "time"]]:
+    def binned(self, bin_ms: Measured = 1.0) -> tuple[Bool[Array, "time"], Bool[Array, "time"]]:
         """Return presynaptic and postsynaptic spikes per bin.
 
         Args:
@@ -47,15 +48,15 @@ class Protocol(NamedTuple):
         Raises:
             ValueError: two spikes of a neuron in one bin.
         """
-        _checks.number("bin_ms", bin_ms, above=0)
-        n_bins = math.ceil(self.duration_ms / bin_ms - 1e-6)
+        bin_ms = milliseconds("bin_ms", bin_ms, above=0)
+        n_bins = math.ceil(milliseconds("duration_ms", self.duration_ms, above=0) / bin_ms - 1e-6)
         pre, post = (
-            spikes.from_times(train, 0.0, n_bins * bin_ms, bin_ms, check_unit=False)
-            for train in (self.pre_ms, self.post_ms)
+            jnp.asarray(times.bin_train(name, train, 0.0, n_bins * bin_ms, bin_ms, check_unit=False))
+            for name, train in zip(("pre_ms", "post_ms"), self._trains(), strict=True)
         )
         return pre, post
 
-    def falls_on_bins(self, bin_ms: float = 1.0) -> bool:
+    def falls_on_bins(self, bin_ms: Measured = 1.0) -> bool:
         """Return whether every spike time is a whole number of bins, so that binning moves none of them.
 
         Args:
@@ -64,12 +65,17 @@ class Protocol(NamedTuple):
         Returns:
             Whether they are, up to rounding.
         """
-        _checks.number("bin_ms", bin_ms, above=0)
-        positions = np.concatenate([self.pre_ms, self.post_ms]) / bin_ms
+        positions = np.concatenate(self._trains()) / milliseconds("bin_ms", bin_ms, above=0)
         return bool(np.all(np.abs(positions - np.round(positions)) < 1e-6))
 
+    def _trains(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both trains in ms, whoever made the protocol, with coincident spikes at the same time."""
+        return times.join_coincident(*(_block(name, getattr(self, name)) for name in ("pre_ms", "post_ms")))
 
-def pairs(lag_ms: float, frequency_hz: float = 1.0, n_pairs: int = 60, *, lead_ms: float | None = None) -> Protocol:
+
+def pairs(
+    lag_ms: Measured, frequency_hz: Measured = 1.0, n_pairs: int = 60, *, lead_ms: Measured | None = None
+) -> Protocol:
     """Return pairs of a presynaptic and a postsynaptic spike at a regular frequency.
 
     Args:
@@ -92,14 +98,15 @@ def pairs(lag_ms: float, frequency_hz: float = 1.0, n_pairs: int = 60, *, lead_m
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([10.0, 60.0, 110.0], [0.0, 50.0, 100.0])
     """
-    _checks.number("lag_ms", lag_ms)
-    if lead_ms is None:
-        lead_ms = max(0.0, -lag_ms)
-    _checks.number("lead_ms", lead_ms, at_least=max(0.0, -lag_ms))
+    lag_ms = milliseconds("lag_ms", lag_ms)
+    earliest = max(0.0, -lag_ms)
+    lead_ms = earliest if lead_ms is None else milliseconds("lead_ms", lead_ms, at_least=earliest)
     return repeated([lead_ms], [lead_ms + lag_ms], frequency_hz, _checks.count("n_pairs", n_pairs))
 
 
-def triplets(first_lag_ms: float, second_lag_ms: float, frequency_hz: float = 1.0, n_triplets: int = 60) -> Protocol:
+def triplets(
+    first_lag_ms: Measured, second_lag_ms: Measured, frequency_hz: Measured = 1.0, n_triplets: int = 60
+) -> Protocol:
     """Return triplets of spikes: pre-post-pre or post-pre-post.
 
     Args:
@@ -123,8 +130,8 @@ def triplets(first_lag_ms: float, second_lag_ms: float, frequency_hz: float = 1.
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([0.0, 15.0], [5.0])
     """
-    _checks.number("first_lag_ms", first_lag_ms)
-    _checks.number("second_lag_ms", second_lag_ms)
+    first_lag_ms = milliseconds("first_lag_ms", first_lag_ms)
+    second_lag_ms = milliseconds("second_lag_ms", second_lag_ms)
     if first_lag_ms * second_lag_ms >= 0:
         raise ValueError(
             "second_lag_ms: expected a lag of the other sign than the first, both not 0, got "
@@ -136,7 +143,7 @@ def triplets(first_lag_ms: float, second_lag_ms: float, frequency_hz: float = 1.
 
 
 def quadruplets(
-    interval_ms: float, lag_ms: float = 5.0, frequency_hz: float = 1.0, n_quadruplets: int = 60
+    interval_ms: Measured, lag_ms: Measured = 5.0, frequency_hz: Measured = 1.0, n_quadruplets: int = 60
 ) -> Protocol:
     """Return quadruplets: a post-pre pair and a pre-post pair, one after the other.
 
@@ -161,8 +168,8 @@ def quadruplets(
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([5.0, 20.0], [0.0, 25.0])
     """
-    _checks.number("lag_ms", lag_ms, above=0)
-    _checks.number("interval_ms", interval_ms)
+    lag_ms = milliseconds("lag_ms", lag_ms, above=0)
+    interval_ms = milliseconds("interval_ms", interval_ms)
     if not abs(interval_ms) > lag_ms:
         raise ValueError(f"interval_ms: expected more than the lag of {lag_ms:g} ms either way, got {interval_ms:g}")
     distance = abs(interval_ms)
@@ -172,11 +179,11 @@ def quadruplets(
 
 
 def bursts(
-    lag_ms: float,
-    within_hz: float,
+    lag_ms: Measured,
+    within_hz: Measured,
     n_pre: int = 5,
     n_post: int = 5,
-    frequency_hz: float = 0.1,
+    frequency_hz: Measured = 0.1,
     n_bursts: int = 15,
 ) -> Protocol:
     """Return a burst of presynaptic and one of postsynaptic spikes, repeated.
@@ -203,15 +210,14 @@ def bursts(
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([0.0], [10.0, 30.0, 50.0])
     """
-    _checks.number("lag_ms", lag_ms)
-    _checks.number("within_hz", within_hz, above=0)
-    period = _MS_PER_SECOND / within_hz
+    lag_ms = milliseconds("lag_ms", lag_ms)
+    period = _period("within_hz", within_hz)
     pre = max(0.0, -lag_ms) + period * np.arange(_checks.count("n_pre", n_pre))
     post = max(0.0, lag_ms) + period * np.arange(_checks.count("n_post", n_post))
     return repeated(pre, post, frequency_hz, _checks.count("n_bursts", n_bursts))
 
 
-def repeated(pre_ms: Times, post_ms: Times, frequency_hz: float = 1.0, n_repeats: int = 1) -> Protocol:
+def repeated(pre_ms: Measured, post_ms: Measured, frequency_hz: Measured = 1.0, n_repeats: int = 1) -> Protocol:
     """Return any block of spikes, repeated at a regular frequency.
 
     Args:
@@ -233,25 +239,41 @@ def repeated(pre_ms: Times, post_ms: Times, frequency_hz: float = 1.0, n_repeats
         >>> stdpjax.protocols.repeated([0, 4], [2], frequency_hz=100, n_repeats=2).pre_ms.tolist()
         [0.0, 4.0, 10.0, 14.0]
     """
-    _checks.number("frequency_hz", frequency_hz, above=0)
+    period = _period("frequency_hz", frequency_hz)
     n_repeats = _checks.count("n_repeats", n_repeats)
-    period = _MS_PER_SECOND / frequency_hz
     begins = period * np.arange(n_repeats)
-    trains: list[NDArray[np.float64]] = []
-    for name, values in (("pre_ms", pre_ms), ("post_ms", post_ms)):
-        block = np.asarray(values, np.float64)
-        _checks.finite_on_host(name, block)
-        if block.ndim != 1 or np.any(block < 0) or np.any(np.diff(block) <= 0):
-            raise ValueError(f"{name}: expected increasing spike times of at least 0 ms, got {block.tolist()}")
+    blocks = [_block(name, block) for name, block in (("pre_ms", pre_ms), ("post_ms", post_ms))]
+    for name, block in zip(("pre_ms", "post_ms"), blocks, strict=True):
         if n_repeats > 1 and block.size and np.ptp(block) >= period:
             raise ValueError(
                 f"frequency_hz: expected blocks that are over before the next begins, where {name} takes "
-                f"{np.ptp(block):g} ms, got {frequency_hz:g} Hz, {period:g} ms from one to the next"
+                f"{np.ptp(block):g} ms, got {_MS_PER_SECOND / period:g} Hz, {period:g} ms from one to the next"
             )
-        trains.append(np.add.outer(begins, block).ravel())
-    pre, post = trains
-    last = max((train[-1] for train in trains if train.size), default=0.0)
+    # Once for what the numbers of the blocks can tell apart, and once for what their sums with the periods can.
+    pre, post = (np.add.outer(begins, block).ravel() for block in times.join_coincident(*blocks))
+    pre, post = times.join_coincident(pre, post)
+    last = max((train[-1] for train in (pre, post) if train.size), default=0.0)
     return Protocol(pre, post, float(max(n_repeats * period, last + 1.0)))
+
+
+def _period(name: str, frequency_hz: Measured) -> float:
+    """Milliseconds from one repeat to the next."""
+    frequency_hz = hertz(name, frequency_hz, above=0)
+    period = _MS_PER_SECOND / frequency_hz
+    if not (period > 0 and math.isfinite(period)):
+        raise ValueError(f"{name}: expected a frequency with a finite period, got {frequency_hz:g} Hz")
+    return period
+
+
+def _block(name: str, values: Measured) -> NDArray[Any]:
+    """Increasing spike times in ms, in the precision that they came in."""
+    if np.ndim(values) > 1:
+        raise ValueError(f"{name}: expected one train, shape [spike], got shape {np.shape(values)}")
+    block, _ = trains.in_ms(name, values)
+    _checks.finite_on_host(name, block.astype(np.float64))
+    if np.any(block < 0) or np.any(np.diff(block) <= 0):
+        raise ValueError(f"{name}: expected increasing spike times of at least 0 ms, got {block.tolist()}")
+    return block
 
 
 class RateProtocol(NamedTuple):
@@ -273,11 +295,14 @@ class RateProtocol(NamedTuple):
         Raises:
             ValueError: a rate that makes more than one spike per bin likely.
         """
-        both = [
-            jnp.asarray(_probability(name, rate, self.bin_ms), dtype=float)
-            for name, rate in (("pre_hz", self.pre_hz), ("post_hz", self.post_hz))
-        ]
-        return both[0], both[1]
+        pre, post = (
+            jnp.asarray(_probability(name, getattr(self, name), self.bin_ms), dtype=float)
+            for name in ("pre_hz", "post_hz")
+        )
+        _checks.same_shape("pre_hz", pre, "post_hz", post)
+        if pre.ndim != 1:
+            raise ValueError(f"pre_hz: expected one rate per bin, shape [time], got shape {pre.shape}")
+        return pre, post
 
     def sample(self, key: Key[Array, ""]) -> Protocol:
         """Draw the spikes of one trial.
@@ -287,17 +312,20 @@ class RateProtocol(NamedTuple):
 
         Returns:
             Their times, the left edges of their bins.
+
+        Raises:
+            ValueError: no key, or a rate that makes more than one spike per bin likely.
         """
-        pre_key, post_key = jax.random.split(key)
+        pre_key, post_key = jax.random.split(_checks.key("key", key))
         pre, post = self.probabilities()
         pre_ms, post_ms = (
             spikes.to_times(spikes.sample_spikes(one, probability), 0.0, self.bin_ms)
             for one, probability in ((pre_key, pre), (post_key, post))
         )
-        return Protocol(np.asarray(pre_ms), np.asarray(post_ms), self.pre_hz.size * self.bin_ms)
+        return Protocol(np.asarray(pre_ms), np.asarray(post_ms), pre.size * milliseconds("bin_ms", self.bin_ms))
 
 
-def constant_rates(pre_hz: float, post_hz: float, duration_ms: float, bin_ms: float = 1.0) -> RateProtocol:
+def constant_rates(pre_hz: Measured, post_hz: Measured, duration_ms: Measured, bin_ms: Measured = 1.0) -> RateProtocol:
     """Return two Poisson trains of constant rates, up to the bin.
 
     Args:
@@ -319,11 +347,12 @@ def constant_rates(pre_hz: float, post_hz: float, duration_ms: float, bin_ms: fl
         >>> protocol.post_hz.shape, trial.duration_ms
         ((1000,), 1000.0)
     """
+    post_hz = _rate("post_hz", post_hz, bin_ms)
     return ramping_rates(pre_hz, post_hz, post_hz, duration_ms, bin_ms)
 
 
 def ramping_rates(
-    pre_hz: float, post_start_hz: float, post_stop_hz: float, duration_ms: float, bin_ms: float = 1.0
+    pre_hz: Measured, post_start_hz: Measured, post_stop_hz: Measured, duration_ms: Measured, bin_ms: Measured = 1.0
 ) -> RateProtocol:
     """Return a constant presynaptic rate with a postsynaptic rate that goes evenly from one value to another.
 
@@ -345,23 +374,24 @@ def ramping_rates(
         >>> stdpjax.protocols.ramping_rates(10, 0, 40, duration_ms=4).post_hz.tolist()
         [5.0, 15.0, 25.0, 35.0]
     """
-    n_bins = times.count_bins(0.0, duration_ms, bin_ms)
-    for name, rate in (("pre_hz", pre_hz), ("post_start_hz", post_start_hz), ("post_stop_hz", post_stop_hz)):
-        _probability(name, rate, bin_ms)
+    n_bins = times.count_bins(0.0, duration_ms, bin_ms, "duration_ms")
+    pre_hz = _rate("pre_hz", pre_hz, bin_ms)
+    post_start_hz = _rate("post_start_hz", post_start_hz, bin_ms)
+    post_stop_hz = _rate("post_stop_hz", post_stop_hz, bin_ms)
     share = (np.arange(n_bins) + 0.5) / n_bins
     post = post_start_hz + (post_stop_hz - post_start_hz) * share
-    return RateProtocol(np.full(n_bins, float(pre_hz)), post, float(bin_ms))
+    return RateProtocol(np.full(n_bins, pre_hz), post, milliseconds("bin_ms", bin_ms))
 
 
 def modulated_rates(
-    pre_hz: float,
-    post_hz: float,
+    pre_hz: Measured,
+    post_hz: Measured,
     depth: float,
-    frequency_hz: float,
-    duration_ms: float,
-    bin_ms: float = 1.0,
+    frequency_hz: Measured,
+    duration_ms: Measured,
+    bin_ms: Measured = 1.0,
     *,
-    lag_ms: float | None = None,
+    lag_ms: Measured | None = None,
 ) -> RateProtocol:
     """Return a postsynaptic rate, and on demand a presynaptic one, that goes up and down as a sine.
 
@@ -387,31 +417,30 @@ def modulated_rates(
         >>> stdpjax.protocols.modulated_rates(10, 20, 0.5, 250, duration_ms=4).post_hz.round(2).tolist()
         [27.07, 27.07, 12.93, 12.93]
     """
-    n_bins = times.count_bins(0.0, duration_ms, bin_ms)
-    _checks.number("depth", depth, at_least=0, at_most=1)
-    _checks.number("frequency_hz", frequency_hz, above=0)
-    if lag_ms is not None:
-        _checks.number("lag_ms", lag_ms)
-    for name, rate in (("pre_hz", pre_hz), ("post_hz", post_hz)):
-        _probability(name, rate * (1 + depth), bin_ms)
+    n_bins = times.count_bins(0.0, duration_ms, bin_ms, "duration_ms")
+    bin_ms = milliseconds("bin_ms", bin_ms)
+    depth = float(_checks.number("depth", depth, at_least=0, at_most=1))
+    frequency_hz = hertz("frequency_hz", frequency_hz, above=0)
+    lag_ms = None if lag_ms is None else milliseconds("lag_ms", lag_ms)
+    pre_hz, post_hz = _rate("pre_hz", pre_hz, bin_ms, 1 + depth), _rate("post_hz", post_hz, bin_ms, 1 + depth)
     time = (np.arange(n_bins) + 0.5) * bin_ms
 
     def wave(delay: float) -> NDArray[np.float64]:
         return 1 + depth * np.sin(2 * np.pi * frequency_hz * (time - delay) / _MS_PER_SECOND)
 
-    pre = np.full(n_bins, float(pre_hz)) if lag_ms is None else pre_hz * wave(0.0)
-    return RateProtocol(pre, post_hz * wave(lag_ms or 0.0), float(bin_ms))
+    pre = np.full(n_bins, pre_hz) if lag_ms is None else pre_hz * wave(0.0)
+    return RateProtocol(pre, post_hz * wave(lag_ms or 0.0), bin_ms)
 
 
 def predicted_rates(
     course: str,
-    pre_hz: float = 20.0,
-    low_hz: float = 5.0,
-    high_hz: float = 45.0,
-    duration_ms: float = 400.0,
+    pre_hz: Measured = 20.0,
+    low_hz: Measured = 5.0,
+    high_hz: Measured = 45.0,
+    duration_ms: Measured = 400.0,
     n_repeats: int = 1,
-    rest_ms: float = 500.0,
-    bin_ms: float = 1.0,
+    rest_ms: Measured = 500.0,
+    bin_ms: Measured = 1.0,
 ) -> RateProtocol:
     """Return one arm of the experiment that tests the paper's prediction (sections 2.1 and 5.1).
 
@@ -443,23 +472,34 @@ def predicted_rates(
         [25.0, 25.0, 25.0]
     """
     _checks.choice("course", course, COURSES)
-    _checks.number("high_hz", high_hz, at_least=_checks.number("low_hz", low_hz, at_least=0))
+    low_hz, high_hz = _rate("low_hz", low_hz, bin_ms), _rate("high_hz", high_hz, bin_ms)
+    _checks.number("high_hz", high_hz, at_least=low_hz)
     middle = (low_hz + high_hz) / 2
     ends = {"constant": (middle, middle), "rising": (low_hz, high_hz), "falling": (high_hz, low_hz)}[course]
     ramp = ramping_rates(pre_hz, *ends, duration_ms, bin_ms)
-    _checks.number("rest_ms", rest_ms, at_least=0)
-    silence = np.zeros(times.count_bins(0.0, rest_ms, bin_ms) if rest_ms else 0)
+    rest_ms = milliseconds("rest_ms", rest_ms, at_least=0)
+    silence = np.zeros(times.count_bins(0.0, rest_ms, bin_ms, "rest_ms") if rest_ms else 0)
     n_repeats = _checks.count("n_repeats", n_repeats)
     pre, post = (np.tile(np.concatenate([rate, silence]), n_repeats) for rate in (ramp.pre_hz, ramp.post_hz))
     return RateProtocol(pre, post, ramp.bin_ms)
 
 
-def _probability(name: str, rate_hz: Any, bin_ms: float) -> Any:
+def _rate(name: str, rate_hz: Measured, bin_ms: Measured, highest_share: float = 1.0) -> float:
+    """One rate in Hz; `highest_share` of it must not be more than one spike per bin."""
+    rate_hz = hertz(name, rate_hz)
+    _probability(name, rate_hz * highest_share, bin_ms)
+    return rate_hz
+
+
+def _probability(name: str, rate_hz: Measured, bin_ms: Measured) -> NDArray[np.float64]:
     """Spike probability per bin of a rate; more than one spike per bin cannot be."""
-    rates = np.asarray(rate_hz, np.float64)
-    _checks.number("bin_ms", bin_ms, above=0)
-    probability = rates * bin_ms / _MS_PER_SECOND
-    if not (np.all(np.isfinite(rates)) and np.all(probability >= 0) and np.all(probability <= 1)):
+    bin_ms = milliseconds("bin_ms", bin_ms, above=0)
+    rates = np.asarray(_checks.as_array(name, _units.in_unit(name, rate_hz, "Hz")))
+    if rates.dtype.kind not in "iuf":
+        raise ValueError(f"{name}: expected rates in Hz, got dtype {rates.dtype}")
+    _checks.finite_on_host(name, rates)
+    probability = np.asarray(rates.astype(np.float64) * bin_ms / _MS_PER_SECOND)
+    if not (np.all(probability >= 0) and np.all(probability <= 1)):
         raise ValueError(
             f"{name}: expected rates from 0 to {_MS_PER_SECOND / bin_ms:g} Hz, one spike per bin of {bin_ms:g} ms, got "
             f"values from {np.min(rates):g} to {np.max(rates):g}"

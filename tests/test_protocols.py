@@ -3,6 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import quantities as pq
 from hypothesis import assume, given
 
 from stdpjax import protocols, random, spikes
@@ -95,9 +96,9 @@ def test_what_is_off_the_bins_says_so_and_two_spikes_in_one_are_refused():
         (lambda: protocols.repeated([], [-1]), "post_ms: expected increasing spike times of at least 0 ms"),
         (lambda: protocols.repeated([], np.array([[1]])), "post_ms: "),
         (lambda: protocols.constant_rates(1001, 1, 100), "pre_hz: expected rates from 0 to 1000 Hz"),
-        (lambda: protocols.constant_rates(1, -1, 100), "post_start_hz: expected rates"),
-        (lambda: protocols.ramping_rates(1, 1, np.inf, 100), "post_stop_hz: expected rates"),
-        (lambda: protocols.constant_rates(1, 1, 0.5), "stop: "),
+        (lambda: protocols.constant_rates(1, -1, 100), "post_hz: expected rates"),
+        (lambda: protocols.ramping_rates(1, 1, np.inf, 100), "post_stop_hz: expected"),
+        (lambda: protocols.constant_rates(1, 1, 0.5), "duration_ms: "),
         (lambda: protocols.modulated_rates(600, 1, 1, 10, 100), "pre_hz: expected rates .* got values from 1200"),
         (lambda: protocols.modulated_rates(1, 1, 1.5, 10, 100), "depth: "),
         (lambda: protocols.predicted_rates("up"), "course: expected one of 'constant', 'rising', 'falling', got 'up'"),
@@ -134,6 +135,106 @@ def test_the_prediction_holds_in_the_exact_mean_of_the_papers_rule_and_fails_for
     assert change("rising", paper) > 0.02
     assert change("falling", paper) < -0.02
     assert change("constant", abs(paper)) > 0.5
+
+
+def test_spikes_that_coincide_after_rounding_get_the_same_time():
+    """One period after the presynaptic spike: all but the first and the last spikes are at the same instants."""
+    for frequency in (30, 7, 0.3, 11.1):
+        period = 1000 / frequency
+        pre, post = both(protocols.pairs(period, frequency, n_pairs=60))
+        np.testing.assert_array_equal(post[:-1], pre[1:])
+        np.testing.assert_allclose(pre, np.arange(60) * period, rtol=1e-14)
+        before, after = both(protocols.pairs(-period, frequency, n_pairs=60))
+        np.testing.assert_array_equal(after[1:], before[:-1])
+    # A distance that the numbers can hold stays.
+    pre, post = both(protocols.pairs(1000 / 30 + 1e-6, 30, n_pairs=60))
+    assert not np.isin(pre, post).any()
+
+
+def test_protocols_made_by_hand_are_binned_with_the_same_tolerance():
+    pre, post = np.array([0.1 * 3, 40.0]), np.array([0.3, 1e-3 * 39_999.999_999_9])
+    for protocol in (protocols.Protocol(pre, post, 50.0), protocols.Protocol(post, pre, 50.0)):
+        trains = [np.flatnonzero(train).tolist() for train in protocol.binned(0.1)]
+        assert trains == [[3, 400], [3, 400]]
+        assert protocol.falls_on_bins(0.1)
+    with_units = protocols.Protocol(pre / 1000 * pq.s, post * pq.ms, 0.05 * pq.s)
+    assert [np.flatnonzero(train).tolist() for train in with_units.binned(100 * pq.us)] == [[3, 400], [3, 400]]
+    assert with_units.falls_on_bins(0.1 * pq.ms)
+    assert not with_units.falls_on_bins(0.25 * pq.ms)
+    for protocol, message in (
+        (protocols.Protocol(pre[::-1], post, 50.0), "pre_ms: expected increasing"),
+        (protocols.Protocol(pre, post * pq.Hz, 50.0), "post_ms: expected times in ms"),
+        (protocols.Protocol(pre, post, 5 * pq.mV), "duration_ms: expected a number in ms"),
+        (protocols.Protocol(pre, post, 30.0), "pre_ms: expected times in the record"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            protocol.binned(0.1)
+
+
+@pytest.mark.parametrize(
+    ("with_units", "plain"),
+    [
+        (
+            lambda: protocols.pairs(0.01 * pq.s, 0.02 * pq.kHz, 5, lead_ms=3000 * pq.us),
+            lambda: protocols.pairs(10, 20, 5, lead_ms=3),
+        ),
+        (lambda: protocols.triplets(5 * pq.ms, -0.005 * pq.s, 2 * pq.Hz), lambda: protocols.triplets(5, -5, 2)),
+        (
+            lambda: protocols.quadruplets(0.02 * pq.s, 0.004 * pq.s, 2 * pq.Hz),
+            lambda: protocols.quadruplets(20, 4, 2),
+        ),
+        (
+            lambda: protocols.bursts(-0.01 * pq.s, 0.02 * pq.kHz, frequency_hz=1e-4 / pq.ms),
+            lambda: protocols.bursts(-10, 20, frequency_hz=0.1),
+        ),
+        (
+            lambda: protocols.repeated([0, 0.004] * pq.s, [2 * pq.ms], 0.01 / pq.ms, 3),
+            lambda: protocols.repeated([0, 4], [2], 10, 3),
+        ),
+        (
+            lambda: protocols.constant_rates(0.02 * pq.kHz, 10 * pq.Hz, 1 * pq.s, 500 * pq.us),
+            lambda: protocols.constant_rates(20, 10, 1000, 0.5),
+        ),
+        (
+            lambda: protocols.ramping_rates(20, 0.01 / pq.ms, 0.02 * pq.kHz, 0.1 * pq.s),
+            lambda: protocols.ramping_rates(20, 10, 20, 100),
+        ),
+        (
+            lambda: protocols.modulated_rates(
+                1 / pq.s, 0.02 * pq.kHz, 0.5, 0.01 * pq.kHz, 0.1 * pq.s, lag_ms=0.01 * pq.s
+            ),
+            lambda: protocols.modulated_rates(1, 20, 0.5, 10, 100, lag_ms=10),
+        ),
+        (
+            lambda: protocols.predicted_rates(
+                "rising", 0.02 * pq.kHz, 0.005 * pq.kHz, 0.045 * pq.kHz, 0.4 * pq.s, 2, 0.5 * pq.s, 0.002 * pq.s
+            ),
+            lambda: protocols.predicted_rates("rising", 20, 5, 45, 400, 2, 500, 2),
+        ),
+        # Single-precision numbers are what is written, not what is nearest: no drift over repeats.
+        (
+            lambda: protocols.pairs(np.float32(0.1), np.float32(0.1), lead_ms=np.float32(0.3)),
+            lambda: protocols.pairs(0.1, 0.1, lead_ms=0.3),
+        ),
+    ],
+)
+def test_times_and_rates_may_carry_units(with_units, plain):
+    got, want = with_units(), plain()
+    assert type(got) is type(want)
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+        assert np.asarray(one).dtype == np.float64
+
+
+def test_rates_given_by_hand_may_carry_units_and_are_checked():
+    want = protocols.RateProtocol(np.full(4, 20.0), np.full(4, 40.0), 2.0)
+    got = protocols.RateProtocol(np.full(4, 0.02) * pq.kHz, np.full(4, 40.0) * pq.Hz, 0.002 * pq.s)  # pyright: ignore
+    np.testing.assert_allclose(np.stack(got.probabilities()), np.stack(want.probabilities()), rtol=1e-6)
+    assert got.sample(random.key(0)).duration_ms == want.sample(random.key(0)).duration_ms == 8.0
+    with pytest.raises(ValueError, match=r"post_hz: expected the shape of pre_hz"):
+        protocols.RateProtocol(np.ones(4), np.ones(5), 1.0).probabilities()
+    with pytest.raises(ValueError, match="pre_hz: expected a number in Hz"):
+        protocols.RateProtocol(np.ones(4) * pq.s, np.ones(4), 1.0).probabilities()  # pyright: ignore
 
 
 def test_modulated_rates_lag_behind_each_other():

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
+from stdpjax.spikes.sampling import at_least_single
 
 
 def expected_lag_counts(
@@ -29,6 +30,9 @@ def expected_lag_counts(
     boundary: Boundary = "silent",
 ) -> Float[Array, "*batch time lag"]:
     """Return the exact mean, per trial, of the table that `sample_lag_counts` samples.
+
+    The sampler rounds probabilities, by one part in a thousand at most from 1e-9 on: the mean of its table is exactly
+    that of `round_to_grid(probability)`. Probabilities in half precision are taken to single precision first.
 
     The mean is exact although the windows of neighbouring presynaptic spikes overlap (means add). Variances do not
     add over bins: for standard errors use independent trials.
@@ -57,8 +61,8 @@ def expected_lag_counts(
         >>> bool(jnp.allclose(table, table[:, ::-1]))  # constant rate: no lag is favoured over its mirror image
         True
     """
-    pre_probability = _checks.probability("pre_probability", pre_probability)
-    post_probability = _checks.probability("post_probability", post_probability)
+    pre_probability = at_least_single(_checks.probability("pre_probability", pre_probability))
+    post_probability = at_least_single(_checks.probability("post_probability", post_probability))
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
     n_steps = post_probability.shape[-1]
     _checks.window(window, n_steps)
@@ -113,7 +117,7 @@ def lag_probability(
         >>> law[1].tolist()
         [0.0, 0.0, 0.5]
     """
-    post_probability = _checks.probability("post_probability", post_probability)
+    post_probability = at_least_single(_checks.probability("post_probability", post_probability))
     _checks.same_shape("post_probability", post_probability, "post_probability", post_probability)
     n_steps = post_probability.shape[-1]
     _checks.window(window, n_steps)

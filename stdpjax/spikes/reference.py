@@ -55,6 +55,7 @@ def sample_lag_counts_by_train(
         >>> bool((sample_lag_counts_by_train(*arguments) == stdpjax.spikes.sample_lag_counts(*arguments)).all())
         True
     """
+    _checks.key("key", key)
     pre_probability = _checks.probability("pre_probability", pre_probability)
     post_probability = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)

@@ -1,11 +1,9 @@
 """Spike times of recordings and simulators, as the binned trains that everything here works on, and back.
 
-Nothing is imported for it: NumPy arrays, lists and whatever carries its unit and has `rescale("ms").magnitude`, as
-Neo's `SpikeTrain` and a `Quantity` do, are taken alike.
+Nothing is imported for it: arrays, lists, generators, cells of MATLAB and whatever carries its unit, as Neo's
+`SpikeTrain` and a `Quantity` do, are taken alike.
 """
 
-import math
-from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,9 +13,13 @@ from numpy.typing import NDArray
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
+from stdpjax._units import Measured
+from stdpjax.spikes import trains as _trains
 
 # Share of a bin by which a time may lie before the edge that it stands for: 0.3 / 0.1 is below 3 in binary.
 _EDGE_TOLERANCE = 1e-6
+# Share of a bin by which a record may miss a whole number of bins, and their largest number.
+_CUT, _MOST_BINS = 1e-3, 2**31 - 1
 # Times in ms that are closer than this are one instant whatever they came as: a millionth of a microsecond.
 _SAME_INSTANT_MS = 1e-9
 # Steps of the numbers by which times of one instant may differ: single-precision ones were rounded once, when they
@@ -26,27 +28,38 @@ _STEPS_OF_DOUBLES = 4
 
 
 def from_times(
-    times: Any, start: float, stop: float, bin_ms: float, *, check_unit: bool = True
+    times: Any,
+    start: Measured | None = None,
+    stop: Measured | None = None,
+    bin_ms: Measured = 1.0,
+    *,
+    check_unit: bool = True,
 ) -> Bool[Array, "*train time"]:
     """Return spike times as spike indicators per bin.
 
     Args:
-        times: in ms and increasing: one train as a 1-D array or a list of numbers, or several as a list or a 2-D array
-            of trains. A train may carry its own unit, as Neo's `SpikeTrain` and a `Quantity` do: whatever has
-            `rescale("ms").magnitude`.
-        start: beginning of the record in ms, the left edge of the first bin.
-        stop: end of the record in ms, a whole number of bins later. Spikes lie in [start, stop).
+        times: in ms and increasing. One train: a 1-D array or a list of numbers; an empty list is one without spikes.
+            Several: a list or a generator of trains, an array with a train along each row, or a cell of MATLAB as
+            `scipy.io.loadmat` gives it. A train may carry its own unit, as Neo's `SpikeTrain` and a `Quantity` do.
+            A column, shape `[spike, 1]`, is taken within a list or a cell, where it can be one train only.
+        start: beginning of the record in ms, the left edge of the first bin. None for the trains' own `t_start`, which
+            Neo's have; all the same.
+        stop: end of the record in ms, a whole number of bins later. Spikes lie in [start, stop). None for the trains'
+            own `t_stop`.
         bin_ms: width of a bin in ms, above 0.
         check_unit: refuse plain numbers that look like seconds: three spikes or more, all within the first
             thousandth of the record.
 
     Returns:
         Spike indicators, shape `[time]` for one train, `[train, time]` for several. A spike on the edge of two bins
-        belongs to the later one, up to rounding.
+        belongs to the later one, and one on the left edge of the record to the first, up to rounding: a millionth of a
+        bin, and the resolution of the number that the time came as (at 1e6 ms in single precision 0.12 ms), but no
+        more than half a bin.
 
     Raises:
         ValueError: times that are not finite numbers, not increasing, outside the record, in the wrong unit as far as
-            that shows, two in one bin, or a record that is not a whole number of bins.
+            that shows, the same twice, two in one bin, a record that is not a whole number of bins, or one that is not
+            given where the trains do not say it.
 
     Example:
         >>> import stdpjax
@@ -55,14 +68,18 @@ def from_times(
         >>> stdpjax.spikes.from_times([[1.0], []], start=0, stop=20, bin_ms=0.1).shape
         (2, 200)
     """
-    n_bins = count_bins(start, stop, bin_ms)
-    if not _is_several(times):
-        return jnp.asarray(_binned("times", times, start, stop, bin_ms, n_bins, check_unit))
-    trains = [_binned(f"times[{i}]", train, start, stop, bin_ms, n_bins, check_unit) for i, train in enumerate(times)]
-    return jnp.asarray(np.stack(trains))
+    trains, is_one = _trains.split(times)
+    if not isinstance(check_unit, bool):
+        raise ValueError(f"check_unit: expected True or False, got {check_unit!r}")
+    start = _own_bound("start", "t_start", trains) if start is None else start
+    stop = _own_bound("stop", "t_stop", trains) if stop is None else stop
+    names = ["times"] if is_one else [f"times[{i}]" for i in range(len(trains))]
+    record = start, stop, bin_ms
+    binned = [bin_train(name, train, *record, check_unit=check_unit) for name, train in zip(names, trains, strict=True)]
+    return jnp.asarray(binned[0] if is_one else np.reshape(binned, (len(trains), count_bins(*record))).astype(bool))
 
 
-def to_times(spikes: ArrayLike, start: float, bin_ms: float) -> NDArray[np.float64] | list[Any]:
+def to_times(spikes: ArrayLike, start: Measured = 0.0, bin_ms: Measured = 1.0) -> NDArray[np.float64] | list[Any]:
     """Return binned spikes as times in ms: the left edges of their bins.
 
     Args:
@@ -84,11 +101,25 @@ def to_times(spikes: ArrayLike, start: float, bin_ms: float) -> NDArray[np.float
     trains = np.asarray(_checks.spikes("spikes", spikes))
     if trains.ndim < 1:
         raise ValueError("spikes: expected an array with a time axis, got a scalar")
-    _checks.number("start", start)
-    _checks.number("bin_ms", bin_ms, above=0)
+    start, bin_ms = milliseconds("start", start), milliseconds("bin_ms", bin_ms, above=0)
     if trains.ndim > 1:
         return [to_times(train, start, bin_ms) for train in trains]
     return np.asarray(start + np.flatnonzero(trains) * bin_ms, np.float64)
+
+
+def milliseconds(name: str, value: Measured, **bounds: float | None) -> float:
+    """Return a known time in ms in double precision; 0.1 in single precision is taken as it is written."""
+    return _double(_checks.milliseconds(name, value, **bounds))
+
+
+def hertz(name: str, value: Measured, **bounds: float | None) -> float:
+    """Return a known rate in Hz in double precision, likewise."""
+    return _double(_checks.hertz(name, value, **bounds))
+
+
+def _double(value: Any) -> float:
+    number = np.asarray(value)
+    return float(number.astype(str)) if number.dtype == np.float32 else float(number)
 
 
 def time_tolerance(*trains: NDArray[Any]) -> float:
@@ -162,40 +193,34 @@ def _resolution(times: NDArray[Any]) -> NDArray[np.float64]:
     return np.maximum(relative * np.abs(times.astype(np.float64)), _SAME_INSTANT_MS)
 
 
-def count_bins(start: float, stop: float, bin_ms: float) -> int:
-    """Return the number of bins of a record, refusing one that is empty or ends within a bin."""
-    _checks.number("start", start)
-    _checks.number("bin_ms", bin_ms, above=0)
-    _checks.number("stop", stop, above=start)
-    n_bins = round((stop - start) / bin_ms)
-    if n_bins < 1 or not math.isclose(n_bins * bin_ms, stop - start, rel_tol=_EDGE_TOLERANCE):
+def count_bins(start: Measured, stop: Measured, bin_ms: Measured, stop_name: str = "stop") -> int:
+    """Return the number of bins of a record, refusing one that is empty, endless, or ends within a bin."""
+    start, bin_ms = milliseconds("start", start), milliseconds("bin_ms", bin_ms, above=0)
+    stop = milliseconds(stop_name, stop, above=start)
+    length = (stop - start) / bin_ms
+    if length > _MOST_BINS:
+        raise ValueError(f"{stop_name}: expected at most 2^31 - 1 bins of {bin_ms:g} ms, got {length:g}")
+    n_bins = round(length)
+    if n_bins < 1 or abs(length - n_bins) > _CUT:
         raise ValueError(
-            f"stop: expected a whole number of bins of {bin_ms:g} ms after {start:g} ms, got {stop:g}, which is "
-            f"{(stop - start) / bin_ms:g} bins later"
+            f"{stop_name}: expected a whole number of bins of {bin_ms:g} ms after {start:g} ms, got {stop:g}, which is "
+            f"{length:g} bins later"
         )
     return n_bins
 
 
-def _is_several(times: Any) -> bool:
-    """Whether times are several trains rather than one."""
-    if hasattr(times, "rescale"):
-        return False
-    if hasattr(times, "ndim"):
-        return times.ndim > 1
-    if not isinstance(times, Iterable) or isinstance(times, str):
-        raise ValueError(f"times: expected spike times, or a list of trains, got {times!r}")
-    times = list(times)
-    return len(times) > 0 and all(hasattr(train, "rescale") or np.ndim(train) > 0 for train in times)
-
-
-def _binned(
-    name: str, train: Any, start: float, stop: float, bin_ms: float, n_bins: int, check_unit: bool
+def bin_train(
+    name: str, train: Any, start: Measured, stop: Measured, bin_ms: Measured, *, check_unit: bool
 ) -> NDArray[np.bool_]:
-    carries_unit = hasattr(train, "rescale")
-    times, resolution = _in_ms(name, train) if carries_unit else _plain(name, train)
+    """Return one train as indicators, refusing it by its name; see `from_times`."""
+    n_bins = count_bins(start, stop, bin_ms)
+    start, stop, bin_ms = milliseconds("start", start), milliseconds("stop", stop), milliseconds("bin_ms", bin_ms)
+    numbers, carries_unit = _trains.in_ms(name, train)
+    times = numbers.astype(np.float64)
     if times.size and not np.all(np.isfinite(times)):
         raise ValueError(f"{name}: expected finite times in ms, got {np.sum(~np.isfinite(times))} NaN or infinite")
-    _refuse_outside(name, times, start, stop, carries_unit)
+    tolerance = _EDGE_TOLERANCE * bin_ms + np.minimum(_resolution(numbers), bin_ms / 2)
+    _refuse_outside(name, times, start, stop, tolerance, carries_unit)
     backwards = np.flatnonzero(np.diff(times) < 0)
     if backwards.size:
         i = backwards[0]
@@ -206,59 +231,65 @@ def _binned(
             f"record ({start:g} to {stop:g} ms), the last at {times[-1]:g}; these look like seconds: multiply by 1000, "
             "or give check_unit=False"
         )
-    bins = np.floor((times - start) / bin_ms + _EDGE_TOLERANCE + resolution / bin_ms).astype(int)
     # Rounding up must not carry a spike over the end.
-    bins = np.minimum(bins, n_bins - 1)
-    crowded = np.flatnonzero(np.diff(bins) == 0)
-    if crowded.size:
-        first, second = times[crowded[0]], times[crowded[0] + 1]
+    bins = np.minimum(np.floor((times - start + tolerance) / bin_ms).astype(int), n_bins - 1)
+    _refuse_crowded(name, times, bins, bin_ms)
+    indicators = np.zeros(n_bins, bool)
+    indicators[bins] = True
+    return indicators
+
+
+def _own_bound(name: str, attribute: str, trains: list[Any]) -> Any:
+    """The edge of the record that the trains themselves state."""
+    bounds = [getattr(train, attribute, None) for train in trains]
+    if not bounds or any(bound is None for bound in bounds):
+        raise ValueError(f"{name}: expected an edge of the record in ms, as the trains have no {attribute}, got None")
+    in_ms = [milliseconds(name, bound) for bound in bounds]
+    if max(in_ms) - min(in_ms) > time_tolerance(np.array(in_ms)):
         raise ValueError(
-            f"{name}: expected at most one spike in a bin of {bin_ms:g} ms, got {first:g} and {second:g} ms in one; "
-            "give a smaller bin_ms"
+            f"{name}: expected an edge of the record in ms, as that of the trains differs, from {min(in_ms):g} to "
+            f"{max(in_ms):g} ms, got None"
         )
-    train = np.zeros(n_bins, bool)
-    train[bins] = True
-    return train
+    return in_ms[0]
 
 
-def _in_ms(name: str, train: Any) -> tuple[NDArray[np.float64], float]:
-    """Times of a train that carries its unit."""
-    try:
-        times = np.asarray(train.rescale("ms").magnitude)
-    except Exception as error:  # whatever the other library raises
-        raise ValueError(f"{name}: expected times, got a unit that does not become milliseconds ({error})") from error
-    return _plain(name, times)
-
-
-def _plain(name: str, train: Any) -> tuple[NDArray[np.float64], float]:
-    """Times as double-precision numbers, and the resolution that they came with."""
-    try:
-        times = np.asarray(train)
-    except ValueError as error:
-        raise ValueError(f"{name}: expected one axis of numbers, got {train!r}") from error
-    if times.size == 0 and times.ndim == 1:
-        return np.zeros(0), 0.0
-    if times.ndim != 1 or times.dtype.kind not in "iuf":
-        raise ValueError(
-            f"{name}: expected one axis of numbers, the times in ms, got shape {times.shape} of dtype {times.dtype}"
-        )
-    resolution = float(np.finfo(times.dtype).eps * np.max(np.abs(times))) if times.dtype.kind == "f" else 0.0
-    return times.astype(np.float64), resolution if math.isfinite(resolution) else 0.0
-
-
-def _refuse_outside(name: str, times: NDArray[np.float64], start: float, stop: float, carries_unit: bool) -> None:
-    outside = times[(times < start) | (times >= stop)]
+def _refuse_outside(
+    name: str,
+    times: NDArray[np.float64],
+    start: float,
+    stop: float,
+    tolerance: NDArray[np.float64],
+    carries_unit: bool,
+) -> None:
+    outside = times[(times + tolerance < start) | (times >= stop)]
     if not outside.size:
         return
     first = outside[0]
     if first < 0 <= start:
         raise ValueError(f"{name}: expected times from {start:g} ms on, got the negative time {first:g} ms")
     hint = ""
-    shrunk = times / 1000
-    is_far_out = np.max(times) > start + 10 * (stop - start)
-    if not carries_unit and is_far_out and np.all((shrunk >= start) & (shrunk < stop)):
-        hint = "; these look like microseconds: divide by 1000"
+    if not carries_unit and np.max(times) > start + 4 * (stop - start):
+        shrunk = times / 1000
+        hints = []
+        if np.all((shrunk >= start) & (shrunk < stop)):
+            hints.append("like microseconds: divide by 1000")
+        if np.all(times == np.round(times)):
+            hints.append("like sample indices: divide by the sampling rate in kHz")
+        hint = f"; these look {', or '.join(hints)}" if hints else ""
     raise ValueError(
         f"{name}: expected times in the record, [{start:g}, {stop:g}) ms, got {outside.size} of {times.size} outside, "
         f"the first at {first:g} ms{hint}"
+    )
+
+
+def _refuse_crowded(name: str, times: NDArray[np.float64], bins: NDArray[Any], bin_ms: float) -> None:
+    crowded = np.flatnonzero(np.diff(bins) == 0)
+    if not crowded.size:
+        return
+    first, second = times[crowded[0]], times[crowded[0] + 1]
+    if second - first <= time_tolerance(np.array([first, second])):
+        raise ValueError(f"{name}: expected each time once, got {first:g} ms twice")
+    raise ValueError(
+        f"{name}: expected at most one spike in a bin of {bin_ms:g} ms, got {first:g} and {second:g} ms in one; "
+        "give a smaller bin_ms"
     )

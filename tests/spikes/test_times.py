@@ -4,11 +4,21 @@ import hypothesis.strategies as st
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+import quantities as pq
+import scipy.io
+from hypothesis import given, settings
 
 from stdpjax.spikes import from_times, times, to_times
 
 FACTORS = {"s": 1000.0, "ms": 1.0, "us": 0.001}
+
+
+def cell(trains, shape):
+    """A cell of MATLAB: an array of objects."""
+    array = np.empty(len(trains), object)
+    for i, train in enumerate(trains):
+        array[i] = train if np.isscalar(train) else np.asarray(train)
+    return array.reshape(shape)
 
 
 class WithUnit:
@@ -24,6 +34,7 @@ class WithUnit:
         return WithUnit(self.magnitude * (FACTORS[self.unit] / FACTORS[unit]), unit)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0.1, 0.25, 1 / 3, 1.0, 2.5]), st.sets(st.integers(0, 999)), st.sampled_from([0.0, -7.5, 1e4]))
 def test_a_spike_at_the_edge_of_a_bin_is_in_that_bin_whatever_rounding_does(bin_ms, bins, start):
     bins = sorted(bins)
@@ -38,7 +49,9 @@ def test_every_spike_is_in_the_bin_that_holds_it_or_two_in_one_are_refused(times
     times = sorted(times)
     bins = np.floor(np.array(times) + 1e-6).astype(int)
     if len(set(bins.tolist())) < len(bins):
-        with pytest.raises(ValueError, match=r"times: expected at most one spike in a bin of 1 ms, got .* and"):
+        with pytest.raises(
+            ValueError, match=r"times: expected (at most one spike in a bin of 1 ms, got .* and|each time once)"
+        ):
             from_times(times, 0, 100, 1, check_unit=False)
     else:
         assert np.flatnonzero(from_times(times, 0, 100, 1, check_unit=False)).tolist() == bins.tolist()
@@ -86,9 +99,22 @@ def test_to_times_is_the_inverse_over_any_axes():
         ([[1.0], [3.0, 1.0]], r"times\[1\]: expected increasing times"),
         ([-1.0, 2.0], "times: expected times from 0 ms on, got the negative time -1 ms"),
         ([1.0, 100.0], r"expected times in the record, \[0, 100\) ms, got 1 of 2 outside, the first at 100 ms$"),
-        ([1000.0, 50000.0], "these look like microseconds: divide by 1000"),
+        ([1000.5, 50000.0], "these look like microseconds: divide by 1000$"),
+        ([300, 2700], "like microseconds: divide by 1000, or like sample indices: divide by the sampling rate in kHz$"),
+        ([300.0, 2700.0], "like sample indices: divide by the sampling rate in kHz$"),
+        ([3000, 270000], "; these look like sample indices: divide by the sampling rate in kHz$"),
+        ([300, 350], r"got 2 of 2 outside, the first at 300 ms$"),
         ([0.01, 0.02, 0.09], "expected milliseconds, got 3 spikes .* these look like seconds: multiply by 1000"),
         ([1.2, 1.4], "expected at most one spike in a bin of 1 ms, got 1.2 and 1.4 ms in one"),
+        ([5.0, 5.0], "times: expected each time once, got 5 ms twice$"),
+        ([5.0, 5.0 + 1e-12], "times: expected each time once, got 5 ms twice$"),
+        (np.zeros((3, 1)), r"expected a train along each row, got a column of shape \(3, 1\); give times\[:, 0\]"),
+        (np.zeros((1, 2, 3)), r"expected one train or a list of trains, got an array of shape \(1, 2, 3\)"),
+        ({"a": [1.0]}, "expected spike times, or a list of trains"),
+        ({1.0, 2.0}, "expected spike times, or a list of trains"),
+        (np.array([1.0, 2.0], object), "times: expected numbers, or a cell of trains, got an array of 2 objects"),
+        (cell([[1.0], [2.0]], (2, 1)).repeat(2, 1), r"expected a cell with one axis of trains, got shape \(2, 2\)"),
+        (cell([[1.0], ["a"]], (1, 2)), r"times\[1\]: expected one axis of numbers"),
         ([1.0, np.nan], "expected finite times in ms, got 1 NaN or infinite"),
         ([1.0, np.inf], "expected finite times in ms"),
         (["1", "2"], "expected one axis of numbers"),
@@ -96,7 +122,7 @@ def test_to_times_is_the_inverse_over_any_axes():
         ([1.0, [2.0]], "expected one axis of numbers"),
         (3.0, "expected spike times, or a list of trains, got 3.0"),
         ("trains.csv", "expected spike times, or a list of trains"),
-        (WithUnit([1.0], "mV"), "got a unit that does not become milliseconds .*mV"),
+        (WithUnit([1.0], "mV"), "times: expected times in ms, or a unit that becomes it, got .*mV"),
         (WithUnit([1.0], "s"), "got 1 of 1 outside, the first at 1000 ms$"),
     ],
 )
@@ -113,6 +139,11 @@ def test_refusals(times, message):
         ((0, 10, np.nan), "bin_ms: "),
         ((10, 10, 1), "stop: expected a finite number above 10"),
         ((np.inf, 10, 1), "start: "),
+        ((0, 1e300, 1), r"stop: expected at most 2\^31 - 1 bins"),
+        ((0, 1e6 + 0.1, 0.25), "stop: expected a whole number of bins"),  # 0.4 of a bin in four million
+        ((0, 10 * pq.Hz, 1), "stop: expected a number in ms"),
+        ((None, 10, 1), "start: expected an edge of the record in ms, as the trains have no t_start, got None"),
+        ((0, None, 1), "stop: expected an edge of the record in ms, as the trains have no t_stop, got None"),
     ],
 )
 def test_refused_records(record, message):
@@ -122,6 +153,87 @@ def test_refused_records(record, message):
         to_times([0, 2], 0, 1)
     with pytest.raises(ValueError, match="spikes: expected an array with a time axis"):
         to_times(True, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("times", "record", "bins"),
+    [
+        # The resolution of a late time is not that of an early one, and never more than half a bin.
+        (np.float32([0, 5, 1e6]), (0, 1_000_001, 0.1), [0, 50, 10_000_000]),
+        (np.float32([0, 0.05, 999_999.8]), (0, 1_000_000, 0.05), [0, 1, 19_999_996]),
+        (np.float16([0, 0.7, 1000]), (0, 1001, 0.1), [0, 7, 10_000]),
+        (jnp.array([0.7, 0.9], jnp.bfloat16), (0, 1, 0.1), [7, 9]),
+        (np.array([0, 5, 10**6]), (0, 1_000_001, 0.1), [0, 50, 10_000_000]),
+        # The left edge of the record is an edge like others.
+        ([0.3, 0.5], (0.1 * 3, 0.1 * 3 + 1, 0.1), [0, 2]),
+        (np.float32([0.7, 0.9]), (0.7, 1.7, 0.1), [0, 2]),
+        (np.float32([16_777.3, 16_777.5]), (16_777.3, 16_778.3, 0.1), [0, 2]),
+        # Records in single precision mean what they say: 0.1, not 0.1 + 1.5e-9, which is 0.15 ms in ten million.
+        ([0.0, 1e6], (np.float32(0), np.float32(1_000_001), np.float32(0.1)), [0, 10_000_000]),
+        ([0.0, 1e6], (jnp.float32(0), jnp.float32(1_000_001), jnp.float32(0.1)), [0, 10_000_000]),
+    ],
+)
+def test_rounding_is_forgiven_by_the_spike(times, record, bins):
+    assert np.flatnonzero(from_times(times, *record)).tolist() == bins
+
+
+def test_a_time_before_the_record_by_more_than_rounding_is_refused():
+    for early in (0.69999, np.float32(0.6999)):
+        with pytest.raises(ValueError, match=r"times: expected times in the record, \[0.7, 1.7\) ms"):
+            from_times([early, 0.9], 0.7, 1.7, 0.1)
+
+
+def test_trains_that_can_be_gone_through_once_and_no_trains():
+    expected = [[1], [2, 3]]
+    for trains in (
+        (train for train in expected),
+        map(list, expected),
+        (iter(train) for train in expected),
+        [iter(train) for train in expected],
+        tuple(expected),
+    ):
+        assert [np.flatnonzero(row).tolist() for row in from_times(trains, 0, 10, 1)] == expected
+    assert np.flatnonzero(from_times(iter([1.0, 4.0]), 0, 10, 1)).tolist() == [1, 4]
+    for none in (np.zeros((0, 5)), np.zeros((0, 0)), jnp.zeros((0, 1))):
+        assert from_times(none, 0, 10, 1).shape == (0, 10)
+        assert from_times(none, 0, 10, 1).dtype == bool
+    assert from_times(np.zeros((3, 0)), 0, 10, 1).shape == (3, 10)
+    assert from_times([[]], 0, 10, 1).shape == (1, 10)
+
+
+@pytest.mark.parametrize("squeeze", [False, True])
+@pytest.mark.parametrize("column", [False, True])
+def test_cells_of_matlab(tmp_path, squeeze, column):
+    expected = [[1, 5], [], [2], [0, 3, 9]]
+    trains = [np.array(train, float).reshape((-1, 1) if column else (1, -1)) for train in expected]
+    trains[1] = np.zeros((0, 0))  # MATLAB's []
+    scipy.io.savemat(tmp_path / "cell.mat", {"spikes": cell(trains, (-1, 1) if column else (1, -1))})
+    read = scipy.io.loadmat(tmp_path / "cell.mat", squeeze_me=squeeze)["spikes"]
+    assert read.dtype == object
+    assert [np.flatnonzero(row).tolist() for row in from_times(read, 0, 10, 1)] == expected
+    nested = cell([0], (1, 1))
+    nested[0, 0] = read
+    assert [np.flatnonzero(row).tolist() for row in from_times(nested, 0, 10, 1)] == expected
+
+
+def test_rows_columns_and_masked_entries_within_a_list_are_one_train():
+    masked = np.ma.masked_array([1.0, 5.0, 0.0], mask=[False, False, True])
+    for train in (np.array([[1.0, 5.0]]), np.array([[1.0], [5.0]]), masked, [1.0 * pq.ms, 0.005 * pq.s]):
+        assert np.flatnonzero(from_times([train, []], 0, 10, 1)[0]).tolist() == [1, 5]
+    assert np.flatnonzero(from_times(masked, 0, 10, 1)).tolist() == [1, 5]
+    assert np.flatnonzero(from_times([1.0 * pq.ms, 0.005 * pq.s], 0, 10, 1)).tolist() == [1, 5]
+    both = from_times(np.ma.stack([masked, masked]), 0, 10, 1)
+    assert [np.flatnonzero(row).tolist() for row in both] == [[1, 5], [1, 5]]
+
+
+def test_records_with_units():
+    expected = np.asarray(from_times([0.5, 7.0], 0, 10, 0.5))
+    record = 0 * pq.s, 0.01 * pq.s, 500 * pq.us
+    np.testing.assert_array_equal(from_times([0.5, 7.0], *record), expected)
+    assert to_times(expected, start=0 * pq.s, bin_ms=500 * pq.us).tolist() == [0.5, 7.0]
+    assert to_times(expected, bin_ms=np.float32(0.1)).tolist() == [0.1, 1.4000000000000001]
+    with pytest.raises(ValueError, match="bin_ms: expected a number in ms"):
+        to_times(expected, bin_ms=1 * pq.Hz)
 
 
 def test_units_are_looked_at_only_where_they_may_be_wrong():
@@ -138,7 +250,7 @@ def test_trains_of_neo():
     expected = [[10, 250], [3]]
     trains = from_times([train, quantities.Quantity([3.0], "ms")], 0, 1000, 1)
     assert [np.flatnonzero(row).tolist() for row in trains] == expected
-    with pytest.raises(ValueError, match="does not become milliseconds"):
+    with pytest.raises(ValueError, match="expected times in ms, or a unit that becomes it"):
         from_times(quantities.Quantity([1.0], "mV"), 0, 10, 1)
 
 
@@ -188,3 +300,21 @@ def test_spikes_are_joined_with_their_own_resolution_and_with_one_partner(first,
     assert joined.tolist() == expected
     assert joined_first.tolist() == first.astype(float).tolist()
     assert joined.dtype == joined_first.dtype == np.float64
+
+
+def test_the_record_of_neos_trains_is_their_own():
+    neo = pytest.importorskip("neo")
+    first, second, third = (
+        neo.SpikeTrain(times, units="s", t_start=0.1, t_stop=stop)
+        for times, stop in (([0.1005, 0.25], 1.1), ([], 1.1), ([0.5], 2.0))
+    )
+    train = from_times(first)
+    assert train.shape == (1000,)
+    assert np.flatnonzero(train).tolist() == [0, 150]
+    np.testing.assert_array_equal(train, from_times(first, start=first.t_start, stop=first.t_stop, bin_ms=1.0))
+    assert from_times([first, second], bin_ms=0.5 * pq.ms).shape == (2, 2000)
+    assert from_times(first, stop=2.1 * pq.s).shape == (2000,)
+    with pytest.raises(ValueError, match=r"stop: expected .* as that of the trains differs, from 1100 to 2000 ms"):
+        from_times([first, third])
+    with pytest.raises(ValueError, match=r"start: expected .* as the trains have no t_start"):
+        from_times([first, [1.0]])

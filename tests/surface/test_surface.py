@@ -16,6 +16,7 @@ from tests.surface.table import Made, Row, bad_values
 # Modules with a table of their own in `rows_NAME.py`.
 MODULES = (
     "clamps",
+    "drives",
     "dynamics",
     "energy",
     "fitting",
@@ -23,18 +24,22 @@ MODULES = (
     "learning",
     "objectives",
     "observers",
+    "parallel",
     "plotting",
     "power",
+    "protocols",
     "random",
     "rates",
     "report",
     "rules",
+    "spikes",
     "stats",
     "studies",
     "sweeps",
 )
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {
+    "parallel.compiled_blocks": "the program behind `map_blocks`, which checks",
     # Without checks, for loops over time that have checked before.
     **dict.fromkeys(
         (

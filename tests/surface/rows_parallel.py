@@ -1,0 +1,34 @@
+"""Rows of `stdpjax.parallel`."""
+
+import numpy as np
+
+from stdpjax import parallel
+from tests.surface.table import Row, rows
+
+
+def square(number):
+    """Something to apply."""
+    return number**2
+
+
+def answer():
+    """Something to do."""
+    return 42
+
+
+ROWS = rows(
+    Row(
+        parallel.initialize,
+        {"coordinator": ("path", "localhost:1234"), "n_processes": ("count", 1), "process_id": ("count", 0)},
+        # What is not given comes from the launcher.
+        takes={(name, "none"): None for name in ("coordinator", "process_id")},
+    ),
+    Row(parallel.map_sharded, {"function": ("callable", square)}),
+    Row(parallel.map_blocks, {"function": ("callable", square)}),
+    Row(parallel.on_main_process, {"action": ("callable", answer)}),
+    Row(parallel.is_main_process, {}),
+    Row(parallel.n_devices, {}),
+    Row(parallel.mesh, {}),
+    Row(parallel.is_traced, {"tree": ("any", np.zeros(2))}),
+    Row(parallel.is_placed, {"tree": ("any", np.zeros(2))}),
+)
