@@ -189,6 +189,12 @@ BAD = {
     "rate in Hz": (["run", "example_traces", "--max-probability", "20"], "Hz"),
     "rates in Hz": (["run", "rule_agreement", "--probabilities", "5,20"], "Hz"),
     "unknown kernel": (["run", "stdp_window", "--kernel", "mexican"], "'exponential', 'sign', 'inverse', 'linear'"),
+    "no effect": (
+        ["run", "stdp_window", "--kernel", "sign", "--tau", "3"],
+        "tau: expected it to be left out, as it has no effect with kernel 'sign', got 3.0",
+    ),
+    "no effect of a set": (["reproduce", "--set", "stdp_window.voltage_scale=0.3"], "no effect with voltage 'bounded'"),
+    "no setting of sweeps": (["sweep", "stdp_window", "--grid", "tau=3", "--out", "x", "--bin-ms", "2"], "--bin-ms"),
     "unknown drive": (["run", "example_traces", "--drive", "square"], "drive: expected one of "),
     "negative seed": (["run", "example_traces", "--seed", "-1"], "seed: expected a whole number of at least 0, got -1"),
     "large seed": (["run", "example_traces", "--seed", "4294967296"], "seed: expected a whole number below 2**32"),

@@ -93,9 +93,9 @@ def train(
         over test images), metrics of each epoch, seconds.
 
     Raises:
-        ValueError: a setting out of range or without effect beside the others, data that do not fit, a folder with something else in it or that somebody
-            else is writing, a damaged checkpoint, or weights that became infinite or NaN, or too large for their
-            energy or loss to be finite.
+        ValueError: a setting out of range or without effect beside the others, data that do not fit, a folder with
+            something else in it or that somebody else is writing, a damaged checkpoint, or weights that became
+            infinite or NaN, or too large for their energy or loss to be finite.
         OSError: data or folder cannot be read or written.
         KeyboardInterrupt: with a message that says how to go on.
 
@@ -131,9 +131,8 @@ def train(
             say(f"train: kept, already done; {_in_words(record)}")
             return record
         if task.has_split:
-            say(
-                f"train: the data's own split, {len(task.training.labels)} images and {len(task.test.labels)} for the test"
-            )
+            n_training, n_test = len(task.training.labels), len(task.test.labels)
+            say(f"train: the data's own split, {n_training} images and {n_test} for the test")
         with opened(out / CHECKPOINTS) as checkpoints:
             checkpoint = _train(task, checkpoints, out, show_progress, say)
         record = _write(task, checkpoint, out)

@@ -146,8 +146,7 @@ CLAIMS = (
 def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progress) -> xr.Dataset:
     """Train by each of the rules, fit what they are compared with, and fill in the halves of held-out images."""
     images = images_of(config.data)
-    pixels = images.pixels
-    n_all, height, width = pixels.shape
+    _, height, width = images.pixels.shape
     sides = halves(height, width)
     missing = np.stack(list(sides.values()))
     training, test, mixed, orders = _splits(key, images, config)

@@ -137,7 +137,7 @@ def test_a_split_that_comes_with_the_data_is_kept(tmp_path):
     for part, name in zip(split(images), ("train", "test"), strict=True):
         np.testing.assert_allclose(part.pixels, parts[f"x_{name}"] / np.float32(255), rtol=1e-6)
         assert part.labels.tolist() == parts[f"y_{name}"].tolist()
-    with pytest.raises(ValueError, match="test_share: expected None for data that come split .*, got 0"):
+    with pytest.raises(ValueError, match=r"test_share: expected None for data that come split .*, got 0"):
         split(images, 0.2, seed=0)
     with pytest.raises(ValueError, match="test_share: expected a share for data that come without a split, got None"):
         split(load_digits())

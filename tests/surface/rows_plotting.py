@@ -21,6 +21,7 @@ ROWS = rows(
     Row(plotting.same_zero, {"left": ("object", AXES), "right": ("object", AXES)}),
     Row(plotting.joint_legend, {"left": ("object", AXES), "right": ("object", AXES)}),
     Row(plotting.table, {"ax": ("object", AXES), "values": ("array", np.ones((1, 2)) / 2),
-                         "rows": ("array", np.ones(1)), "columns": ("array", np.ones(2)), "low": ("number", 0.0), "centre": ("number", 0.5),
+                         "rows": ("array", np.ones(1)), "columns": ("array", np.ones(2)),
+                         "low": ("number", 0.0), "centre": ("number", 0.5),
                          "high": ("number", 1.0)}),
 )  # fmt: skip
