@@ -360,7 +360,7 @@ def _spiking_integrator(rate_fn: RateFunction) -> CheckedKernel:
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
         # In single precision at least: half precision has too few numbers near 0.
-        dtype = jnp.promote_types(state.dtype, jnp.float32)
+        dtype = _checks.at_least_single(state.dtype)
         spikes = jax.random.uniform(key, state.shape, dtype) < rate_fn.value(state).astype(dtype)
         field = params.bias + params.weights @ spikes.astype(state.dtype)
         pulled = clamp_target(rate_fn.slope(state) * field, state, hyper.clamps)

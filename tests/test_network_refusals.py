@@ -168,7 +168,7 @@ REFUSED = [
     # things that are something else
     (lambda: run(kernel=dynamics.leaky_integrator), "kernel: expected a function of .* got <function leaky_integrator"),
     (lambda: run(kernel=RHO), "kernel: expected a function of"),
-    (lambda: run(rule=rules.differential_rule), "rule: expected a rule or None, got <function differential_rule"),
+    (lambda: run(rule=rules.differential_rule), "rule: expected a rule or None, got <functools"),
     (lambda: run(rule=rules.pair_rule), "rule: expected a rule or None, got <function pair_rule"),
     (lambda: dynamics.leaky_integrator(rates.sigmoid), "rate_fn: expected a rate function, as .* got <function"),
     (lambda: run(observe={"mean": mean_of}), "observe 'mean': expected an observer, as .* got <function mean_of"),

@@ -1,6 +1,7 @@
 """Power of t-tests: against quadrature, simulation, and published sizes."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,8 +40,7 @@ def by_integration(effect, n, n_groups, level):
     middle = [(shift + by) / limit for by in (-8, 0, 8)]
     ends = sorted({low, high, math.sqrt(freedom), *(at for at in middle if low < at < high)})
     return sum(
-        integrate.quad(given_deviation, a, b, epsabs=1e-12, epsrel=1e-10, limit=200)[0]
-        for a, b in zip(ends, ends[1:], strict=False)
+        integrate.quad(given_deviation, a, b, epsabs=1e-12, epsrel=1e-10, limit=200)[0] for a, b in pairwise(ends)
     )
 
 
