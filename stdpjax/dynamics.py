@@ -315,7 +315,9 @@ def _metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
 
         start = mala.init(hold_state(state, hyper.clamps), log_density)
         # Drift step * grad(-E) and noise sqrt(2 step T), the proposal of `langevin`.
-        moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
+        # blackjax needs `jit`, which turns its numbers into arrays.
+        with jax.disable_jit(False):
+            moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
         return _emit(state, jnp.asarray(moved.position), rate_fn, hyper)
 
     def demands(params: Params, hyper: Hyper) -> None:
