@@ -93,7 +93,8 @@ class CheckedKernel:
         state = check_state(params, state)
         check_hyper(hyper, state.shape[0], state.dtype)
         # What is traced may come from a simulation, which gives a kernel all numbers.
-        self.check(params, Hyper(*(None if isinstance(part, jax.core.Tracer) else part for part in hyper)))
+        traced = {name: None for name in DEFAULTS if not _checks.is_concrete(getattr(hyper, name))}
+        self.check(params, hyper._replace(**traced))
         return self.run(key, state, params, drive, hyper.filled())
 
     def check(self, params: Params, hyper: Hyper) -> None:
@@ -644,8 +645,8 @@ def _run_trial(
         is_finite = carry.is_finite & jnp.all(jnp.isfinite(state))
         if rule is not None:
             delta_w, rule_state = rule.update(sample, rule_state, now_params.weights)
-            if jnp.shape(delta_w) != weights.shape:
-                expected = f"updates delta_w of shape [post, pre], {weights.shape}"
+            if jnp.shape(delta_w) != now_params.weights.shape:
+                expected = f"updates delta_w of shape [post, pre], {now_params.weights.shape}"
                 raise ValueError(f"rule: expected {expected}, got shape {jnp.shape(delta_w)}")
             weights = now_params.weights + learning_rate * jnp.where(_itself(delta_w), 0.0, delta_w)
             if bounds is not None:
@@ -683,7 +684,9 @@ def _check_bounds(
 
 
 def _check_observers(observe: Mapping[str, Observer] | None) -> dict[str, Observer]:
-    observe = _checks.instance("observe", {} if observe is None else observe, Mapping, "observers by name or None")
+    if observe is None:
+        return {}
+    _checks.instance("observe", observe, Mapping, "observers by name or None")
     for name, observer in observe.items():
         expected = "an observer, as `stdpjax.observers.mean_of(function)` gives"
         _checks.instance(f"observe {name!r}", observer, Observer, expected)

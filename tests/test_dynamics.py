@@ -293,7 +293,7 @@ MAKERS = [leaky_integrator, dynamics.printed_integrator, langevin, metropolis_la
 @pytest.mark.parametrize("make", MAKERS)
 def test_without_compiling_the_numbers_are_the_same(make, key, params, start):
     kernel = make(RHO)
-    hyper = Hyper(0.2, **dict.fromkeys(kernel.reads, 0.3))
+    hyper = Hyper(0.2)._replace(**dict.fromkeys(kernel.reads, 0.3))
     params = energy.make_params(energy.tie(params.weights), params.bias)
 
     def go():
