@@ -52,6 +52,11 @@ def _as_float_array(name: str, value: ArrayLike) -> Array:
     return jnp.asarray(array)
 
 
+def at_least_single(dtype: Any) -> Any:
+    """Return a floating-point type, or single precision for half precision."""
+    return dtype if jnp.finfo(dtype).bits >= 32 else jnp.dtype(jnp.float32)
+
+
 def finite(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array, refusing NaN and infinity."""
     array = _as_float_array(name, value)

@@ -95,7 +95,8 @@ class CheckedKernel:
         state = check_state(params, state)
         check_hyper(hyper, state.shape[0], state.dtype)
         # What is traced may come from a simulation, which gives a kernel all numbers.
-        self.check(params, Hyper(*(None if isinstance(part, jax.core.Tracer) else part for part in hyper)))
+        traced = {name: None for name in DEFAULTS if not _checks.is_concrete(getattr(hyper, name))}
+        self.check(params, hyper._replace(**traced))
         return self.run(key, state, params, drive, hyper.filled())
 
     def check(self, params: Params, hyper: Hyper) -> None:
@@ -317,7 +318,9 @@ def _metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
 
         start = mala.init(hold_state(state, hyper.clamps), log_density)
         # Drift step * grad(-E) and noise sqrt(2 step T), the proposal of `langevin`.
-        moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
+        # blackjax needs `jit`, which turns its numbers into arrays.
+        with jax.disable_jit(False):
+            moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
         return _emit(state, jnp.asarray(moved.position), rate_fn, hyper)
 
     def demands(params: Params, hyper: Hyper) -> None:
@@ -362,7 +365,7 @@ def _spiking_integrator(rate_fn: RateFunction) -> CheckedKernel:
     def kernel(key, state, params, drive, hyper):
         params = _driven(params, drive)
         # In single precision at least: half precision has too few numbers near 0.
-        dtype = jnp.promote_types(state.dtype, jnp.float32)
+        dtype = _checks.at_least_single(state.dtype)
         spikes = jax.random.uniform(key, state.shape, dtype) < rate_fn.value(state).astype(dtype)
         field = params.bias + params.weights @ spikes.astype(state.dtype)
         pulled = clamp_target(rate_fn.slope(state) * field, state, hyper.clamps)
@@ -689,7 +692,9 @@ def _check_bounds(
 
 
 def _check_observers(observe: Mapping[str, Observer] | None) -> dict[str, Observer]:
-    observe = _checks.instance("observe", {} if observe is None else observe, Mapping, "observers by name or None")
+    if observe is None:
+        return {}
+    _checks.instance("observe", observe, Mapping, "observers by name or None")
     for name, observer in observe.items():
         expected = "an observer, as `stdpjax.observers.mean_of(function)` gives"
         _checks.instance(f"observe {name!r}", observer, Observer, expected)

@@ -259,8 +259,7 @@ def check_state(params: Params, state: _checks.ArrayLike, *, tied: bool = False)
     state = _checks.finite("state", state)
     if state.shape != params.bias.shape:
         raise ValueError(f"state: expected shape {params.bias.shape}, one number for each unit, got {state.shape}")
-    # Half precision is lifted to that of the weights.
-    return state.astype(jnp.promote_types(state.dtype, params.weights.dtype))
+    return state.astype(_checks.at_least_single(state.dtype))
 
 
 def check_params(params: Params, *, tied: bool = False) -> None:

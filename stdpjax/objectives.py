@@ -446,7 +446,7 @@ def _check_states(
     states = _checks.finite("states", states)
     if states.ndim != 2 or states.shape[1] != n_units:
         raise ValueError(f"states: expected shape [sample, unit] with {n_units} units, got {states.shape}")
-    return states.astype(jnp.promote_types(states.dtype, params.weights.dtype))
+    return states.astype(_checks.at_least_single(states.dtype))
 
 
 def _log_normal_mass(low: Float[Array, "..."], high: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -147,6 +147,12 @@ _FAR = 40.0
 def _smoothed_hard_sigmoid(noise_std: Any, threshold: float) -> RateFunction:
     in_noise = 1 / noise_std
 
+    def in_single(activity: Float[ArrayLike, "..."]) -> tuple[Float[Array, "..."], Any]:
+        # The normal distribution is not known in half precision.
+        activity = jnp.asarray(activity)
+        dtype = activity.dtype if jnp.issubdtype(activity.dtype, jnp.floating) else jnp.dtype(float)
+        return activity.astype(_checks.at_least_single(dtype)), dtype
+
     def share_between(centred: Float[Array, "..."], in_noise: Any) -> Float[Array, "..."]:
         return norm.cdf(in_noise - centred) - norm.cdf(-centred)
 
@@ -171,13 +177,12 @@ def _smoothed_hard_sigmoid(noise_std: Any, threshold: float) -> RateFunction:
         return mean(activity, noise_std, in_noise), share_between(centred, in_noise) * by_activity + by_noise
 
     def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
-        activity = jnp.asarray(activity)
-        if not jnp.issubdtype(activity.dtype, jnp.floating):
-            activity = activity.astype(float)
-        return mean(activity, *(jnp.asarray(part, activity.dtype) for part in (noise_std, in_noise)))
+        wide, dtype = in_single(activity)
+        return mean(wide, *(jnp.asarray(part, wide.dtype) for part in (noise_std, in_noise))).astype(dtype)
 
     def slope(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
-        return share_between((jnp.asarray(activity) - threshold) / noise_std, in_noise)
+        wide, dtype = in_single(activity)
+        return share_between((wide - threshold) / noise_std, in_noise).astype(dtype)
 
     return RateFunction(value, slope)
 

@@ -1,6 +1,7 @@
 """One-step kernels against plain loops, `simulate` against itself in pieces, samplers against quadrature."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -255,6 +256,76 @@ def test_a_sweep_is_a_vmap(key, params, start):
     steps, levels = jnp.array([0.1, 0.3]), jnp.array([0.0, 0.4])
     one_by_one = jnp.stack([end(float(step), float(level)) for step, level in zip(steps, levels, strict=True)])
     np.testing.assert_allclose(jax.vmap(end)(steps, levels), one_by_one, atol=1e-6)
+
+
+def test_a_sweep_is_a_vmap_over_hyper(key, params, start):
+    from stdpjax.clamps import clamp_state
+
+    held = clamp_state(jnp.arange(N_UNITS) == 0, 0.4)
+    steps, levels = jnp.array([0.1, 0.3]), jnp.array([0.0, 0.4])
+
+    def end(hyper, clamps=()):
+        hyper = hyper._replace(clamps=(*hyper.clamps, *clamps))
+        return simulate(key, params, None, hyper, kernel=leaky_integrator(RHO), state=start, n_steps=5).state
+
+    def each(make):
+        return jnp.stack([make(i) for i in range(2)])
+
+    alone = each(lambda i: end(Hyper(steps[i])))
+    np.testing.assert_allclose(jax.vmap(end)(Hyper(step=steps)), alone, atol=1e-6)
+    both = each(lambda i: end(Hyper(steps[i], levels[i])))
+    np.testing.assert_allclose(jax.vmap(end)(Hyper(steps, levels)), both, atol=1e-6)
+    assert float(jnp.abs(alone[1] - both[1]).max()) > 1e-3
+    # The clamps are the same for all, or have a value for each.
+    with_held = each(lambda i: end(Hyper(steps[i], clamps=(held,))))
+    np.testing.assert_array_equal(with_held[..., 0], np.float32(0.4))
+    in_axes = (Hyper(step=0, clamps=None),)  # pyright: ignore[reportArgumentType]
+    np.testing.assert_allclose(jax.vmap(end, in_axes)(Hyper(steps, clamps=(held,))), with_held, atol=1e-6)
+    values = jnp.stack([held.value, -held.value])
+    by_value = jax.vmap(lambda hyper, value: end(hyper, (held._replace(value=value),)))(Hyper(step=steps), values)
+    np.testing.assert_allclose(by_value[0], with_held[0], atol=1e-6)
+    np.testing.assert_allclose(by_value[1], end(Hyper(steps[1], clamps=(held._replace(value=-held.value),))), atol=1e-6)
+
+
+MAKERS = [leaky_integrator, dynamics.printed_integrator, langevin, metropolis_langevin, dynamics.spiking_integrator]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_without_compiling_the_numbers_are_the_same(make, key, params, start):
+    kernel = make(RHO)
+    hyper = Hyper(0.2)._replace(**dict.fromkeys(kernel.reads, 0.3))
+    params = energy.make_params(energy.tie(params.weights), params.bias)
+
+    def go():
+        rule = rules.differential_rule()
+        run = simulate(key, params, None, hyper, kernel=kernel, state=start[0], n_steps=3, rule=rule, learning_rate=0.1)
+        return run.state, run.params.weights
+
+    compiled = go()
+    with jax.disable_jit():
+        plain = go()
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), compiled, plain)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_spikes_in_half_precision_have_their_probability(dtype, key):
+    # A rate of 1/512, below the smallest step of uniform numbers in bfloat16.
+    rho = rates.RateFunction(lambda state: jnp.full_like(state, 2.0**-9), jnp.ones_like)
+    n_units = 200_000
+    state = jnp.zeros(n_units, dtype)
+    kernel = dynamics.spiking_integrator(rho).run
+    network: Any = energy.Params(_NoWeights(), state)  # pyright: ignore[reportArgumentType]
+    spikes = kernel(key, state, network, None, Hyper(jnp.asarray(0.1, dtype)))[1].pre_spikes
+    assert spikes is not None
+    found, error = float(spikes.mean()), np.sqrt(2.0**-9 / n_units)
+    assert abs(found - 2.0**-9) < 4 * error
+    too_coarse = jax.random.uniform(key, state.shape, jnp.bfloat16) < 2.0**-9
+    assert abs(float(too_coarse.mean()) - 2.0**-9) > 4 * error
+
+
+class _NoWeights:
+    def __matmul__(self, rate):
+        return jnp.zeros_like(rate)
 
 
 def test_noise_levels_can_be_differentiated_at_zero(key, params, start):

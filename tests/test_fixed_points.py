@@ -139,6 +139,117 @@ def test_derivatives_are_those_of_the_fixed_point(case, key):
     jax.tree.map(lambda many, one: np.testing.assert_allclose(many[0], one, rtol=1e-3, atol=1e-4), slopes, reverse)
 
 
+RATES = {
+    "sigmoid": SMOOTH,
+    "steep": rates.sigmoid(8.0),
+    "smoothed": rates.smoothed_hard_sigmoid(0.2),
+    "hardly smoothed": rates.smoothed_hard_sigmoid(0.05),
+}
+
+
+@pytest.mark.parametrize("rate_fn", RATES.values(), ids=RATES.keys())
+def test_smooth_rates_settle_and_their_derivative_is_that_of_the_settled_state(rate_fn, key):
+    direction = jnp.array([1.0, -0.5, 0.3, 0.8, -1.0])
+
+    def params_of(key, along):
+        params = energy.random_params(key, 5, scale=0.6)
+        bias = params.bias + 0.5 * jax.random.normal(jax.random.fold_in(key, 1), (5,))
+        return params._replace(bias=bias + along * direction)
+
+    @jax.jit
+    @jax.vmap
+    def both(key):
+        def end(along):
+            return relax(params_of(key, along), jnp.zeros(5), rate_fn, tolerance=1e-6)
+
+        h = 2e-3
+        # From the settled state on, so that all end in the same valley.
+        there = end(0.0)
+        near = [relax(params_of(key, along), there.state, rate_fn, tolerance=1e-6) for along in (h, -h)]
+        steps = [(after.state - there.state) / along for after, along in zip(near, (h, -h), strict=True)]
+        slope = jax.jvp(lambda along: end(along).state, (0.0,), (1.0,))[1]
+        halved = relax(params_of(key, 0.0), jnp.zeros(5), rate_fn, step=0.5, max_steps=2000).converged
+        stiff = jnp.max(jnp.abs(steps[0] - steps[1])) > 0.05 * jnp.max(jnp.abs(slope))
+        return there.converged, slope, 0.5 * (steps[0] + steps[1]), stiff, halved
+
+    converged, slope, expected, stiff, halved = (np.asarray(part) for part in both(jax.random.split(key, 40)))
+    assert converged.all()
+    assert stiff.sum() <= 8  # next to a bifurcation the difference itself is no derivative
+    np.testing.assert_allclose(slope[~stiff], expected[~stiff], rtol=0.03, atol=0.02)
+    if rate_fn in (RATES["steep"], RATES["hardly smoothed"]):
+        assert halved.sum() < 30  # the damping of 1/2 for all
+
+
+def test_there_is_no_derivative_where_the_relaxation_has_not_converged(key):
+    params = contraction(key)
+
+    def total(bias, max_steps):
+        return jnp.sum(relax(params._replace(bias=bias), jnp.zeros(5), SMOOTH, max_steps=max_steps).state)
+
+    for transform in (jax.grad, jax.jacfwd):
+        assert np.isnan(transform(total)(params.bias, 3)).all()
+        assert np.isfinite(transform(total)(params.bias, 10_000)).all()
+    assert np.isfinite(total(params.bias, 3))
+    # One of a batch alone.
+    slopes = jax.vmap(jax.grad(lambda bias: total(bias, 40)))(jnp.stack([0 * params.bias, 30 * params.bias]))
+    assert np.isnan(slopes).any() == (not np.isfinite(slopes).all())
+
+
+def test_without_compiling_the_fixed_point_is_the_same():
+    params = energy.make_params([[0.0, 0.5], [0.5, 0.0]], [0.1, -0.3])
+
+    def slope(bias):
+        return relax(params._replace(bias=bias), jnp.zeros(2), SMOOTH, tolerance=1e-4).state
+
+    with jax.disable_jit():
+        plain = slope(params.bias), jax.jacfwd(slope)(params.bias)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5),
+        plain,
+        (slope(params.bias), jax.jacfwd(slope)(params.bias)),
+    )
+
+
+@pytest.mark.parametrize("kinds", [("state",), ("state", "input"), ("soft",), ("state", "input", "soft")])
+@pytest.mark.parametrize("rate_fn", [SMOOTH, rates.smoothed_hard_sigmoid(0.3)], ids=["sigmoid", "smoothed"])
+def test_stability_under_clamps_is_that_of_the_free_units(kinds, rate_fn, key):
+    params = energy.random_params(key, 6, scale=1.5, tied=False)
+    state, step = 0.2 * jax.random.normal(key, (6,)), 0.3
+    at = jnp.arange(6)
+    made = {
+        "state": (clamp_state(at < 2, 0.3),),
+        "input": (clamp_input(at == 2, 0.1),),
+        "soft": (clamp_softly(at >= 4, 0.1, 0.7), clamp_softly(at == 4, 0.0, 0.4)),
+    }
+    clamps = tuple(clamp for kind in kinds for clamp in made[kind])
+    found = spectral_stability(params, state, rate_fn, step, clamps)
+    # The step itself, differentiated: what a deviation of the units that are not held becomes.
+    kernel = leaky_integrator(rate_fn, "none")
+    held = jnp.where((at < 2) & ("state" in kinds), 0.3, state)
+    by_state = jax.jacfwd(lambda s: kernel(jax.random.key(0), s, params, None, Hyper(step, clamps=clamps))[0])(held)
+    free = np.arange(2 if "state" in kinds else 0, 6)
+    block = np.asarray(by_state, np.float64)[np.ix_(free, free)]
+    expected = np.linalg.eigvals(block)
+    np.testing.assert_allclose(np.sort_complex(found.multipliers), np.sort_complex(expected), atol=1e-5)
+    np.testing.assert_allclose(found.spectral_radius, np.abs(expected).max(), rtol=1e-5)
+    of_target = (block - (1 - step) * np.eye(free.size)) / step
+    np.testing.assert_allclose(found.determinant, np.linalg.det(of_target), atol=1e-4)
+    # Power: another network is judged without them.
+    free_network = spectral_stability(params, state, rate_fn, step)
+    assert abs(float(free_network.spectral_radius - found.spectral_radius)) > 1e-3
+
+
+def test_stability_where_all_is_held_and_where_masks_are_traced():
+    params = energy.make_params([[0.0, 0.5], [0.5, 0.0]])
+    found = spectral_stability(params, jnp.zeros(2), HARD, 0.1, (clamp_state([True, True], 0.0),))
+    assert found.eigenvalues.shape == (0,)
+    assert (bool(found.stable), float(found.spectral_radius), float(relaxation_time(found, 0.1))) == (True, 0.0, 0.0)
+    with pytest.raises(ValueError, match="clamps: expected state clamps whose masks are known before tracing"):
+        jax.jit(lambda clamp: spectral_stability(params, jnp.zeros(2), HARD, 0.1, (clamp,)))(
+            clamp_state([True, False], 0.0)
+        )
+
+
 def test_the_start_has_no_derivative(key):
     params = contraction(key)
     slope = jax.jacrev(lambda start: relax(params, start, HARD).state)(jnp.zeros(5))

@@ -26,7 +26,11 @@ FOR_THREE = clamps.clamp_state([True, False, False], 0.1)
 METROPOLIS = dynamics.metropolis_langevin(RHO)
 
 
+# As users without annotations call them.
 swapped: Any = dynamics.simulate
+kernel_of: Any = dynamics.leaky_integrator
+untyped_mean_of: Any = mean_of
+untyped_hyper: Any = Hyper
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +41,7 @@ def _no_annotations():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
-def run(hyper=None, *, params=GOOD, drive=None, kernel=None, state: Any = ZERO, n_steps: Any = 2, **options):
+def run(hyper=None, *, params: Any = GOOD, drive=None, kernel=None, state: Any = ZERO, n_steps: Any = 2, **options):
     kernel = kernel or dynamics.leaky_integrator(RHO)
     return dynamics.simulate(
         make_key(0), params, drive, hyper or Hyper(), kernel=kernel, state=state, n_steps=n_steps, **options
@@ -170,10 +174,10 @@ REFUSED = [
     (lambda: run(kernel=RHO), "kernel: expected a function of"),
     (lambda: run(rule=rules.differential_rule), "rule: expected a plasticity rule, got <function differential_rule"),
     (lambda: run(rule=rules.pair_rule), "rule: expected a plasticity rule, got <function pair_rule"),
-    (lambda: dynamics.leaky_integrator(rates.sigmoid), "rate_fn: expected a rate function, as .* got <function"),
+    (lambda: kernel_of(rates.sigmoid), "rate_fn: expected a rate function, as .* got <function"),
     (lambda: run(observe={"mean": mean_of}), "observe 'mean': expected an observer, as .* got <function mean_of"),
     (lambda: run(observe=[mean_of(lambda sample: sample.post_state)]), "observe: expected observers by name or None"),
-    (lambda: mean_of(lambda: 0.0), r"function: expected a function of \(sample\), got"),
+    (lambda: untyped_mean_of(lambda: 0.0), r"function: expected a function of \(sample\), got"),
     (
         lambda: swapped(GOOD, make_key(0), None, Hyper(), kernel=own_kernel, state=ZERO, n_steps=1),
         "key: expected a key",
@@ -185,7 +189,7 @@ REFUSED = [
     (lambda: run(params=make_key(0)), "params: expected weights and biases, as .* got an array"),
     (lambda: run(Hyper("fast")), "step: expected a finite number above 0 and at most 1, got 'fast'"),
     (lambda: run(hyper=0.1), "hyper: expected a `stdpjax.dynamics.Hyper`, got 0.1"),
-    (lambda: run(Hyper(clamps=HELD)), "clamps: expected a tuple of clamps, see stdpjax.clamps, got StateClamp"),
+    (lambda: run(untyped_hyper(clamps=HELD)), "clamps: expected a tuple of clamps, see stdpjax.clamps, got StateClamp"),
     # what has another shape
     (lambda: run(drive=lambda t: jnp.zeros(3)), r"drive: expected a function that gives shape \(2,\), .* got \(3,\)"),
     (lambda: run(drive=lambda t: 0.1), r"drive: expected a function that gives shape \(2,\), .* got \(\)"),

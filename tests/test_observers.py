@@ -53,7 +53,7 @@ def covariance_at(trace, lag, n_lags=6):
 
 @pytest.mark.parametrize("first", [None, -3.0], ids=["at rest", "from far away"])
 def test_a_small_covariance_about_a_large_mean_keeps_its_digits(first):
-    values = np.float32(0.4 + 1e-4 * np.random.default_rng(0).normal(size=(2000, 3)))
+    values = (0.4 + 1e-4 * np.random.default_rng(0).normal(size=(2000, 3))).astype(np.float32)
     if first is not None:
         values[:2] = first  # of which the first fills the memory alone
     observer = autocovariance_of(state_after, 1)

@@ -1,7 +1,7 @@
 """Power of t-tests: against quadrature, simulation, and published sizes."""
 
-import itertools
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,8 +40,7 @@ def by_integration(effect, n, n_groups, level):
     middle = [(shift + by) / limit for by in (-8, 0, 8)]
     ends = sorted({low, high, math.sqrt(freedom), *(at for at in middle if low < at < high)})
     return sum(
-        integrate.quad(given_deviation, a, b, epsabs=1e-12, epsrel=1e-10, limit=200)[0]
-        for a, b in itertools.pairwise(ends)
+        integrate.quad(given_deviation, a, b, epsabs=1e-12, epsrel=1e-10, limit=200)[0] for a, b in pairwise(ends)
     )
 
 

@@ -77,7 +77,7 @@ def test_a_traced_noise_level_has_a_derivative():
     for activity in (-0.7, -0.5, 0.1, 0.45):
         slope = jax.jit(jax.grad(value))(0.2, activity)
         step = (value(0.21, activity) - value(0.19, activity)) / 0.02
-        np.testing.assert_allclose(slope, step, atol=2e-4)
+        np.testing.assert_allclose(slope, step, atol=5e-4)
 
 
 @pytest.mark.parametrize("noise_std", [0.05, 0.3, 1.0])
