@@ -44,8 +44,8 @@ def smooth_noise(
         The drive, shape `[time]`, mean 0 and variance 1.
 
     Raises:
-        ValueError: no key, the length or the support is below 1, the width is not above 0, or it is traced and no support
-            is given.
+        ValueError: no key, the length or the support is below 1, the width is not above 0, or it is traced and the
+            support is not given.
 
     Example:
         >>> import jax, stdpjax

@@ -346,3 +346,16 @@ def test_command_line_refuses_bad_settings_in_one_line(options, message, tmp_pat
     assert captured.err.startswith(f"stdpjax: error: {message}")
     assert captured.err.count("\n") == 1
     assert not any(tmp_path.iterdir())
+
+
+def test_without_compilation_the_same_results():
+    numbers = np.arange(5, dtype=np.float32)
+    want = parallel.map_sharded(jnp.cos, numbers)
+    with jax.disable_jit():
+        np.testing.assert_allclose(parallel.map_sharded(jnp.cos, numbers), want, rtol=1e-6)
+
+
+def test_blocks_without_arrays_or_of_different_lengths_are_refused():
+    for arrays in ((), (np.float32(1),), (np.zeros(2), np.zeros(3)), (np.zeros(0),)):
+        with pytest.raises(ValueError, match="arrays: expected arrays with leading axes of one length above 0"):
+            parallel.map_blocks(jnp.cos, *arrays)

@@ -84,6 +84,7 @@ def sample_lag_counts(
     post_probability = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
+    first_sequence = _checks.count("first_sequence", first_sequence, minimum=0)
     if n_trials >= 2**31:
         raise ValueError(f"n_trials: expected at most 2^31 - 1, what a count can hold, got {n_trials}")
     *batch, n_steps = pre_probability.shape

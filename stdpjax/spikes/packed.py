@@ -223,8 +223,9 @@ def _compare_rests(
 
     def draw_some(part: Int32[Array, ""], words: UInt32[Array, "place shared"]) -> UInt32[Array, "place shared"]:
         place = jax.lax.dynamic_slice_in_dim(with_rest, part * np.int32(_BINS_AT_ONCE), _BINS_AT_ONCE)
-        row, time = jnp.divmod(place, np.int32(n_steps))
-        train, owner = jnp.divmod(row, np.int32(n_own))
+        # Not `divmod`, whose cases for signs take long to compile.
+        row, time = jax.lax.div(place, np.int32(n_steps)), jax.lax.rem(place, np.int32(n_steps))
+        train, owner = jax.lax.div(row, np.int32(n_own)), jax.lax.rem(row, np.int32(n_own))
         own_keys = keys[owner]
         below = _compare_digits(
             jnp.zeros(own_keys.shape[:2], jnp.uint32),

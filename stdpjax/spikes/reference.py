@@ -14,7 +14,7 @@ from jaxtyping import Array, Int32, Integer, Key
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax.spikes.counting import sample_pair
-from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, nearest_lag
+from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options, nearest_lag
 
 
 def sample_lag_counts_by_train(
@@ -60,7 +60,10 @@ def sample_lag_counts_by_train(
     post_probability = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
+    first_sequence = _checks.count("first_sequence", first_sequence, minimum=0)
     *batch, n_steps = pre_probability.shape
+    _checks.window(window, n_steps)
+    check_options(window, coincidence, sides, boundary, n_steps)
     pair_up = partial(nearest_lag, window=window, coincidence=coincidence, sides=sides, boundary=boundary)
     n_counted = n_steps - (2 * window if boundary == "valid" else 0)
 

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from stdpjax.spikes import (
     nearest_lag,
     round_to_grid,
     sample_lag_counts,
+    sample_lag_counts_by_train,
     sample_pair,
     sample_spikes,
 )
@@ -187,3 +189,35 @@ def test_refusals(changes, message):
     arguments = {"pre_probability": [0.1] * 30, "post_probability": [0.1] * 30, "n_trials": 5, "window": 10} | changes
     with pytest.raises(ValueError, match=message):
         sample_lag_counts(make_key(0), **arguments)
+
+
+@pytest.fixture
+def no_annotations():
+    """Without compilation numbers reach inner functions as NumPy's, which annotations leave no room for."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_without_compilation_the_same_counts(key, low, no_annotations):
+    p, q = (part * (1e-4 if low else 1) for part in probabilities(2, 9))
+    want = sample_lag_counts(key, p, q, 33, window=3)
+    with jax.disable_jit():
+        np.testing.assert_array_equal(sample_lag_counts(key, p, q, 33, window=3), want)
+        lags = nearest_lag(np.eye(9)[3], np.eye(9)[5], 3)
+    assert lags.tolist() == [0, 0, 0, 2, 0, 0, 0, 0, 0]
+
+
+def test_counts_of_low_rates_do_not_depend_on_grouping(key, monkeypatch):
+    p, q = (part * 1e-2 for part in probabilities(5, 40))
+    whole = np.asarray(sample_lag_counts(key, p, q, 3000, window=8))
+    assert whole.sum() > 0
+    monkeypatch.setattr(counting, "_WORDS_AT_ONCE", 100)
+    np.testing.assert_array_equal(sample_lag_counts(key, p, q, 3000, window=8), whole)
+    np.testing.assert_array_equal(sample_lag_counts(key, p[3:], q[3:], 3000, window=8, first_sequence=3), whole[3:])
+    np.testing.assert_array_equal(jax.jit(lambda key: sample_lag_counts(key, p, q, 3000, window=8))(key), whole)
+    np.testing.assert_array_equal(
+        sample_lag_counts(key, p[1], q[1], 500, window=8, first_sequence=1),
+        sample_lag_counts_by_train(key, p[1], q[1], 500, window=8, first_sequence=1),
+    )

@@ -1,5 +1,7 @@
 """Rows of `stdpjax.parallel`."""
 
+from functools import wraps
+
 import numpy as np
 
 from stdpjax import parallel
@@ -16,6 +18,18 @@ def answer():
     return 42
 
 
+@wraps(parallel.map_sharded)
+def map_sharded(function):
+    """With something to map over."""
+    return parallel.map_sharded(function, np.arange(3))
+
+
+@wraps(parallel.map_blocks)
+def map_blocks(function):
+    """Likewise."""
+    return parallel.map_blocks(function, np.arange(3))
+
+
 ROWS = rows(
     Row(
         parallel.initialize,
@@ -23,8 +37,8 @@ ROWS = rows(
         # What is not given comes from the launcher.
         takes={(name, "none"): None for name in ("coordinator", "process_id")},
     ),
-    Row(parallel.map_sharded, {"function": ("callable", square)}),
-    Row(parallel.map_blocks, {"function": ("callable", square)}),
+    Row(map_sharded, {"function": ("callable", square)}),
+    Row(map_blocks, {"function": ("callable", square)}),
     Row(parallel.on_main_process, {"action": ("callable", answer)}),
     Row(parallel.is_main_process, {}),
     Row(parallel.n_devices, {}),
