@@ -157,14 +157,14 @@ def test_protocols_made_by_hand_are_binned_with_the_same_tolerance():
         trains = [np.flatnonzero(train).tolist() for train in protocol.binned(0.1)]
         assert trains == [[3, 400], [3, 400]]
         assert protocol.falls_on_bins(0.1)
-    with_units = protocols.Protocol(pre / 1000 * pq.s, post * pq.ms, 0.05 * pq.s)
+    with_units = protocols.Protocol(pre / 1000 * pq.s, post * pq.ms, 0.05 * pq.s)  # pyright: ignore
     assert [np.flatnonzero(train).tolist() for train in with_units.binned(100 * pq.us)] == [[3, 400], [3, 400]]
     assert with_units.falls_on_bins(0.1 * pq.ms)
     assert not with_units.falls_on_bins(0.25 * pq.ms)
     for protocol, message in (
         (protocols.Protocol(pre[::-1], post, 50.0), "pre_ms: expected increasing"),
         (protocols.Protocol(pre, post * pq.Hz, 50.0), "post_ms: expected times in ms"),
-        (protocols.Protocol(pre, post, 5 * pq.mV), "duration_ms: expected a number in ms"),
+        (protocols.Protocol(pre, post, 5 * pq.mV), "duration_ms: expected a number in ms"),  # pyright: ignore
         (protocols.Protocol(pre, post, 30.0), "pre_ms: expected times in the record"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -234,7 +234,7 @@ def test_rates_given_by_hand_may_carry_units_and_are_checked():
     with pytest.raises(ValueError, match=r"post_hz: expected the shape of pre_hz"):
         protocols.RateProtocol(np.ones(4), np.ones(5), 1.0).probabilities()
     with pytest.raises(ValueError, match="pre_hz: expected a number in Hz"):
-        protocols.RateProtocol(np.ones(4) * pq.s, np.ones(4), 1.0).probabilities()  # pyright: ignore
+        protocols.RateProtocol(np.ones(4) * pq.s, np.ones(4), 1.0).probabilities()
 
 
 def test_modulated_rates_lag_behind_each_other():

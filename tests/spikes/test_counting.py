@@ -182,7 +182,7 @@ def test_sampled_table_agrees_with_the_exact_law_over_200000_trains(coincidence,
         ({"n_trials": -1}, "n_trials: expected a whole number of at least 0, got -1"),
         ({"window": 0}, "window: expected a whole number of at least 1, got 0"),
         ({"window": 31}, "window: expected at most the record's 30 bins, got 31"),
-        ({"first_sequence": -1}, "first: expected a whole number of at least 0, got -1"),
+        ({"first_sequence": -1}, "first_sequence: expected a whole number of at least 0, got -1"),
     ],
 )
 def test_refusals(changes, message):
