@@ -78,7 +78,7 @@ def test_a_cell_changes_as_its_whole_trains_say(protocol, cells, sampled):
 def test_eq_1_and_eq_2_are_the_midpoint_rules(protocol, cells, exact, sampled):
     pre = jnp.asarray(whole_trains(cells, protocol)[0, 1])
     assert pre.any()
-    found = {"rate": exact["eq_1"][1], "spikes": sampled["eq_2"][1, 0]}
+    found: dict[Any, Any] = {"rate": exact["eq_1"][1], "spikes": sampled["eq_2"][1, 0]}
     for presynaptic, change in found.items():
         rule = rules.differential_rule("midpoint", presynaptic)
         expected = stepwise(rule, protocol.post[1], protocol.pre[1], pre)
