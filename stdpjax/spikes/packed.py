@@ -110,7 +110,7 @@ def round_to_grid(probability: ArrayLike) -> Float[Array, "*shape"]:
         >>> import jax.numpy as jnp
         >>> float(round_to_grid(jnp.float32(0.1)) * 2**16)
         6554.0
-        >>> float(round_to_grid(jnp.float32(1e-5)) * 2**40).is_integer()
+        >>> float(round_to_grid(jnp.float32(1e-5)) * 2.0**40).is_integer()
         True
     """
     scaled = at_least_single(_checks.probability("probability", probability)) * 2**GRID_BITS
