@@ -10,9 +10,13 @@ from stdpjax import rules, spikes
 pytestmark = pytest.mark.gpu
 
 
-@pytest.fixture
-def rates():
-    return np.random.default_rng(0).uniform(0, 0.3, (2, 20, 80)).astype(np.float32)
+@pytest.fixture(params=["high", "low"])
+def rates(request):
+    shape = (2, 20, 80)
+    rng = np.random.default_rng(0)
+    # Low ones take the finer grid of the sampler.
+    rates = rng.uniform(0, 0.3, shape) if request.param == "high" else 10 ** rng.uniform(-6, -2, shape)
+    return rates.astype(np.float32)
 
 
 def on(device, function, *arrays):
@@ -30,6 +34,12 @@ def test_counts_are_the_same_bits(rates):
         return spikes.sample_lag_counts(stdpjax.random.key(0), pre, post, 1000)
 
     there, here = both(count, *rates)
+    assert there.sum() > 0
+    np.testing.assert_array_equal(there, here)
+
+
+def test_spikes_are_the_same_bits(rates):
+    there, here = both(lambda pre: spikes.sample_spikes(stdpjax.random.key(1), pre), np.tile(rates[0], (100, 1)))
     assert there.sum() > 0
     np.testing.assert_array_equal(there, here)
 
