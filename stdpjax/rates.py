@@ -32,6 +32,9 @@ class RateFunction(NamedTuple):
 def check_rate_fn(rate_fn: RateFunction) -> None:
     """Refuse what is no rate function, as one that has not been made yet.
 
+    Args:
+        rate_fn: what was given as one.
+
     Raises:
         ValueError: not a `RateFunction` of two functions, with two rising kinks or None.
 
@@ -58,6 +61,9 @@ def curvature(rate_fn: RateFunction, activity: Float[ArrayLike, "..."]) -> Float
 
     Returns:
         rho'' of the same shape; 0 for the hard sigmoid, whose jumps of slope at `rate_fn.kinks` are not seen here.
+
+    Raises:
+        ValueError: no rate function, or activity that is not finite.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax

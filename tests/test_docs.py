@@ -49,8 +49,7 @@ def test_docstring_says_what_goes_in_what_comes_out_and_shows_it(function):
     for argument in arguments:
         assert re.search(rf"^ +\*{{0,2}}{argument}:", text, re.MULTILINE), f"{argument} is not described"
     assert "Returns:" in text or "Example:" in text
-    if function.__name__ != "correlation_of_sums":  # shown in pair_sums
-        assert ">>> " in text
+    assert ">>> " in text
     if "_checks." in inspect.getsource(inspect.unwrap(function)):
         assert "Raises:" in text
 
