@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from stdpjax import _checks, _units, spikes
 from stdpjax._units import Measured
 from stdpjax.spikes import times, trains
-from stdpjax.spikes.times import hertz, milliseconds
 
 _MS_PER_SECOND = 1000.0
 # Ways in which the postsynaptic rate of the predicted experiment goes; the presynaptic one stays.
@@ -48,8 +47,8 @@ class Protocol(NamedTuple):
         Raises:
             ValueError: two spikes of a neuron in one bin.
         """
-        bin_ms = milliseconds("bin_ms", bin_ms, above=0)
-        n_bins = math.ceil(milliseconds("duration_ms", self.duration_ms, above=0) / bin_ms - 1e-6)
+        bin_ms = times.milliseconds("bin_ms", bin_ms, above=0)
+        n_bins = math.ceil(times.milliseconds("duration_ms", self.duration_ms, above=0) / bin_ms - 1e-6)
         pre, post = (
             jnp.asarray(times.bin_train(name, train, 0.0, n_bins * bin_ms, bin_ms, check_unit=False))
             for name, train in zip(("pre_ms", "post_ms"), self._trains(), strict=True)
@@ -65,7 +64,7 @@ class Protocol(NamedTuple):
         Returns:
             Whether they are, up to rounding.
         """
-        positions = np.concatenate(self._trains()) / milliseconds("bin_ms", bin_ms, above=0)
+        positions = np.concatenate(self._trains()) / times.milliseconds("bin_ms", bin_ms, above=0)
         return bool(np.all(np.abs(positions - np.round(positions)) < 1e-6))
 
     def _trains(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -98,9 +97,9 @@ def pairs(
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([10.0, 60.0, 110.0], [0.0, 50.0, 100.0])
     """
-    lag_ms = milliseconds("lag_ms", lag_ms)
+    lag_ms = times.milliseconds("lag_ms", lag_ms)
     earliest = max(0.0, -lag_ms)
-    lead_ms = earliest if lead_ms is None else milliseconds("lead_ms", lead_ms, at_least=earliest)
+    lead_ms = earliest if lead_ms is None else times.milliseconds("lead_ms", lead_ms, at_least=earliest)
     return repeated([lead_ms], [lead_ms + lag_ms], frequency_hz, _checks.count("n_pairs", n_pairs))
 
 
@@ -130,8 +129,8 @@ def triplets(
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([0.0, 15.0], [5.0])
     """
-    first_lag_ms = milliseconds("first_lag_ms", first_lag_ms)
-    second_lag_ms = milliseconds("second_lag_ms", second_lag_ms)
+    first_lag_ms = times.milliseconds("first_lag_ms", first_lag_ms)
+    second_lag_ms = times.milliseconds("second_lag_ms", second_lag_ms)
     if first_lag_ms * second_lag_ms >= 0:
         raise ValueError(
             "second_lag_ms: expected a lag of the other sign than the first, both not 0, got "
@@ -168,8 +167,8 @@ def quadruplets(
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([5.0, 20.0], [0.0, 25.0])
     """
-    lag_ms = milliseconds("lag_ms", lag_ms, above=0)
-    interval_ms = milliseconds("interval_ms", interval_ms)
+    lag_ms = times.milliseconds("lag_ms", lag_ms, above=0)
+    interval_ms = times.milliseconds("interval_ms", interval_ms)
     if not abs(interval_ms) > lag_ms:
         raise ValueError(f"interval_ms: expected more than the lag of {lag_ms:g} ms either way, got {interval_ms:g}")
     distance = abs(interval_ms)
@@ -210,7 +209,7 @@ def bursts(
         >>> protocol.pre_ms.tolist(), protocol.post_ms.tolist()
         ([0.0], [10.0, 30.0, 50.0])
     """
-    lag_ms = milliseconds("lag_ms", lag_ms)
+    lag_ms = times.milliseconds("lag_ms", lag_ms)
     period = _period("within_hz", within_hz)
     pre = max(0.0, -lag_ms) + period * np.arange(_checks.count("n_pre", n_pre))
     post = max(0.0, lag_ms) + period * np.arange(_checks.count("n_post", n_post))
@@ -258,7 +257,7 @@ def repeated(pre_ms: Measured, post_ms: Measured, frequency_hz: Measured = 1.0, 
 
 def _period(name: str, frequency_hz: Measured) -> float:
     """Milliseconds from one repeat to the next."""
-    frequency_hz = hertz(name, frequency_hz, above=0)
+    frequency_hz = times.hertz(name, frequency_hz, above=0)
     period = _MS_PER_SECOND / frequency_hz
     if not (period > 0 and math.isfinite(period)):
         raise ValueError(f"{name}: expected a frequency with a finite period, got {frequency_hz:g} Hz")
@@ -322,7 +321,7 @@ class RateProtocol(NamedTuple):
             spikes.to_times(spikes.sample_spikes(one, probability), 0.0, self.bin_ms)
             for one, probability in ((pre_key, pre), (post_key, post))
         )
-        return Protocol(np.asarray(pre_ms), np.asarray(post_ms), pre.size * milliseconds("bin_ms", self.bin_ms))
+        return Protocol(np.asarray(pre_ms), np.asarray(post_ms), pre.size * times.milliseconds("bin_ms", self.bin_ms))
 
 
 def constant_rates(pre_hz: Measured, post_hz: Measured, duration_ms: Measured, bin_ms: Measured = 1.0) -> RateProtocol:
@@ -380,7 +379,7 @@ def ramping_rates(
     post_stop_hz = _rate("post_stop_hz", post_stop_hz, bin_ms)
     share = (np.arange(n_bins) + 0.5) / n_bins
     post = post_start_hz + (post_stop_hz - post_start_hz) * share
-    return RateProtocol(np.full(n_bins, pre_hz), post, milliseconds("bin_ms", bin_ms))
+    return RateProtocol(np.full(n_bins, pre_hz), post, times.milliseconds("bin_ms", bin_ms))
 
 
 def modulated_rates(
@@ -418,10 +417,10 @@ def modulated_rates(
         [27.07, 27.07, 12.93, 12.93]
     """
     n_bins = times.count_bins(0.0, duration_ms, bin_ms, "duration_ms")
-    bin_ms = milliseconds("bin_ms", bin_ms)
+    bin_ms = times.milliseconds("bin_ms", bin_ms)
     depth = float(_checks.number("depth", depth, at_least=0, at_most=1))
-    frequency_hz = hertz("frequency_hz", frequency_hz, above=0)
-    lag_ms = None if lag_ms is None else milliseconds("lag_ms", lag_ms)
+    frequency_hz = times.hertz("frequency_hz", frequency_hz, above=0)
+    lag_ms = None if lag_ms is None else times.milliseconds("lag_ms", lag_ms)
     pre_hz, post_hz = _rate("pre_hz", pre_hz, bin_ms, 1 + depth), _rate("post_hz", post_hz, bin_ms, 1 + depth)
     time = (np.arange(n_bins) + 0.5) * bin_ms
 
@@ -477,7 +476,7 @@ def predicted_rates(
     middle = (low_hz + high_hz) / 2
     ends = {"constant": (middle, middle), "rising": (low_hz, high_hz), "falling": (high_hz, low_hz)}[course]
     ramp = ramping_rates(pre_hz, *ends, duration_ms, bin_ms)
-    rest_ms = milliseconds("rest_ms", rest_ms, at_least=0)
+    rest_ms = times.milliseconds("rest_ms", rest_ms, at_least=0)
     silence = np.zeros(times.count_bins(0.0, rest_ms, bin_ms, "rest_ms") if rest_ms else 0)
     n_repeats = _checks.count("n_repeats", n_repeats)
     pre, post = (np.tile(np.concatenate([rate, silence]), n_repeats) for rate in (ramp.pre_hz, ramp.post_hz))
@@ -486,14 +485,14 @@ def predicted_rates(
 
 def _rate(name: str, rate_hz: Measured, bin_ms: Measured, highest_share: float = 1.0) -> float:
     """One rate in Hz; `highest_share` of it must not be more than one spike per bin."""
-    rate_hz = hertz(name, rate_hz)
+    rate_hz = times.hertz(name, rate_hz)
     _probability(name, rate_hz * highest_share, bin_ms)
     return rate_hz
 
 
 def _probability(name: str, rate_hz: Measured, bin_ms: Measured) -> NDArray[np.float64]:
     """Spike probability per bin of a rate; more than one spike per bin cannot be."""
-    bin_ms = milliseconds("bin_ms", bin_ms, above=0)
+    bin_ms = times.milliseconds("bin_ms", bin_ms, above=0)
     rates = np.asarray(_checks.as_array(name, _units.in_unit(name, rate_hz, "Hz")))
     if rates.dtype.kind not in "iuf":
         raise ValueError(f"{name}: expected rates in Hz, got dtype {rates.dtype}")

@@ -143,6 +143,9 @@ def bi_poo_2001(key: Key[Array, ""] | None = None) -> Measurements:
     Returns:
         The measurements; the change at a lag is that by the whole protocol (60 pairs at 1 Hz), taken as one pair.
 
+    Raises:
+        ValueError: no key.
+
     Source: Bi & Poo 2001 (Annu Rev Neurosci 24:139).
 
     Example:

@@ -58,7 +58,7 @@ def test_products_by_layer_change_nothing_but_round_off(rate_fn, rule, params, b
 
 def settled_by_relax(params, rate_fn, inputs):
     clamp = clamp_state(jnp.arange(N) < N_INPUTS, jnp.concatenate([inputs, jnp.zeros(N - N_INPUTS)]))
-    return fixed_points.relax(params, jnp.zeros(N), rate_fn, clamps=(clamp,), tolerance=3e-7).state
+    return fixed_points.relax(params, jnp.zeros(N), rate_fn, clamps=(clamp,), tolerance=1e-6).state
 
 
 def minus_gradient(rate_fn, params, batch):
