@@ -9,10 +9,10 @@ from jaxtyping import Array, Float, Int, Key
 
 from stdpjax import _checks
 from stdpjax.energy import Params
-from stdpjax.learning.labelled import Labelled, check_inputs, check_labelled, check_rate
+from stdpjax.learning.labelled import Labelled, check_inputs, check_labelled
 from stdpjax.learning.layers import layer_slices
 from stdpjax.learning.training import Metrics, Update
-from stdpjax.rates import RateFunction
+from stdpjax.rates import RateFunction, check_rate_fn
 
 
 def forward(
@@ -78,7 +78,7 @@ def backpropagation_update(rate_fn: RateFunction, sizes: tuple[int, ...]) -> Upd
         >>> sorted(metrics)
         ['error', 'loss']
     """
-    check_rate(rate_fn)
+    check_rate_fn(rate_fn)
     layer_slices(sizes)
 
     def check(params: Params, data: Labelled) -> Labelled:

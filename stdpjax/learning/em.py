@@ -16,10 +16,10 @@ from stdpjax import _checks
 from stdpjax.clamps import StateClamp, hold_state
 from stdpjax.dynamics import Hyper, Kernel
 from stdpjax.energy import Params, field_of
-from stdpjax.learning.labelled import check_network, check_rate
+from stdpjax.learning.labelled import check_network
 from stdpjax.learning.training import Update
 from stdpjax.objectives import kernel_density_at_kinks, score_matching
-from stdpjax.rates import RateFunction
+from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules.contrastive import movement_update
 
 EMRule = Literal["literal", "delta", "dropped", "exact"]
@@ -111,7 +111,7 @@ def em_update(
         >>> delta.weights.shape, chains.shape
         ((2, 2), (4, 2))
     """
-    check_rate(rate_fn)
+    check_rate_fn(rate_fn)
     if not callable(kernel):
         raise ValueError(f"kernel: expected one of stdpjax.dynamics, got {kernel!r:.60}")
     visible = _checked_visible(visible)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 
 from stdpjax import _checks
 from stdpjax.energy import Params
-from stdpjax.rates import RateFunction
+from stdpjax.rates import RateFunction, check_rate_fn
 
 # Activities are sums of pixels and a threshold, each rounded.
 _ROUNDING = 1e-5
@@ -58,7 +58,7 @@ def check_inputs(
         (5, 3)
     """
     check_network(params)
-    check_rate(rate_fn)
+    check_rate_fn(rate_fn)
     array = _checks.as_array("inputs", inputs)
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"inputs: expected activities of shape [sample, input], got shape {array.shape}")
@@ -144,9 +144,3 @@ def check_labelled(
                 f"{known.min()} to {known.max()}"
             )
     return Labelled(inputs, jnp.asarray(labels).astype(jnp.int32))
-
-
-def check_rate(rate_fn: RateFunction) -> None:
-    """Refuse what is no rate function."""
-    if not isinstance(rate_fn, RateFunction):
-        raise ValueError(f"rate_fn: expected a rate function, as stdpjax.rates gives, got {rate_fn!r:.60}")

@@ -16,10 +16,10 @@ from stdpjax import _checks
 from stdpjax.clamps import SoftClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import TOWARDS, clip_field, natural_form
-from stdpjax.learning.labelled import Labelled, check_inputs, check_labelled, check_rate
+from stdpjax.learning.labelled import Labelled, check_inputs, check_labelled
 from stdpjax.learning.layers import LayeredWeights, layer_slices, take_layers
 from stdpjax.learning.training import Metrics, Update
-from stdpjax.rates import RateFunction
+from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules.contrastive import contrastive_update, movement_update
 
 PhaseRule = Literal[
@@ -160,7 +160,7 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
         >>> delta.weights.shape, sorted(metrics)
         ((9, 9), ['energy', 'error', 'loss'])
     """
-    check_rate(rate_fn)
+    check_rate_fn(rate_fn)
     _check_phases(phases)
     n_outputs = _checks.count("n_outputs", n_outputs)
     if phases.sizes is not None and phases.sizes[-1] != n_outputs:

@@ -130,7 +130,7 @@ class Study:
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
         for name in ("name", "title", "figure", "source", "caption"):
-            _checks.text(name, getattr(self, name), may_be_empty=name == "caption")
+            _checks.text(name, getattr(self, name), may_be_empty=False)
         if not self.name.isidentifier():
             raise ValueError(f"name: expected a word, which is also a folder's name, got {self.name!r}")
         for name in ("config", "smoke"):

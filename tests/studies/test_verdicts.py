@@ -39,7 +39,7 @@ def a_study(claim: Claim) -> Study:
         title="Fake",
         figure="none",
         source="none",
-        caption="",
+        caption="nothing",
         config=Config(),
         smoke=Config(size=1),
         claims=(claim,),
