@@ -251,11 +251,9 @@ def read_measurements(path: str | Path, *, n_repeats: int | None = None) -> Meas
         assert isinstance(frequency, float)
         try:
             if "lag_ms" in row.values:
-                done.append(protocols.pairs(row.values["lag_ms"], frequency, repeats[i]))  # pyright: ignore
+                done.append(protocols.pairs(row.values["lag_ms"], frequency, repeats[i]))
             else:
-                done.append(
-                    protocols.repeated(row.values["pre_ms"], row.values["post_ms"], frequency, repeats[i])  # pyright: ignore
-                )
+                done.append(protocols.repeated(row.values["pre_ms"], row.values["post_ms"], frequency, repeats[i]))
         except ValueError as error:
             raise ValueError(f"data: expected a protocol on line {row.number} of {str(path)!r}, got {error}") from error
     change, sem = table.column("change_percent"), table.column("sem_percent")
