@@ -26,7 +26,7 @@ def learn(rate=1.0, bounds=None, n_steps=30, rule=None):
     return params, np.asarray(drive, np.float64), run
 
 
-@pytest.mark.parametrize("bounds", [None, (-0.03, 0.04)])
+@pytest.mark.parametrize("bounds", [None, (-0.31, 0.48)])
 def test_a_learning_network_against_a_plain_loop(bounds):
     params, drive, run = learn(bounds=bounds)
     weights, bias = (np.asarray(part, np.float64) for part in params)

@@ -16,7 +16,8 @@ def make_config(study: Study, is_smoke: bool, overrides: dict[str, Any]) -> Any:
     Args:
         study: the study.
         is_smoke: start from the smoke configuration, made of seconds, instead of the default one.
-        overrides: field name to value; a list becomes a tuple and a whole number a float where the field needs it.
+        overrides: field name to value; a list becomes a tuple and a whole number a float where the field needs it. All
+            fields at once, as a ledger keeps them, may hold some that have no effect beside the others.
 
     Returns:
         The configuration, checked.
@@ -32,7 +33,8 @@ def make_config(study: Study, is_smoke: bool, overrides: dict[str, Any]) -> Any:
         10
     """
     config = settings.replace(study.smoke if is_smoke else study.config, overrides, study.name)
-    settings.refuse_without_effect(config, overrides)
+    if len(overrides) < len(dataclasses.fields(config)):
+        settings.refuse_without_effect(config, overrides)
     return config
 
 
