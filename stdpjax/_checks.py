@@ -226,7 +226,7 @@ def number(
         if bound is not None
     ]
     try:
-        as_float = np.nan if np.asarray(value).dtype.kind in "SUO" else float(value)
+        as_float = np.nan if np.asarray(value).dtype.kind in "bSUO" else float(value)
     except (TypeError, ValueError):
         as_float = np.nan
     inside = (
@@ -236,7 +236,7 @@ def number(
         and (below is None or as_float < below)
         and (at_most is None or as_float <= at_most)
     )
-    if not inside or isinstance(value, bool):
+    if not inside:
         raise ValueError(
             f"{name}: expected {' '.join(['a finite number', ' and '.join(wanted)]).strip()}, got {value!r}"
         )

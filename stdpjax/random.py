@@ -64,9 +64,7 @@ def named_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
         ()
     """
     _checks.key("key", key)
-    if not isinstance(name, str):
-        raise ValueError(f"name: expected text, the purpose, got {name!r}")
-    return jax.random.fold_in(key, np.uint32(zlib.crc32(name.encode())))
+    return jax.random.fold_in(key, np.uint32(zlib.crc32(_checks.text("name", name).encode())))
 
 
 def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Array, "n_members"]:

@@ -67,8 +67,7 @@ def measurements(
         [-0.2, 0.4]
     """
     listed = checked_protocols("protocols", protocols)
-    if not isinstance(name, str):
-        raise ValueError(f"name: expected a few words, got {name!r}")
+    name = _checks.text("name", name)
 
     def column(argument: str, values: Measured, unit: _units.Unit) -> NDArray[np.float64] | None:
         if values is None:

@@ -25,8 +25,7 @@ class Labelled(NamedTuple):
 
 def check_network(params: Params) -> None:
     """Refuse what has not the shapes of a network; its values are checked where learning starts."""
-    if not isinstance(params, Params):
-        raise ValueError(f"params: expected weights and biases, see stdpjax.energy.make_params, got {params!r:.60}")
+    _checks.instance("params", params, Params, "weights and biases, see stdpjax.energy.make_params")
     shapes = [np.shape(leaf) for leaf in params]
     if len(shapes[0]) != 2 or shapes[0] != 2 * shapes[1]:
         raise ValueError(f"params: expected square weights and a bias for each unit, got shapes {shapes}")
@@ -120,8 +119,7 @@ def check_labelled(
         >>> check_labelled(params, batch, stdpjax.rates.hard_sigmoid(), 2).labels.dtype
         dtype('int32')
     """
-    if not isinstance(batch, Labelled):
-        raise ValueError(f"batch: expected inputs and labels, a stdpjax.learning.Labelled, got {type(batch).__name__}")
+    _checks.instance("batch", batch, Labelled, "inputs and labels, a stdpjax.learning.Labelled")
     inputs = check_inputs(params, batch.inputs, rate_fn, sizes)
     n_free = params.bias.shape[0] - inputs.shape[1]
     if n_free < n_outputs:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -158,8 +159,10 @@ def change_by(
     """Return what a rule makes of a sample, refusing a rule that needs what the sample lacks or has another form.
 
     Raises:
-        ValueError: a field of the sample that is not there, or a change of another shape than the weights.
+        ValueError: a field of the sample that is not there, a change of another shape than the weights, or a state
+            that is not of the form that it had.
     """
+    before = _form(rule_state)
     try:
         changed = rule.update(sample, rule_state, weights)
     except (AttributeError, TypeError) as error:
@@ -178,4 +181,15 @@ def change_by(
         raise ValueError(
             f"rule: expected a delta_w of the weights' shape [post, pre], {weights.shape}, got {jnp.shape(delta_w)}"
         )
+    if _form(rule_state) != before:
+        raise ValueError(
+            f"rule: expected an update that returns a rule_state of the form that init gives, {before}, got "
+            f"{_form(rule_state)}"
+        )
     return delta_w, rule_state
+
+
+def _form(rule_state: RuleState) -> str:
+    """Return the structure, shapes and types of a state, which a scan needs to stay as they are."""
+    forms = jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}", rule_state)
+    return str(forms).replace("'", "")

@@ -58,4 +58,4 @@ def _sample_spikes(key: Key[Array, ""], probability: Float[Array, "*shape"]) -> 
 
 def at_least_single(probability: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Return half-precision probabilities in single precision, which all drawing and all laws need; others as is."""
-    return probability.astype(jnp.float32) if jnp.finfo(probability.dtype).bits < 32 else probability
+    return probability.astype(_checks.at_least_single(probability.dtype))

@@ -69,8 +69,7 @@ def from_times(
         (2, 200)
     """
     trains, is_one = _trains.split(times)
-    if not isinstance(check_unit, bool):
-        raise ValueError(f"check_unit: expected True or False, got {check_unit!r}")
+    check_unit = _checks.flag("check_unit", check_unit)
     start = _own_bound("start", "t_start", trains) if start is None else start
     stop = _own_bound("stop", "t_stop", trains) if stop is None else stop
     names = ["times"] if is_one else [f"times[{i}]" for i in range(len(trains))]

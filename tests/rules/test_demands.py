@@ -54,6 +54,21 @@ def test_an_update_of_another_form_is_refused(update, message):
         train_updates(of(update), PRE, POST)
 
 
+@pytest.mark.parametrize(
+    ("update", "got"),
+    [
+        (lambda state: state[:, None], r"float32\[1, 1\]"),
+        (lambda state: (state, state), r"\(float32\[1\], float32\[1\]\)"),
+        (lambda state: state.astype(int), r"int32\[1\]"),
+        (lambda state: None, "None"),
+    ],
+)
+def test_a_state_of_another_form_than_the_first_is_refused(update, got):
+    rule = Rule(lambda weights: jnp.zeros(1, jnp.float32), lambda sample, state, weights: (0 * weights, update(state)))
+    with pytest.raises(ValueError, match=rf"rule: expected .* a rule_state of the form .*, float32\[1\], got {got}"):
+        train_updates(rule, PRE, POST)
+
+
 @pytest.mark.parametrize("rule", [None, pair_rule, "pair", 3, [], {"a": 1}])
 def test_what_is_no_rule_is_refused(rule):
     for use in (
