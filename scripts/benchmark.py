@@ -5,7 +5,7 @@
     python scripts/benchmark.py --device gpu         on an accelerator
     python scripts/benchmark.py --brian2-python PATH interpreter of an environment with Brian2, for one more row
 
-Writes `benchmarks.json` and prints a Markdown table; `--readme` puts it into README. Needs `pip install numba`.
+Writes `benchmarks.json` and prints a Markdown table; `--write` puts it into `benchmarks.md`. Needs `pip install numba`.
 """
 
 import argparse
@@ -325,7 +325,7 @@ def machine() -> dict[str, Any]:
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """Return the table that README quotes."""
+    """Return the table."""
     where = result["machine"]
     device = "" if where["backend"] == "cpu" else f", {where['device']}"
     lines = [
@@ -350,7 +350,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="where to run; JAX's choice by default")
     parser.add_argument("--out", type=Path, default=Path("benchmarks.json"))
     parser.add_argument("--brian2-python", type=Path, metavar="PATH", help="interpreter of an environment with Brian2")
-    parser.add_argument("--readme", action="store_true", help="put the table into README")
+    parser.add_argument("--write", action="store_true", help="put the table into scripts/benchmarks.md")
     arguments = parser.parse_args()
     if arguments.device:
         platform_name = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}[arguments.device]
@@ -367,10 +367,10 @@ def main() -> None:
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     table = markdown(result)
     print(table)
-    if arguments.readme:
-        readme = Path(__file__).parent.parent / "README.md"
-        before, rest = readme.read_text().split(START)
-        readme.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}")
+    if arguments.write:
+        page = Path(__file__).parent / "benchmarks.md"
+        before, rest = page.read_text().split(START)
+        page.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":
