@@ -216,8 +216,8 @@ def number(
     value = _units.in_unit(name, value, "dimensionless")
     if np.ndim(value) != 0:
         raise ValueError(f"{name}: expected one number, got {_described(value)}")
-    if isinstance(value, np.ndarray):
-        value = value.item()
+    if hasattr(value, "__array__") and not isinstance(value, jax.Array | np.generic):
+        value = np.asarray(value).item()
     if not is_concrete(value):
         return value
     wanted = [
@@ -226,7 +226,7 @@ def number(
         if bound is not None
     ]
     try:
-        as_float = np.nan if np.asarray(value).dtype.kind in "bSUO" else float(value)
+        as_float = np.nan if np.asarray(value).dtype.kind in "bSUOc" else float(value)
     except (TypeError, ValueError):
         as_float = np.nan
     inside = (

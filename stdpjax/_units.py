@@ -52,6 +52,13 @@ def in_unit(name: str, value: Measured, unit: Unit) -> Any:
         if not all(carrying):
             raise ValueError(f"{name}: expected a unit with all of the values or with none, got {value!r}")
         return type(value)(in_unit(name, one, unit) for one in value)
+    if np.ma.isMaskedArray(value):
+        if np.ma.is_masked(value):
+            raise ValueError(
+                f"{name}: expected values without a mask, got {np.ma.count_masked(value)} of {value.size} masked; "
+                "give `value.compressed()`"
+            )
+        value = value.data
     convert = _converter(value)
     if convert is None:
         return value

@@ -79,7 +79,8 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
         Keys, shape `[n_members]`.
 
     Raises:
-        ValueError: no key, or a count that is negative or not a whole number.
+        ValueError: no key, a count that is negative or not a whole number, or members from 2**32 on, whose keys would
+            be those of the first ones.
 
     Example:
         >>> import jax, stdpjax
@@ -90,8 +91,8 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
     """
     _checks.key("key", key)
     n_members = _checks.count("n_members", n_members, minimum=0)
-    first = _checks.count("first", first, minimum=0)
-    return _member_keys(key, np.uint32(first % 2**32), n_members)
+    first = _checks.count("first", first, minimum=0, maximum=2**32 - n_members)
+    return _member_keys(key, np.uint32(first), n_members)
 
 
 # Jitted, since `vmap` alone would trace the folding anew in every call.

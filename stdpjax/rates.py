@@ -142,9 +142,13 @@ def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction
     """
     if not _checks.is_concrete(noise_std):
         return _smoothed_hard_sigmoid.__wrapped__(noise_std, _threshold(threshold))
-    return _smoothed_hard_sigmoid(_known("noise_std", noise_std, above=0), _threshold(threshold))
+    return _smoothed_hard_sigmoid(
+        _known("noise_std", noise_std, above=0, at_least=_LEAST, at_most=1 / _LEAST), _threshold(threshold)
+    )
 
 
+# Numbers whose inverse single precision has, squares left out.
+_LEAST = 1e-18
 # Further away than this many standard deviations the noise does nothing, in double precision too.
 _FAR = 40.0
 
@@ -210,7 +214,7 @@ def sigmoid(gain: Any = 4.0) -> RateFunction:
         >>> float(stdpjax.rates.sigmoid().slope(jnp.array(0.0)))
         1.0
     """
-    return _sigmoid(_known("gain", gain, above=0))
+    return _sigmoid(_known("gain", gain, above=0, at_least=_LEAST, at_most=1 / _LEAST))
 
 
 @cache

@@ -58,8 +58,8 @@ def bootstrap(
         The statistic of the data, the standard deviation over resamples, and the percentile interval.
 
     Raises:
-        ValueError: no key, no function of as many sums, different or too few sequences, numbers that are not finite,
-            or an option out of range.
+        ValueError: no key, no function of as many sums, one that does not treat leading axes elementwise, different or
+            too few sequences, numbers that are not finite, or an option out of range.
 
     Example:
         >>> import numpy as np, stdpjax
@@ -82,7 +82,18 @@ def bootstrap(
     counts = np.bincount(flat.ravel(), minlength=n_resamples * n_sequences)
     weights = counts.reshape(n_resamples, n_sequences).astype(np.float64)
     value = np.asarray(statistic(*(np.asarray(array.sum(axis=0)) for array in arrays)), dtype=np.float64)
-    resampled = np.asarray(statistic(*(np.tensordot(weights, array, axes=1) for array in arrays)))
+    sums = [np.tensordot(weights, array, axes=1) for array in arrays]
+    resampled = np.asarray(statistic(*sums), dtype=np.float64)
+    alone = np.asarray(statistic(*(np.asarray(sum_[0]) for sum_ in sums)), dtype=np.float64)
+    is_elementwise = resampled.shape == (n_resamples, *value.shape) and np.allclose(
+        resampled[0], alone, rtol=1e-9, atol=0, equal_nan=True
+    )
+    if not is_elementwise:
+        raise ValueError(
+            "statistic: expected a function that treats each resample along the leading axis as it does one alone, got "
+            f"one that makes shape {resampled.shape} of {n_resamples} resamples, each of shape {value.shape}, or other "
+            "numbers; name axes from the end, as in `total[..., 0]` and `total.sum(-1)`"
+        )
     tail = 50 * (1 - confidence)
     low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
     return Estimate(value, resampled.std(axis=0, ddof=1), low, high)
@@ -215,13 +226,19 @@ def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
         >>> float(stdpjax.stats.correlation([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]))
         -1.0
     """
-    a, b = _same_shape(x, y)
+    a, b = (_near_one(array) for array in _same_shape(x, y))
     is_constant = (np.ptp(a, axis=-1) == 0) | (np.ptp(b, axis=-1) == 0)
-    a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
+    a, b = (_near_one(array - array.mean(-1, keepdims=True)) for array in (a, b))
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
     # Rounding of the mean leaves something of a constant.
     return np.where(is_constant, np.nan, found)
+
+
+def _near_one(array: FloatArray) -> FloatArray:
+    """Scale by powers of 2, which rounds nothing, so that squares neither overflow nor vanish."""
+    _, exponent = np.frexp(np.abs(array).max(-1, keepdims=True))
+    return np.ldexp(array, -exponent)
 
 
 def quantile_bins(values: ArrayLike, n_bins: int) -> NDArray[np.intp]:
@@ -251,7 +268,7 @@ def quantile_bins(values: ArrayLike, n_bins: int) -> NDArray[np.intp]:
     return (ranks * n_bins // array.size).reshape(array.shape)
 
 
-def sums_by_bin(bins: NDArray[np.intp], values: ArrayLike, n_bins: int) -> FloatArray:
+def sums_by_bin(bins: NDArray[np.integer], values: ArrayLike, n_bins: int) -> FloatArray:
     """Return, for each sequence, the sum of its values in each bin.
 
     Args:
@@ -276,7 +293,7 @@ def sums_by_bin(bins: NDArray[np.intp], values: ArrayLike, n_bins: int) -> Float
     array = _checks.finite_numbers("values", values)
     if bins.shape != array.shape or bins.ndim != 2:
         raise ValueError(f"values: expected the shape of bins, [sequence, time], {bins.shape}, got {array.shape}")
-    flat = bins + n_bins * np.arange(bins.shape[0])[:, None]
+    flat = bins.astype(np.intp) + n_bins * np.arange(bins.shape[0])[:, None]
     totals = np.bincount(flat.ravel(), weights=array.ravel(), minlength=n_bins * bins.shape[0])
     return totals.astype(np.float64).reshape(bins.shape[0], n_bins)
 
@@ -298,7 +315,7 @@ def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int
 
     Raises:
         ValueError: different shapes, a number of trials below 1, counts that are negative or more than the trials,
-            or probabilities outside [0, 1] or whose rows sum to more than 1.
+            probabilities outside [0, 1] or whose rows sum to more than 1, or a single outcome.
 
     Example:
         >>> import stdpjax
@@ -312,13 +329,20 @@ def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int
     if np.any(law < 0) or np.any(law.sum(-1) > 1 + 1e-6):
         raise ValueError(f"probability: expected rows of probabilities that sum to at most 1, got {probability!r}")
     observed = np.concatenate([cells, n_trials - cells.sum(-1, keepdims=True)], axis=-1)
-    rest = np.maximum(1 - law.sum(-1, keepdims=True), 0)
+    # What rounding leaves of a law that is complete is no outcome of its own.
+    given = np.asarray(probability).dtype
+    rounding = law.shape[-1] * np.finfo(given if given.kind == "f" else np.float64).eps
+    rest = 1 - law.sum(-1, keepdims=True)
+    rest = np.where(rest <= rounding, 0.0, rest)
     expected = n_trials * np.concatenate([law, rest], axis=-1)
     possible = expected > 0
     if np.any(observed[~possible] != 0):
         return float("inf")
+    n_free = np.sum(possible.sum(-1) - 1)
+    if n_free < 1:
+        raise ValueError(f"probability: expected a row with two possible outcomes or more, got {probability!r}")
     chi_square = np.sum((observed - expected)[possible] ** 2 / expected[possible])
-    return float(chi_square / np.sum(possible.sum(-1) - 1))
+    return float(chi_square / n_free)
 
 
 def _same_shape(

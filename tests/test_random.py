@@ -278,6 +278,10 @@ def test_member_keys_of_a_block_are_those_of_the_whole():
     np.testing.assert_array_equal(words(whole)[4:], words(block))
     np.testing.assert_array_equal(words(whole[6]), words(jax.random.fold_in(key, 6)))
     assert stdpjax.random.member_keys(key, 0).shape == (0,)
+    last = stdpjax.random.member_keys(key, 1, first=2**32 - 1)
+    np.testing.assert_array_equal(words(last[0]), words(jax.random.fold_in(key, np.uint32(2**32 - 1))))
+    with pytest.raises(ValueError, match="first: expected a whole number of at most 4294967294, got 4294967295"):
+        stdpjax.random.member_keys(key, 2, first=2**32 - 1)
 
 
 def test_names_have_streams_of_their_own():

@@ -54,6 +54,22 @@ def test_bootstrap_refusals(arrays, options, message):
         stats.bootstrap(key(0), lambda *sums: sums[0], *arrays, **options)
 
 
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        lambda total, n: total[0] / total[1],  # of the first two resamples, not of the two columns
+        lambda total, n: total.max() / n,
+        lambda total, n: total.sum(),
+    ],
+)
+def test_bootstrap_refuses_a_statistic_that_mixes_resamples(statistic):
+    values = np.random.default_rng(0).uniform(1, 2, (50, 2))
+    with pytest.raises(ValueError, match="statistic: expected a function that treats each resample"):
+        stats.bootstrap(key(0), statistic, values, np.ones((50, 2)))
+    apart = stats.bootstrap(key(0), lambda total: total[..., 0] / total[..., 1], values)
+    assert float(apart.standard_error) == pytest.approx(0.0368, abs=0.003)
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=3, max_size=40))
 def test_correlation_equals_numpy(pairs):
@@ -72,6 +88,19 @@ def test_correlation_of_a_constant_is_nan(constant):
     # The mean of three times 0.1 is not 0.1.
     assert np.isnan(stats.correlation([constant] * 3, [1.0, 2.0, 4.0]))
     assert np.isnan(stats.correlation([1.0, 2.0, 4.0], [constant] * 3))
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e-90, 1e80, 1e160])
+def test_a_correlation_does_not_depend_on_the_scale(scale):
+    x, y = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
+    assert stats.correlation(scale * x, y / scale) == pytest.approx(np.corrcoef(x, y)[0, 1], rel=1e-12)
+
+
+def test_masked_values_are_refused():
+    masked = np.ma.masked_array([1.0, 2.0, 3.0, -999.0], [0, 0, 0, 1])
+    with pytest.raises(ValueError, match="x: expected values without a mask, got 1 of 4 masked"):
+        stats.correlation(masked, [1.0, 2.0, 3.0, 4.0])
+    assert stats.correlation(np.ma.masked_array([1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]) == pytest.approx(1)
 
 
 def test_sums_that_have_lost_their_digits_give_no_correlation():
@@ -107,6 +136,9 @@ def test_sums_by_bin_equal_a_loop():
     bins, values = rng.integers(0, 5, (4, 30)), rng.normal(size=(4, 30))
     expected = [[values[s][bins[s] == b].sum() for b in range(5)] for s in range(4)]
     np.testing.assert_allclose(stats.sums_by_bin(bins, values, 5), expected)
+    np.testing.assert_array_equal(
+        stats.sums_by_bin(bins.astype(np.uint64), values, 5), stats.sums_by_bin(bins, values, 5)
+    )
     with pytest.raises(ValueError, match="values: expected the shape of bins"):
         stats.sums_by_bin(bins, values[:2], 5)
 
@@ -125,3 +157,16 @@ def test_an_impossible_count_gives_infinity():
     assert stats.chi_square_per_cell([[1, 0]], [[0.0, 0.5]], 10) == float("inf")
     with pytest.raises(ValueError, match="n_trials"):
         stats.chi_square_per_cell([[1, 0]], [[0.0, 0.5]], 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("law", [[0.9, 0.1], [0.7, 0.3], [1 / 3, 2 / 3], [0.1, 0.2, 0.7]])
+def test_rounding_of_a_complete_law_is_no_outcome(law, dtype):
+    counts = [[92, 8], [50, 30, 20]][len(law) - 2]
+    expected = sum((count - 100 * p) ** 2 / (100 * p) for count, p in zip(counts, law, strict=True)) / (len(law) - 1)
+    assert stats.chi_square_per_cell([counts], np.array([law], dtype), 100) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_single_outcome_has_no_chi_square():
+    with pytest.raises(ValueError, match="probability: expected a row with two possible outcomes"):
+        stats.chi_square_per_cell([[0]], [[0.0]], 100)

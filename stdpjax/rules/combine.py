@@ -140,7 +140,8 @@ def mask_rule(rule: Rule, mask: ArrayLike) -> Rule:
         The rule. A simulation is compiled for the rule, so make it once.
 
     Raises:
-        ValueError: a mask of another rank, or values other than 0 and 1.
+        ValueError: a mask of another rank, or values other than 0 and 1; where the rule is used, weights of another
+            shape than the mask.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -154,7 +155,7 @@ def mask_rule(rule: Rule, mask: ArrayLike) -> Rule:
     mask = _checks.spikes("mask", mask)
     if mask.ndim != 2:
         raise ValueError(f"mask: expected shape [post, pre], got {mask.shape}")
-    return _adjusted(rule, _multiplied, mask)
+    return _adjusted(rule, _masked, mask)
 
 
 class _Bounds(NamedTuple):
@@ -237,6 +238,12 @@ def _check_exponent(name: str, exponent: Number | Literal["hard", "soft"]) -> Nu
 def _multiplied(factor: Array, change: Change, weights: Change) -> Change:
     del weights
     return jnp.broadcast_to(factor, change.shape) * change
+
+
+def _masked(mask: Array, change: Change, weights: Change) -> Change:
+    if mask.shape != weights.shape:
+        raise ValueError(f"mask: expected the weights' shape [post, pre], {weights.shape}, got {mask.shape}")
+    return mask * change
 
 
 def _within(bounds: _Bounds, change: Change, weights: Change) -> Change:

@@ -6,7 +6,7 @@ tied in pairs) for "previous", "current", "midpoint" and "next". Eq 5 read liter
 the only one whose symmetric part is an exact total derivative.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
@@ -19,6 +19,13 @@ from stdpjax.rules.traces import remembered
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
 PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
+# Pairing -> the rates that it reads beside those before the step.
+_OTHER_RATES: Mapping[Pairing, str | None] = {
+    "previous": "previous_pre_rate",
+    "current": None,
+    "midpoint": "next_pre_rate",
+    "next": "next_pre_rate",
+}
 Difference = Literal["forward", "centred"]
 
 
@@ -46,7 +53,8 @@ def rate_update(
         `delta_w`, to be added, shape `[..., post, pre]`, per unit of learning rate and per step (not per tau).
 
     Raises:
-        ValueError: unknown pairing, a missing rate, different shapes, or values that are not finite.
+        ValueError: unknown pairing, a missing rate or one that it does not read, different shapes, or values that are
+            not finite.
 
     Source: Bengio et al. 2015, Eq 1.
 
@@ -56,16 +64,12 @@ def rate_update(
         [[0.25, 0.125], [0.0, 0.0]]
     """
     _checks.choice("pairing", pairing, PAIRINGS)
-    needed = {
-        "previous": ("previous_pre_rate",),
-        "current": (),
-        "midpoint": ("next_pre_rate",),
-        "next": ("next_pre_rate",),
-    }
-    others = {"previous_pre_rate": previous_pre_rate, "next_pre_rate": next_pre_rate}
-    for name in needed[pairing]:
-        if others[name] is None:
+    for name, other in {"previous_pre_rate": previous_pre_rate, "next_pre_rate": next_pre_rate}.items():
+        is_needed = name == _OTHER_RATES[pairing]
+        if is_needed and other is None:
             raise ValueError(f"{name}: expected the presynaptic rates that pairing {pairing!r} needs, got None")
+        if other is not None and not is_needed:
+            raise ValueError(f"{name}: expected None with pairing {pairing!r}, which does not read it, got rates")
     change = _change(state, next_state)
     rate = _checks.finite("pre_rate", pre_rate)
     _same_batch(change, "pre_rate", rate)

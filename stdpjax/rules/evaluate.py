@@ -95,7 +95,7 @@ def expected_updates(
     pre = _checks.probability("pre_probability", pre_probability)
     post = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre, "post_probability", post)
-    dtype = jnp.result_type(pre, post)
+    dtype = _checks.at_least_single(jnp.result_type(pre, post))
     functions, parameters = apart(traces)
     _refuse_other_degree(functions, parameters)
     return _bin_updates(functions, parameters, bin_ms, pre.astype(dtype), post.astype(dtype), jnp.zeros((1, 1), dtype))

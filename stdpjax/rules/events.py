@@ -165,7 +165,8 @@ def _elapsed(times: Measured, pre_spikes: ArrayLike, post_spikes: ArrayLike) -> 
     """Return the time before each event, refusing known times out of order."""
     if not _checks.is_concrete(times):
         moments = jnp.asarray(times)
-        return jnp.diff(moments, prepend=moments[:1])
+        elapsed = jnp.diff(moments, prepend=moments[:1])
+        return elapsed if jnp.issubdtype(elapsed.dtype, jnp.floating) else elapsed.astype(float)
     moments = _known_times("times", times)
     elapsed = np.diff(moments.astype(np.float64), prepend=moments[:1].astype(np.float64))
     if np.any(elapsed < 0):

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax._units import Measured
-from stdpjax.rules.base import Rule
-from stdpjax.rules.evaluate import expected_updates
+from stdpjax.rules.base import Rule, check_use
+from stdpjax.rules.evaluate import expected_updates, traces_of
 from stdpjax.rules.pair import check_kernel, check_window
 from stdpjax.spikes.pairing import COINCIDENCES, Coincidence
 
@@ -193,7 +194,7 @@ def effective_window(
     post_probability: float | Float[Array, ""],
     window: int,
     *,
-    n_settle: int = 500,
+    n_settle: int | None = None,
     bin_ms: Measured = 1.0,
 ) -> Float[Array, "lag"]:
     """Return the window that a rule of traces amounts to at constant rates: what one more pair would change.
@@ -207,14 +208,15 @@ def effective_window(
         pre_probability: presynaptic spike probability per bin, in [0, 1].
         post_probability: postsynaptic spike probability per bin, in [0, 1].
         window: largest lag, in bins.
-        n_settle: bins on either side of the window, enough for the traces to settle.
+        n_settle: bins on either side of the window, in which no trace may keep more than a thousandth of itself. None
+            for 500, or as many as the slowest trace of known numbers needs.
         bin_ms: width of a bin in ms, or with a unit, above 0.
 
     Returns:
         The second derivative at lags -window ... window.
 
     Raises:
-        ValueError: as `expected_updates`, or a window or `n_settle` below 1.
+        ValueError: as `expected_updates`, a window or `n_settle` below 1, or too few bins for a trace to settle.
 
     Example:
         >>> import stdpjax
@@ -222,7 +224,7 @@ def effective_window(
         >>> [round(float(change), 3) for change in stdpjax.rules.effective_window(rule, 0.1, 0.2, 2)]
         [-0.409, -0.452, 0.0, 0.905, 0.819]
     """
-    window, n_settle = _checks.window(window), _checks.count("n_settle", n_settle)
+    window, n_settle = _checks.window(window), _settled(rule, n_settle, bin_ms)
     pre_probability = _one_rate("pre_probability", pre_probability)
     post_probability = _one_rate("post_probability", post_probability)
     n_bins, centre = 2 * (window + n_settle) + 1, window + n_settle
@@ -236,6 +238,40 @@ def effective_window(
     # The mean is linear in the probability of each bin: a difference is the derivative.
     silent, spiking = jax.vmap(by_post)(jnp.array([0.0, 1.0]))
     return (spiking - silent)[centre - window : centre + window + 1]
+
+
+# Bins that traces are given by default and at most, and the share of a trace that may be left after them.
+_SETTLE, _MOST_BINS, _LEFT = 500, 1_000_000, 1e-3
+
+
+def _settled(rule: Rule, n_settle: int | None, bin_ms: Measured) -> int:
+    """Return how many bins the traces of a rule take to settle, or refuse a number that is too small."""
+    traces, bin_ms = traces_of(rule), check_use(rule, bin_ms, np.zeros((1, 1)))
+    state = traces.init(jnp.zeros((1, 1), float))
+
+    def left(n_bins: int) -> float:
+        ends = [
+            traces.decay(traces.parameters, jax.tree.map(lambda leaf, at=at: jnp.full_like(leaf, at), state), elapsed)
+            for elapsed in [jnp.asarray(n_bins * bin_ms, float)]
+            for at in (0.0, 1.0)
+        ]
+        gaps = jax.tree.leaves(jax.tree.map(lambda low, high: jnp.abs(high - low).max(), *ends))
+        return max((float(gap) for gap in gaps if _checks.is_concrete(gap)), default=0.0)
+
+    if n_settle is None:
+        n_settle = _SETTLE
+        while left(n_settle) > _LEFT:
+            n_settle *= 2
+            if n_settle > _MOST_BINS:
+                raise ValueError(f"rule: expected traces that decay within {_MOST_BINS} bins, got one that does not")
+        return n_settle
+    n_settle = _checks.count("n_settle", n_settle)
+    if left(n_settle) > _LEFT:
+        raise ValueError(
+            f"n_settle: expected bins in which every trace of the rule decays to {_LEFT:g}, got {n_settle}, after "
+            f"which {left(n_settle):.2g} of one is left"
+        )
+    return n_settle
 
 
 def _one_rate(name: str, probability: float | Float[Array, ""]) -> float | Float[Array, ""]:
@@ -255,7 +291,7 @@ def slope_correlation(probability: float, kernel: ArrayLike, width: float) -> Fl
         The correlation, in [-1, 1].
 
     Raises:
-        ValueError: a number out of range or a kernel of the wrong shape.
+        ValueError: a number out of range, or a kernel of the wrong shape or not antisymmetric.
 
     Example:
         >>> import stdpjax
@@ -264,6 +300,11 @@ def slope_correlation(probability: float, kernel: ArrayLike, width: float) -> Fl
         [0.68, 0.965, 0.997]
     """
     _checks.number("width", width, above=0)
+    kernel, _ = check_kernel(kernel)
+    if _checks.is_concrete(kernel):
+        even = np.abs(np.asarray(kernel + kernel[::-1], np.float64)).max() / 2
+        if even > 1e-6 * np.abs(np.asarray(kernel, np.float64)).max():
+            raise ValueError(f"kernel: expected an antisymmetric one, got an even part of up to {even:g}")
     response = linear_response(probability, kernel)
     distance = jnp.arange(1, response.size + 1, dtype=response.dtype)
 

@@ -36,6 +36,9 @@ def lag_update(lags: ArrayLike, kernel: ArrayLike) -> Float[Array, "..."]:
     lags = _checks.as_array("lags", lags)
     if lags.dtype.kind not in "iu":
         raise ValueError(f"lags: expected whole numbers of bins, got dtype {lags.dtype}")
+    # What is farther than the window is one bin beyond it, so that nothing wraps around in a narrow or unsigned type.
+    known = jnp.iinfo(lags.dtype)
+    lags = lags.clip(max(known.min, -window - 1), min(known.max, window + 1)).astype(np.int32)
     lags = jnp.asarray(lags)
     return jnp.where(jnp.abs(lags) <= window, kernel[jnp.clip(lags, -window, window) + window], 0.0)
 

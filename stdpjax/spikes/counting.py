@@ -84,13 +84,13 @@ def sample_lag_counts(
     post_probability = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
-    first_sequence = _checks.count("first_sequence", first_sequence, minimum=0)
     if n_trials >= 2**31:
         raise ValueError(f"n_trials: expected at most 2^31 - 1, what a count can hold, got {n_trials}")
     *batch, n_steps = pre_probability.shape
     _checks.window(window, n_steps)
     check_options(window, coincidence, sides, boundary, n_steps)
     n_sequences = math.prod(batch)
+    first_sequence = _checks.count("first_sequence", first_sequence, minimum=0, maximum=2**32 - n_sequences)
     sequences = (
         member_keys(key, n_sequences, first_sequence),
         pre_probability.reshape(n_sequences, n_steps),

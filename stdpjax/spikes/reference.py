@@ -4,6 +4,7 @@ Every trial is replayed by itself and paired by `nearest_lag`, so the two tables
 meant to be read and to be tested against.
 """
 
+import math
 from functools import partial
 
 import jax
@@ -60,8 +61,8 @@ def sample_lag_counts_by_train(
     post_probability = _checks.probability("post_probability", post_probability)
     _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
-    first_sequence = _checks.count("first_sequence", first_sequence, minimum=0)
     *batch, n_steps = pre_probability.shape
+    first_sequence = _checks.count("first_sequence", first_sequence, minimum=0, maximum=2**32 - math.prod(batch))
     _checks.window(window, n_steps)
     check_options(window, coincidence, sides, boundary, n_steps)
     pair_up = partial(nearest_lag, window=window, coincidence=coincidence, sides=sides, boundary=boundary)

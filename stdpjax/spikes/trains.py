@@ -35,12 +35,12 @@ def split(times: Any) -> tuple[list[Any], bool]:
 def in_ms(name: str, train: Any) -> tuple[NDArray[Any], bool]:
     """Return one train as numbers of ms in the precision that they came in, and whether it carried a unit."""
     carried = _units.carries_unit(train)
+    if np.ma.isMaskedArray(train):
+        train = train.compressed()
     try:
         train = _units.in_unit(name, train, "ms")
     except ValueError as error:
         raise ValueError(str(error).replace("expected a number in ms", "expected times in ms", 1)) from error
-    if np.ma.isMaskedArray(train):
-        train = train.compressed()
     try:
         times = np.asarray(train)
     except ValueError as error:

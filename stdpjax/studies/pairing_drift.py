@@ -75,8 +75,9 @@ class Totals(NamedTuple):
 def totals_of(path: Float[Array, "time unit"], rates: Float[Array, "time unit"]) -> Totals:
     """Add up Eq 1 in its four readings along a path that was held at its start before."""
     state, following, rate = path[:-1], path[1:], rates[:-1]
-    others = {"previous_pre_rate": jnp.concatenate([rates[:1], rates[:-2]]), "next_pre_rate": rates[1:]}
-    untied = jnp.stack([rate_update(state, following, rate, pairing=name, **others).sum(0) for name in PAIRINGS])
+    earlier, later = {"previous_pre_rate": jnp.concatenate([rates[:1], rates[:-2]])}, {"next_pre_rate": rates[1:]}
+    others = {"previous": earlier, "current": {}, "midpoint": later, "next": later}
+    untied = jnp.stack([rate_update(state, following, rate, pairing=name, **others[name]).sum(0) for name in PAIRINGS])
     change = following - state
     boundary = jnp.outer(rates[-1], rates[-1]) - jnp.outer(rates[0], rates[0])
     return Totals(untied, boundary, jnp.einsum("ti,tj->ij", change, change, precision="highest"))
@@ -273,8 +274,9 @@ def running_totals(path: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDA
     together = np.triu(change.T @ change, 1)
     pair = list(np.unravel_index(np.argmax(np.abs(together)), together.shape))
     path, rates = path[:, pair], rates[:, pair]
-    others = {"previous_pre_rate": np.concatenate([rates[:1], rates[:-2]]), "next_pre_rate": rates[1:]}
-    updates = [rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others) for name in PAIRINGS]
+    earlier, later = {"previous_pre_rate": np.concatenate([rates[:1], rates[:-2]])}, {"next_pre_rate": rates[1:]}
+    others = {"previous": earlier, "current": {}, "midpoint": later, "next": later}
+    updates = [rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others[name]) for name in PAIRINGS]
     tied = np.stack([np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64).cumsum() for update in updates])
     return tied, rates[1:].prod(-1) - rates[0].prod()
 

@@ -167,6 +167,7 @@ def test_gradients_stay_finite_at_the_bounds(exponent, weight):
         (lambda: scale_rule(PAIRS, np.nan), "factor: expected a finite number"),
         (lambda: mask_rule(PAIRS, [1, 0]), r"mask: expected shape \[post, pre\], got \(2,\)"),
         (lambda: mask_rule(PAIRS, [[1, 2]]), "mask: expected spike indicators"),
+        (lambda: train_updates(mask_rule(PAIRS, [[1, 0]]), [1, 0], [0, 1]), r"mask: expected the weights' shape"),
         (sum_rules, "rules: expected at least one rule, got none"),
         (
             lambda: sum_rules(*(nearest_neighbour_rule([-1.0, 0.0, 1.0], bin_ms=width) for width in (1.0, 0.5))),

@@ -33,17 +33,12 @@ def loop_total(post, rate, pairing, first=0):
 def test_rate_update_equals_a_loop(pairing):
     post, rate = trajectory()
     zero = jnp.zeros_like(rate[0])
-    total = sum(
-        rate_update(
-            post[t],
-            post[t + 1],
-            rate[t],
-            pairing=pairing,
-            previous_pre_rate=rate[t - 1] if t else zero,
-            next_pre_rate=rate[t + 1],
-        )
-        for t in range(30)
-    )
+
+    def other(t):
+        earlier, later = {"previous_pre_rate": rate[t - 1] if t else zero}, {"next_pre_rate": rate[t + 1]}
+        return {"previous": earlier, "current": {}, "midpoint": later, "next": later}[pairing]
+
+    total = sum(rate_update(post[t], post[t + 1], rate[t], pairing=pairing, **other(t)) for t in range(30))
     np.testing.assert_allclose(total, loop_total(post, rate, pairing), atol=1e-5)
 
 
@@ -117,6 +112,11 @@ def test_state_slope():
     [
         (lambda: rate_update([0.0], [1.0], [0.5], pairing="next"), "next_pre_rate: expected the presynaptic rates"),
         (lambda: rate_update([0.0], [1.0], [0.5], pairing="previous"), "previous_pre_rate: expected"),
+        (lambda: rate_update([0.0], [1.0], [0.5], next_pre_rate=[0.5]), "next_pre_rate: expected None with pairing"),
+        (
+            lambda: rate_update([0.0], [1.0], [0.5], pairing="next", next_pre_rate=[0.5], previous_pre_rate=[0.5]),
+            "previous_pre_rate: expected None with pairing 'next'",
+        ),
         (lambda: rate_update([0.0], [1.0, 2.0], [0.5]), "next_state: expected the shape of state"),
         (lambda: rate_update([np.nan], [1.0], [0.5]), "state: expected finite numbers"),
         (

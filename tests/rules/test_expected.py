@@ -154,3 +154,12 @@ def test_means_of_combined_rules_combine():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call(rules.pair_rule(1.0, 1.0, 10.0, 10.0))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_half_precision_probabilities_have_the_mean_of_their_values(dtype):
+    rule = rules.pair_rule(1.0, 0.5, 10.0, 20.0)
+    half = jnp.full(200, 0.002, dtype)
+    found = expected_updates(rule, half, half)
+    np.testing.assert_array_equal(found, expected_updates(rule, *2 * [half.astype(jnp.float32)]))
+    assert found.dtype == jnp.float32

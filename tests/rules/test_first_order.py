@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stdpjax import rules
 from stdpjax.rules import (
     constant_rate_update,
     effective_window,
@@ -208,6 +209,13 @@ def test_the_effective_window_of_triplets_and_of_coincidences():
     np.testing.assert_allclose(effective_window(sum_rules(hebb_rule(), rule), 0.1, q, 4)[4] - found[4], 1.0)
 
 
+def test_slow_traces_settle_before_their_window_is_read():
+    rule = rules.presets["pfister_gerstner_2006_hippocampus_all_to_all_full"].rule()
+    settled = effective_window(rule, 0.02, 0.02, 2, n_settle=10_000)
+    np.testing.assert_allclose(effective_window(rule, 0.02, 0.02, 2), settled, rtol=2e-3)
+    np.testing.assert_allclose(settled[:2], [-0.0261, -0.0268], atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -217,6 +225,14 @@ def test_the_effective_window_of_triplets_and_of_coincidences():
         (lambda: constant_rate_update(0.5, np.ones(3)), "kernel: expected 0 at lag 0, which stands for no pair, got 1"),
         (lambda: window_moments(np.ones(2)), "window: expected one value for each lag"),
         (lambda: effective_window(hebb_rule(), 0.1, 1.1, 3), "post_probability: expected spike probabilities"),
+        (
+            lambda: effective_window(pair_rule(1.0, 1.0, 10.0, 100.0), 0.1, 0.1, 3, n_settle=500),
+            "n_settle: expected bins .*, got 500, after which 0.0067 of one is left",
+        ),
+        (
+            lambda: slope_correlation(0.05, lag_kernel("bi_poo"), 20.0),
+            "kernel: expected an antisymmetric one, got an even",
+        ),
         (lambda: effective_window(hebb_rule(), 0.1, 0.1, 0), "window: expected a whole number of at least 1"),
     ],
 )

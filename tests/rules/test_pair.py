@@ -56,6 +56,18 @@ def test_lag_update_reads_the_kernel():
     np.testing.assert_allclose(lag_update(np.arange(-4, 5), kernel), kernel)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint32, np.int64, np.uint64])
+@pytest.mark.parametrize("window", [1, 5, 100, 200])
+def test_lags_of_any_type_are_whole_numbers(dtype, window):
+    kernel = lag_kernel("linear", window)
+    known = np.iinfo(dtype)
+    lags = [max(known.min, -(2**40)), *range(max(known.min, -3), 4), 100, 127, min(known.max, 2**32 + 1)]
+    expected = [float(kernel[lag + window]) if abs(lag) <= window else 0 for lag in lags]
+    np.testing.assert_array_equal(lag_update(np.array(lags, dtype), kernel), expected)
+    if np.dtype(dtype).itemsize < 8:
+        np.testing.assert_array_equal(jax.jit(lag_update)(np.array(lags, dtype), kernel), expected)
+
+
 def test_mean_update_is_the_sum_over_lags(key):
     p, q = jax.random.uniform(key, (2, 3, 60), dtype=float)
     kernel = lag_kernel("bi_poo", 7)

@@ -47,6 +47,7 @@ _ARRAY = (
     ("objects", np.array([None, 1.0], object)),
     ("all nan", "nan"),  # in the shape of the right value, see `bad_values`
     ("one infinite", "inf"),
+    ("masked", "masked"),
 )
 _OBJECT = (("none", None), ("a number", 3.5), _TEXT, _UNHASHABLE, _LIST, ("a truth", True))
 
@@ -97,6 +98,7 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("all nan", "nan"),
         ("twos", "2"),
         ("halves", "0.5"),
+        ("masked", "masked"),
     ),
     "times": (
         ("none", None),
@@ -212,6 +214,8 @@ def bad_values(kind: str, right: Any) -> list[tuple[str, Any]]:
     """Return the wrong values of a kind; some of them have the shape of the right one."""
     out: list[tuple[str, Any]] = []
     for label, value in KINDS[kind]:
+        if label == "masked":
+            value = np.ma.masked_array(np.asarray(right), np.arange(np.size(right)).reshape(np.shape(right)) == 0)
         if label in _FILLED and isinstance(value, str):
             filled = np.array(np.broadcast_to(np.float32(value), np.shape(right)))
             if label == "one infinite" and filled.ndim:
