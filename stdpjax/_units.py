@@ -66,7 +66,9 @@ def in_unit(name: str, value: Measured, unit: Unit) -> Any:
         return convert(value, unit)
     except Exception as error:  # whatever the other library raises
         wanted = "a plain number" if unit == "dimensionless" else f"a number in {unit}, or a unit that becomes it"
-        raise ValueError(f"{name}: expected {wanted}, got {value!r} ({error})") from error
+        shown = " ".join(repr(value).split())
+        shown = shown if len(shown) <= 80 else f"{shown[:60]} ..."
+        raise ValueError(f"{name}: expected {wanted}, got {shown} ({error})") from error
 
 
 def carries_unit(value: Any) -> bool:

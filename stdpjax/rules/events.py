@@ -15,7 +15,7 @@ from stdpjax._units import Measured
 from stdpjax.rules.base import Rule, TraceRule
 from stdpjax.rules.evaluate import apart, changes, check_start, traces_of
 from stdpjax.rules.traces import Number
-from stdpjax.spikes.times import join_coincident, time_tolerance
+from stdpjax.spikes.times import join_coincident, refuse_seconds, time_tolerance
 
 
 class SpikeEvents(NamedTuple):
@@ -29,7 +29,7 @@ class SpikeEvents(NamedTuple):
     """Whether the postsynaptic neuron spikes, shape `[event]`."""
 
 
-def merge_spike_times(pre_times: Measured, post_times: Measured) -> SpikeEvents:
+def merge_spike_times(pre_times: Measured, post_times: Measured, *, check_unit: bool = True) -> SpikeEvents:
     """Return the spike times of two neurons as one sequence of events.
 
     Two spikes are at the same instant if their times differ by no more than the resolution of their numbers: 1e-9 ms,
@@ -39,12 +39,14 @@ def merge_spike_times(pre_times: Measured, post_times: Measured) -> SpikeEvents:
     Args:
         pre_times: presynaptic spike times in ms, or with a unit, rising, shape `[pre_spike]`; may be empty.
         post_times: postsynaptic spike times, likewise, shape `[post_spike]`.
+        check_unit: refuse plain numbers that look like seconds: ten spikes of a neuron or more that are less than
+            0.5 ms apart on average.
 
     Returns:
         Each instant once, with who spikes then: `event_weight_change(rule, *events)`.
 
     Raises:
-        ValueError: times that are not finite, not rising, in another unit, or have another shape.
+        ValueError: times that are not finite, not rising, in another unit as far as that shows, or have another shape.
 
     Example:
         >>> import stdpjax
@@ -53,17 +55,26 @@ def merge_spike_times(pre_times: Measured, post_times: Measured) -> SpikeEvents:
         >>> stdpjax.rules.merge_spike_times([0.3], [0.1 + 0.2]).times.tolist()  # 0.30000000000000004
         [0.3]
     """
-    pre, post = join_coincident(_rising("pre_times", pre_times), _rising("post_times", post_times))
+    check_unit = _checks.flag("check_unit", check_unit)
+    given = {"pre_times": pre_times, "post_times": post_times}
+    numbers = {name: _rising(name, values) for name, values in given.items()}
+    for name, values in given.items():
+        if check_unit and not _units.carries_unit(values):
+            refuse_seconds(name, numbers[name])
+    pre, post = join_coincident(*numbers.values())
     times = np.unique(np.concatenate([pre, post]))
     return SpikeEvents(times, np.isin(times, pre), np.isin(times, post))
 
 
 def _rising(name: str, values: Measured) -> NDArray[Any]:
     """Return known times in ms in the precision that they came in."""
+    if getattr(values, "ndim", 1) == 2 and min(values.shape) == 1:
+        values = values.reshape(-1)  # a row or a column, as MATLAB has them
     times = _known_times(name, values)
     at = _first_same(times)
     if at is not None:
-        raise ValueError(f"{name}: expected rising times, got {times[at]:.12g} and then {times[at + 1]:.12g}")
+        same = f", the same to the resolution of {times.dtype}" if times[at + 1] > times[at] else ""
+        raise ValueError(f"{name}: expected rising times, got {times[at]:.12g} and then {times[at + 1]:.12g}{same}")
     return times
 
 

@@ -18,6 +18,8 @@ from stdpjax.spikes import trains as _trains
 
 # Share of a bin by which a time may lie before the edge that it stands for: 0.3 / 0.1 is below 3 in binary.
 _EDGE_TOLERANCE = 1e-6
+# A shorter mean interval than any neuron has.
+_SHORTEST_INTERVAL_MS = 0.5
 # Share of a bin by which a record may miss a whole number of bins, and their largest number.
 _CUT, _MOST_BINS = 1e-3, 2**31 - 1
 # Times in ms that are closer than this are one instant whatever they came as: a millionth of a microsecond.
@@ -48,7 +50,7 @@ def from_times(
             own `t_stop`.
         bin_ms: width of a bin in ms, above 0.
         check_unit: refuse plain numbers that look like seconds: three spikes or more, all within the first
-            thousandth of the record.
+            thousandth of the record, or ten or more that are less than 0.5 ms apart on average.
 
     Returns:
         Spike indicators, shape `[time]` for one train, `[train, time]` for several. A spike on the edge of two bins
@@ -230,12 +232,26 @@ def bin_train(
             f"record ({start:g} to {stop:g} ms), the last at {times[-1]:g}; these look like seconds: multiply by 1000, "
             "or give check_unit=False"
         )
+    if check_unit and not carries_unit:
+        refuse_seconds(name, times)
     # Rounding up must not carry a spike over the end.
     bins = np.minimum(np.floor((times - start + tolerance) / bin_ms).astype(int), n_bins - 1)
     _refuse_crowded(name, times, bins, bin_ms)
     indicators = np.zeros(n_bins, bool)
     indicators[bins] = True
     return indicators
+
+
+def refuse_seconds(name: str, times: NDArray[Any]) -> None:
+    """Refuse increasing times in ms, of ten spikes or more, that come faster than any neuron spikes for long."""
+    if times.size < 10:
+        return
+    interval = float(times[-1] - times[0]) / (times.size - 1)
+    if interval < _SHORTEST_INTERVAL_MS:
+        raise ValueError(
+            f"{name}: expected milliseconds, got {times.size} spikes {interval:.2g} ms apart on average; these look "
+            "like seconds: multiply by 1000, or give check_unit=False"
+        )
 
 
 def _own_bound(name: str, attribute: str, trains: list[Any]) -> Any:
@@ -274,7 +290,7 @@ def _refuse_outside(
             hints.append("like microseconds: divide by 1000")
         if np.all(times == np.round(times)):
             hints.append("like sample indices: divide by the sampling rate in kHz")
-        hint = f"; these look {', or '.join(hints)}" if hints else ""
+        hint = f"; these look {', or '.join(hints)}, or else the record ends later" if hints else ""
     raise ValueError(
         f"{name}: expected times in the record, [{start:g}, {stop:g}) ms, got {outside.size} of {times.size} outside, "
         f"the first at {first:g} ms{hint}"

@@ -48,7 +48,7 @@ def test_exact_means_and_windows_scale_with_the_bin():
     rule = pair_rule(1.0, 0.5, 10.0, 20.0)
     found = expected_updates(rule, [0.5, 0.0, 0.0], [0.0, 0.0, 0.1], bin_ms=0.5)
     assert float(found[-1]) == pytest.approx(0.05 * np.exp(-0.1), rel=1e-6)
-    window = effective_window(rule, 0.1, 0.2, 3, bin_ms=0.5 * pq.ms, n_settle=20)
+    window = effective_window(rule, 0.1, 0.2, 3, bin_ms=0.5 * pq.ms)
     lags = 0.5 * np.arange(-3, 4)
     expected = np.where(lags > 0, np.exp(-lags / 10), -0.5 * np.exp(lags / 20)) * (lags != 0)
     np.testing.assert_allclose(window, expected, atol=1e-5)
@@ -121,6 +121,27 @@ def test_one_neuron_cannot_spike_twice_at_an_instant():
         merge_spike_times([0.1 + 0.2, 0.30000000001], [])
     with pytest.raises(ValueError, match="times: expected spikes of the same instant as one event, got two events"):
         event_updates(pair_rule(1.0, 1.0, 1.0, 1.0), [0.3, 0.1 + 0.2], [1, 0], [0, 1])
+
+
+def test_spikes_that_come_faster_than_any_neuron_spikes_are_taken_for_seconds():
+    seconds = np.arange(60) * 0.17
+    with pytest.raises(ValueError, match=r"post_times: expected milliseconds, got 60 spikes 0\.17 ms apart on average"):
+        merge_spike_times(1000 * seconds, seconds)
+    assert len(merge_spike_times(seconds, [], check_unit=False).times) == 60
+    assert len(merge_spike_times(seconds * pq.ms, []).times) == 60
+    assert len(merge_spike_times(seconds[:9], []).times) == 9
+
+
+def test_rows_and_columns_of_times_are_trains():
+    for times in (np.array([[10.0, 20.0]]), np.array([[10.0], [20.0]])):
+        assert merge_spike_times(times, [20.0]).times.tolist() == [10.0, 20.0]
+
+
+def test_times_that_single_precision_cannot_tell_apart_say_so():
+    with pytest.raises(
+        ValueError, match=r"pre_times: expected rising times, got .*, the same to the resolution of float32"
+    ):
+        merge_spike_times(np.float32([1e7, 1e7 + 1]), [])
 
 
 def test_a_skipped_coincidence_leaves_both_spikes_in_the_traces():

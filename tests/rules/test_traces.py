@@ -189,7 +189,7 @@ def good(**changed):
         (lambda: event_updates(good(), [1.0, 2.0], [1, 2], [0, 1]), "pre_spikes: expected spike indicators"),
         (lambda: merge_spike_times([1.0, 1.0], []), "pre_times: expected rising times, got 1 and then 1"),
         (lambda: merge_spike_times([], [2.0, 1.0]), "post_times: expected rising times, got 2 and then 1"),
-        (lambda: merge_spike_times([[1.0]], []), "pre_times: expected a sequence of times"),
+        (lambda: merge_spike_times(np.ones((2, 2)), []), "pre_times: expected a sequence of times"),
         (lambda: merge_spike_times([np.nan], []), "pre_times: expected finite numbers"),
         (lambda: train_updates(good(), [1, 0], [1, 0, 0]), "post_spikes: expected the shape of pre_spikes"),
         (
