@@ -226,7 +226,7 @@ def number(
         if bound is not None
     ]
     try:
-        as_float = np.nan if np.asarray(value).dtype.kind in "bSUO" else float(value)
+        as_float = np.nan if np.asarray(value).dtype.kind in "bcSUO" else float(value)
     except (TypeError, ValueError):
         as_float = np.nan
     inside = (

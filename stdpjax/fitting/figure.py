@@ -74,7 +74,8 @@ def _draw_curves(ax: Axes, found: Fit, data: Measurements, curves: Sequence[Curv
             capsize=2,
         )
     ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-    ax.plot([], [], color="0.4", lw=1.5, label=f"fitted rule: {found.model}")
+    of_all = colors[0] if len(curves) == 1 else "0.4"
+    ax.plot([], [], color=of_all, lw=1.5, label=f"fitted rule: {found.model}")
     # Below the axes, where it covers nothing whatever the measurements are.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     errors = "" if data.sem is None else ", bars: standard errors"
