@@ -145,9 +145,10 @@ def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, desi
 
 def _predict_window(numbers: Numbers, design: LagDesign) -> Array:
     shape, _ = rules.LAG_KERNELS["bi_poo"]
-    depression, potentiation = shape(jnp.abs(design.lag_ms), bin_ms=1.0, **numbers)
-    kernel = jnp.where(design.lag_ms == 0, 0.0, jnp.where(design.lag_ms > 0, potentiation, depression))
-    return jnp.sum(design.counts * kernel, axis=-1)
+    lag_ms = design.lag_ms.ravel()
+    depression, potentiation = shape(jnp.abs(lag_ms), bin_ms=1.0, **numbers)
+    kernel = jnp.where(lag_ms == 0, 0.0, jnp.where(lag_ms > 0, potentiation, depression))
+    return jnp.sum(design.counts * kernel.reshape(design.counts.shape), axis=-1)
 
 
 def _amplitude(name: str) -> Parameter:

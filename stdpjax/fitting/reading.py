@@ -29,7 +29,7 @@ def load(data: str | Path, seed: int = 0, *, n_repeats: int | None = None, check
         >>> stdpjax.fitting.load("sjostrom_2001").name
         'Sjöström et al. 2001'
     """
-    seed = _checks.seed(seed)
+    seed, check_unit = _checks.seed(seed), _checks.flag("check_unit", check_unit)
     if not isinstance(data, str | Path):
         raise ValueError(f"data: expected a CSV file or one of {', '.join(PRESETS)}, got {data!r}")
     if str(data) in PRESETS:
