@@ -269,8 +269,10 @@ def _block(name: str, values: Measured) -> NDArray[Any]:
     if np.ndim(values) > 1:
         raise ValueError(f"{name}: expected one train, shape [spike], got shape {np.shape(values)}")
     block, _ = trains.in_ms(name, values)
-    _checks.finite_on_host(name, block.astype(np.float64))
-    if np.any(block < 0) or np.any(np.diff(block) <= 0):
+    # Differences of unsigned numbers are never below 0.
+    numbers = block.astype(np.float64)
+    _checks.finite_on_host(name, numbers)
+    if np.any(numbers < 0) or np.any(np.diff(numbers) <= 0):
         raise ValueError(f"{name}: expected increasing spike times of at least 0 ms, got {block.tolist()}")
     return block
 
@@ -398,7 +400,8 @@ def modulated_rates(
         pre_hz: mean presynaptic rate, at least 0.
         post_hz: mean postsynaptic rate, at least 0.
         depth: amplitude as a share of the mean, 0 to 1.
-        frequency_hz: of the modulation, above 0.
+        frequency_hz: of the modulation, above 0 and below half the rate of the bins (500 Hz for 1 ms): these would show
+            a faster one as a slower one, or as none.
         duration_ms: length, a whole number of bins.
         bin_ms: width of a bin in ms, above 0.
         lag_ms: by how much the postsynaptic modulation comes after the presynaptic one; None for a constant
@@ -420,8 +423,15 @@ def modulated_rates(
     bin_ms = times.milliseconds("bin_ms", bin_ms)
     depth = float(_checks.number("depth", depth, at_least=0, at_most=1))
     frequency_hz = times.hertz("frequency_hz", frequency_hz, above=0)
+    highest_hz = _MS_PER_SECOND / (2 * bin_ms)
+    if frequency_hz > (1 - 1e-9) * highest_hz:
+        raise ValueError(
+            f"frequency_hz: expected a frequency below {highest_hz:g} Hz, half the rate of bins of {bin_ms:g} ms, got "
+            f"{frequency_hz:g}"
+        )
     lag_ms = None if lag_ms is None else times.milliseconds("lag_ms", lag_ms)
-    pre_hz, post_hz = _rate("pre_hz", pre_hz, bin_ms, 1 + depth), _rate("post_hz", post_hz, bin_ms, 1 + depth)
+    pre_hz = _rate("pre_hz", pre_hz, bin_ms, 1.0 if lag_ms is None else 1 + depth)
+    post_hz = _rate("post_hz", post_hz, bin_ms, 1 + depth)
     time = (np.arange(n_bins) + 0.5) * bin_ms
 
     def wave(delay: float) -> NDArray[np.float64]:

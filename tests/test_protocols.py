@@ -99,7 +99,34 @@ def test_what_is_off_the_bins_says_so_and_two_spikes_in_one_are_refused():
         (lambda: protocols.constant_rates(1, -1, 100), "post_hz: expected rates"),
         (lambda: protocols.ramping_rates(1, 1, np.inf, 100), "post_stop_hz: expected"),
         (lambda: protocols.constant_rates(1, 1, 0.5), "duration_ms: "),
-        (lambda: protocols.modulated_rates(600, 1, 1, 10, 100), "pre_hz: expected rates .* got values from 1200"),
+        (
+            lambda: protocols.modulated_rates(600, 1, 1, 10, 100, lag_ms=0),
+            "pre_hz: expected rates .* got values from 1200",
+        ),
+        (lambda: protocols.modulated_rates(1, 600, 1, 10, 100), "post_hz: expected rates .* got values from 1200"),
+        # Seen once in each bin, these would be constant, and as slow as 100 Hz.
+        (
+            lambda: protocols.modulated_rates(10, 20, 0.5, 1000, 6),
+            "frequency_hz: expected .* below 500 Hz, .* got 1000",
+        ),
+        (lambda: protocols.modulated_rates(10, 20, 0.5, 900, 6), "frequency_hz: expected a frequency below 500 Hz"),
+        (lambda: protocols.modulated_rates(10, 20, 0.5, 500, 6), "frequency_hz: expected a frequency below 500 Hz"),
+        (lambda: protocols.modulated_rates(10, 20, 0.5, 60, 60, 10), "below 50 Hz, half the rate of bins of 10 ms"),
+        (lambda: protocols.pairs(np.complex64(5 + 3j)), "lag_ms: expected a finite number, got .*5"),
+        (lambda: protocols.pairs(5, np.complex128(2)), "frequency_hz: expected a finite number above 0"),
+        (lambda: protocols.constant_rates(1, np.array(5 + 3j), 100), "post_hz: expected a finite number"),
+        *(
+            (
+                lambda dtype=dtype: protocols.repeated(np.array([100, 10], dtype), [2.0], 1, 1),
+                r"pre_ms: expected increasing spike times of at least 0 ms, got \[.*100.*, .*10",
+            )
+            for dtype in (np.uint8, np.uint64, np.int8, np.float16, np.float32, np.longdouble)
+        ),
+        (lambda: protocols.repeated(np.array([5, 5], np.uint16), [2.0]), "pre_ms: expected increasing"),
+        (
+            lambda: protocols.Protocol(np.array([9, 8], np.uint8), np.ones(1), 20.0).binned(),  # pyright: ignore
+            "pre_ms: expected increasing",
+        ),
         (lambda: protocols.modulated_rates(1, 1, 1.5, 10, 100), "depth: "),
         (lambda: protocols.predicted_rates("up"), "course: expected one of 'constant', 'rising', 'falling', got 'up'"),
         (lambda: protocols.predicted_rates("rising", low_hz=9, high_hz=8), "high_hz: "),
@@ -241,6 +268,19 @@ def test_modulated_rates_lag_behind_each_other():
     protocol = protocols.modulated_rates(10, 20, 0.8, 5, 400, lag_ms=25)
     np.testing.assert_allclose(protocol.post_hz[25:] / 20, protocol.pre_hz[:-25] / 10, rtol=1e-9)
     assert np.ptp(protocols.modulated_rates(10, 20, 0.8, 5, 400).pre_hz) == 0
+
+
+def test_a_constant_presynaptic_rate_is_bounded_as_it_is_and_fast_modulation_keeps_its_speed():
+    protocol = protocols.modulated_rates(600, 10, 1.0, 10, 6)
+    np.testing.assert_array_equal(protocol.pre_hz, 600)
+    # 490 Hz over a second: 490 periods.
+    power = np.abs(np.fft.rfft(protocols.modulated_rates(10, 20, 1.0, 490, 1000).post_hz - 20))
+    assert np.argmax(power) == 490
+    # Unsigned whole numbers are times as good as others.
+    made = protocols.repeated(np.array([0, 200], np.uint8), np.array([7], np.uint8), np.uint8(1), 3)
+    assert made.pre_ms.tolist() == [0, 200, 1000, 1200, 2000, 2200]
+    assert made.post_ms.tolist() == [7, 1007, 2007]
+    assert protocols.pairs(np.uint8(200), np.uint8(1), 2).post_ms.tolist() == [200, 1200]
 
 
 def test_sampled_rates_are_those_prescribed():

@@ -6,13 +6,12 @@ from stdpjax.fitting.measurements import (
     PRESETS,
     Measurements,
     bi_poo_2001,
-    load,
     measurements,
-    read_measurements,
     sjostrom_2001,
 )
 from stdpjax.fitting.models import MODELS, Model, Parameter, find_model, predict
 from stdpjax.fitting.profile import Interval
+from stdpjax.fitting.reading import load, read_measurements
 from stdpjax.fitting.run import fit_into
 from stdpjax.fitting.searches import Minima, random_starts, search
 

@@ -9,9 +9,22 @@ from typing import NamedTuple
 TIMES = ("pre_ms", "post_ms")
 # Headers without one of these say nothing of the change, or nothing of what was done.
 _PLAIN = ("lag_ms", *TIMES, "frequency_hz", "n_repeats")
-_RATIOS = ("ratio", "epsp_ratio", "epsc_ratio", "weight_ratio")
-# (offset, factor) by which a number of the file becomes a change in percent.
-_PERCENT, _BASELINE, _RATIO = (0.0, 1.0), (-100.0, 1.0), (-100.0, 100.0)
+# Name -> (the known name, offset and factor by which a number of the file becomes a change in percent). No other column
+# of changes is that of the weight: "frequency change (%)", "log change (%)".
+_CHANGES: Mapping[str, tuple[str, float, float]] = MappingProxyType(
+    {
+        **dict.fromkeys(("percent_change", "weight_percent_change"), ("change_percent", 0.0, 1.0)),
+        **{
+            f"{of}{name}": (known, offset, factor)
+            for of in ("", "weight_", "epsp_", "epsc_")
+            for name, known, offset, factor in (
+                ("change_percent", "change_percent", 0.0, 1.0),
+                ("percent_of_baseline", "percent_of_baseline", -100.0, 1.0),
+                ("ratio", "epsp_ratio", -100.0, 100.0),
+            )
+        },
+    }
+)
 _NAMES = (*_PLAIN, "change_percent", "epsp_ratio", "percent_of_baseline", "sem")
 # What a column might have been meant as, by words in its name; only where no other column is that.
 _WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -37,6 +50,8 @@ class Column(NamedTuple):
     name: str
     offset: float = 0.0
     factor: float = 1.0
+    known: str = ""
+    """Of a change: `change_percent`, `percent_of_baseline` or `epsp_ratio`."""
 
 
 class Header(NamedTuple):
@@ -47,7 +62,7 @@ class Header(NamedTuple):
     unused: tuple[str, ...]
 
 
-NO_HEADER = Header((Column("lag_ms", "lag_ms"), Column("change_percent", "change_percent")), ())
+NO_HEADER = Header((Column("lag_ms", "lag_ms"), Column("change_percent", "change_percent", known="change_percent")), ())
 NO_HEADER_SEM = Header((*NO_HEADER.columns, Column("sem_percent", "sem")), ())
 
 
@@ -99,22 +114,12 @@ def read_header(cells: Sequence[str], where: str) -> Header:
 def _recognised(name: str) -> Column | None:
     if name in _PLAIN:
         return Column(name, name)
-    change = _change(name)
-    if change:
-        return Column("change_percent", name, *change)
-    of_change = _change(name.removesuffix("_sem")) if name.endswith("_sem") else None
+    if name in _CHANGES:
+        known, offset, factor = _CHANGES[name]
+        return Column("change_percent", name, offset, factor, known)
     units = {"sem": 1.0, "sem_percent": 1.0, "sem_ratio": 100.0}
-    if name in units or of_change:
-        return Column("sem_percent", name, 0.0, of_change[1] if of_change else units[name])
-    return None
-
-
-def _change(name: str) -> tuple[float, float] | None:
-    if name == "percent_change" or name.endswith("change_percent"):
-        return _PERCENT
-    if name.endswith("percent_of_baseline"):
-        return _BASELINE
-    return _RATIO if name in _RATIOS else None
+    units |= {f"{change}_sem": factor for change, (_, _, factor) in _CHANGES.items()}
+    return Column("sem_percent", name, 0.0, units[name]) if name in units else None
 
 
 def _meant(name: str, of_role: Mapping[str, Column]) -> str | None:
@@ -129,7 +134,7 @@ def _meant(name: str, of_role: Mapping[str, Column]) -> str | None:
             return known
     near = difflib.get_close_matches(name, [known for known in _NAMES if known not in is_there], n=1, cutoff=0.85)
     # Of the three names of the change one is enough.
-    return None if not near or ("change_percent" in is_there and _change(near[0])) else near[0]
+    return None if not near or ("change_percent" in is_there and near[0] in _CHANGES) else near[0]
 
 
 def _in_words(role: str) -> str:

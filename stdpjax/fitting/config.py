@@ -71,6 +71,7 @@ class FitConfig:
                 raise ValueError(f"{argument}: expected a tuple of names, got {names!r}")
         for name in self.compare:
             _checks.choice("compare", name, MODELS)
+        _checks.distinct("compare", self.compare)
         if self.compare and not {*self.compare} - {self.rule}:
             raise ValueError(f"compare: expected other rules than {self.rule!r}, got {', '.join(self.compare)}")
         if not isinstance(self.fix, tuple) or not all(isinstance(one, tuple) and len(one) == 2 for one in self.fix):

@@ -1,5 +1,6 @@
 """The picture of a fit: measurements and rule, parameters with their intervals, the comparison of rules."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from stdpjax import plotting
 from stdpjax.fitting.fit import Fit
 from stdpjax.fitting.measurements import Measurements
+from stdpjax.fitting.models import find_model
 
 # At the value in the figure.
 _BOUNDS = {"low": " (lower bound)", "high": " (upper bound)", "both": " (not determined)"}
@@ -74,7 +76,8 @@ def _draw_curves(ax: Axes, found: Fit, data: Measurements, curves: Sequence[Curv
             capsize=2,
         )
     ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-    ax.plot([], [], color="0.4", lw=1.5, label=f"fitted rule: {found.model}")
+    of_all = colors[0] if len(curves) == 1 else "0.4"
+    ax.plot([], [], color=of_all, lw=1.5, label=f"fitted rule: {found.model}")
     # Below the axes, where it covers nothing whatever the measurements are.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     errors = "" if data.sem is None else ", bars: standard errors"
@@ -105,15 +108,21 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
     # A decade to either side at least, or the labels of the ticks are many.
     lowest, highest = 0.1, 10.0
     edge = plotting.COLORS["biology"]
+    ranges = {parameter.name: (parameter.low, parameter.high) for parameter in find_model(found.model).parameters}
+    is_open = False
     for row, name in enumerate(names):
         estimate = found.parameters[name]
         for offset, (kind, label, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
             ends = [end / estimate.value for end in getattr(estimate, kind)]
             low, high = np.clip(ends, shortest, longest)
             lowest, highest = min(lowest, low), max(highest, high)
-            for end, at, marker in zip(ends, (low, high), "<>", strict=True):
-                if end != at:
-                    ax.plot(at, row + offset, marker, ms=5, color=plotting.COLORS[color], clip_on=False)
+            for end, at, marker, of_range in zip(ends, (low, high), "<>", ranges[name], strict=True):
+                # The measurements set no end there.
+                at_range = math.isclose(end * estimate.value, of_range, rel_tol=0.01)
+                is_open |= at_range
+                if at_range or end != at:
+                    shown, size = (marker, 5) if end != at else ("|", 8)
+                    ax.plot(at, row + offset, shown, ms=size, mew=1.5, color=plotting.COLORS[color], clip_on=False)
             ax.plot(
                 [low, high],
                 [row + offset] * 2,
@@ -126,6 +135,8 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
         ax.plot(1, row, "o", ms=4.5, color=edge, mfc="white" if estimate.bound else edge, zorder=5)
     if any(estimate.bound for estimate in found.parameters.values()):
         ax.plot([], [], "o", ms=4.5, color=edge, mfc="white", label="value on a bound, or not determined")
+    if is_open:
+        ax.plot([], [], "|", ms=8, mew=1.5, color=edge, label="end of the range of the fit")
     ax.set_xscale("log")
     ax.set_xlim(lowest / 1.3, highest * 1.3)
     ax.plot([1, 1], [-0.4, len(names) - 0.4], color="0.75", lw=0.8, zorder=0)
@@ -165,6 +176,9 @@ def _draw_comparison(ax: Axes, found: Fit, compared: Sequence[Fit]) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(0, 1.7 * widest)
-    plotting.label(
-        ax, f"Which rule: {criterion}, less is better", f"{criterion} above the best rule's, k numbers fitted", ""
-    )
+    if is_known.any():
+        xlabel = f"{criterion} above the best rule's, k numbers fitted"
+    else:
+        ax.set_xticks([])
+        xlabel = f"{criterion} needs k + 2 points, these are {found.n_points}"
+    plotting.label(ax, f"Which rule: {criterion}, less is better", xlabel, "")

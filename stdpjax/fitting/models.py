@@ -1,8 +1,8 @@
 """What is fitted: a rule whose numbers are free within ranges, and the weight changes that it predicts.
 
 Trace rules are evaluated event by event for protocols of spike times, and by their exact expectation for protocols of
-rates; the paper's windowed rule through its counts of lags, exact for rates as well. A protocol enters as arrays that
-do not depend on the numbers, so a fit is compiled once.
+rates; the paper's windowed rule through its lags, of any size for spike times and of whole bins, in their exact mean,
+for rates. A protocol enters as arrays that do not depend on the numbers, so a fit is compiled once.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,15 +14,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from stdpjax import _checks, rules, spikes
 from stdpjax._units import Measured
 from stdpjax.protocols import Protocol, RateProtocol
+from stdpjax.spikes.times import milliseconds
 
 Numbers = Mapping[str, float | Float[Array, ""]]
 Design = Any
-# The paper's window, in bins of 1 ms.
-WINDOW = 20
+# Half-width of the paper's window, 20 bins of 1 ms, and what rounding may add to a lag or take from it.
+WINDOW_MS = 20.0
+_ROUNDING_MS = 1e-6
 
 
 class Parameter(NamedTuple):
@@ -67,10 +70,10 @@ class RateDesign(NamedTuple):
 
 
 class LagDesign(NamedTuple):
-    """How often each lag comes in each protocol: counts, or means."""
+    """How often each lag comes in each protocol: counts, or means; filled up with lags that never come."""
 
+    lag_ms: Float[Array, "point lag"]
     counts: Float[Array, "point lag"]
-    bin_ms: Float[Array, ""]
 
 
 def trace_design(protocols: Sequence[Protocol | RateProtocol]) -> EventDesign | RateDesign:
@@ -88,50 +91,47 @@ def trace_design(protocols: Sequence[Protocol | RateProtocol]) -> EventDesign | 
 
 
 def _rate_design(protocols: Sequence[Protocol | RateProtocol]) -> RateDesign:
-    widths = {protocol.bin_ms for protocol in protocols}  # pyright: ignore[reportAttributeAccessIssue]
-    if len(widths) > 1:
-        raise ValueError(f"protocols: expected one width of bins, got {sorted(widths)} ms")
-    longest = max(protocol.pre_hz.size for protocol in protocols)  # pyright: ignore[reportAttributeAccessIssue]
-    pre, post = np.zeros((2, len(protocols), longest))
-    for i, protocol in enumerate(protocols):
-        for table, probability in zip((pre, post), protocol.probabilities(), strict=True):  # pyright: ignore
+    widths = [milliseconds("bin_ms", protocol.bin_ms, above=0) for protocol in protocols]  # pyright: ignore
+    if max(widths) - min(widths) > 1e-9 * max(widths):
+        raise ValueError(f"protocols: expected one width of bins, got {sorted(set(widths))} ms")
+    made = [protocol.probabilities() for protocol in protocols]  # pyright: ignore[reportAttributeAccessIssue]
+    pre, post = np.zeros((2, len(made), max(one.size for one, _ in made)))
+    for i, both in enumerate(made):
+        for table, probability in zip((pre, post), both, strict=True):
             table[i, : probability.size] = probability
-    return RateDesign(pre, post, np.float64(widths.pop()))  # pyright: ignore[reportArgumentType]
+    return RateDesign(pre, post, np.float64(widths[0]))  # pyright: ignore[reportArgumentType]
 
 
 def lag_design(protocols: Sequence[Protocol | RateProtocol]) -> LagDesign:
-    """Return the counts of nearest lags of protocols, or their means, with the paper's pairing."""
+    """Return how often the paper's pairing meets each lag in protocols, or the means of that."""
     if isinstance(protocols[0], RateProtocol):
         pre, post, bin_ms = _rate_design(protocols)
-        return LagDesign(_mean_counts(pre, post), bin_ms)
-    trains = [_squeezed(protocol) for protocol in protocols]  # pyright: ignore[reportArgumentType]
-    pre, post = np.zeros((2, len(trains), max(train.shape[1] for train in trains)), bool)
-    for i, train in enumerate(trains):
-        pre[i, : train.shape[1]], post[i, : train.shape[1]] = train
-    lags = np.asarray(spikes.nearest_lag(pre, post, WINDOW))
-    counts = np.stack([np.bincount(row + WINDOW, minlength=2 * WINDOW + 1) for row in lags]).astype(np.float64)
-    counts[:, WINDOW] = 0  # lag 0 stands for "no update"
-    return LagDesign(counts, np.float64(1.0))  # pyright: ignore[reportArgumentType]
+        window = int((WINDOW_MS + _ROUNDING_MS) / bin_ms)
+        if window < 1:
+            raise ValueError(f"bin_ms: expected bins of at most {WINDOW_MS:g} ms, half the window, got {bin_ms:g} ms")
+        counts = np.asarray(spikes.expected_lag_counts(pre, post, window).sum(axis=1), np.float64)
+        lag_ms = np.broadcast_to(bin_ms * np.arange(-window, window + 1), counts.shape)
+        return LagDesign(lag_ms, counts)  # pyright: ignore[reportArgumentType]
+    found = [np.unique(_paired_lags(protocol), return_counts=True) for protocol in protocols]  # pyright: ignore
+    lag_ms, counts = np.zeros((2, len(found), max(1, *(lags.size for lags, _ in found))))
+    for i, (lags, how_often) in enumerate(found):
+        lag_ms[i, : lags.size], counts[i, : lags.size] = lags, how_often
+    return LagDesign(lag_ms, counts)  # pyright: ignore[reportArgumentType]
 
 
-def _mean_counts(pre: Any, post: Any) -> Any:
-    return np.asarray(spikes.expected_lag_counts(pre, post, WINDOW).sum(axis=1), np.float64)
+def _paired_lags(protocol: Protocol) -> NDArray[np.float64]:
+    """Lags in ms of the presynaptic spikes that change the weight, as `spikes.nearest_lag` pairs them, in no bins.
 
-
-def _squeezed(protocol: Protocol) -> Any:
-    """Trains in bins of 1 ms, with every silence longer than the window cut down to a little more than it."""
-    # Merged first, so that what counts as the same instant does so here as well.
+    Lags that differ by rounding are one.
+    """
     moments, *has_spike = rules.merge_spike_times(protocol.pre_ms, protocol.post_ms)
-    bins = [np.floor(moments[is_spike] + 1e-6).astype(int) for is_spike in has_spike]
-    for train in bins:
-        if np.any(np.diff(train) < 1):
-            raise ValueError("protocols: expected at most one spike of a neuron in a bin of 1 ms, got two")
-    used = np.unique(np.concatenate(bins))
-    places = np.cumsum(np.minimum(np.diff(used, prepend=used[:1]), WINDOW + 1))
-    trains = np.zeros((2, (places[-1] if used.size else 0) + 1), bool)
-    for train, own in zip(trains, bins, strict=True):
-        train[places[np.searchsorted(used, own)]] = True
-    return trains
+    pre, post = (moments[is_spike] for is_spike in has_spike)
+    ends = np.concatenate([[-np.inf], post, [np.inf]])
+    first_not_before, first_after = (np.searchsorted(ends, pre, side) for side in ("left", "right"))
+    before, after = (np.round(gap, 9) for gap in (pre - ends[first_not_before - 1], ends[first_after] - pre))
+    has_before, has_after = (gap <= WINDOW_MS + _ROUNDING_MS for gap in (before, after))
+    is_paired = (has_before != has_after) & (first_not_before == first_after)
+    return np.where(has_after, after, -before)[is_paired]
 
 
 def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, design: EventDesign | RateDesign) -> Array:
@@ -144,16 +144,11 @@ def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, desi
 
 
 def _predict_window(numbers: Numbers, design: LagDesign) -> Array:
-    kernel = rules.lag_kernel(
-        "bi_poo",
-        WINDOW,
-        A_plus=numbers["A_plus"],
-        A_minus=numbers["A_minus"],
-        tau_plus=numbers["tau_plus"],
-        tau_minus=numbers["tau_minus"],
-        bin_ms=design.bin_ms,
-    )
-    return rules.mean_update(design.counts, kernel)
+    shape, _ = rules.LAG_KERNELS["bi_poo"]
+    lag_ms = design.lag_ms.ravel()
+    depression, potentiation = shape(jnp.abs(lag_ms), bin_ms=1.0, **numbers)
+    kernel = jnp.where(lag_ms == 0, 0.0, jnp.where(lag_ms > 0, potentiation, depression))
+    return jnp.sum(design.counts * kernel.reshape(design.counts.shape), axis=-1)
 
 
 def _amplitude(name: str) -> Parameter:

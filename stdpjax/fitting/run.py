@@ -23,8 +23,9 @@ from stdpjax._lock import sole_writer
 from stdpjax.fitting.config import FitConfig
 from stdpjax.fitting.figure import Curve, plot
 from stdpjax.fitting.fit import Fit, compare, fit
-from stdpjax.fitting.measurements import Measurements, load
+from stdpjax.fitting.measurements import Measurements
 from stdpjax.fitting.models import predict
+from stdpjax.fitting.reading import load
 from stdpjax.protocols import Protocol
 from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
@@ -81,7 +82,8 @@ def fit_into(
     with sole_writer(out / _LOCK, out):
         for name in (RECORD, TABLE, *FIGURES):
             remove_leftovers(out / name)
-        held = [name for name in (RECORD, TABLE, *FIGURES) if (out / name).exists()]
+        # A machine that goes down may leave files without content.
+        held = [name for name in (RECORD, TABLE, *FIGURES) if (out / name).exists() and (out / name).stat().st_size]
         if held and not force:
             raise ValueError(
                 f"out: expected a folder without a fit, got {str(out)!r} with {', '.join(held)}; give --force to "
@@ -99,7 +101,7 @@ def fit_into(
             free=config.free,
             confidence=config.confidence,
         )
-        others = [name for name in dict.fromkeys(config.compare) if name != config.rule]
+        others = [name for name in config.compare if name != config.rule]
         compared = [found]
         if others:
             compared += compare(random, others, data, n_starts=config.n_starts, confidence=config.confidence)

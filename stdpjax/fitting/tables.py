@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stdpjax.fitting.columns import NO_HEADER, NO_HEADER_SEM, TIMES, Header, is_header, read_header
+from stdpjax.fitting.plausible import refuse_other_unit
 
 Value = float | tuple[float, ...]
 _DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas"}
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+# A cell of a spreadsheet that could not be computed, at the beginning of a line: #N/A, #DIV/0!, and so in other
+# languages. It is no comment.
+_ERROR = re.compile(r"#(N/A|N/D|NV|GETTING_DATA|[¿¡]?[^\W\d_a-z]+(/0)?[!?])\s*([;,\t]|$)")
 # A minus as papers print it.
 _MINUS = str.maketrans({"\N{MINUS SIGN}": "-"})
 
@@ -50,7 +54,7 @@ class _Line(NamedTuple):
     text: str
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path, *, check_unit: bool = True) -> Table:
     """Return the table of a file of measurements, see `read_measurements`."""
     if not isinstance(path, str | Path):
         raise ValueError(f"path: expected the name of a CSV file, got {path!r}")
@@ -68,7 +72,28 @@ def read_table(path: str | Path) -> Table:
         raise ValueError(
             f"data: expected a sem on every line or on none, got none on {lines[has_sem.index(False)].where}"
         )
-    return Table(tuple(rows[0].values), rows, header.unused)
+    table = Table(tuple(rows[0].values), rows, header.unused)
+    if check_unit:
+        _refuse_other_units(table, header, str(path))
+    return table
+
+
+def _refuse_other_units(table: Table, header: Header, path: str) -> None:
+    change = next(column for column in header.columns if column is not None and column.role == "change_percent")
+    percent, lag_ms = table.column("change_percent"), table.column("lag_ms")
+    assert percent is not None
+    raw = (percent - change.offset) / change.factor
+    refuse_other_unit("data", change.known, raw, f" as {change.name} of {path!r}")
+    name = "lag_ms"
+    if lag_ms is None:
+        # Spike times: how long each block takes.
+        name = "pre_ms and post_ms"
+        blocks = [[row.values[train] for train in TIMES] for row in table.rows]
+        lag_ms = np.array([np.ptp(np.concatenate(block)) for block in blocks])
+        # Long ones may well be.
+        if lag_ms.max() >= 1:
+            return
+    refuse_other_unit("data", "lag_ms", lag_ms, f" as {name} of {path!r}")
 
 
 def _lines(path: str | Path) -> tuple[list[_Line], list[_Line]]:
@@ -84,7 +109,7 @@ def _lines(path: str | Path) -> tuple[list[_Line], list[_Line]]:
     comments: list[_Line] = []
     for number, line in enumerate(text.splitlines(), start=1):
         found = _Line(f"line {number} of {str(path)!r}", number, line)
-        if line.lstrip().startswith("#"):
+        if line.lstrip().startswith("#") and not _ERROR.match(line.lstrip()):
             comments += [] if lines else [found]
         elif line.strip("".join(_DELIMITERS) + ' "'):
             lines.append(found)
@@ -201,6 +226,11 @@ def _values(line: _Line, cells: Sequence[str], header: Header) -> dict[str, Valu
         if column.role == "change_percent" and column.offset and number < 0:
             raise ValueError(f"data: expected a {column.name} of at least 0 on {line.where}, got {cell!r}")
         values[column.role] = column.offset + column.factor * number
+        if column.role == "change_percent" and not column.offset and number < -100:
+            raise ValueError(
+                f"data: expected a {column.name} of at least -100, the loss of all weight, on {line.where}, got "
+                f"{cell!r}"
+            )
     return values
 
 

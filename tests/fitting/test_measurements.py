@@ -3,6 +3,8 @@
 # pyright: reportOptionalOperand=false, reportOptionalSubscript=false, reportArgumentType=false, reportCallIssue=false
 # pyright: reportOperatorIssue=false, reportAttributeAccessIssue=false
 
+import re
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import given
 from stdpjax import fitting, protocols, random
 from stdpjax.fitting import load, measurements, read_measurements
 
-NUMBER = st.floats(-1e3, 1e3)
+LAG = st.floats(-1e3, -1) | st.floats(1, 1e3)
+CHANGE = st.floats(-100, -2) | st.floats(2, 1e3)
 PAIRS = [protocols.pairs(10, n_pairs=1)] * 2
 
 
@@ -149,7 +152,7 @@ def test_measured_quantities_are_converted():
         np.testing.assert_allclose(values, expected)
 
 
-@given(st.lists(st.tuples(NUMBER, NUMBER, st.floats(1e-3, 1e3)), min_size=1, max_size=6))
+@given(st.lists(st.tuples(LAG, CHANGE, st.floats(1e-3, 1e3)), min_size=1, max_size=6))
 def test_what_was_written_is_read_back(tmp_path_factory, points):
     file = tmp_path_factory.mktemp("points") / "points.csv"
     file.write_text("lag_ms,change_percent,sem\n" + "".join(",".join(map(repr, point)) + "\n" for point in points))
@@ -214,6 +217,99 @@ def test_refused_files(file, text, message):
     file.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_measurements(file)
+
+
+@pytest.mark.parametrize(
+    "error", ["#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#NV", "#WERT!", "#N/A "]
+)
+def test_errors_of_spreadsheets_are_no_comments_wherever_they_stand(file, error):
+    for text, line in (
+        (f"lag_ms,change_percent\n10,45\n{error},20\n-10,-20\n", 3),
+        (f"lag_ms;change_percent\n10;45\n10;{error}\n", 3),
+        (f'lag_ms,change_percent\n"{error}","20"\n', 2),
+        (f"{error}\t20\n10\t45\n", 1),
+        (f"# points\nlag_ms,change_percent\n10,45\n  {error}\n", 4),
+    ):
+        file.write_text(text)
+        with pytest.raises(ValueError, match=rf"^data: expected .* line {line} of .*{re.escape(error.strip())}|got 1"):
+            read_measurements(file)
+
+
+@pytest.mark.parametrize("comment", ["# N/A: not measured", "#10,45", "#n/a,3", "#", "##, see text!", "#Note! 3, 4"])
+def test_comments_between_lines_are_skipped(file, comment):
+    file.write_text(f"lag_ms,change_percent\n10,45\n{comment}\n-10,-20\n")
+    assert read_measurements(file).change.tolist() == [0.45, -0.2]
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("change (%)", 1), ("% change", 1), ("EPSP change [%]", 1), ("weight percent change", 1), ("EPSC ratio", 100)],
+)
+def test_known_names_of_changes_are_read(file, name, factor):
+    file.write_text(f"lag_ms,{name},{name} sem\n10,{145 / 100 if factor == 100 else 45},{20 / factor}\n")
+    points = read_measurements(file)
+    np.testing.assert_allclose((points.change, points.sem), ([0.45], [0.2]))
+
+
+@pytest.mark.parametrize("name", ["frequency_change_percent", "abs change (%)", "log change percent", "log_ratio"])
+def test_columns_of_other_changes_are_not_those_of_the_weight(file, name):
+    file.write_text(f"lag_ms,{name}\n10,45\n")
+    with pytest.raises(ValueError, match=rf"changes in percent .* on line 1 of .*, got '{re.escape(name)}'"):
+        read_measurements(file)
+    # Beside that of the weight they are left alone, or refused as what they seem to be.
+    file.write_text(f"lag_ms,change_percent,{name}\n10,45,7\n")
+    if "frequency" in name:
+        with pytest.raises(
+            ValueError, match=r"under the name frequency_hz on line 1 .*, got 'frequency_change_percent'"
+        ):
+            read_measurements(file)
+    else:
+        points = read_measurements(file)
+        assert (points.change.tolist(), points.unused) == ([0.45], (name,))
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "change"),
+    [
+        ("epsp_ratio\n10,145\n-10,80\n", "ratios .* as epsp_ratio .* divide by 100, .*percent_of_b", 144),
+        ("change_percent\n.010,45\n-.01,-20\n.02,20\n", "as lag_ms of .* like seconds: multiply by 1000", 0.45),
+        ("change_percent\n10000,45\n-6e3,-20\n3e4,20\n", "as lag_ms of .* like microseconds: divide by 1000", 0.45),
+        ("change_percent\n10,.45\n-10,-.2\n20,.2\n", "as change_percent of .* like shares .* by 100", 0.0045),
+        ("percent_of_baseline\n10,1.45\n-10,.8\n20,1.2\n", "as percent_of_baseline of .* like ratios", -0.9855),
+    ],
+)
+def test_columns_that_look_like_another_unit_are_refused_with_factor_and_column(file, text, message, change):
+    file.write_text("lag_ms," + text)
+    for read in (read_measurements, load):
+        with pytest.raises(ValueError, match=f"^data: expected .*{message}.*check_unit=False"):
+            read(file)
+        assert read(file, check_unit=False).change[0] == pytest.approx(change)
+
+
+def test_spike_times_in_seconds_are_refused_and_a_few_small_numbers_are_not(file):
+    file.write_text("pre_ms,post_ms,change_percent\n0,.01,45\n.01,0,-20\n0 .02,.01,20\n")
+    with pytest.raises(ValueError, match=r"as pre_ms and post_ms of .* like seconds: multiply by 1000"):
+        read_measurements(file)
+    for text in ("lag_ms,change_percent\n.1,.5\n-.1,-.5\n", "lag_ms,change_percent\n.1,.5\n.1,.5\n0,3\n"):
+        file.write_text(text)
+        assert read_measurements(file).change[0] == 0.005
+
+
+def test_changes_below_the_loss_of_all_weight_are_refused_by_line(file):
+    file.write_text("lag_ms,change_percent\n10,45\n-10,-100\n-20,-100.5\n")
+    with pytest.raises(ValueError, match=r"change_percent of at least -100, .* line 4 of .*, got '-100.5'"):
+        read_measurements(file, check_unit=False)
+    done = [protocols.pairs(lag, n_pairs=1) for lag in (10, -10, 20)]
+    with pytest.raises(ValueError, match=r"change: expected shares of at least -1, the loss of all weight, got -1.5"):
+        measurements("points", done, [0.4, -1.5, 0.2], check_unit=False)
+    for percent in ([-20, -30, 45], [20, 30, 45]):
+        with pytest.raises(ValueError, match=r"change: expected shares .* these look like percent: divide by 100"):
+            measurements("points", done, percent)
+    assert measurements("points", done, [20, 30, 45], check_unit=False).change.tolist() == [20, 30, 45]
+    with pytest.raises(ValueError, match=r"lag_ms: expected milliseconds, .* like seconds: multiply by 1000"):
+        measurements("points", done, [0.2, 0.3, 0.45], lag_ms=[0.01, -0.01, 0.02])
+    # What carries its unit is believed.
+    assert measurements("points", done, [0.2, 0.3, 0.45], lag_ms=[10, -10, 20] * pq.us).lag_ms[0] == 0.01
 
 
 def test_unreadable_files_are_refused(file):

@@ -3,6 +3,9 @@
 # pyright: reportOptionalOperand=false, reportOptionalSubscript=false, reportArgumentType=false, reportCallIssue=false
 # pyright: reportOperatorIssue=false, reportAttributeAccessIssue=false
 
+import datetime
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import quantities as pq
@@ -58,6 +61,14 @@ def test_published_numbers_have_their_published_errors_on_the_ten_points(name, n
     assert np.mean(((change - points.change) / points.sem) ** 2) == pytest.approx(error, abs=0.005)
 
 
+def dense(design):
+    """Counts of the whole lags from -20 to 20."""
+    counts = np.zeros((len(design.counts), 41))
+    for row, lags, how_often in zip(counts, design.lag_ms, design.counts, strict=True):
+        np.add.at(row, np.round(lags).astype(int) + 20, how_often)
+    return counts
+
+
 def test_the_windowed_rule_counts_lags_as_nearest_spike_pairing_does():
     rng = np.random.default_rng(2)
     trains = rng.random((6, 2, 3000)) < 0.01
@@ -65,11 +76,60 @@ def test_the_windowed_rule_counts_lags_as_nearest_spike_pairing_does():
     lags = np.asarray(spikes.nearest_lag(trains[:, 0], trains[:, 1]))
     expected = np.stack([np.bincount(row + 20, minlength=41) for row in lags]).astype(float)
     expected[:, 20] = 0
-    np.testing.assert_array_equal(lag_design(done).counts, expected)
+    np.testing.assert_array_equal(dense(lag_design(done)), expected)
     assert expected.sum() > 30
     numbers = {**PAIR, "tau_plus": 10.0, "tau_minus": 10.0, "A_minus": 0.8}
     updates = rules.lag_update(lags, 0.8 * rules.lag_kernel("exponential", tau=10.0)).sum(axis=1)
     np.testing.assert_allclose(predict("window", numbers, done), updates, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("lead", [0.0, 0.4, 0.5, 0.999, 7 / 3])
+def test_the_windowed_rule_takes_lags_as_they_are_whenever_pairs_begin(lead):
+    lags = [0.6, -0.6, 2.5, -2.5, 19.99, -20.0, 1e-3]
+    done = [protocols.pairs(lag, n_pairs=1, lead_ms=max(0.0, -lag) + lead) for lag in lags]
+    np.testing.assert_allclose(predict("window", PAIR, done), [curve(lag) for lag in lags], rtol=1e-9)
+    beyond = [protocols.pairs(lag, n_pairs=1, lead_ms=30 + lead) for lag in (20.01, -20.4, 0.0)]
+    np.testing.assert_array_equal(predict("window", PAIR, beyond), 0)
+    same = {"A_plus": 0.5, "A_minus": 0.5, "tau_plus": 8.0, "tau_minus": 8.0}
+    change = predict("window", same, done[:4])
+    np.testing.assert_allclose(change[::2], -change[1::2], rtol=1e-9)
+    # Spikes on both sides of one, 20 ms and less, leave it without a change; on one side the nearest counts.
+    both = protocols.repeated([30.0 + lead], [10.0 + lead, 49.9 + lead])
+    nearest = protocols.repeated([30.0 + lead], [33.3 + lead, 34.1 + lead])
+    np.testing.assert_allclose(predict("window", PAIR, [both, nearest]), [0, curve(3.3)], atol=1e-9)
+
+
+@pytest.mark.parametrize("bin_ms", [0.5, 3.0])
+def test_the_window_of_rates_is_as_long_as_that_of_spike_times_in_bins_of_any_width(bin_ms):
+    arm = protocols.predicted_rates("rising", 40, 20, 80, 150, rest_ms=0, bin_ms=bin_ms)
+    trials = predict("window", PAIR, [arm.sample(key) for key in random.member_keys(random.key(5), 400)])
+    error = trials.std(ddof=1) / 20
+    assert abs(trials.mean() - predict("window", PAIR, [arm])[0]) < 4 * error
+    with pytest.raises(ValueError, match="bin_ms: expected bins of at most 20 ms"):
+        predict("window", PAIR, [protocols.constant_rates(1, 1, 50, 25)])
+
+
+WIDTHS = [
+    np.timedelta64(10_000, "us"),
+    datetime.timedelta(milliseconds=10),
+    0.01 * pq.s,
+    np.array(10.0),
+    jnp.float32(10),
+    np.uint8(10),
+]
+
+
+@pytest.mark.parametrize("name", ["pair", "window"])
+@pytest.mark.parametrize("width", WIDTHS, ids=lambda width: type(width).__name__)
+def test_rates_made_by_hand_may_be_lists_in_bins_of_any_unit(name, width):
+    plain = protocols.constant_rates(40, 50, 400, 10)
+    by_hand = protocols.RateProtocol(plain.pre_hz.tolist(), plain.post_hz / 1000 * pq.kHz, width)
+    want = predict(name, PAIR, [plain])
+    np.testing.assert_allclose(predict(name, PAIR, [by_hand]), want, rtol=1e-9)
+    np.testing.assert_allclose(predict(name, PAIR, [by_hand, plain]), np.repeat(want, 2), rtol=1e-9)
+    assert abs(want[0]) > 0.1
+    with pytest.raises(ValueError, match="bin_ms: expected a"):
+        predict(name, PAIR, [by_hand._replace(bin_ms=5 * pq.Hz)])
 
 
 def test_spikes_that_differ_by_rounding_alone_coincide():
@@ -88,11 +148,11 @@ def test_spikes_that_differ_by_rounding_alone_coincide():
         assert counts.sum() == 0
 
 
-def test_long_silences_cost_nothing_and_crowded_bins_are_refused():
-    slow = protocols.pairs(10, 0.1, 60)
-    assert lag_design([slow]).counts[0, 30] == 60
-    with pytest.raises(ValueError, match="at most one spike of a neuron in a bin of 1 ms"):
-        lag_design([protocols.repeated([0.1, 0.2], [5])])
+def test_equal_lags_are_one_and_crowded_spikes_have_one_each():
+    slow = lag_design([protocols.pairs(10, 0.1, 60), protocols.pairs(-1.1, 7, 60)])
+    assert (slow.lag_ms.tolist(), slow.counts.tolist()) == ([[10.0], [-1.1]], [[60.0], [60.0]])
+    crowded = lag_design([protocols.repeated([0.1, 0.2], [5])])
+    np.testing.assert_allclose((crowded.lag_ms, crowded.counts), ([[4.8, 4.9]], [[1, 1]]))
 
 
 @pytest.mark.parametrize(

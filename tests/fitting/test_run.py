@@ -1,13 +1,15 @@
 """`stdpjax fit`: what it writes, that it writes all or nothing, and one line for every mistake."""
 
 import csv
+import dataclasses
 import json
 import re
 
 import pytest
 
-from stdpjax import cli, fitting
+from stdpjax import cli, fitting, protocols, random
 from stdpjax.fitting import run
+from stdpjax.fitting.figure import plot
 
 QUICK = ("fit", "--rule", "pair", "--data", "bi_poo_2001", "--n-starts", "3", "--n-resamples", "20")
 QUICK_CONFIG = fitting.FitConfig(rule="pair", data="bi_poo_2001", n_starts=3, n_resamples=20)
@@ -77,6 +79,19 @@ def test_a_fit_that_fails_half_way_leaves_no_record(tmp_path, monkeypatch):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+def test_files_without_content_are_no_fit(tmp_path):
+    names = ("fit.json", "comparison.csv", "fit.png", "fit.svg")
+    for name in names:
+        (tmp_path / name).touch()
+    config = dataclasses.replace(QUICK_CONFIG, n_starts=1, n_resamples=0)
+    fitting.fit_into(config, out=tmp_path, say=lambda line: None)
+    assert all((tmp_path / name).stat().st_size for name in names)
+    # What has content may be somebody's.
+    (tmp_path / "fit.json").write_text("")
+    with pytest.raises(ValueError, match=r"without a fit, got .* with comparison.csv, fit.png, fit.svg; give --force"):
+        fitting.fit_into(config, out=tmp_path)
+
+
 def test_protocols_of_a_file_are_fitted_and_drawn_without_curves(stdp, tmp_path):
     lines = ["pre_ms,post_ms,change_percent,frequency_hz,n_repeats"]
     lines += [f"0,{lag},{40 - lag},1,60" for lag in (5, 10, 15, 20)] + [
@@ -123,6 +138,29 @@ def test_what_a_fit_does_not_tell_is_said_in_words_in_the_record_and_in_the_tabl
     assert {part.split()[0] for part in rows["triplet_minimal"]["on_bound"].split("; ")} == marked
 
 
+def panels(data, **options):
+    found = fitting.compare(random.key(0), ["pair", "window"], data, n_starts=2, **options)
+    curves, xlabel = run._curves(found[0], data)
+    return plot(found[0], data, curves, xlabel, found).axes
+
+
+def test_the_figure_shows_open_intervals_and_says_why_there_is_no_aicc():
+    lags = [5.0, 10.0, 20.0, -10.0, -20.0, -40.0]
+    done = [protocols.pairs(lag, n_pairs=1) for lag in lags]
+    few = fitting.measurements("few", done, [-0.1, -0.08, -0.05, -0.2, -0.15, -0.08], lag_ms=lags)
+    _, intervals, comparison = panels(few)
+    labels = intervals.get_legend_handles_labels()[1]
+    assert {"value on a bound, or not determined", "end of the range of the fit"} <= {*labels}
+    assert comparison.get_xlabel() == "AICc needs k + 2 points, these are 6"
+    assert not comparison.get_xticks().size
+    points, intervals, comparison = panels(fitting.bi_poo_2001())
+    assert len(intervals.get_legend_handles_labels()[1]) == 2
+    assert comparison.get_xticks().size
+    # One rule, one colour.
+    rule = points.get_legend_handles_labels()[0][0]
+    assert rule.get_color() == points.lines[0].get_color()  # pyright: ignore[reportAttributeAccessIssue]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -137,6 +175,7 @@ def test_what_a_fit_does_not_tell_is_said_in_words_in_the_record_and_in_the_tabl
         (("--fix", "tau_plus=-1"), "fix: tau_plus: expected a finite number above 0"),
         (("--free", "tau"), "free: expected "),
         (("--free", "tau_plus"), "free: expected "),
+        (("--compare", "pair,window,pair"), "compare: expected different values"),
         (("--compare", "pair"), "compare: expected other rules than 'pair', got pair"),
         (("--data", "often.csv"), "data: expected a column n_repeats beside frequency_hz, which says nothing without"),
         (("--n-repeats", "60"), "n_repeats: expected none for 'bi_poo_2001'"),

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from stdpjax.studies.points import is_point, read_lag_points
 
-NUMBER = st.floats(allow_nan=False, allow_infinity=False)
-PAIRS = st.lists(st.tuples(NUMBER, NUMBER), min_size=1, max_size=8)
+# Neither in seconds nor in microseconds, nor below -100 %, nor in shares.
+LAG = st.floats(0.2, 5000) | st.floats(-5000, -0.2)
+CHANGE = st.floats(-100, -1, exclude_max=True) | st.floats(1, exclude_min=True, allow_infinity=False)
+PAIRS = st.lists(st.tuples(LAG, CHANGE), min_size=1, max_size=8)
 ERROR = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
-TRIPLES = st.lists(st.tuples(NUMBER, NUMBER, ERROR), min_size=1, max_size=8)
+TRIPLES = st.lists(st.tuples(LAG, CHANGE, ERROR), min_size=1, max_size=8)
 POINTS = ((10.0, 45.5), (-10.0, -20.0))
 
 

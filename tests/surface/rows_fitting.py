@@ -42,6 +42,7 @@ ROWS = rows(
             "sem": ("column", np.full(6, 0.05)),
             "lag_ms": ("column of ms", np.array(LAGS)),
             "frequency_hz": ("column of Hz", np.ones(6)),
+            "check_unit": ("flag", True),
         },
         takes={(name, "none"): None for name in ("sem", "lag_ms", "frequency_hz")},  # they may be left out
     ),
@@ -53,10 +54,10 @@ ROWS = rows(
     # Without a key there are no errors.
     Row(fitting.bi_poo_2001, {"key": ("key", random.key(0))}, takes={("key", "none"): None}),
     Row(fitting.sjostrom_2001, {}),
-    Row(fitting.load, {"data": ("path", "sjostrom_2001"), "seed": ("count", 0)}),
+    Row(fitting.load, {"data": ("path", "sjostrom_2001"), "seed": ("count", 0), "check_unit": ("flag", True)}),
     Row(
         fitting.read_measurements,
-        {"path": ("path", Made(_file)), "n_repeats": ("repeats", 60)},
+        {"path": ("path", Made(_file)), "n_repeats": ("repeats", 60), "check_unit": ("flag", True)},
     ),
     Row(fitting.random_starts, {"model": ("choice", "pair"), **FIT}),
     Row(

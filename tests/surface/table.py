@@ -39,6 +39,7 @@ NAN, INF = float("nan"), float("inf")
 _TEXT, _UNHASHABLE, _LIST = ("text", "0.5"), ("unhashable", {"a": [1]}), ("empty", [])
 _NOT_NUMBERS = (("none", None), _TEXT, _UNHASHABLE, ("complex", 1j), ("volts", 5 * pq.mV))
 _NUMBER = (*_NOT_NUMBERS, ("nan", NAN), ("infinite", INF), _LIST, ("three numbers", np.ones(3)), ("truth", True))
+_SINGLE_COMPLEX = ("single complex", np.complex64(5 + 3j))
 _ARRAY = (
     *_NOT_NUMBERS,
     ("texts", ["a", "b"]),
@@ -65,10 +66,10 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "number": _NUMBER,
     "positive": (*_NUMBER, ("zero", 0.0), ("negative", -1.0)),
     "non-negative": (*_NUMBER, ("negative", -1.0)),
-    "time": (*_NUMBER, ("hertz", 5 * pq.Hz)),
-    "positive time": (*_NUMBER, ("hertz", 5 * pq.Hz), ("zero", 0.0), ("negative", -1.0)),
-    "rate": (*_NUMBER, ("seconds", 5 * pq.s), ("negative", -1.0)),
-    "positive rate": (*_NUMBER, ("seconds", 5 * pq.s), ("zero", 0.0), ("negative", -1.0)),
+    "time": (*_NUMBER, _SINGLE_COMPLEX, ("hertz", 5 * pq.Hz)),
+    "positive time": (*_NUMBER, _SINGLE_COMPLEX, ("hertz", 5 * pq.Hz), ("zero", 0.0), ("negative", -1.0)),
+    "rate": (*_NUMBER, _SINGLE_COMPLEX, ("seconds", 5 * pq.s), ("negative", -1.0)),
+    "positive rate": (*_NUMBER, _SINGLE_COMPLEX, ("seconds", 5 * pq.s), ("zero", 0.0), ("negative", -1.0)),
     "open probability": (*_NUMBER, ("zero", 0.0), ("one", 1.0), ("negative", -0.1), ("hertz number", 20.0)),
     "one probability": (*_NUMBER, ("negative", -0.1), ("hertz number", 20.0)),
     "count": (
@@ -109,6 +110,7 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("nan", [0.0, NAN]),
         ("infinite", [0.0, INF]),
         ("falling", [5.0, 3.0]),
+        ("falling bytes", np.array([5, 3], np.uint8)),
         ("texts", ["a", "b"]),
         ("a number", 5.0),
         ("too many axes", np.zeros((1, 1, 2))),
