@@ -115,3 +115,10 @@ def test_numbers_are_checked_where_they_lie(is_on_host, monkeypatch):
             _checks.probability("p", known)
         with pytest.raises(ValueError, match=message):  # while something else is being traced
             jax.jit(lambda x, known: x + known(), static_argnums=1)(1.0, partial(_checks.probability, "p", known))
+
+
+@pytest.mark.parametrize("value", [np.bool_(True), np.complex64(1), np.ma.masked, np.ma.masked_array(5.0, True)])
+def test_what_is_no_number_is_none(value):
+    with pytest.raises(ValueError, match="x: expected"):
+        _checks.number("x", value)
+    assert _checks.number("x", np.ma.masked_array(5.0)) == 5.0
