@@ -180,6 +180,10 @@ def test_a_split_that_comes_with_the_data_is_kept(tmp_path, data):
     assert records[0]["checksum of data"] == records[1]["checksum of data"]
     with pytest.raises(ValueError, match="test_share: expected it to be left out for data that come split"):
         quietly(dataclasses.replace(config, test_share=0.3), tmp_path / "other")
+    # Given with its default it has as little effect.
+    out = str(tmp_path / "other")
+    assert cli.main(["train", "--data", config.data, "--test-share", "0.2", "--out", out]) == 2
+    assert "test_share: expected it to be left out for data that come split" in capsys.readouterr().err
 
 
 def test_what_a_killed_process_was_writing_is_cleared(out, config):
