@@ -440,11 +440,3 @@ def test_variance_of_linear_modes(mode, step, key):
         error = by_trial.std(ddof=1) / np.sqrt(1000)
         assert abs(by_trial.mean() - expected) < 4 * error
         assert error < 0.02 * expected / 4
-
-
-def test_a_kernel_takes_a_list_as_its_drive():
-    params = energy.make_params([[0.0, 0.5], [0.5, 0.0]])
-    kernel: Any = leaky_integrator(rates.hard_sigmoid(), "none")
-    with jaxtyping_off():
-        moved, _ = kernel(make_key(0), jnp.zeros(2), params, [0.1, 0.0], Hyper(0.5))
-    np.testing.assert_allclose(moved, [0.5 * (0.25 + 0.1), 0.5 * 0.25], rtol=1e-6)

@@ -309,7 +309,9 @@ def test_the_relaxation_time_is_that_of_the_step_asked_for():
         np.testing.assert_allclose(relaxation_time(found, asked), expected, rtol=2e-4)
     # With eigenvalues of -2.5 and 2.5 - 3 = -0.5 the step decides whether there is a time at all.
     fast = spectral_stability(energy.make_params([[0.0, -2.5], [-2.5, 0.0]]), jnp.zeros(2), SMOOTH, 0.1)
-    assert not bool(spectral_stability(energy.make_params([[0.0, -2.5], [-2.5, 0.0]]), jnp.zeros(2), SMOOTH, 0.9).stable)
+    assert not bool(
+        spectral_stability(energy.make_params([[0.0, -2.5], [-2.5, 0.0]]), jnp.zeros(2), SMOOTH, 0.9).stable
+    )
     assert float(relaxation_time(fast, 0.9)) == np.inf
 
 
@@ -317,4 +319,9 @@ def test_no_units_are_at_rest():
     nothing = energy.make_params(np.zeros((0, 0)))
     for rate_fn in (HARD, SMOOTH):
         found = relax(nothing, jnp.zeros(0), rate_fn)
-        assert (found.state.shape, float(found.residual), int(found.n_steps), bool(found.converged)) == ((0,), 0, 0, True)
+        assert (found.state.shape, float(found.residual), int(found.n_steps), bool(found.converged)) == (
+            (0,),
+            0,
+            0,
+            True,
+        )

@@ -241,11 +241,19 @@ REFUSED = [
         "function: expected a signal that the samples have, got None",
     ),
     (
-        lambda: run(observe={"phase": autocovariance_of(lambda sample: 1j * sample.post_state, 1)}),
+        lambda: run(
+            observe={
+                "phase": autocovariance_of(lambda sample: jax.lax.complex(sample.post_state, sample.post_state), 1)
+            }
+        ),
         "function: expected one that gives an array of real numbers",
     ),
     (
-        lambda: run(observe={"phase": histogram_of(lambda sample: 1j * sample.post_state, 0.0, 1.0, 2)}),
+        lambda: run(
+            observe={
+                "phase": histogram_of(lambda sample: jax.lax.complex(sample.post_state, sample.post_state), 0.0, 1.0, 2)
+            }
+        ),
         "function: expected one that gives an array of real numbers",
     ),
     # by hand
@@ -305,10 +313,22 @@ REFUSED = [
         lambda: matching(rate_fn=RHO, correction="dropped", kink_density=jnp.zeros((3, 2, 2))),
         "kink_density: expected None without a second derivative",
     ),
-    (lambda: objectives.condition_2(energy_of(lambda p, s: s), GOOD, ZERO, RHO), "energy_fn: expected .* one real number, got"),
-    (lambda: objectives.condition_1(energy_of(lambda p, s: s), GOOD, ZERO, RHO, 0.1), "energy_fn: expected .* one real number"),
-    (lambda: objectives.condition_3(energy_of(lambda p, s: 1j * s[0]), GOOD, ZERO), "energy_fn: expected .* one real number"),
-    (lambda: objectives.condition_3(energy_of(lambda p, s: None), GOOD, ZERO), "energy_fn: expected .* one real number, got None"),
+    (
+        lambda: objectives.condition_2(energy_of(lambda p, s: s), GOOD, ZERO, RHO),
+        "energy_fn: expected .* one real number, got",
+    ),
+    (
+        lambda: objectives.condition_1(energy_of(lambda p, s: s), GOOD, ZERO, RHO, 0.1),
+        "energy_fn: expected .* one real number",
+    ),
+    (
+        lambda: objectives.condition_3(energy_of(lambda p, s: jax.lax.complex(s[0], s[0])), GOOD, ZERO),
+        "energy_fn: expected .* one real number",
+    ),
+    (
+        lambda: objectives.condition_3(energy_of(lambda p, s: None), GOOD, ZERO),
+        "energy_fn: expected .* one real number, got None",
+    ),
     (lambda: objectives.score_matching(UNTIED, jnp.zeros((3, 2)), SMOOTH), "weights: expected a symmetric matrix"),
     (lambda: objectives.score_matching(GOOD, jnp.zeros((3, 3)), SMOOTH), r"states: expected shape .* got \(3, 3\)"),
     (lambda: objectives.score_matching(GOOD, NAN[None], SMOOTH), "states: expected finite numbers, got 1 of 2"),
@@ -331,6 +351,10 @@ def test_refusals(call, message):
         call()
     assert ": expected " in str(refusal.value)
     assert " got " in str(refusal.value)
+
+
+def test_a_kernel_takes_a_list_as_its_drive():
+    np.testing.assert_allclose(one_step([0.1, 0.0]), [0.5 * (0.25 + 0.1), 0.5 * 0.25], rtol=1e-6)
 
 
 def test_edges_are_accepted():

@@ -157,7 +157,7 @@ def test_numbers_and_complex_signals_have_their_mean():
     for function, expected in (
         (lambda sample: 1.5, 1.5),
         (lambda sample: 2, 2.0),
-        (lambda sample: jnp.exp(1j * np.pi * sample.next_post_state[0]), 1j),
+        (lambda sample: jax.lax.complex(sample.pre_rate[0], sample.next_post_state[0]), 0.5j),
     ):
         observer = mean_of(function)
         seen = observer.update(sample, observer.update(sample, observer.init(jnp.zeros(1))))
