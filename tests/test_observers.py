@@ -170,6 +170,6 @@ def test_nan_is_in_no_bin_and_infinity_in_the_last():
     for values in ([np.nan, 0.2, np.inf], [0.7, np.nan, -np.inf]):
         seen = observer.update(Sample(jnp.zeros(3), jnp.array(values), jnp.zeros(3)), seen)
     assert seen.counts.tolist() == [[0, 1], [1, 0], [1, 1]]
-    whole = histogram_of(lambda sample: sample.pre_spikes, 0.0, 2.0, 2)
-    spikes = Sample(jnp.zeros(2), jnp.zeros(2), jnp.zeros(2), pre_spikes=jnp.array([False, True]))
+    whole = histogram_of(lambda sample: sample.post_state > 0, 0.0, 2.0, 2)
+    spikes = Sample(jnp.array([-1.0, 1.0]), jnp.zeros(2), jnp.zeros(2))
     assert whole.update(spikes, whole.init(jnp.zeros(2))).counts.tolist() == [[1, 0], [0, 1]]

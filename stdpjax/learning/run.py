@@ -121,10 +121,11 @@ def train(
         raise ValueError(f"say: expected a function that takes a line of text, got {say!r}")
     if isinstance(given, str) or not isinstance(given, Collection):
         raise ValueError(f"given: expected names of settings, got {given!r:.60}")
+    names = [field.name for field in dataclasses.fields(config)]
     for name in given:
-        _checks.choice("given", name, [field.name for field in dataclasses.fields(config)])
-    given = {*given, *settings.changed(config)}
-    settings.refuse_without_effect(config, sorted(given))
+        _checks.choice("given", name, names)
+    given = [name for name in names if name in given or name in settings.changed(config)]
+    settings.refuse_without_effect(config, given)
     task = _make_task(config, _checks.seed(seed), given)
     make_folder(out)
     with sole_writer(out / _LOCK, out):
