@@ -4,7 +4,7 @@ A clamp is data (mask, value), so a sweep or a batch of images is a `vmap` over 
 static. Several clamps make a tuple and apply in its order, those of the state after all others.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -120,25 +120,44 @@ def clamp_energy(state: Float[Array, "unit"], clamps: Clamps) -> Float[Array, ""
     return total
 
 
-def check_clamps(clamps: Clamps, n_units: int) -> None:
-    """Refuse what is no tuple of clamps, and clamps for another number of units.
+def check_clamps(clamps: Clamps, n_units: int, dtype: Any) -> Clamps:
+    """Return clamps as arrays of a dtype, refusing what is none, and clamps for another number of units.
+
+    Args:
+        clamps: those of `clamp_state` and its siblings, or made by hand of what these take.
+        n_units: number of units.
+        dtype: floating-point type of the values and strengths.
+
+    Returns:
+        The clamps.
 
     Raises:
-        ValueError: no clamps, or the mask or the value does not have `n_units` units.
+        ValueError: no clamps, or a mask, value or strength that `clamp_softly` refuses or of other than `n_units`
+            units.
 
     Example:
         >>> import stdpjax
-        >>> stdpjax.clamps.check_clamps((stdpjax.clamps.clamp_state([True, False], 0.25),), 2)
+        >>> by_hand = stdpjax.clamps.StateClamp([True, False], 0.25)
+        >>> stdpjax.clamps.check_clamps((by_hand,), 2, float)[0].value.tolist()
+        [0.25, 0.25]
     """
     if not isinstance(clamps, tuple) or not all(isinstance(clamp, Clamp) for clamp in clamps):
         raise ValueError(f"clamps: expected a tuple of clamps, see stdpjax.clamps, got {clamps!r}")
-    for clamp in clamps:
-        for name, array in (("mask", clamp.mask), ("value", clamp.value)):
-            if array.shape != (n_units,):
-                raise ValueError(
-                    f"clamps: expected a {name} for each of {n_units} units, got shape {array.shape} in "
-                    f"{type(clamp).__name__}"
-                )
+    return tuple(_as_arrays(number, clamp, n_units, dtype) for number, clamp in enumerate(clamps))
+
+
+def _as_arrays(number: int, clamp: Clamp, n_units: int, dtype: Any) -> Clamp:
+    try:
+        mask, *numbers = _mask_and_value(clamp.mask, clamp.value)
+        if isinstance(clamp, SoftClamp):
+            numbers.append(_checks.number("strength", clamp.strength))
+    except ValueError as error:
+        raise ValueError(f"clamps[{number}].{error}") from error
+    if mask.shape != (n_units,):
+        raise ValueError(
+            f"clamps: expected a mask for each of {n_units} units, got shape {mask.shape} in {type(clamp).__name__}"
+        )
+    return type(clamp)(mask, *(jnp.asarray(each, dtype) for each in numbers))
 
 
 def _mask_and_value(

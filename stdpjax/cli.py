@@ -217,9 +217,8 @@ def _train(options: argparse.Namespace) -> int:
     defaults = learning.TrainConfig()
     given = _given_settings(defaults, "train", options)
     config = settings.replace(defaults, given, "train")
-    settings.refuse_without_effect(config, given)
     try:
-        learning.train(config, options.seed, options.out, force=options.force)
+        learning.train(config, options.seed, options.out, given=given, force=options.force)
     except KeyboardInterrupt as interrupt:
         how = str(interrupt) or "the same command goes on after the last epoch that is complete"
         if options.force:

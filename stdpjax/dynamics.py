@@ -90,14 +90,14 @@ class CheckedKernel:
         drive: Float[Array, "unit"] | None,
         hyper: Hyper,
     ) -> tuple[Float[Array, "unit"], Sample]:
-        """Do one step, as a kernel does."""
+        """Do one step, as a kernel does, in the floating-point type of the weights."""
         _checks.key("key", key)
-        state = check_state(params, state)
-        check_hyper(hyper, state.shape[0], state.dtype)
+        state = check_state(params, state).astype(params.weights.dtype)
+        numbers = check_hyper(hyper, state.shape[0], state.dtype)
         # What is traced may come from a simulation, which gives a kernel all numbers.
         traced = {name: None for name in DEFAULTS if not _checks.is_concrete(getattr(hyper, name))}
         self.check(params, hyper._replace(**traced))
-        return self.run(key, state, params, drive, hyper.filled())
+        return self.run(key, state, params, None if drive is None else _drive_for(state, drive), numbers)
 
     def check(self, params: Params, hyper: Hyper) -> None:
         """Refuse a number that the kernel does not read, and what it cannot use.
@@ -128,7 +128,7 @@ def transition(
         hyper: of which step and clamps are read.
 
     Returns:
-        The next state, shape `[unit]`.
+        The next state, shape `[unit]`, in the floating-point type of the weights.
 
     Raises:
         ValueError: as in `stdpjax.energy.target`, a noise of another shape or not finite, or a step out of range.
@@ -143,10 +143,10 @@ def transition(
         >>> transition(params, jnp.array([0.0, 0.25]), jnp.zeros(2), rho, Hyper(step=0.5)).tolist()
         [0.375, 0.375]
     """
-    state, noise = check_network(params, state, rate_fn), _checks.finite("noise", noise)
+    state, noise = check_network(params, state, rate_fn).astype(params.weights.dtype), _checks.finite("noise", noise)
     if noise.shape != state.shape:
         raise ValueError(f"noise: expected the shape of state, {state.shape}, got {noise.shape}")
-    check_hyper(hyper, state.shape[0], state.dtype)
+    hyper, noise = check_hyper(hyper, state.shape[0], state.dtype), noise.astype(state.dtype)
     pulled = clamp_target(target_of(params, state + noise, rate_fn), state, hyper.clamps)
     return hold_state(state + hyper.step * (pulled - state), hyper.clamps)
 
@@ -308,20 +308,23 @@ def _metropolis_langevin(rate_fn: RateFunction) -> CheckedKernel:
     propose = mala.build_kernel()
 
     def kernel(key, state, params, drive, hyper):
-        params = _driven(params, drive)
+        # blackjax draws in the default floating-point type, whatever that of the state.
+        at, inside, numbers = jax.tree.map(
+            lambda leaf: leaf if leaf.dtype == bool else leaf.astype(float), (state, _driven(params, drive), hyper)
+        )
 
         def log_density(position):
             # Flat in clamped units: whatever the proposal does there, it is reset below and accepted for the rest.
-            held = hold_state(position, hyper.clamps)
-            total = energy_of(params, held, rate_fn) + clamp_energy(held, hyper.clamps)
-            return -total / hyper.temperature
+            held = hold_state(position, numbers.clamps)
+            total = energy_of(inside, held, rate_fn) + clamp_energy(held, numbers.clamps)
+            return -total / numbers.temperature
 
-        start = mala.init(hold_state(state, hyper.clamps), log_density)
+        start = mala.init(hold_state(at, numbers.clamps), log_density)
         # Drift step * grad(-E) and noise sqrt(2 step T), the proposal of `langevin`.
         # blackjax needs `jit`, which turns its numbers into arrays.
         with jax.disable_jit(False):
-            moved, _ = propose(key, start, log_density, hyper.step * hyper.temperature)
-        return _emit(state, jnp.asarray(moved.position), rate_fn, hyper)
+            moved, _ = propose(key, start, log_density, numbers.step * numbers.temperature)
+        return _emit(state, jnp.asarray(moved.position).astype(state.dtype), rate_fn, hyper)
 
     def demands(params: Params, hyper: Hyper) -> None:
         check_params(params, tied=True)
@@ -458,8 +461,9 @@ def simulate(
         ValueError: a parameter out of range, shapes that do not fit, a known state or drive that is not finite, a
             `trace_every` that does not divide, a rule or observers that the resumed run had not, a number that the
             kernel does not read, an option that nothing reads (`learning_rate` without a rule), a drive, kernel or
-            rule whose results have another shape, a sample without what the rule reads (spikes where only rates are
-            simulated), bins or weights that the rule cannot use, or what the kernel refuses.
+            rule whose results have another shape, steps or trials beyond 2**32, a sample without what the rule or an
+            observer reads (spikes where only rates are simulated), bins or weights that the rule cannot use, or what
+            the kernel refuses.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -535,6 +539,8 @@ def simulate(
         raise ValueError(f"bin_ms without a rule: expected 1, as rules alone have time constants in ms, got {bin_ms}")
     bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, params.weights)
     first_step = 0 if resume is None else resume.n_steps
+    if first_step + n_steps > 2**32:
+        raise ValueError(f"n_steps: expected at most 2**32 in all, whose keys differ, got {first_step} + {n_steps}")
 
     if resume is None:
         carry = _first_carry(start, params.weights, rule, tuple(observe.values()), is_batch)
@@ -544,6 +550,9 @@ def simulate(
     first_trial = _checks.count("first_trial", first_trial, minimum=0)
     if first_trial and not is_batch:
         raise ValueError(f"first_trial: expected 0 for a state without trials, got {first_trial}")
+    if is_batch and first_trial + start.shape[0] > 2**32:
+        trials = f"{start.shape[0]} trials below 2**32, whose keys differ"
+        raise ValueError(f"first_trial: expected the first of {trials}, got {first_trial}")
     keys = member_keys(key, start.shape[0], first_trial) if is_batch else key
     last, trace = _run(
         keys,
@@ -578,7 +587,7 @@ def check_hyper(hyper: Hyper, n_units: int, dtype: Any) -> Hyper:
     """Return the numbers as arrays of a dtype, refusing what no simulation can use.
 
     Raises:
-        ValueError: a step outside (0, 1], a negative noise or temperature, or clamps for another number of units.
+        ValueError: a step outside (0, 1], a negative noise or temperature, or clamps as in `check_clamps`.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -586,11 +595,10 @@ def check_hyper(hyper: Hyper, n_units: int, dtype: Any) -> Hyper:
         1.0
     """
     hyper = _checks.instance("hyper", hyper, Hyper, "a `stdpjax.dynamics.Hyper`").filled()
-    check_clamps(hyper.clamps, n_units)
+    clamps = check_clamps(hyper.clamps, n_units, dtype)
     step = _checks.number("step", hyper.step, above=0, at_most=1)
     noise_std = _checks.number("noise_std", hyper.noise_std, at_least=0)
     temperature = _checks.number("temperature", hyper.temperature, at_least=0)
-    clamps = jax.tree.map(lambda leaf: leaf if leaf.dtype == bool else leaf.astype(dtype), hyper.clamps)
     return Hyper(jnp.asarray(step, dtype), jnp.asarray(noise_std, dtype), jnp.asarray(temperature, dtype), clamps)
 
 
@@ -704,9 +712,14 @@ def _check_observers(observe: Mapping[str, Observer] | None) -> dict[str, Observ
 def _drive_at(
     number: UInt32[Array, ""], drive: Callable[[UInt32[Array, ""]], Float[Array, "unit"]], state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
-    now = _checks.finite("drive", drive(number))
+    return _drive_for(state, drive(number), "a function that gives ")
+
+
+def _drive_for(state: Float[Array, "unit"], drive: _checks.ArrayLike, source: str = "") -> Float[Array, "unit"]:
+    """Return a drive of one step as an array like the state."""
+    now = _checks.finite("drive", drive)
     if now.shape != state.shape:
-        raise ValueError(f"drive: expected a function that gives shape {state.shape}, [unit], got {now.shape}")
+        raise ValueError(f"drive: expected {source}shape {state.shape}, one number for each unit, got {now.shape}")
     return now.astype(state.dtype)
 
 
@@ -746,11 +759,7 @@ def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Arr
 
 
 def _driven(params: Params, drive: Float[Array, "unit"] | None) -> Params:
-    if drive is None:
-        return params
-    if drive.shape != params.bias.shape:
-        raise ValueError(f"drive: expected shape {params.bias.shape}, one number for each unit, got {drive.shape}")
-    return params._replace(bias=params.bias + drive)
+    return params if drive is None else params._replace(bias=params.bias + drive)
 
 
 def _emit(

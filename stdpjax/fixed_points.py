@@ -55,7 +55,7 @@ def relax(
 
     Args:
         params: weights `[post, pre]`, tied or not, and biases `[unit]`.
-        state: where to start, shape `[unit]`.
+        state: where to start, shape `[unit]`. Computed with in the floating-point type of the weights.
         rate_fn: the rate function rho.
         clamps: units held at values, see `stdpjax.clamps`. In the clip form the strengths of soft clamps are above -1
             and their values between the kinks.
@@ -83,8 +83,8 @@ def relax(
         >>> stdpjax.fixed_points.relax(params, jnp.zeros(2), rho).state.round(5).tolist()
         [0.5, 0.5]
     """
-    state = check_network(params, state, rate_fn)
-    check_clamps(clamps, state.shape[-1])
+    state = check_network(params, state, rate_fn).astype(params.weights.dtype)
+    clamps = check_clamps(clamps, state.shape[-1], state.dtype)
     if step is not None:
         step = lax.stop_gradient(jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype))
     tolerance = jnp.asarray(_checks.number("tolerance", tolerance, above=0), state.dtype)
@@ -107,7 +107,7 @@ def relax(
     def goes_on(carry):
         _, excess, _, n_steps = carry
         # Written so that NaN stops too.
-        return (jnp.max(jnp.abs(excess)) > tolerance) & (n_steps < max_steps)
+        return (jnp.max(jnp.abs(excess), initial=0) > tolerance) & (n_steps < max_steps)
 
     def advance(carry):
         before, excess, steepness, n_steps = carry
@@ -118,7 +118,7 @@ def relax(
         state = before + jnp.minimum(0.5, 1 / (1 + steepness)) * excess
         after = excess_of(*held, state)
         # What lies between two states may be steeper than at either: a cycle shows in what the targets have done.
-        moved, by = jnp.max(jnp.abs(after - excess + state - before)), jnp.max(jnp.abs(state - before))
+        moved, by = (jnp.max(jnp.abs(each), initial=0) for each in (after - excess + state - before, state - before))
         steepness = jnp.maximum(steepness, moved / jnp.maximum(by, jnp.sqrt(jnp.finfo(state.dtype).eps)))
         return state, after, steepness, n_steps + 1
 
@@ -212,8 +212,8 @@ def spectral_stability(
         >>> bool(result.stable), result.eigenvalues.shape
         (True, (2,))
     """
-    state = check_network(params, state, rate_fn)
-    check_clamps(clamps, state.shape[0])
+    state = check_network(params, state, rate_fn).astype(params.weights.dtype)
+    clamps = check_clamps(clamps, state.shape[0], state.dtype)
     step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
     jacobian = target_jacobian(params, hold_state(state, clamps), rate_fn)
     is_free = np.ones(state.shape, bool)
@@ -229,21 +229,28 @@ def spectral_stability(
     (free,) = np.nonzero(is_free)
     jacobian = jacobian[free[:, None], free[None, :]]
     eigenvalues = jnp.linalg.eigvals(jacobian)
-    multipliers = (1 - step).astype(eigenvalues.dtype) + step.astype(eigenvalues.dtype) * eigenvalues
-    radius = jnp.max(jnp.abs(multipliers), initial=0)
+    multipliers, radius = _multipliers(eigenvalues, step)
     return Stability(eigenvalues, multipliers, radius, radius < 1, jnp.linalg.det(jacobian))
+
+
+def _multipliers(
+    eigenvalues: Complex[Array, "*fixed free"], step: Float[Array, ""]
+) -> tuple[Complex[Array, "*fixed free"], Float[Array, "*fixed"]]:
+    """Return what a step does to each deviation, and the largest absolute one."""
+    multipliers = (1 - step).astype(eigenvalues.dtype) + step.astype(eigenvalues.dtype) * eigenvalues
+    return multipliers, jnp.max(jnp.abs(multipliers), axis=-1, initial=0)
 
 
 def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, ""]:
     """Return the time constant of the slowest mode, in units of tau.
 
     Args:
-        stability: from `spectral_stability`.
-        step: the same step size.
+        stability: from `spectral_stability`, of which the eigenvalues are read.
+        step: step size, in (0, 1], that of the stability or another.
 
     Returns:
-        `-step / log(spectral_radius)`, for small steps 1 / (1 - largest eigenvalue); infinite if not stable, 0 where
-        all units are clamped.
+        `-step / log(radius)` with the spectral radius that this step has, for small steps 1 / (1 - largest
+        eigenvalue); infinite if not stable, 0 where all units are clamped.
 
     Raises:
         ValueError: no stability, or a step out of range.
@@ -256,9 +263,10 @@ def relaxation_time(stability: Stability, step: float | Array) -> Float[Array, "
         >>> round(float(stdpjax.fixed_points.relaxation_time(stability, 0.001)), 2)
         2.0
     """
-    radius = _checks.instance("stability", stability, Stability, "a result of `spectral_stability`").spectral_radius
-    slowest = -jnp.asarray(_checks.number("step", step, above=0, at_most=1), radius.dtype) / jnp.log(radius)
-    return jnp.where(stability.stable, slowest, jnp.inf)
+    found = _checks.instance("stability", stability, Stability, "a result of `spectral_stability`")
+    step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), found.spectral_radius.dtype)
+    _, radius = _multipliers(found.eigenvalues, step)
+    return jnp.where(radius < 1, -step / jnp.log(radius), jnp.inf)
 
 
 def gradient_target(

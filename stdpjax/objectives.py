@@ -124,7 +124,7 @@ def prediction_error(
     for name, array in (("noise", noise), ("goal", goal)):
         _checks.same_shape("state", state, name, array)
     hyper = Hyper(_checks.number("step", step, above=0, at_most=1), clamps=clamps)
-    error = transition(params, state, noise, rate_fn, hyper) - goal
+    error = transition(params, state, noise, rate_fn, hyper) - goal.astype(params.weights.dtype)
     if mask is not None:
         mask = _checks.truths("mask", mask, state.shape[0])
         error = jnp.where(mask, error, 0.0)
@@ -160,7 +160,8 @@ def condition_1(
         Coefficients (step * rho'(s_i) for the energy of Eq 16) and residuals.
 
     Raises:
-        ValueError: no energy function, step out of range, and as in `stdpjax.energy.target`.
+        ValueError: no energy function that gives one real number, step out of range, and as in
+            `stdpjax.energy.target`.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -174,7 +175,7 @@ def condition_1(
     """
     step = _checks.number("step", step, above=0, at_most=1)
     found = condition_2(energy_fn, params, state, rate_fn)
-    return found._replace(coefficient=step * found.coefficient)
+    return found._replace(coefficient=jnp.asarray(step, found.coefficient.dtype) * found.coefficient)
 
 
 def condition_2(
@@ -185,7 +186,7 @@ def condition_2(
     Arguments and result as in `condition_1`, without the step.
 
     Raises:
-        ValueError: no energy function, and as in `stdpjax.energy.target`.
+        ValueError: no energy function that gives one real number, and as in `stdpjax.energy.target`.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -197,8 +198,8 @@ def condition_2(
         >>> float(bad.residual) > 0.1
         True
     """
-    _checks.function("energy_fn", energy_fn, "params, state")
-    state = check_network(params, state, rate_fn)
+    state = check_network(params, state, rate_fn).astype(params.weights.dtype)
+    _check_energy(energy_fn, params, state)
 
     def drive(weights: Float[Array, "post pre"]) -> Float[Array, "unit"]:
         return state - jax.grad(energy_fn, argnums=1)(params._replace(weights=weights), state)
@@ -234,8 +235,8 @@ def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "
         The same tree as `params`.
 
     Raises:
-        ValueError: no energy function, parameters that are no network, or a state that is not finite or of another
-            shape.
+        ValueError: no energy function that gives one real number, parameters that are no network, or a state that is
+            not finite or of another shape.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -248,8 +249,8 @@ def condition_3(energy_fn: EnergyFunction, params: Params, state: Float[Array, "
         >>> float(jnp.max(hard.weights)), float(jnp.max(smooth.weights)) > 0.1
         (0.0, True)
     """
-    _checks.function("energy_fn", energy_fn, "params, state")
-    state = check_state(params, state)
+    state = check_state(params, state).astype(params.weights.dtype)
+    _check_energy(energy_fn, params, state)
 
     def curvatures(params: Params) -> Float[Array, "unit"]:
         return jnp.diagonal(jax.hessian(energy_fn, argnums=1)(params, state))
@@ -290,8 +291,8 @@ def score_matching(
         visible: which units the sum runs over, shape `[unit]`; None for all.
         sample_weights: weight of each sample, as of quadrature, shape `[sample]`; they should sum to 1. None for
             equal weights.
-        kink_density: needed by a rate function with kinks unless the correction is "dropped": density of s_i at the
-            lower and at the upper kink given the rest of the sample, under the law of the data, shape
+        kink_density: for a rate function with kinks unless the correction is "dropped", else None: density of s_i at
+            the lower and at the upper kink given the rest of the sample, under the law of the data, shape
             `[sample, unit, 2]`, 0 for data that keep away from kinks. `conditional_density` gives that of a model,
             `kernel_density_at_kinks` estimates it from samples.
         temperature: T, above 0.
@@ -300,7 +301,8 @@ def score_matching(
         The objective, a scalar, differentiable in `params`.
 
     Raises:
-        ValueError: unknown correction, missing kink density, temperature out of range, or shapes that do not fit.
+        ValueError: unknown correction, a kink density that is missing or that nothing reads, temperature out of range,
+            or shapes that do not fit.
 
     Source: Bengio et al. 2015, Eq 23 and 24, with the sign of the second derivative corrected.
 
@@ -319,18 +321,22 @@ def score_matching(
     states = _check_states(params, states, rate_fn)
     n_samples, n_units = states.shape
     if kink_density is not None:
-        kink_density = _checks.finite("kink_density", kink_density)
+        kink_density = _checks.finite("kink_density", kink_density).astype(states.dtype)
     if sample_weights is not None:
-        sample_weights = _checks.finite("sample_weights", sample_weights)
-    if kink_density is None and rate_fn.kinks is not None and correction != "dropped":
+        sample_weights = _checks.finite("sample_weights", sample_weights).astype(states.dtype)
+    reads_density = rate_fn.kinks is not None and correction != "dropped"
+    if kink_density is None and reads_density:
         raise ValueError("kink_density: expected the data's density at the kinks of the rate function, got None")
+    if kink_density is not None and not reads_density:
+        why = "without a second derivative" if correction == "dropped" else "for a rate function without kinks"
+        raise ValueError(f"kink_density: expected None {why}, got shape {kink_density.shape}")
     if kink_density is not None and kink_density.shape != (n_samples, n_units, 2):
         raise ValueError(f"kink_density: expected shape {(n_samples, n_units, 2)}, got {kink_density.shape}")
     visible = None if visible is None else _checks.truths("visible", visible, n_units)
     if sample_weights is not None and sample_weights.shape != (n_samples,):
         raise ValueError(f"sample_weights: expected {n_samples} weights, got shape {sample_weights.shape}")
     gradients = states - jax.vmap(lambda state: target_of(params, state, rate_fn))(states)
-    terms = 0.5 / temperature * gradients**2
+    terms = jnp.asarray(0.5 / temperature, states.dtype) * gradients**2
     if correction != "dropped":
         fields = jax.vmap(lambda state: field_of(params, rate_fn.value(state)))(states)
         second = 1 - curvature(rate_fn, states) * fields
@@ -376,12 +382,13 @@ def conditional_density(
         1.0
     """
     low, high = _kinks_of(rate_fn)
-    temperature = _checks.number("temperature", temperature, above=0)
     states, at = _check_states(params, states, rate_fn), _checks.finite("at", at)
+    temperature = jnp.asarray(_checks.number("temperature", temperature, above=0), states.dtype)
+    at = at.astype(states.dtype)
     if at.ndim != 1:
         raise ValueError(f"at: expected shape [point], got {at.shape}")
     fields = jax.vmap(lambda state: field_of(params, rate_fn.value(state)))(states)
-    std = jnp.sqrt(jnp.asarray(temperature, states.dtype))
+    std = jnp.sqrt(temperature)
     # Logarithms throughout, as exp(u / T) overflows at low temperatures. In the middle -E/T is a parabola about u:
     # -(s - u)^2 / 2T + (u^2 / 2 - u low) / T.
     below = jnp.broadcast_to(log_ndtr(low / std), fields.shape)
@@ -426,8 +433,16 @@ def kernel_density_at_kinks(
     bandwidth, states = _checks.number("bandwidth", bandwidth, above=0), _checks.finite("states", states)
     if states.ndim != 2:
         raise ValueError(f"states: expected shape [sample, unit], got {states.shape}")
-    kinks = jnp.asarray(kinks, states.dtype)[None, None]
+    kinks, bandwidth = jnp.asarray(kinks, states.dtype)[None, None], jnp.asarray(bandwidth, states.dtype)
     return jax.scipy.stats.norm.pdf((states[..., None] - kinks) / bandwidth) / bandwidth
+
+
+def _check_energy(energy_fn: EnergyFunction, params: Params, state: Float[Array, "unit"]) -> None:
+    """Refuse what is no function of parameters and state that gives one real number."""
+    _checks.function("energy_fn", energy_fn, "params, state")
+    made = jax.eval_shape(energy_fn, params, state)
+    if getattr(made, "shape", None) != () or not jnp.issubdtype(made.dtype, jnp.floating):
+        raise ValueError(f"energy_fn: expected a function that gives one real number, got {made}")
 
 
 def _kinks_of(rate_fn: RateFunction) -> tuple[float, float]:
@@ -446,7 +461,7 @@ def _check_states(
     states = _checks.finite("states", states)
     if states.ndim != 2 or states.shape[1] != n_units:
         raise ValueError(f"states: expected shape [sample, unit] with {n_units} units, got {states.shape}")
-    return states.astype(_checks.at_least_single(states.dtype))
+    return states.astype(params.weights.dtype)
 
 
 def _log_normal_mass(low: Float[Array, "..."], high: Float[Array, "..."]) -> Float[Array, "..."]:

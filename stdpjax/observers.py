@@ -43,14 +43,14 @@ def mean_of(function: Callable[[Sample], PyTree]) -> Observer:
     """Return an observer of the mean of any function of a sample.
 
     Args:
-        function: gives an array, or a pytree of arrays, for each step's sample; spikes and counts are averaged as
-            floats. Define it once: a new lambda compiles anew.
+        function: gives a number, an array, or a pytree of them, for each step's sample; spikes and counts are
+            averaged as floats, complex numbers as they are. Define it once: a new lambda compiles anew.
 
     Returns:
         The observer; its statistics are a `Mean`.
 
     Raises:
-        ValueError: no function of a sample.
+        ValueError: no function of a sample; in a simulation, a signal that its samples do not have.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -70,7 +70,10 @@ def _mean_of(function: Callable[[Sample], PyTree]) -> Observer:
         return _no_mean(jax.eval_shape(function, _sample_like(state)), state.dtype)
 
     def update(sample: Sample, so_far: Mean) -> Mean:
-        return _add(so_far, function(sample))
+        signal = function(sample)
+        if jax.tree.structure(signal) != jax.tree.structure(so_far.total):
+            raise ValueError(f"function: expected a signal that the samples have, got {signal!r}")
+        return _add(so_far, signal)
 
     return Observer(init, update)
 
@@ -109,7 +112,7 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
 
     Raises:
         ValueError: no function of a sample, or `max_lag` is not a whole number of at least 0; in a simulation, a
-            signal of another shape.
+            signal of another shape, that is not real, or that its samples do not have.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -128,7 +131,7 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
 @cache
 def _autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_lag: int) -> Observer:
     def init(state: Float[Array, "unit"]) -> Autocovariance:
-        like = jax.eval_shape(function, _sample_like(state))
+        like = _real(jax.eval_shape(function, _sample_like(state)))
         if len(like.shape) != 1:
             raise ValueError(f"function: expected a signal of shape [unit], got shape {like.shape}")
         recent = jnp.zeros((max_lag + 1, *like.shape), _float_type(like.dtype, state.dtype))
@@ -136,7 +139,7 @@ def _autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_l
         return Autocovariance(recent, recent[0], nothing, nothing, jnp.zeros((), jnp.int32))
 
     def update(sample: Sample, so_far: Autocovariance) -> Autocovariance:
-        newest = function(sample).astype(so_far.recent.dtype)
+        newest = _real(function(sample)).astype(so_far.recent.dtype)
         origin = jnp.where(so_far.n_seen == 0, newest, so_far.origin)
         recent = jnp.concatenate([newest[None], so_far.recent[:-1]])
         from_origin = recent - origin[None]
@@ -158,13 +161,15 @@ def _autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_l
 
 
 class Histogram(NamedTuple):
-    """Counts of a signal in bins of equal width; what lies outside goes to the first and last bin."""
+    """Counts of a signal in bins of equal width; what lies outside goes to the first and last bin, NaN to none."""
 
     counts: Int32[Array, "*shape bin"]
 
 
 def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, high: float, n_bins: int) -> Observer:
     """Return an observer of the histogram of each element of a signal.
+
+    NaN is in no bin: what the counts lack of the steps is how many there were.
 
     Args:
         function: gives the signal for each step's sample, any shape.
@@ -176,7 +181,8 @@ def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, 
         The observer; its statistics are a `Histogram`, counts of shape `[..., bin]`.
 
     Raises:
-        ValueError: no function of a sample, no bins, a `low` that is not finite, or `high` not above it.
+        ValueError: no function of a sample, no bins, a `low` that is not finite, or `high` not above it; in a
+            simulation, a signal that is not real or that its samples do not have.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -195,12 +201,14 @@ def histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, 
 @cache
 def _histogram_of(function: Callable[[Sample], Float[Array, "..."]], low: float, high: float, n_bins: int) -> Observer:
     def init(state: Float[Array, "unit"]) -> Histogram:
-        like = jax.eval_shape(function, _sample_like(state))
+        like = _real(jax.eval_shape(function, _sample_like(state)))
         return Histogram(jnp.zeros((*like.shape, n_bins), jnp.int32))
 
     def update(sample: Sample, so_far: Histogram) -> Histogram:
-        place = jnp.floor((function(sample) - low) * (n_bins / (high - low)))
-        place = jnp.clip(place, 0, n_bins - 1).astype(jnp.int32)
+        signal = _real(function(sample))
+        signal = signal.astype(_float_type(signal.dtype, sample.post_state.dtype))
+        place = jnp.floor((signal - low) * (n_bins / (high - low)))
+        place = jnp.where(jnp.isnan(place), -1, jnp.clip(place, 0, n_bins - 1)).astype(jnp.int32)
         # A comparison with every bin: a scatter would be slow on a GPU.
         return Histogram(so_far.counts + jax.nn.one_hot(place, n_bins, dtype=jnp.int32))
 
@@ -214,7 +222,7 @@ def _no_mean(like: PyTree, default: Any) -> Mean:
 
 
 def _add(so_far: Mean, new: PyTree) -> Mean:
-    value = jax.tree.map(lambda new, lost: new.astype(lost.dtype) - lost, new, so_far.lost)
+    value = jax.tree.map(lambda new, lost: jnp.asarray(new, lost.dtype) - lost, new, so_far.lost)
     total = jax.tree.map(lambda total, value: total + value, so_far.total, value)
     lost = jax.tree.map(lambda total, before, value: (total - before) - value, total, so_far.total, value)
     return Mean(total, lost, so_far.n_seen + 1)
@@ -225,5 +233,15 @@ def _sample_like(state: Float[Array, "unit"]) -> Sample:
     return Sample(state, state, state, spikes, spikes, state)
 
 
+def _real(signal: Any) -> Any:
+    """Return a signal as an array, or the shape of one, refusing what is no array of real numbers."""
+    if isinstance(signal, int | float):
+        signal = jnp.asarray(signal)
+    dtype = getattr(signal, "dtype", None)
+    if dtype is None or not hasattr(signal, "shape") or jnp.issubdtype(dtype, jnp.complexfloating):
+        raise ValueError(f"function: expected one that gives an array of real numbers for each sample, got {signal!r}")
+    return signal
+
+
 def _float_type(dtype: Any, default: Any) -> Any:
-    return dtype if jnp.issubdtype(dtype, jnp.floating) else default
+    return dtype if jnp.issubdtype(dtype, jnp.inexact) else default

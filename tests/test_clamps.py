@@ -1,7 +1,10 @@
 """Clamps of the three kinds: in a step, in the dynamics and in the energy."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -82,3 +85,21 @@ def test_a_batch_of_values_is_a_vmap(key):
         return run(Hyper(0.2, 0.1, clamps=(clamps.clamp_state(FIRST, value),)), 5, kernel=kernel, key=key).state
 
     np.testing.assert_allclose(jax.vmap(end)(values), jnp.stack([end(value) for value in values]), atol=1e-6)
+
+
+def test_a_clamp_made_by_hand_of_lists_is_the_one_that_is_made_of_arrays():
+    by_hand: Any = clamps.SoftClamp
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        listed, *rest = clamps.check_clamps((by_hand([True, False, False], [0.4, 0.0, 0.0], 2),), 3, jnp.float32)
+        hyper = Hyper(0.25, clamps=(by_hand([True, False, False], [0.4, 0.0, 0.0], 2),))
+        moved = leaky_integrator(RHO, "none")(make_key(0), jnp.zeros(3), PARAMS, None, hyper)[0]
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+    assert rest == []
+    made = clamps.clamp_softly(FIRST, [0.4, 0.0, 0.0], 2.0)
+    for one, other in zip(listed, made, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype
+    expected = 0.25 * (energy.target(PARAMS, jnp.zeros(3), RHO) + jnp.array([0.8, 0.0, 0.0]))
+    np.testing.assert_allclose(moved, expected, rtol=1e-6)

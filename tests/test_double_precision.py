@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import jax, jax.numpy as jnp, numpy as np
 from stdpjax import clamps, dynamics, energy, fixed_points, objectives, observers, rates, rules
@@ -98,6 +100,66 @@ for kernel in (dynamics.leaky_integrator(hard), dynamics.langevin(hard), dynamic
         assert leaf.dtype in (jnp.float64, jnp.int32), leaf.dtype
 """
 
+MIXED = """
+import jax, jax.numpy as jnp, numpy as np, optax
+from stdpjax import clamps, dynamics, energy, fixed_points, learning, objectives, rates
+from stdpjax.dynamics import Hyper, simulate
+from stdpjax.random import key as make_key
+
+jax.config.update("jax_numpy_dtype_promotion", STRICTNESS)
+key, hard = make_key(0), rates.hard_sigmoid()
+soft = clamps.clamp_softly([True, False], 0.25, 0.5)
+for of_params in (np.float32, np.float64):
+    params = energy.make_params(np.array([[0, 0.5], [0.5, 0]], of_params), np.array([0.1, -0.2], of_params))
+    for of_state in (np.float32, np.float64):
+        state = jnp.zeros(2, of_state)
+        for form in ("clip", "gradient"):
+            # s_0 = (0.1 + (s_1 + 0.5) / 2 + 0.125) / 1.5 and s_1 = -0.2 + (s_0 + 0.5) / 2.
+            found = fixed_points.relax(params, state, hard, clamps=(soft,), form=form).state
+            np.testing.assert_allclose(found, [0.4, 0.25], atol=3e-6)
+            assert found.dtype == of_params
+        assert bool(fixed_points.spectral_stability(params, state, hard, 0.1, (soft,)).stable)
+        hyper = Hyper(0.1, clamps=(soft,))
+        for make in (dynamics.metropolis_langevin, dynamics.langevin, dynamics.leaky_integrator):
+            kernel = make(hard)
+            assert kernel(key, state, params, np.ones(2), hyper)[0].dtype == of_params
+            assert simulate(key, params, None, hyper, kernel=kernel, state=state, n_steps=2).state.dtype == of_params
+        states = jnp.zeros((3, 2), of_state)
+        density = objectives.conditional_density(params, states, np.array([-0.5, 0.5]), hard, np.float64(0.5))
+        found = objectives.score_matching(params, states, hard, kink_density=density, temperature=np.float64(0.5))
+        assert found.dtype == of_params
+        found = objectives.prediction_error(params, state, np.zeros(2), np.zeros(2), hard, np.float64(0.1))
+        assert found.dtype == of_params
+
+# Images in single precision and weights in double, and the other way round.
+sizes = (3, 4, 2)
+for of_params, of_inputs in ((np.float64, np.float32), (np.float32, np.float64)):
+    params = jax.tree.map(lambda leaf: leaf.astype(of_params), learning.random_layers(key, sizes))
+    inputs = jnp.linspace(-0.5, 0.5, 18).reshape(6, 3).astype(of_inputs)
+    data = learning.Labelled(inputs, jnp.array([0, 1, 1, 0, 1, 0]))
+    phases = learning.Phases("random_sign", pull=np.float64(0.3), step=np.float64(0.5), sizes=sizes)
+    for update in (learning.phase_update(hard, phases, 2), learning.backpropagation_update(hard, sizes)):
+        learner = learning.Learner(update, optax.sgd(0.1))
+        state = learning.start(learner, params)
+        state, metrics = learning.train_epoch(key, learner, state, data, learning.layered_mask(sizes), 2)
+        assert state.params.weights.dtype == of_params and int(state.n_updates) == 3
+    found = learning.settle(params, inputs, hard, phases)
+    np.testing.assert_allclose(found, learning.settle(params, inputs.astype(of_params), hard, phases), atol=1e-6)
+    assert found.dtype == of_params
+    assert learning.predict(params, inputs, hard, phases, 2).shape == (6,)
+    assert learning.forward(params, inputs, hard, sizes).dtype == of_params
+    visible = jnp.arange(9) < 3
+    for rule in learning.EM_RULES:
+        update = learning.em_update(hard, dynamics.langevin(hard), visible, Hyper(np.float64(0.1)), rule=rule)
+        values = jnp.zeros((4, 9), of_inputs)
+        chains = learning.start_chains(key, values, visible)
+        learner = learning.Learner(update, optax.sgd(0.1))
+        state = learning.start(learner, params, chains)
+        state, _ = learning.train_epoch(
+            key, learner, state, learning.Clamped(values, jnp.arange(4)), learning.all_to_all_mask(9), 2)
+        assert state.params.weights.dtype == of_params and state.memory.dtype == of_inputs
+"""
+
 SINGLE = """
 import jax.numpy as jnp
 from stdpjax import energy, objectives, rates
@@ -125,6 +187,11 @@ def run_alone(program, **environment):
 
 def test_double_precision():
     run_alone(PROGRAM, JAX_ENABLE_X64="1")
+
+
+@pytest.mark.parametrize("strictness", ["strict", "standard"])
+def test_precisions_may_be_mixed(strictness):
+    run_alone(MIXED.replace("STRICTNESS", repr(strictness)), JAX_ENABLE_X64="1")
 
 
 def test_shapes_are_refused_without_the_type_checker_too():

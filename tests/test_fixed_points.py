@@ -299,3 +299,29 @@ def test_eigenvalues_of_untied_weights(key):
     np.testing.assert_allclose(found.spectral_radius, np.abs(0.8 + 0.2 * expected).max(), rtol=1e-5)
     slowest = -0.2 / np.log(np.abs(0.8 + 0.2 * expected).max())
     np.testing.assert_allclose(relaxation_time(found, 0.2), slowest, rtol=1e-3)
+
+
+def test_the_relaxation_time_is_that_of_the_step_asked_for():
+    params = energy.make_params([[0.0, 0.5], [0.5, 0.0]])
+    for computed, asked in ((0.1, 0.1), (0.1, 0.001), (0.001, 0.1), (1.0, 0.5)):
+        found = spectral_stability(params, jnp.zeros(2), HARD, computed)
+        expected = -asked / np.log(1 - asked * (1 - 0.5))  # of the slowest mode, with eigenvalue 1/2
+        np.testing.assert_allclose(relaxation_time(found, asked), expected, rtol=2e-4)
+    # With eigenvalues of -2.5 and 2.5 - 3 = -0.5 the step decides whether there is a time at all.
+    fast = spectral_stability(energy.make_params([[0.0, -2.5], [-2.5, 0.0]]), jnp.zeros(2), SMOOTH, 0.1)
+    assert not bool(
+        spectral_stability(energy.make_params([[0.0, -2.5], [-2.5, 0.0]]), jnp.zeros(2), SMOOTH, 0.9).stable
+    )
+    assert float(relaxation_time(fast, 0.9)) == np.inf
+
+
+def test_no_units_are_at_rest():
+    nothing = energy.make_params(np.zeros((0, 0)))
+    for rate_fn in (HARD, SMOOTH):
+        found = relax(nothing, jnp.zeros(0), rate_fn)
+        assert (found.state.shape, float(found.residual), int(found.n_steps), bool(found.converged)) == (
+            (0,),
+            0,
+            0,
+            True,
+        )

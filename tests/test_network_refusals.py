@@ -31,6 +31,9 @@ swapped: Any = dynamics.simulate
 kernel_of: Any = dynamics.leaky_integrator
 untyped_mean_of: Any = mean_of
 untyped_hyper: Any = Hyper
+by_hand: Any = clamps.StateClamp
+softly_by_hand: Any = clamps.SoftClamp
+energy_of: Any = lambda function: function  # noqa: E731
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +64,10 @@ def shape_of(**made):
 
 def rule_of(update):
     return rules.Rule(lambda weights: (), lambda sample, rule_state, weights: (update(sample, weights), ()))
+
+
+def one_step(drive: Any):
+    return dynamics.leaky_integrator(RHO, "none")(make_key(0), ZERO, GOOD, drive, Hyper(0.5))[0]
 
 
 def matching(**options):
@@ -229,6 +236,51 @@ REFUSED = [
     (lambda: histogram_of(lambda sample: sample.post_state, 1.0, 0.0, 3), "high: expected a finite number above 1"),
     (lambda: histogram_of(lambda sample: sample.post_state, np.nan, 0.0, 3), "low: expected a finite number"),
     (lambda: histogram_of(lambda sample: sample.post_state, 0.0, 1.0, 0), "n_bins: expected a whole number"),
+    (
+        lambda: run(observe={"spikes": mean_of(lambda sample: sample.pre_spikes)}),
+        "function: expected a signal that the samples have, got None",
+    ),
+    (
+        lambda: run(
+            observe={
+                "phase": autocovariance_of(lambda sample: jax.lax.complex(sample.post_state, sample.post_state), 1)
+            }
+        ),
+        "function: expected one that gives an array of real numbers",
+    ),
+    (
+        lambda: run(
+            observe={
+                "phase": histogram_of(lambda sample: jax.lax.complex(sample.post_state, sample.post_state), 0.0, 1.0, 2)
+            }
+        ),
+        "function: expected one that gives an array of real numbers",
+    ),
+    # by hand
+    (lambda: run(Hyper(clamps=(by_hand([1, 0], ZERO),))), r"clamps\[0\]\.mask: expected one truth value"),
+    (
+        lambda: fixed_points.spectral_stability(GOOD, ZERO, RHO, 0.1, (by_hand(jnp.array([1, 0]), ZERO),)),
+        r"clamps\[0\]\.mask: expected one truth value",
+    ),
+    (
+        lambda: fixed_points.relax(GOOD, ZERO, RHO, clamps=(softly_by_hand(MASK, [0.0, np.nan], 1.0),)),
+        r"clamps\[0\]\.value: expected finite numbers",
+    ),
+    (
+        lambda: fixed_points.relax(GOOD, ZERO, RHO, clamps=(softly_by_hand(MASK, ZERO, np.inf),)),
+        r"clamps\[0\]\.strength: expected a finite number",
+    ),
+    (lambda: one_step([0.1, np.nan]), "drive: expected finite numbers, got 1 of 2"),
+    (lambda: one_step([0.1]), r"drive: expected shape \(2,\), one number for each unit, got \(1,\)"),
+    (
+        lambda: run(state=jnp.zeros((2, 2)), first_trial=2**32 - 1),
+        r"first_trial: expected the first of 2 trials below 2\*\*32, .* got 4294967295",
+    ),
+    (lambda: run(state=jnp.zeros((1, 2)), first_trial=2**32), r"first_trial: expected the first of 1 trials"),
+    (
+        lambda: run(state=None, resume=run()._replace(n_steps=2**32 - 1)),
+        r"n_steps: expected at most 2\*\*32 in all, .* got 4294967295 \+ 2",
+    ),
     # fixed points
     (lambda: fixed_points.relax(GOOD, ZERO, RHO, step=1.5), "step: expected a finite number above 0 and at most 1"),
     (lambda: fixed_points.relax(GOOD, ZERO, RHO, tolerance=0.0), "tolerance: expected a finite number above 0"),
@@ -255,7 +307,28 @@ REFUSED = [
     (lambda: objectives.condition_1(lambda p, s: s[0], GOOD, ZERO, RHO, 0.0), "step: expected a finite number"),
     (lambda: matching(temperature=0.0), "temperature: expected a finite number above 0, got 0"),
     (lambda: matching(rate_fn=RHO), "kink_density: expected the data's density .* got None"),
-    (lambda: matching(kink_density=jnp.zeros((3, 2, 1))), r"kink_density: expected shape \(3, 2, 2\)"),
+    (lambda: matching(rate_fn=RHO, kink_density=jnp.zeros((3, 2, 1))), r"kink_density: expected shape \(3, 2, 2\)"),
+    (lambda: matching(kink_density=jnp.zeros((3, 2, 2))), "kink_density: expected None for a rate function without"),
+    (
+        lambda: matching(rate_fn=RHO, correction="dropped", kink_density=jnp.zeros((3, 2, 2))),
+        "kink_density: expected None without a second derivative",
+    ),
+    (
+        lambda: objectives.condition_2(energy_of(lambda p, s: s), GOOD, ZERO, RHO),
+        "energy_fn: expected .* one real number, got",
+    ),
+    (
+        lambda: objectives.condition_1(energy_of(lambda p, s: s), GOOD, ZERO, RHO, 0.1),
+        "energy_fn: expected .* one real number",
+    ),
+    (
+        lambda: objectives.condition_3(energy_of(lambda p, s: jax.lax.complex(s[0], s[0])), GOOD, ZERO),
+        "energy_fn: expected .* one real number",
+    ),
+    (
+        lambda: objectives.condition_3(energy_of(lambda p, s: None), GOOD, ZERO),
+        "energy_fn: expected .* one real number, got None",
+    ),
     (lambda: objectives.score_matching(UNTIED, jnp.zeros((3, 2)), SMOOTH), "weights: expected a symmetric matrix"),
     (lambda: objectives.score_matching(GOOD, jnp.zeros((3, 3)), SMOOTH), r"states: expected shape .* got \(3, 3\)"),
     (lambda: objectives.score_matching(GOOD, NAN[None], SMOOTH), "states: expected finite numbers, got 1 of 2"),
@@ -278,6 +351,10 @@ def test_refusals(call, message):
         call()
     assert ": expected " in str(refusal.value)
     assert " got " in str(refusal.value)
+
+
+def test_a_kernel_takes_a_list_as_its_drive():
+    np.testing.assert_allclose(one_step([0.1, 0.0]), [0.5 * (0.25 + 0.1), 0.5 * 0.25], rtol=1e-6)
 
 
 def test_edges_are_accepted():

@@ -150,3 +150,26 @@ def test_compensation_survives_in_a_simulation(key):
     np.testing.assert_allclose(run.observed["mean"].mean[:, 0], expected, rtol=2e-7)
     naive = np.cumsum(trace, axis=1, dtype=np.float32)[:, -1] / np.float32(trace.shape[1])
     assert np.all(np.abs(naive / expected - 1) > 1e-5)
+
+
+def test_numbers_and_complex_signals_have_their_mean():
+    sample = Sample(jnp.zeros(1), jnp.full(1, 0.5), jnp.zeros(1))
+    for function, expected in (
+        (lambda sample: 1.5, 1.5),
+        (lambda sample: 2, 2.0),
+        (lambda sample: jax.lax.complex(sample.pre_rate[0], sample.next_post_state[0]), 0.5j),
+    ):
+        observer = mean_of(function)
+        seen = observer.update(sample, observer.update(sample, observer.init(jnp.zeros(1))))
+        np.testing.assert_allclose(seen.mean, expected, atol=1e-6)
+
+
+def test_nan_is_in_no_bin_and_infinity_in_the_last():
+    observer = histogram_of(state_after, 0.0, 1.0, 2)
+    seen = observer.init(jnp.zeros(3))
+    for values in ([np.nan, 0.2, np.inf], [0.7, np.nan, -np.inf]):
+        seen = observer.update(Sample(jnp.zeros(3), jnp.array(values), jnp.zeros(3)), seen)
+    assert seen.counts.tolist() == [[0, 1], [1, 0], [1, 1]]
+    whole = histogram_of(lambda sample: sample.post_state > 0, 0.0, 2.0, 2)
+    spikes = Sample(jnp.array([-1.0, 1.0]), jnp.zeros(2), jnp.zeros(2))
+    assert whole.update(spikes, whole.init(jnp.zeros(2))).counts.tolist() == [[1, 0], [0, 1]]

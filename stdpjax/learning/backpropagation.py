@@ -21,7 +21,8 @@ def forward(
     """Return the output layer's rates of a feedforward network: each layer's rate is rho(b + W r) of the one below.
 
     Args:
-        params: weights and biases of all units; of the weights those towards the next layer are read.
+        params: weights and biases of all units, none but between neighbouring layers; of the weights those towards the
+            next layer are read.
         inputs: activities of the input units, shape `[sample, input]`.
         rate_fn: the rate function rho.
         sizes: units in each layer.
@@ -30,7 +31,8 @@ def forward(
         Rates, shape `[sample, output]`.
 
     Raises:
-        ValueError: sizes that are no layers of this network; inputs of another shape or width, that are not finite
+        ValueError: parameters that are no network or not finite; sizes that are no layers of this network, or weights
+            that they do not have; inputs of another shape or width, that are not finite
             or, where they are known, are rates from 0 to 1 instead of activities.
 
     Example:
@@ -63,7 +65,7 @@ def backpropagation_update(rate_fn: RateFunction, sizes: tuple[int, ...]) -> Upd
     Returns:
         `update(key, params, batch, memory) -> (delta, metrics, memory)`: delta is minus the gradient, the same in both
         directions of a pair; metrics are `loss` and `error`. `update.check(params, data)` refuses, as `update` does,
-        samples that do not fit, see `phase_update`.
+        samples that do not fit, and `update.sizes` are the layers', see `phase_update`.
 
     Raises:
         ValueError: no rate function, or sizes that are no layers.
@@ -97,6 +99,7 @@ def backpropagation_update(rate_fn: RateFunction, sizes: tuple[int, ...]) -> Upd
         return delta, {"loss": value, "error": error}, memory
 
     update.check = check  # pyright: ignore[reportFunctionMemberAccess] -- read by `train_epoch`
+    update.sizes = sizes  # pyright: ignore[reportFunctionMemberAccess] -- read by `start`
     return update
 
 

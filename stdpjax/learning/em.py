@@ -15,8 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from stdpjax import _checks
 from stdpjax.clamps import StateClamp, hold_state
 from stdpjax.dynamics import Hyper, Kernel
-from stdpjax.energy import Params, field_of
-from stdpjax.learning.labelled import check_network
+from stdpjax.energy import Params, check_params, field_of
 from stdpjax.learning.training import Update
 from stdpjax.objectives import kernel_density_at_kinks, score_matching
 from stdpjax.rates import RateFunction, check_rate_fn
@@ -90,12 +89,13 @@ def em_update(
 
     Returns:
         `update(key, params, batch, chains) -> (delta, metrics, chains)` with `batch` a `Clamped`; `delta` is to be
-        added, of tied weights; metrics: `objective`, |d_x E|^2 / 2 summed over visible units.
+        added, of tied weights; metrics: `objective`, |d_x E|^2 / 2 summed over visible units. All is computed in the
+        floating-point type of the weights; the chains keep theirs.
 
     Raises:
         ValueError: no rate function, kernel or `Hyper`, `visible` that is not one truth value a unit, unknown rule, or
-            a number out of range; from `update`: no key, a batch that is no `Clamped`, values for other units, or
-            rows outside of the chains where they are known.
+            a number out of range; from `update`: no key, parameters that are no network, a batch that is no `Clamped`,
+            values or chains that are not finite or of other units, or rows outside of the chains where they are known.
 
     Source: Bengio et al. 2015, section 6.3; corrections: Eq 23 and 24.
 
@@ -124,9 +124,11 @@ def em_update(
 
     def update(key, params, batch, chains):
         key = _checks.key("key", key)
-        check_network(params)
-        _check_batch(batch, chains, visible.shape[0])
-        keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(batch.values.shape[0], dtype=jnp.uint32))
+        check_params(params)
+        chains = _check_batch(batch, chains, visible.shape[0])
+        dtype = params.weights.dtype
+        values = jnp.asarray(batch.values, dtype)
+        keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(values.shape[0], dtype=jnp.uint32))
 
         def one_step(keys, state, value):
             clamped = hyper._replace(clamps=(*hyper.clamps, StateClamp(visible, value)))
@@ -134,7 +136,7 @@ def em_update(
 
         def advance(states, number):
             step_keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, number)
-            return jax.vmap(one_step)(step_keys, states, batch.values)
+            return jax.vmap(one_step)(step_keys, states, values)
 
         def measured(carry, number):
             states, total = carry
@@ -143,13 +145,13 @@ def em_update(
             return (moved, jax.tree.map(jnp.add, total, delta)), None
 
         numbers = jnp.arange(n_burn_in + n_steps, dtype=jnp.uint32)
-        states = jnp.where(visible[None], batch.values, chains[batch.chain])
+        states = jnp.where(visible[None], values, chains[batch.chain].astype(dtype))
         states, _ = jax.lax.scan(lambda states, number: (advance(states, number), None), states, numbers[:n_burn_in])
         nothing = jax.tree.map(jnp.zeros_like, params)
         (states, total), _ = jax.lax.scan(measured, (states, nothing), numbers[n_burn_in:])
         delta = jax.tree.map(lambda leaf: leaf / n_steps, total)
         objective = score_matching(params, states, rate_fn, "dropped", visible=visible)
-        return delta, {"objective": objective}, chains.at[batch.chain].set(states)
+        return delta, {"objective": objective}, chains.at[batch.chain].set(states.astype(chains.dtype))
 
     return update
 
@@ -163,9 +165,11 @@ def _checked_visible(visible: Bool[Array, "unit"]) -> Bool[Array, "unit"]:
     return jnp.asarray(array)
 
 
-def _check_batch(batch: Clamped, chains: Float[Array, "chain unit"], n_units: int) -> None:
+def _check_batch(batch: Clamped, chains: Float[Array, "chain unit"], n_units: int) -> Float[Array, "chain unit"]:
+    """Return the chains as an array."""
     if not isinstance(batch, Clamped):
         raise ValueError(f"batch: expected a stdpjax.learning.Clamped, got {batch!r:.60}")
+    chains = _checks.finite("chains", chains)
     for name, array in (("values", _checks.finite("values", batch.values)), ("chains", chains)):
         if np.ndim(array) != 2 or np.shape(array)[1] != n_units:
             raise ValueError(f"{name}: expected rows of {n_units} units, got shape {np.shape(array)}")
@@ -181,6 +185,7 @@ def _check_batch(batch: Clamped, chains: Float[Array, "chain unit"], n_units: in
             raise ValueError(
                 f"chain: expected rows from 0 to {chains.shape[0] - 1}, got {known.min()} to {known.max()}"
             )
+    return chains
 
 
 def _delta(
@@ -199,7 +204,9 @@ def _delta(
         if rule == "delta":
             slopes = rate_fn.slope(states)
             towards = slopes * (jax.vmap(partial(field_of, params))(rate_fn.value(states)))
-            changes = jnp.where(visible[None], hyper.step * slopes * (states - towards), changes)
+            changes = jnp.where(
+                visible[None], jnp.asarray(hyper.step, slopes.dtype) * slopes * (states - towards), changes
+            )
         return Params(movement_update(changes, rate_fn.value(states)), jnp.mean(changes, axis=0))
     density = None
     if rule == "exact" and rate_fn.kinks is not None:

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from stdpjax import _checks
-from stdpjax.energy import Params
+from stdpjax.energy import Params, check_params
+from stdpjax.learning.layers import check_layers
 from stdpjax.rates import RateFunction, check_rate_fn
 
 # Activities are sums of pixels and a threshold, each rounded.
@@ -23,30 +24,23 @@ class Labelled(NamedTuple):
     """Class of each sample, 0 or more and below the number of outputs."""
 
 
-def check_network(params: Params) -> None:
-    """Refuse what has not the shapes of a network; its values are checked where learning starts."""
-    _checks.instance("params", params, Params, "weights and biases, see stdpjax.energy.make_params")
-    shapes = [np.shape(leaf) for leaf in params]
-    if len(shapes[0]) != 2 or shapes[0] != 2 * shapes[1]:
-        raise ValueError(f"params: expected square weights and a bias for each unit, got shapes {shapes}")
-
-
 def check_inputs(
     params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, sizes: tuple[int, ...] | None = None
 ) -> Float[Array, "sample input"]:
     """Return activities of the input units as an array, refusing those that the network cannot have.
 
     Args:
-        params: the network, of which only the shape is looked at.
+        params: the network.
         inputs: shape `[sample, input]`.
         rate_fn: the rate function rho.
         sizes: units in each layer, if the network has layers.
 
     Returns:
-        The activities.
+        The activities, in the floating-point type of the weights.
 
     Raises:
-        ValueError: another shape or width, whole numbers, values that are not finite, or known ones that are rates:
+        ValueError: parameters that `stdpjax.energy.check_params` refuses, or weights that the layers do not have;
+            inputs of another shape or width, whole numbers, values that are not finite, or known ones that are rates:
             none below 0, some above the upper kink.
 
     Example:
@@ -56,7 +50,7 @@ def check_inputs(
         >>> check_inputs(params, jnp.zeros((5, 3)), stdpjax.rates.hard_sigmoid()).shape
         (5, 3)
     """
-    check_network(params)
+    check_params(params)
     check_rate_fn(rate_fn)
     array = _checks.as_array("inputs", inputs)
     if array.ndim != 2 or array.shape[1] == 0:
@@ -65,8 +59,7 @@ def check_inputs(
         raise ValueError(f"inputs: expected activities as floating-point numbers, got dtype {array.dtype}")
     n_units = params.bias.shape[0]
     if sizes is not None:
-        if sum(sizes) != n_units:
-            raise ValueError(f"sizes: expected a sum of {n_units}, the number of units, got {sizes!r}")
+        check_layers(params.weights, sizes)
         if array.shape[1] != sizes[0]:
             raise ValueError(f"inputs: expected {sizes[0]} input units, got {array.shape[1]} in shape {array.shape}")
     elif array.shape[1] >= n_units:
@@ -74,7 +67,7 @@ def check_inputs(
     array = _checks.finite("inputs", array)
     if rate_fn.kinks is not None and array.size and _checks.is_concrete(array):
         _refuse_rates(np.asarray(array), rate_fn.kinks)
-    return array
+    return array.astype(params.weights.dtype)
 
 
 def _refuse_rates(inputs: np.ndarray, kinks: tuple[float, float]) -> None:
@@ -98,18 +91,18 @@ def check_labelled(
     """Return samples with labels as arrays, refusing those that do not fit the network.
 
     Args:
-        params: the network, of which only the shape is looked at.
+        params: the network.
         batch: the samples.
         rate_fn: the rate function rho.
         n_outputs: number of output units.
         sizes: units in each layer, if the network has layers.
 
     Returns:
-        The samples, their labels in 32 bits.
+        The samples, their inputs in the floating-point type of the weights and their labels in 32 bits.
 
     Raises:
-        ValueError: inputs as in `check_inputs`; labels of another shape (one-hot ones too), that are no whole
-            numbers, or known ones outside of 0 ... n_outputs - 1.
+        ValueError: network and inputs as in `check_inputs`; labels of another shape (one-hot ones too), that are no
+            whole numbers, or known ones outside of 0 ... n_outputs - 1.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax

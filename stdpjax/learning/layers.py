@@ -53,11 +53,38 @@ def layered_mask(sizes: tuple[int, ...]) -> Bool[Array, "unit unit"]:
         >>> stdpjax.learning.layered_mask((1, 1, 1)).astype(int).tolist()
         [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
     """
+    return jnp.asarray(_mask(sizes))
+
+
+def _mask(sizes: tuple[int, ...]) -> np.ndarray:
     layers = layer_slices(sizes)
     mask = np.zeros((layers[-1].stop, layers[-1].stop), bool)
     for below, above in itertools.pairwise(layers):
         mask[below, above] = mask[above, below] = True
-    return jnp.asarray(mask)
+    return mask
+
+
+def check_layers(weights: Float[Array, "unit unit"], sizes: tuple[int, ...]) -> None:
+    """Refuse a matrix of other units than the layers have, and known weights that layers do not have.
+
+    Raises:
+        ValueError: sizes as in `layer_slices` or that do not sum to the number of units, or weights other than 0
+            between units that are not in neighbouring layers.
+
+    Example:
+        >>> import stdpjax
+        >>> from stdpjax.learning.layers import check_layers
+        >>> check_layers(stdpjax.learning.random_layers(stdpjax.random.key(0), (3, 2)).weights, (3, 2))
+    """
+    mask = _mask(sizes)
+    if weights.shape != mask.shape:
+        raise ValueError(f"sizes: expected a sum of {weights.shape[0]}, the number of units, got {sizes!r}")
+    n_others = np.count_nonzero(np.asarray(weights)[~mask]) if _checks.is_concrete(weights) else 0
+    if n_others:
+        raise ValueError(
+            f"weights: expected 0 but between neighbouring layers of sizes {sizes!r}, got {n_others} others; see "
+            "`layered_mask`, or leave the sizes out"
+        )
 
 
 def all_to_all_mask(n_units: int) -> Bool[Array, "unit unit"]:
@@ -139,7 +166,7 @@ def take_layers(weights: Float[Array, "unit unit"], sizes: tuple[int, ...]) -> L
 
     Raises:
         ValueError: sizes as in `layer_slices` or that do not sum to the number of units, weights that are not square
-            or not finite.
+            or not finite, or known ones that the layers do not have.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -153,8 +180,7 @@ def take_layers(weights: Float[Array, "unit unit"], sizes: tuple[int, ...]) -> L
     weights = _checks.finite("weights", weights)
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"weights: expected a square matrix [post, pre], got shape {weights.shape}")
-    if layers[-1].stop != weights.shape[0]:
-        raise ValueError(f"sizes: expected a sum of {weights.shape[0]}, the number of units, got {sizes!r}")
+    check_layers(weights, sizes)
     pairs = tuple(itertools.pairwise(layers))
     return LayeredWeights(
         tuple(weights[above, below] for below, above in pairs), tuple(weights[below, above] for below, above in pairs)

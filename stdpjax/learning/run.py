@@ -13,7 +13,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,6 +70,7 @@ def train(
     seed: int = 0,
     out: str | Path = "training",
     *,
+    given: Collection[str] = (),
     force: bool = False,
     show_progress: bool = True,
     say: Callable[[str], None] = print,
@@ -84,6 +85,8 @@ def train(
         seed: whole number, 0 or more and below 2**32, of the split (but where the data come with one), the initial
             weights and the order of the images.
         out: the folder; it is made if needed.
+        given: names of settings that were given although they have their defaults: where they have no effect they are
+            refused, as those are that have not.
         force: start over, replacing a training that the folder holds; files of others are refused all the same.
         show_progress: draw a bar with loss, accuracy, energy and time left on a terminal or in a notebook.
         say: receives one line of text at a time.
@@ -116,8 +119,14 @@ def train(
         _checks.flag(name, value)
     if not callable(say):
         raise ValueError(f"say: expected a function that takes a line of text, got {say!r}")
-    settings.refuse_without_effect(config, settings.changed(config))
-    task = _make_task(config, _checks.seed(seed))
+    if isinstance(given, str) or not isinstance(given, Collection):
+        raise ValueError(f"given: expected names of settings, got {given!r:.60}")
+    names = [field.name for field in dataclasses.fields(config)]
+    for name in given:
+        _checks.choice("given", name, names)
+    given = [name for name in names if name in given or name in settings.changed(config)]
+    settings.refuse_without_effect(config, given)
+    task = _make_task(config, _checks.seed(seed), given)
     make_folder(out)
     with sole_writer(out / _LOCK, out):
         for name in (DESCRIPTION, WEIGHTS, RECORD, *CURVES):
@@ -141,11 +150,11 @@ def train(
     return record
 
 
-def _make_task(config: TrainConfig, seed: int) -> _Task:
+def _make_task(config: TrainConfig, seed: int, given: Collection[str]) -> _Task:
     images = load_digits() if config.data == "digits" else load_images(config.data)
     sizes = (int(np.prod(images.pixels.shape[1:])), *config.hidden, count_classes(images))
     has_split = images.is_test is not None
-    if has_split and "test_share" in settings.changed(config):
+    if has_split and "test_share" in given:
         raise ValueError(
             "test_share: expected it to be left out for data that come split into training and test, got "
             f"{config.test_share!r}"

@@ -99,16 +99,17 @@ def settle(
 
     Args:
         params: weights and biases of all units, inputs first.
-        inputs: activities of the input units, shape `[sample, input]`.
+        inputs: activities of the input units, shape `[sample, input]`, in whatever floating-point type.
         rate_fn: the rate function rho.
         phases: number and size of the steps.
 
     Returns:
-        States, shape `[sample, free]`; the last ones are the outputs.
+        States, shape `[sample, free]`, in the floating-point type of the weights; the last ones are the outputs.
 
     Raises:
-        ValueError: inputs of another shape or width, that are not finite or, where they are known, are rates
-            from 0 to 1 instead of activities; "alternating" phases for a rate function without kinks.
+        ValueError: parameters that are no network or not finite, or weights that the layers of `phases` do not have;
+            inputs of another shape or width, that are not finite or, where they are known, are rates from 0 to 1
+            instead of activities; "alternating" phases for a rate function without kinks.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -144,8 +145,10 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
         the gradient of the mean squared error / 2, with "paper", "paper_midpoint" and "paper_two_sided" only for rate
         functions whose slope is 1 (see `Phases`); the metrics are means over the batch of `loss`, `error` (share of
         wrong labels) and `energy`; there is nothing to remember. `update.check(params, data)` refuses, as `update`
-        does, samples that do not fit: inputs of another width, or rates from 0 to 1 instead of activities; labels
-        that are one-hot, no whole numbers, or out of range where they are known.
+        does, a network that is not finite or has weights that its layers have not, and samples that do not fit: inputs
+        of another width, or rates from 0 to 1 instead of activities; labels that are one-hot, no whole numbers, or out
+        of range where they are known. It returns the samples with inputs in the floating-point type of the weights.
+        `update.sizes` are those of the layers, or None.
 
     Raises:
         ValueError: no rate function, no phases, or a number of outputs that is not that of the last layer.
@@ -162,9 +165,7 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
     """
     check_rate_fn(rate_fn)
     _check_phases(phases)
-    n_outputs = _checks.count("n_outputs", n_outputs)
-    if phases.sizes is not None and phases.sizes[-1] != n_outputs:
-        raise ValueError(f"n_outputs: expected {phases.sizes[-1]}, the last of the layers' sizes, got {n_outputs}")
+    n_outputs = _checked_n_outputs(n_outputs, phases)
     low, high = rate_fn.kinks or (-0.5, 0.5)
 
     def check(params: Params, data: Labelled) -> Labelled:
@@ -177,6 +178,7 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
         free = _free(params, inputs, rate_fn, phases)
         settled = _settled(params, inputs, rate_fn, phases)
         n_free = settled.shape[1]
+        strength = jnp.asarray(phases.pull, inputs.dtype)
         is_label = jax.nn.one_hot(labels, n_outputs, dtype=inputs.dtype)
         goals = jnp.full((inputs.shape[0], n_free), low, inputs.dtype)
         goals = goals.at[:, n_free - n_outputs :].set(low + (high - low) * is_label)
@@ -200,18 +202,18 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
         rule = phases.rule.removesuffix(_GRADIENT)
         with_slope = phases.rule != rule
         if rule == "symmetric":
-            delta = contrast(pulled(phases.pull)[0], pulled(-phases.pull)[0], 2 * phases.pull)
+            delta = contrast(pulled(strength)[0], pulled(-strength)[0], 2 * strength)
         elif rule == "one_sided":
-            delta = contrast(pulled(phases.pull)[0], settled, phases.pull)
+            delta = contrast(pulled(strength)[0], settled, strength)
         elif rule == "random_sign":
-            signed = phases.pull * jax.random.rademacher(key, (), inputs.dtype)
+            signed = strength * jax.random.rademacher(key, (), inputs.dtype)
             delta = contrast(pulled(signed)[0], settled, signed)
         elif rule == "paper_two_sided":
-            both = [moved(strength, _Movement("midpoint", with_slope)) for strength in (phases.pull, -phases.pull)]
+            both = [moved(each, _Movement("midpoint", with_slope)) for each in (strength, -strength)]
             delta = jax.tree.map(lambda one, other: 0.5 * (one + other), *both)
         else:
             pairing = "midpoint" if rule == "paper_midpoint" else "current"
-            delta = moved(phases.pull, _Movement(pairing, with_slope))
+            delta = moved(strength, _Movement(pairing, with_slope))
         outputs = settled[:, n_free - n_outputs :]
         metrics = {
             "loss": 0.5 * jnp.mean(jnp.sum((outputs - goals[:, n_free - n_outputs :]) ** 2, axis=1)),
@@ -221,12 +223,20 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
         return delta, metrics, memory
 
     update.check = check  # pyright: ignore[reportFunctionMemberAccess] -- read by `train_epoch`
+    update.sizes = phases.sizes  # pyright: ignore[reportFunctionMemberAccess] -- read by `start`
     return update
 
 
 def _check_phases(phases: Phases) -> None:
     if not isinstance(phases, Phases):
         raise ValueError(f"phases: expected a stdpjax.learning.Phases, got {phases!r:.60}")
+
+
+def _checked_n_outputs(n_outputs: int, phases: Phases) -> int:
+    n_outputs = _checks.count("n_outputs", n_outputs)
+    if phases.sizes is not None and phases.sizes[-1] != n_outputs:
+        raise ValueError(f"n_outputs: expected {phases.sizes[-1]}, the last of the layers' sizes, got {n_outputs}")
+    return n_outputs
 
 
 def predict(
@@ -245,7 +255,8 @@ def predict(
         Classes from 0 to `n_outputs - 1`, shape `[sample]`.
 
     Raises:
-        ValueError: as in `settle`, or more outputs than units that are no inputs.
+        ValueError: as in `settle`, more outputs than units that are no inputs, or another number than the last layer
+            of `phases` has.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -254,6 +265,8 @@ def predict(
         >>> predict(params, jnp.zeros((5, 3)), stdpjax.rates.hard_sigmoid(), Phases(), n_outputs=2).shape
         (5,)
     """
+    _check_phases(phases)
+    n_outputs = _checked_n_outputs(n_outputs, phases)
     settled = settle(params, inputs, rate_fn, phases)
     n_outputs = _checks.count("n_outputs", n_outputs, maximum=settled.shape[1])
     return jnp.argmax(settled[:, -n_outputs:], axis=1)
@@ -360,7 +373,7 @@ def _simultaneous(
 
     def move(states):
         values = states if pull is None else pull.values
-        return states + phases.step * (jax.vmap(goal)(free.drive, states, values) - states)
+        return states + jnp.asarray(phases.step, states.dtype) * (jax.vmap(goal)(free.drive, states, values) - states)
 
     return move
 

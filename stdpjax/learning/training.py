@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
 from stdpjax import _checks
 from stdpjax.energy import Params, check_params, tie
-from stdpjax.learning.labelled import check_network
+from stdpjax.learning.layers import check_layers
 
 Metrics = Mapping[str, Float[Array, ""]]
 Update = Callable[[Key[Array, ""], Params, Any, Any], tuple[Params, Metrics, Any]]
@@ -59,8 +59,8 @@ def start(learner: Learner, params: Params, memory: PyTree = ()) -> TrainState:
         The state.
 
     Raises:
-        ValueError: no learner, parameters that are no network or not symmetric although tied, or bounds the wrong way
-            round.
+        ValueError: no learner, parameters that are no network or not symmetric although tied, weights that the layers
+            of its update do not have, or bounds the wrong way round.
 
     Example:
         >>> import optax, stdpjax
@@ -72,8 +72,10 @@ def start(learner: Learner, params: Params, memory: PyTree = ()) -> TrainState:
         (0, True)
     """
     _check_learner(learner)
-    check_network(params)
     check_params(params, tied=learner.tied)
+    sizes = getattr(learner.update, "sizes", None)
+    if sizes is not None:
+        check_layers(params.weights, sizes)
     return TrainState(params, learner.optimizer.init(params), jnp.zeros((), jnp.int32), jnp.asarray(True), memory)
 
 
@@ -84,13 +86,14 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
         learner: what learning consists of.
         state: where learning stands.
         delta: to be added, before the optimiser; of tied weights the symmetric part counts.
-        mask: which weights there are, shape `[post, pre]`, symmetric if tied.
+        mask: which weights there are, shape `[post, pre]`; symmetric if tied, else False on the diagonal.
 
     Returns:
         The next state.
 
     Raises:
-        ValueError: no learner, no state, or a delta or a mask of another shape than the weights.
+        ValueError: no learner, no state, a delta or a mask of another shape than the weights, or a known mask that is
+            not symmetric although weights are tied, has units that connect to themselves, or lacks known weights.
 
     Example:
         >>> import optax, stdpjax
@@ -105,7 +108,7 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
     _check_learner(learner)
     _check_state(state)
     _check_delta(delta, state)
-    mask = _checked_mask(mask, state)
+    mask = _checked_mask(mask, learner, state)
     weights = tie(delta.weights) if learner.tied else delta.weights
     ascent = jax.tree.map(jnp.negative, Params(jnp.where(mask, weights, 0.0), delta.bias))
     with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
@@ -119,8 +122,12 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
     params = params._replace(weights=weights)
     is_finite = jnp.all(jnp.isfinite(params.weights)) & jnp.all(jnp.isfinite(params.bias)) & state.is_finite
     moved = TrainState(params, optimizer_state, state.n_updates + 1, is_finite, state.memory)
-    kept = state._replace(is_finite=is_finite)
-    return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), moved, kept)
+    return _if_finite(is_finite, moved, state._replace(is_finite=is_finite))
+
+
+def _if_finite(is_finite: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
+    """Return the new, or the old where an update would have left the finite numbers."""
+    return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), new, old)
 
 
 def train_epoch(
@@ -140,7 +147,7 @@ def train_epoch(
         learner: what learning consists of.
         state: where learning stands.
         data: a tree of arrays with a leading sample axis.
-        mask: which weights there are.
+        mask: which weights there are, as in `apply_update`.
         batch_size: samples in a batch; those that fill no batch are left out of this epoch.
 
     Returns:
@@ -149,7 +156,7 @@ def train_epoch(
     Raises:
         ValueError: a batch larger than the data, or not a whole number of at least 1; no data, or arrays of different
             lengths; labelled samples that do not fit the network, see `phase_update`; no key, learner or state; a
-            mask of another shape than the weights.
+            mask as in `apply_update`.
 
     Example:
         >>> import jax.numpy as jnp, optax, stdpjax
@@ -174,7 +181,7 @@ def train_epoch(
     if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1 or shapes[0][0] == 0:
         raise ValueError(f"data: expected arrays with a leading axis of samples, the same for all, got shapes {shapes}")
     batch_size = _checks.count("batch_size", batch_size, maximum=shapes[0][0])
-    return _train_epoch(key, learner, state, data, _checked_mask(mask, state), batch_size)
+    return _train_epoch(key, learner, state, data, _checked_mask(mask, learner, state), batch_size)
 
 
 @partial(jax.jit, static_argnames=("learner", "batch_size"))
@@ -196,8 +203,7 @@ def _train_epoch(
         batch_key = jax.random.fold_in(key, number + 1)
         delta, metrics, memory = learner.update(batch_key, state.params, chosen, state.memory)
         moved = apply_update(learner, state, delta, mask)
-        memory = jax.tree.map(lambda new, old: jnp.where(moved.is_finite, new, old), memory, state.memory)
-        return moved._replace(memory=memory), metrics
+        return moved._replace(memory=_if_finite(moved.is_finite, memory, state.memory)), metrics
 
     numbers = jnp.arange(n_batches, dtype=jnp.uint32)
     state, metrics = jax.lax.scan(one_batch, state, (numbers, order.reshape(n_batches, batch_size)))
@@ -232,11 +238,27 @@ def _check_delta(delta: Params, state: TrainState) -> None:
         raise ValueError(f"delta: expected the shapes of the weights and biases, {shapes[0]}, got {shapes[1]}")
 
 
-def _checked_mask(mask: Bool[Array, "unit unit"], state: TrainState) -> Bool[Array, "unit unit"]:
+def _checked_mask(mask: Bool[Array, "unit unit"], learner: Learner, state: TrainState) -> Bool[Array, "unit unit"]:
     array, shape = _checks.as_array("mask", mask), np.shape(state.params.weights)
     if array.dtype != bool or array.shape != shape:
         raise ValueError(
             f"mask: expected truth values of the shape of the weights, {shape}, got dtype {array.dtype} and shape "
             f"{array.shape}"
         )
+    if _checks.is_concrete(array):
+        known = np.asarray(array)
+        if learner.tied and np.any(known != known.T):
+            raise ValueError(
+                f"mask: expected a symmetric one for tied weights, got {np.count_nonzero(known & ~known.T)} weights "
+                "without their reverse"
+            )
+        if not learner.tied and np.any(np.diagonal(known)):
+            raise ValueError(
+                f"mask: expected False on the diagonal, got {np.count_nonzero(np.diagonal(known))} units that connect "
+                "to themselves"
+            )
+        if _checks.is_concrete(state.params.weights):
+            n_lost = np.count_nonzero(np.asarray(state.params.weights)[~known])
+            if n_lost:
+                raise ValueError(f"mask: expected one that has all weights that are not 0, got {n_lost} outside of it")
     return jnp.asarray(array)

@@ -88,7 +88,7 @@ def implicit(
         rate_fn,
         correction,
         sample_weights=law.sample_weights,
-        kink_density=law.kink_density,
+        kink_density=None if correction == "dropped" else law.kink_density,
         temperature=law.temperature,
     )
 

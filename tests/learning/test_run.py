@@ -161,7 +161,7 @@ def test_an_empty_or_cut_off_file_is_not_already_done(out, config, finished, nam
     assert quietly(config, out)[1][0].startswith("train: kept, already done")
 
 
-def test_a_split_that_comes_with_the_data_is_kept(tmp_path, data):
+def test_a_split_that_comes_with_the_data_is_kept(tmp_path, data, capsys):
     images = learning.load_images(data)
     (x_train, x_test), (y_train, y_test) = ((array[:45], array[45:]) for array in (images.pixels, images.labels))
     np.savez(tmp_path / "split.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
@@ -180,6 +180,10 @@ def test_a_split_that_comes_with_the_data_is_kept(tmp_path, data):
     assert records[0]["checksum of data"] == records[1]["checksum of data"]
     with pytest.raises(ValueError, match="test_share: expected it to be left out for data that come split"):
         quietly(dataclasses.replace(config, test_share=0.3), tmp_path / "other")
+    # Given with its default it has as little effect.
+    out = str(tmp_path / "other")
+    assert cli.main(["train", "--data", config.data, "--test-share", "0.2", "--out", out]) == 2
+    assert "test_share: expected it to be left out for data that come split" in capsys.readouterr().err
 
 
 def test_what_a_killed_process_was_writing_is_cleared(out, config):

@@ -51,9 +51,6 @@ def test_products_by_layer_change_nothing_but_round_off(rate_fn, rule, params, b
         update(rate_fn, Phases(rule, n_settle=9, n_pulled=5, sizes=sizes), params, batch)[0] for sizes in (None, SIZES)
     ]
     np.testing.assert_allclose(flat(deltas[1]), flat(deltas[0]), atol=1e-6)
-    missing = Params(params.weights + 0.1 * (1 - jnp.eye(N) - MASK.astype(float)), params.bias)
-    whole, layered = (update(rate_fn, Phases(rule, sizes=sizes), missing, batch)[0] for sizes in (None, SIZES))
-    assert not np.allclose(flat(whole), flat(layered), atol=1e-3)  # where other weights exist, they are left out
 
 
 def settled_by_relax(params, rate_fn, inputs):

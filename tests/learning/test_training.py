@@ -197,3 +197,60 @@ def test_layer_rates_scale_each_connection_and_the_biases_above_it():
     assert isinstance(
         start(Learner(towards_data, optax.sgd(1.0)), learning.random_layers(jax.random.key(0), SIZES)), TrainState
     )
+
+
+def test_masks_that_would_untie_or_lose_weights_are_refused(key, params):
+    data, half = jnp.ones(4), jnp.asarray(np.triu(MASK))
+    tied, untied = (Learner(towards_data, optax.sgd(0.1), tied=tied) for tied in (True, False))
+    zero = jax.tree.map(jnp.zeros_like, params)
+    for learner, start_params, mask, message in (
+        (tied, zero, half, "mask: expected a symmetric one for tied weights, got 20 weights without their reverse"),
+        (untied, zero, jnp.ones((N, N), bool), "mask: expected False on the diagonal, got 9 units"),
+        (untied, params, half, "mask: expected one that has all weights that are not 0, got 20 outside of it"),
+    ):
+        state = start(learner, start_params, jnp.array(0.0))
+        with pytest.raises(ValueError, match=message):
+            train_epoch(key, learner, state, data, mask, 2)
+        with pytest.raises(ValueError, match=message):
+            apply_update(learner, state, zero, mask)
+    # Without ties one direction may be there alone.
+    state, _ = train_epoch(key, untied, start(untied, zero, jnp.array(0.0)), data, half, 2)
+    assert bool(jnp.all((state.params.weights != 0) == half))
+
+
+def test_weights_that_the_layers_do_not_have_are_refused(params):
+    dense = Params(params.weights + 0.1 * (1 - jnp.eye(N) - MASK.astype(float)), params.bias)
+    rho = rates.hard_sigmoid()
+    message = r"weights: expected 0 but between neighbouring layers of sizes \(3, 4, 2\), got 32 others"
+    inputs, layered = jnp.zeros((2, 3)), learning.Phases(sizes=SIZES)
+    labelled = learning.Labelled(inputs, jnp.array([0, 1]))
+    update = learning.phase_update(rho, layered, 2)
+    backward = learning.backpropagation_update(rho, SIZES)
+    for call in (
+        lambda: start(Learner(update, optax.sgd(0.1)), dense),
+        lambda: start(Learner(backward, optax.sgd(0.1)), dense),
+        lambda: learning.settle(dense, inputs, rho, layered),
+        lambda: learning.predict(dense, inputs, rho, layered, 2),
+        lambda: learning.forward_class(dense, inputs, rho, SIZES),
+        lambda: learning.take_layers(dense.weights, SIZES),
+        lambda: update(jax.random.key(0), dense, labelled, ()),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert learning.settle(dense, inputs, rho, learning.Phases()).shape == (2, 6)
+
+
+def test_parameters_that_are_not_finite_and_another_number_of_classes_are_refused(params):
+    rho, inputs = rates.hard_sigmoid(), jnp.zeros((2, 3))
+    bad = params._replace(bias=params.bias.at[-1].set(jnp.nan))
+    phases = learning.Phases(sizes=SIZES)
+    for call in (
+        lambda: learning.settle(bad, inputs, rho, phases),
+        lambda: learning.predict(bad, inputs, rho, phases, 2),
+        lambda: learning.forward(bad, inputs, rho, SIZES),
+        lambda: learning.forward_class(bad, inputs, rho, SIZES),
+    ):
+        with pytest.raises(ValueError, match="bias: expected finite numbers, got 1 of 9"):
+            call()
+    with pytest.raises(ValueError, match="n_outputs: expected 2, the last of the layers' sizes, got 6"):
+        learning.predict(params, inputs, rho, phases, 6)

@@ -12,5 +12,5 @@ ROWS = rows(
     Row(clamps.clamp_state, _MASK_AND_VALUE),
     Row(clamps.clamp_input, _MASK_AND_VALUE),
     Row(clamps.clamp_softly, {**_MASK_AND_VALUE, "strength": ("number", 0.5)}),
-    Row(clamps.check_clamps, {"clamps": CLAMPS, "n_units": ("any", 2)}),
+    Row(clamps.check_clamps, {"clamps": CLAMPS, "n_units": ("any", 2), "dtype": ("any", float)}),
 )

@@ -135,6 +135,7 @@ ROWS = rows(
     Row(
         learning.train,
         {"config": ("optional object", SMALL), "seed": ("count", 0), "out": ("path", Made(tempfile.mkdtemp)),
+         "given": ("names", ("hidden",)),
          "force": ("flag", False), "show_progress": ("flag", False), "say": ("callable", lambda line: None)},
     ),
     Row(phases, {"rule": ("choice", "paper"), "n_settle": ("count", 1), "n_pulled": ("count", 1),
