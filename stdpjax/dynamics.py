@@ -415,7 +415,7 @@ def simulate(
     state: _checks.ArrayLike | None = None,
     n_steps: int | None = None,
     rule: Rule | None = None,
-    learning_rate: float | Array = 0.0,
+    learning_rate: float | Array | None = None,
     weight_bounds: tuple[float | Array, float | Array] | None = None,
     observe: Mapping[str, Observer] | None = None,
     trace_every: int | None = None,
@@ -444,7 +444,7 @@ def simulate(
         rule: a plasticity rule whose updates, times `learning_rate`, are added to the weights after each step, but for
             those from a unit to itself, which stay 0; every trial then has weights of its own. It is for watching a
             rule at work; `stdpjax.learning` trains.
-        learning_rate: of the rule.
+        learning_rate: of the rule, which needs one; None without a rule.
         weight_bounds: least and largest weight, the first at most 0 and the other at least 0; what the rule makes of
             the weights is clipped to them after each step. None for no bounds.
         observe: observers by name, see `stdpjax.observers`; they see each step's sample.
@@ -526,7 +526,8 @@ def simulate(
         kernel.check(params, hyper)
     hyper = numbers
     start = _hold_all(start, hyper.clamps)
-    learning_rate = _checks.number("learning_rate", learning_rate)
+    has_rate = learning_rate is not None
+    learning_rate = _checks.number("learning_rate", learning_rate if has_rate else 0.0)
     if rule is None and not (_checks.is_concrete(learning_rate) and learning_rate == 0):
         raise ValueError(f"learning_rate without a rule: expected 0, as rules alone learn, got {learning_rate}")
     learning_rate = jnp.asarray(learning_rate, start.dtype)
@@ -535,6 +536,8 @@ def simulate(
         are_known = resume is None and _checks.is_concrete(params.weights)
         others = np.asarray(params.weights)[~np.eye(n_units, dtype=bool)] if are_known else np.zeros(0)
         bin_ms = check_use(rule, bin_ms, others)
+        if not has_rate:
+            raise ValueError("learning_rate: expected a number for the rule, got None")
     elif not (_checks.is_concrete(bin_ms) and _checks.milliseconds("bin_ms", bin_ms) == 1):
         raise ValueError(f"bin_ms without a rule: expected 1, as rules alone have time constants in ms, got {bin_ms}")
     bounds = None if weight_bounds is None else _check_bounds(weight_bounds, rule, params.weights)

@@ -46,6 +46,8 @@ def _no_annotations():
 
 def run(hyper=None, *, params: Any = GOOD, drive=None, kernel=None, state: Any = ZERO, n_steps: Any = 2, **options):
     kernel = kernel or dynamics.leaky_integrator(RHO)
+    if "rule" in options:
+        options.setdefault("learning_rate", 0.1)
     return dynamics.simulate(
         make_key(0), params, drive, hyper or Hyper(), kernel=kernel, state=state, n_steps=n_steps, **options
     )
@@ -221,6 +223,10 @@ REFUSED = [
         for dtype in ("bfloat16", "float16", "int32")
     ],
     # options that nothing reads
+    (
+        lambda: run(rule=rules.differential_rule(), learning_rate=None),
+        "learning_rate: expected a number for the rule, got None",
+    ),
     (lambda: run(learning_rate=0.1), r"learning_rate without a rule: expected 0, .* got 0\.1"),
     (lambda: run(first_trial=2), "first_trial: expected 0 for a state without trials, got 2"),
     (
