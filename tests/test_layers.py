@@ -39,6 +39,7 @@ ORDER = [
     "plotting",
     "learning",
     "fitting",
+    "lab",
     "studies.figures",
     "studies.base",
     "studies.points",

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import jax
 import numpy as np
@@ -12,10 +12,8 @@ from jaxtyping import Array, Key
 from matplotlib.figure import Figure
 
 from stdpjax import _checks, plotting
-
-Verdict = Literal["holds", "holds_with_conditions", "corrected", "inconclusive"]
-Comparison = Literal["within", "at_least", "at_most"]
-
+from stdpjax.lab import study as lab
+from stdpjax.lab.study import Comparison, Measurement, Verdict
 
 # Called by a run with the fraction done, in [0, 1], and a word on what comes next.
 Progress = Callable[[float, str], None]
@@ -64,17 +62,6 @@ class Claim:
         return dataclasses.replace(self, **{"tolerance" if self.comparison == "within" else "expected": self.double})
 
 
-class Measurement(NamedTuple):
-    """What a run says about a claim."""
-
-    value: float
-    interval: tuple[float, float] | None = None
-    """95 % interval; None where the value is exact."""
-    control: float | None = None
-    """The same number from the negative control, which must not meet the criterion."""
-    note: str = ""
-
-
 class Variable(NamedTuple):
     """A number or curve that a sweep keeps for each of its points."""
 
@@ -120,10 +107,11 @@ class Study:
     caption: str
     config: Any
     smoke: Any
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim | lab.Claim, ...]
     run: Callable[[Key[Array, ""], Any, Progress], xr.Dataset]
-    judge: Callable[[xr.Dataset, Any], Mapping[str, Measurement]]
     plot: Callable[[xr.Dataset, Any], Figure]
+    judge: Callable[[xr.Dataset, Any], Mapping[str, Measurement]] | None = None
+    """Measures the claims that do not measure themselves."""
     point: Point | None = None
     """What a sweep computes; None where a study does not lend itself to one."""
 
@@ -137,10 +125,10 @@ class Study:
             config = getattr(self, name)
             if not dataclasses.is_dataclass(config) or type(config) is not type(self.config):
                 raise ValueError(f"{name}: expected an instance of the study's frozen dataclass, got {config!r:.80}")
-        if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim) for claim in self.claims):
+        if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim | lab.Claim) for claim in self.claims):
             raise ValueError(f"claims: expected a tuple of claims, got {self.claims!r:.80}")
         _checks.distinct("claims", tuple(claim.id for claim in self.claims))
-        for name in ("run", "judge", "plot"):
+        for name in ("run", "plot") if self.judge is None else ("run", "judge", "plot"):
             if not callable(getattr(self, name)):
                 raise ValueError(f"{name}: expected a function, got {getattr(self, name)!r:.80}")
         if self.point is not None and not isinstance(self.point, Point):
@@ -163,7 +151,13 @@ class Result(NamedTuple):
             return self.study.plot(self.data, self.config)
 
 
-def meets(claim: Claim, value: float, interval: tuple[float, float] | None = None) -> bool:
+def measure(study: Study, data: xr.Dataset, config: Any) -> dict[str, Measurement]:
+    """Return what a run says about each claim of its study."""
+    found = {claim.id: claim.measurement(data) for claim in study.claims if isinstance(claim, lab.Claim)}
+    return found if study.judge is None else {**found, **study.judge(data, config)}
+
+
+def meets(claim: Claim | lab.Claim, value: float, interval: tuple[float, float] | None = None) -> bool:
     """Whether a value and the whole of its interval meet a claim's criterion."""
     low, high = (float(end) for end in interval or (value, value))
     value = float(value)
@@ -194,7 +188,7 @@ def failures(data: xr.Dataset) -> tuple[str, ...]:
 
 def make_record(
     study: Study,
-    claim: Claim,
+    claim: Claim | lab.Claim,
     measurement: Measurement,
     config: Any,
     is_smoke: bool,

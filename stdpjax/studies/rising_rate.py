@@ -11,10 +11,11 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks, stats
 from stdpjax.drives import ramp
+from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rules import lag_kernel, mean_update, ramp_gain
 from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.rising_rate import plot
 from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, lags_of, make_sequences
 from stdpjax.studies.settings import setting
@@ -57,91 +58,153 @@ class RisingRateConfig:
 
 # Mean lag given that exactly the right window has a spike, from an independent double-precision implementation.
 REFERENCE = {
-    (0.02, 0.0): 9.83, (0.02, 9e-4): 10.56, (0.05, 0.0): 8.82, (0.05, 9e-4): 9.03,
-    (0.2, 0.0): 4.767, (0.2, 9e-4): 4.714,
-}  # fmt: skip
+    (0.02, 0.0): 9.83,
+    (0.02, 9e-4): 10.56,
+    (0.05, 0.0): 8.82,
+    (0.05, 9e-4): 9.03,
+    (0.2, 0.0): 4.767,
+    (0.2, 9e-4): 4.714,
+}
+
+
+def _share_positive(cell: xr.Dataset) -> Estimate:
+    """Return the share of positive lags among those sampled on one ramp."""
+    n_lags = float(cell.sampled_count.sum())
+    share = float(cell.sampled_count.where(cell.lag > 0).sum()) / n_lags
+    half_width = 1.96 * (share * (1 - share) / n_lags) ** 0.5
+    return Estimate(share, share - half_width, share + half_width)
+
+
+def _middle(data: xr.Dataset) -> xr.Dataset:
+    return data.isel(probability=data.probability.size // 2)
+
+
+def _farthest_gain(data: xr.Dataset) -> float:
+    ratio = (data.gain / data.gain_closed_form).values
+    return float(ratio[np.argmax(np.abs(ratio - 1))])
+
+
+def _lag_change(data: xr.Dataset) -> xr.DataArray:
+    return data.mean_lag.isel(slope=-1) - data.mean_lag.isel(slope=0)
+
+
+def _largest_z(data: xr.Dataset) -> float:
+    return float(np.abs((data.sampled_mean_lag - data.mean_lag) / data.sampled_mean_lag_error).max())
+
+
+def _known(data: xr.Dataset) -> list[tuple[float, float]]:
+    """Return the probabilities and slopes of which there are reference values."""
+    return [(q, a) for q, a in REFERENCE if q in data.probability.values and a in data.slope.values]
+
+
+def _deviation(data: xr.Dataset, lags: xr.DataArray) -> float:
+    differences = [abs(float(lags.sel(probability=q, slope=a)) - REFERENCE[q, a]) for q, a in _known(data)]
+    return max(differences, default=np.nan)
+
+
+_MORE_AFTER = (
+    "Postsynaptic spikes are more likely in a window following the presynaptic spike than in one preceding it."
+)
+_SHORTER = "A stronger slope also reduces the spike timing difference."
 
 CLAIMS = (
     Claim(
         "T1.more_after",
-        "Section 2.2, Figure 2 left",
         "Smallest excess of the probability of a spike within d bins after over that before, over random rising rates.",
-        "Postsynaptic spikes are more likely in a window following the presynaptic spike than in one preceding it.",
-        "",
-        expected=1e-4,
-        comparison="at_least",
+        statement="Section 2.2, Figure 2 left",
+        printed=_MORE_AFTER,
+        criterion=at_least(1e-4),
+        measure=lambda data: data.excess_after.min(),
+        control=lambda data: data.excess_after_falling.min(),
+        control_is="the same rates falling",
+        bearing="supports",
     ),
     Claim(
         "T1.sampled",
-        "Section 2.2, Figure 2 left",
         "Share of positive lags among sampled lags on a rising rate.",
-        "If only one spike happens over the window, it is more likely to be after the presynaptic spike.",
-        "",
-        expected=0.5,
-        comparison="at_least",
+        statement="Section 2.2, Figure 2 left",
+        printed="If only one spike happens over the window, it is more likely to be after the presynaptic spike.",
+        criterion=at_least(0.5),
+        measure=lambda data: _share_positive(_middle(data).isel(slope=-1)),
+        control=lambda data: _share_positive(_middle(data).isel(slope=0)).low,
+        control_is="a flat rate (lower end of its interval)",
+        bearing="supports",
     ),
     Claim(
         "T2.gain",
-        "Section 2.2",
         "Mean update on a small ramp over slope, divided by the closed-form gain.",
-        "The stronger the slope, the greater this effect.",
-        "",
-        expected=1.0,
-        comparison="within",
-        tolerance=1e-3,
+        statement="Section 2.2",
+        printed="The stronger the slope, the greater this effect.",
+        criterion=within(1.0, 1e-3),
+        measure=_farthest_gain,
+        control=lambda data: data.gain[0] / data.gain_closed_form[-1],
+        control_is="the gain of another probability",
+        bearing="supports",
+        note="The ratio farthest from 1 over spike probabilities.",
     ),
     Claim(
         "T2.latency",
-        "Section 2.2",
         "Smallest gain, over d and slopes, in the probability that the next spike comes within d bins.",
-        "A stronger slope also reduces the spike timing difference.",
-        "True for the time to the next spike, whatever came before.",
-        expected=1e-5,
-        comparison="at_least",
-        verdict="holds_with_conditions",
+        statement="Section 2.2",
+        printed=_SHORTER,
+        corrected="True for the time to the next spike, whatever came before.",
+        criterion=at_least(1e-5),
+        measure=lambda data: data.spike_within.diff("slope").min(),
+        control=lambda data: data.spike_within_falling.diff("slope").min(),
+        control_is="rates that fall as steeply",
+        bearing="limits",
     ),
     Claim(
         "T2.conditional_lag",
-        "Section 2.2",
         "Change of the mean lag of potentiating pairs from a flat to the steepest rate, at the sparsest rate (bins).",
-        "A stronger slope also reduces the spike timing difference.",
-        "False as stated: among the pairs that change the weight the mean lag grows with the slope, unless the rate is "
-        "high.",
-        expected=0.725,
-        comparison="within",
-        tolerance=0.01,
-        verdict="corrected",
+        statement="Section 2.2",
+        printed=_SHORTER,
+        corrected="False as stated: among the pairs that change the weight the mean lag grows with the slope, unless "
+        "the rate is high.",
+        criterion=within(0.725, 0.01),
+        measure=lambda data: _lag_change(data)[0],
+        control=lambda data: _lag_change(data)[-1],
+        control_is="the highest spike probability",
+        bearing="refutes",
+        note=lambda data: f"Largest |z| of the sampled mean lags: {_largest_z(data):.2f}.",
     ),
     Claim(
         "T2.table",
-        "Section 2.2",
         "Largest difference of the conditional mean lags from the reference values (bins).",
-        "A stronger slope also reduces the spike timing difference.",
-        "Flat to steepest: 9.83 to 10.56 at q = 0.02, 8.82 to 9.03 at 0.05, 4.767 to 4.714 at 0.2.",
-        expected=0.01,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Section 2.2",
+        printed=_SHORTER,
+        corrected="Flat to steepest: 9.83 to 10.56 at q = 0.02, 8.82 to 9.03 at 0.05, 4.767 to 4.714 at 0.2.",
+        criterion=at_most(0.01),
+        measure=lambda data: _deviation(data, data.mean_lag),
+        control=lambda data: _deviation(data, data.mean_lag.isel(slope=0).broadcast_like(data.mean_lag)),
+        control_is="lags of the flat rate",
+        bearing="refutes",
+        note=lambda data: f"{len(_known(data))} values.",
     ),
     Claim(
         "T2.critical_probability",
-        "Section 2.2",
         "Spike probability above which a steeper rise does shorten the conditional mean lag.",
-        "A stronger slope also reduces the spike timing difference.",
-        "It does so only above q = 0.105 per bin (window 20).",
-        expected=0.105,
-        comparison="within",
-        tolerance=2e-3,
-        verdict="corrected",
+        statement="Section 2.2",
+        printed=_SHORTER,
+        corrected="It does so only above q = 0.105 per bin (window 20).",
+        criterion=within(0.105, 2e-3),
+        measure=lambda data: data.critical_probability,
+        control=lambda data: data.critical_probability_half_window,
+        control_is="half the window",
+        bearing="refutes",
     ),
     Claim(
         "T3.cancellation",
-        "Section 2.2",
         "Mean change of Eq 1 at lag 1 over that at lag 10 when spikes on both sides are paired all the same.",
-        "This assumes that when spikes occur on both sides the effects cancel.",
-        "The assumption is essential: without it the curve starts near 0 instead of jumping at lag 0.",
-        expected=0.3,
-        comparison="at_most",
-        verdict="holds",
+        statement="Section 2.2",
+        printed="This assumes that when spikes occur on both sides the effects cancel.",
+        corrected="The assumption is essential: without it the curve starts near 0 instead of jumping at lag 0.",
+        criterion=at_most(0.3),
+        measure=lambda data: estimate(data, "jump_both_sides"),
+        control=lambda data: data.jump_one_sided,
+        control_is="the rule as stated",
+        bearing="supports",
+        note="Exact for each sequence of rates.",
     ),
 )
 
@@ -312,75 +375,6 @@ def _excess_after(probability: np.ndarray, window: int) -> np.ndarray:
     return (before - after).min(axis=0)
 
 
-def judge(data: xr.Dataset, config: RisingRateConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    steepest = data.isel(slope=-1, probability=len(config.probabilities) // 2)
-    flat = data.isel(slope=0, probability=len(config.probabilities) // 2)
-
-    def share_positive(cell: xr.Dataset) -> tuple[float, float]:
-        positive, all_lags = float(cell.sampled_count.where(data.lag > 0).sum()), float(cell.sampled_count.sum())
-        share = positive / all_lags
-        return share, 1.96 * (share * (1 - share) / all_lags) ** 0.5
-
-    share, half_width = share_positive(steepest)
-    control_share, control_half_width = share_positive(flat)
-    lag_change = data.mean_lag.isel(slope=-1) - data.mean_lag.isel(slope=0)
-    known = [(q, a) for q, a in REFERENCE if q in config.probabilities and a in config.slopes]
-
-    def deviation(lags: xr.DataArray) -> float:
-        differences = [abs(float(lags.sel(probability=q, slope=a)) - REFERENCE[q, a]) for q, a in known]
-        return max(differences, default=np.nan)
-
-    flat_lag = data.mean_lag.isel(slope=0).broadcast_like(data.mean_lag)
-    sampled_z = (data.sampled_mean_lag - data.mean_lag) / data.sampled_mean_lag_error
-    latency_gain = data.spike_within.diff("slope")
-    return {
-        "T1.more_after": Measurement(
-            float(data.excess_after.min()),
-            control=float(data.excess_after_falling.min()),
-            note=f"{config.n_sequences} random rising rates. Control: the same rates falling.",
-        ),
-        "T1.sampled": Measurement(
-            share,
-            (share - half_width, share + half_width),
-            control_share - control_half_width,
-            "Control: a flat rate (lower end of its interval).",
-        ),
-        "T2.gain": Measurement(
-            float((data.gain / data.gain_closed_form)[np.argmax(np.abs(data.gain / data.gain_closed_form - 1).values)]),
-            control=float(data.gain[0] / data.gain_closed_form[-1]),
-            note="The ratio furthest from 1 over spike probabilities. Control: the gain of another probability.",
-        ),
-        "T2.latency": Measurement(
-            float(latency_gain.min()),
-            control=float(data.spike_within_falling.diff("slope").min()),
-            note="Control: rates that fall as steeply.",
-        ),
-        "T2.conditional_lag": Measurement(
-            float(lag_change[0]),
-            control=float(lag_change[-1]),
-            note=f"Largest |z| of the sampled mean lags: {float(np.abs(sampled_z).max()):.2f}. "
-            f"Control: spike probability {config.probabilities[-1]:g}.",
-        ),
-        "T2.table": Measurement(
-            deviation(data.mean_lag),
-            control=deviation(flat_lag),
-            note=f"{len(known)} values. Control: lags of the flat rate.",
-        ),
-        "T2.critical_probability": Measurement(
-            float(data.critical_probability),
-            control=float(data.critical_probability_half_window),
-            note="Control: half the window.",
-        ),
-        "T3.cancellation": Measurement(
-            float(data.jump_both_sides),
-            (float(data.jump_both_sides_low), float(data.jump_both_sides_high)),
-            float(data.jump_one_sided),
-            "Exact for each sequence of rates. Control: the rule as stated.",
-        ),
-    }
-
-
 STUDY = Study(
     name="rising_rate",
     title="Why it works: a rising rate",
@@ -394,6 +388,5 @@ STUDY = Study(
     smoke=RisingRateConfig(n_trials=2000, n_sequences=40),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

@@ -27,7 +27,7 @@ from stdpjax._lock import sole_writer
 from stdpjax._progress import is_watched
 from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Progress, Result, Study, failures, make_record, silent
+from stdpjax.studies.base import Progress, Result, Study, failures, make_record, measure, silent
 from stdpjax.studies.record import config_json, identity, make_config
 from stdpjax.studies.registry import STUDIES, find
 
@@ -71,7 +71,7 @@ def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = 
 
 def _run(study: Study, config: Any, seed: int, is_smoke: bool, progress: Progress) -> Result:
     data = study.run(named_key(key(seed), study.name), config, progress)
-    measurements, wrong = study.judge(data, config), failures(data)
+    measurements, wrong = measure(study, data, config), failures(data)
     records = tuple(
         {**make_record(study, claim, measurements[claim.id], config, is_smoke, wrong), "seed": seed}
         for claim in study.claims

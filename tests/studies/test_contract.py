@@ -27,6 +27,7 @@ from stdpjax.studies import (
     run,
     stdp_window,
 )
+from stdpjax.studies.base import measure
 from stdpjax.studies.record import config_json, make_config
 
 NAMES = [study.name for study in STUDIES]
@@ -78,9 +79,9 @@ def test_a_smoke_run_decides_nothing(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_judge_measures_the_claims_of_its_study_and_no_others(name):
+def test_the_claims_of_a_study_are_measured_and_no_others(name):
     result = smoke(name)
-    assert set(result.study.judge(result.data, result.config)) == {claim.id for claim in result.study.claims}
+    assert set(measure(result.study, result.data, result.config)) == {claim.id for claim in result.study.claims}
 
 
 def test_claims_have_ids_and_studies_names_of_their_own():

@@ -42,8 +42,8 @@ ROWS = rows(
     }),
     Row(study, {
         field.name: (
-            {str: "text", Any: "object"}.get(field.type, "callable") if field.name not in ("point", "claims") else
-            {"point": "optional object", "claims": "object"}[field.name],
+            {str: "text", Any: "object"}.get(field.type, "callable") if field.name not in ("point", "claims", "judge") else
+            {"point": "optional object", "claims": "object", "judge": "optional object"}[field.name],
             getattr(EXAMPLE, field.name),
         )
         for field in dataclasses.fields(studies.Study)
