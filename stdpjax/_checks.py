@@ -271,8 +271,7 @@ def _described(value: Any) -> str:
     """Return what came, short enough for a line."""
     if isinstance(value, jax.Array | np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:60]} ... ({type(value).__name__})"
+    return _units.shortened(value)
 
 
 def flag(name: str, value: bool) -> bool:

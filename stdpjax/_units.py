@@ -66,9 +66,13 @@ def in_unit(name: str, value: Measured, unit: Unit) -> Any:
         return convert(value, unit)
     except Exception as error:  # whatever the other library raises
         wanted = "a plain number" if unit == "dimensionless" else f"a number in {unit}, or a unit that becomes it"
-        shown = " ".join(repr(value).split())
-        shown = shown if len(shown) <= 80 else f"{shown[:60]} ..."
-        raise ValueError(f"{name}: expected {wanted}, got {shown} ({error})") from error
+        raise ValueError(f"{name}: expected {wanted}, got {shortened(value)} ({error})") from error
+
+
+def shortened(value: Any) -> str:
+    """Return what came, short enough for a line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:60]} ... ({type(value).__name__})"
 
 
 def carries_unit(value: Any) -> bool:

@@ -124,15 +124,15 @@ def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction
     """Return the mean of the hard sigmoid under Gaussian noise on the activity: E[rho(v + eta)].
 
     Args:
-        noise_std: standard deviation of the noise, above 0, in units of activity. It may be traced; the rate function
-            then belongs to that trace.
+        noise_std: standard deviation of the noise, 1e-18 to 1e18, in units of activity. It may be traced; the rate
+            function then belongs to that trace.
         threshold: beta_1 of the hard sigmoid, in (-1, 0).
 
     Returns:
         The rate function in closed form (normal distribution functions).
 
     Raises:
-        ValueError: the noise is not above 0 or the threshold is not in (-1, 0).
+        ValueError: the noise is out of range or the threshold is not in (-1, 0).
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -201,13 +201,13 @@ def sigmoid(gain: Any = 4.0) -> RateFunction:
     """Return the logistic rate 1 / (1 + exp(-gain v)).
 
     Args:
-        gain: steepness, above 0; 4 gives slope 1 at rest, as the hard sigmoid has.
+        gain: steepness, 1e-18 to 1e18; 4 gives slope 1 at rest, as the hard sigmoid has.
 
     Returns:
         The rate function.
 
     Raises:
-        ValueError: the gain is not above 0.
+        ValueError: the gain is out of range.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax

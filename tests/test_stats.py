@@ -97,7 +97,7 @@ def test_a_correlation_does_not_depend_on_the_scale(scale):
 
 
 def test_masked_values_are_refused():
-    masked = np.ma.masked_array([1.0, 2.0, 3.0, -999.0], [0, 0, 0, 1])
+    masked = np.ma.masked_array([1.0, 2.0, 3.0, -999.0], [False, False, False, True])
     with pytest.raises(ValueError, match="x: expected values without a mask, got 1 of 4 masked"):
         stats.correlation(masked, [1.0, 2.0, 3.0, 4.0])
     assert stats.correlation(np.ma.masked_array([1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]) == pytest.approx(1)

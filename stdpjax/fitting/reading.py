@@ -37,7 +37,9 @@ def load(data: str | Path, seed: int = 0, *, n_repeats: int | None = None, check
             raise ValueError(f"n_repeats: expected none for {str(data)!r}, whose protocols are known, got {n_repeats}")
         return PRESETS[str(data)](seed)
     if not Path(data).exists():
-        raise ValueError(f"data: expected a CSV file or one of {', '.join(PRESETS)}, got {str(data)!r}")
+        raise ValueError(
+            f"data: expected a CSV file or one of {', '.join(PRESETS)}, got {str(data)!r}, and there is no such file"
+        )
     return read_measurements(data, n_repeats=n_repeats, check_unit=check_unit)
 
 

@@ -172,7 +172,7 @@ def _row(one: Fit, compared: Sequence[Fit]) -> dict[str, Any]:
         **_errors(one),
         "aic_above_best": one.aic - min(other.aic for other in compared),
         "aicc_above_best": above if math.isfinite(above) else None,
-        "on_bound": "; ".join(f"{name} {end}" for name, end in _on_bounds(one).items()),
+        "on_bound": "; ".join(f"{name} {_BOUNDS[end][0]}" for name, end in _on_bounds(one).items()),
     }
 
 
@@ -223,10 +223,11 @@ def _curves(found: Fit, data: Measurements) -> tuple[list[Curve], str]:
     return curves, "pairs per second (Hz)"
 
 
+# Where an estimate ended, in the table for spreadsheets and on the terminal.
 _BOUNDS = {
-    "low": "on the lower bound of its range",
-    "high": "on the upper bound of its range",
-    "both": "not determined by the measurements",
+    "low": ("low", "on the lower bound of its range"),
+    "high": ("high", "on the upper bound of its range"),
+    "both": ("not determined", "not determined by the measurements"),
 }
 
 
@@ -235,27 +236,33 @@ def _in_words(found: Fit, compared: Sequence[Fit], data: Measurements) -> list[s
     percent = f"{100 * found.confidence:g} %"
     lines = [f"columns not used: {', '.join(data.unused)}"] if data.unused else []
     lines += [
-        f"{found.model}: mean squared error {found.mean_square:.4g} on {found.n_points} points, "
+        f"{found.model}: {_mean_square(found)} on {found.n_points} points, "
         f"{found.n_agreeing} of {found.n_starts} starts ended at the best fit"
     ]
     if found.n_agreeing < 2:
-        came = "it was come upon from the intervals, and " if not found.n_agreeing else ""
+        came = "the search for the intervals found it, so " if not found.n_agreeing else ""
         lines.append(f"  {came}there may be a better one: give more starts, --n-starts {4 * found.n_starts}")
     for name, estimate in found.parameters.items():
-        unit = " ms" if estimate.unit == "ms" else ""
+        unit = " ms" if estimate.unit == "ms" else " of the weight"
         line = f"  {name:{width}}  {estimate.value:.4g}{unit}  profile {percent}: {_span(estimate.profile)}"
         line += f"  bootstrap: {_span(estimate.bootstrap)}" if estimate.bootstrap else ""
-        lines.append(line + (f"  ({_BOUNDS[estimate.bound]})" if estimate.bound else ""))
+        lines.append(line + (f"  ({_BOUNDS[estimate.bound][1]})" if estimate.bound else ""))
     if len(compared) > 1:
         width = max(len(one.model) for one in compared)
         for one in compared:
-            corrected = "" if one.has_errors else f"  AICc {one.aicc:8.2f}"
+            aicc = f"{one.aicc:8.2f}" if math.isfinite(one.aicc) else "too few points"
+            corrected = "" if one.has_errors else f"  AICc {aicc}"
             bounds = f"  on bounds: {', '.join(_on_bounds(one))}" if _on_bounds(one) else ""
             lines.append(
                 f"  {one.model:{width}}  k {one.n_fitted:2}{corrected}  AIC {one.aic:8.2f}  BIC {one.bic:8.2f}  "
-                f"mean squared error {one.mean_square:.4g}{bounds}"
+                f"{_mean_square(one)}{bounds}"
             )
     return lines
+
+
+def _mean_square(found: Fit) -> str:
+    unit = "squared standard errors" if found.has_errors else "squared shares of the weight"
+    return f"mean squared error {found.mean_square:.4g} ({unit})"
 
 
 def _span(interval: tuple[float, float]) -> str:

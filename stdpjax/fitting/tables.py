@@ -102,7 +102,10 @@ def _lines(path: str | Path) -> tuple[list[_Line], list[_Line]]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
-            raise ValueError(f"data: expected a CSV file in UTF-8, got {str(path)!r} ({error.reason})") from error
+            raise ValueError(
+                f"data: expected a CSV file in UTF-8, as a spreadsheet saves it on demand, got {str(path)!r} "
+                f"({error.reason})"
+            ) from error
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"data: expected a readable CSV file, got {str(path)!r} ({reason})") from error
     lines: list[_Line] = []

@@ -38,7 +38,8 @@ class TrainConfig:
 
     data: str = setting(
         "digits",
-        'labelled images: "digits", bundled with scikit-learn, or a file with images and labels',
+        'labelled images: "digits", bundled with scikit-learn, or a file with images and labels, or with a split of '
+        "its own (x_train, y_train, x_test, y_test)",
         placeholder="digits|FILE.npz",
     )
     hidden: tuple[int, ...] = setting((128,), "units in each hidden layer", optional=True)

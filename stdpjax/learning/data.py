@@ -243,14 +243,18 @@ def _joined(
     content: dict[str, np.ndarray], names: tuple[tuple[str, ...], ...], path: str | Path
 ) -> tuple[np.ndarray, int | None]:
     """Return an array, and how many of its samples are for training where the file says so."""
-    for group in names:
-        if all(name in content for name in group):
-            parts = [content[name] for name in group]
-            if any(part.ndim == 0 or part.shape[1:] != parts[0].shape[1:] for part in parts):
-                shapes = " and ".join(f"{name} {part.shape}" for name, part in zip(group, parts, strict=True))
-                raise ValueError(f"data: expected arrays whose parts have one shape for each sample, got {shapes}")
-            if len(parts) > 1 and any(len(part) == 0 for part in parts):
-                raise ValueError(f"data: expected samples in {' and '.join(group)}, got none in one of them")
-            return np.concatenate(parts), len(parts[0]) if len(parts) > 1 else None
-    wanted = " or ".join(" and ".join(group) for group in names)
-    raise ValueError(f"data: expected arrays named {wanted}, got {', '.join(content) or 'none'} in {str(path)!r}")
+    found = [group for group in names if all(name in content for name in group)]
+    if len(found) > 1:
+        several = ", or ".join(" and ".join(group) for group in found)
+        raise ValueError(f"data: expected arrays of one naming alone, got {several} in {str(path)!r}")
+    if not found:
+        wanted = " or ".join(" and ".join(group) for group in names)
+        raise ValueError(f"data: expected arrays named {wanted}, got {', '.join(content) or 'none'} in {str(path)!r}")
+    (group,) = found
+    parts = [content[name] for name in group]
+    if any(part.ndim == 0 or part.shape[1:] != parts[0].shape[1:] for part in parts):
+        shapes = " and ".join(f"{name} {part.shape}" for name, part in zip(group, parts, strict=True))
+        raise ValueError(f"data: expected arrays whose parts have one shape for each sample, got {shapes}")
+    if len(parts) > 1 and any(len(part) == 0 for part in parts):
+        raise ValueError(f"data: expected samples in {' and '.join(group)}, got none in one of them")
+    return np.concatenate(parts), len(parts[0]) if len(parts) > 1 else None

@@ -2,7 +2,7 @@
 
 import dataclasses
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
+from stdpjax.rules.differential import Pairing
 from stdpjax.studies.base import Measurement, Progress, Study
 from stdpjax.studies.figures.pairing_drift import plot
 from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
@@ -72,12 +73,23 @@ class Totals(NamedTuple):
     """Sum of ds_i ds_j."""
 
 
+def _other_rates(rates: Any) -> dict[Pairing, dict[str, Any]]:
+    """Return, for each reading of Eq 1 in order, the rates that it reads beside those before each step."""
+    earlier = {"previous_pre_rate": rates[np.maximum(np.arange(len(rates) - 1) - 1, 0)]}
+    later = {"next_pre_rate": rates[1:]}
+    # In the order of `PAIRINGS`.
+    return {"previous": earlier, "current": {}, "midpoint": later, "next": later}
+
+
 def totals_of(path: Float[Array, "time unit"], rates: Float[Array, "time unit"]) -> Totals:
     """Add up Eq 1 in its four readings along a path that was held at its start before."""
     state, following, rate = path[:-1], path[1:], rates[:-1]
-    earlier, later = {"previous_pre_rate": jnp.concatenate([rates[:1], rates[:-2]])}, {"next_pre_rate": rates[1:]}
-    others = {"previous": earlier, "current": {}, "midpoint": later, "next": later}
-    untied = jnp.stack([rate_update(state, following, rate, pairing=name, **others[name]).sum(0) for name in PAIRINGS])
+    untied = jnp.stack(
+        [
+            rate_update(state, following, rate, pairing=name, **others).sum(0)
+            for name, others in _other_rates(rates).items()
+        ]
+    )
     change = following - state
     boundary = jnp.outer(rates[-1], rates[-1]) - jnp.outer(rates[0], rates[0])
     return Totals(untied, boundary, jnp.einsum("ti,tj->ij", change, change, precision="highest"))
@@ -274,9 +286,10 @@ def running_totals(path: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDA
     together = np.triu(change.T @ change, 1)
     pair = list(np.unravel_index(np.argmax(np.abs(together)), together.shape))
     path, rates = path[:, pair], rates[:, pair]
-    earlier, later = {"previous_pre_rate": np.concatenate([rates[:1], rates[:-2]])}, {"next_pre_rate": rates[1:]}
-    others = {"previous": earlier, "current": {}, "midpoint": later, "next": later}
-    updates = [rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others[name]) for name in PAIRINGS]
+    updates = [
+        rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others)
+        for name, others in _other_rates(rates).items()
+    ]
     tied = np.stack([np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64).cumsum() for update in updates])
     return tied, rates[1:].prod(-1) - rates[0].prod()
 

@@ -64,6 +64,10 @@ BAD = {
     "no images": ({"labels": LABELS}, r"arrays named images or x_train and x_test or x or data, got labels in "),
     "no labels": ({"images": BYTES}, r"arrays named labels or .*, got images in "),
     "nothing": ({}, r"arrays named images .*, got none in "),
+    "two namings": (
+        {"images": BYTES, "labels": LABELS, "x_train": BYTES, "x_test": BYTES},
+        "data: expected arrays of one naming alone, got images, or x_train and x_test in ",
+    ),
     "half of the parts": ({"x_train": BYTES, "y_train": LABELS}, r"got x_train, y_train in "),
     "parts of two sizes": (
         {"x_train": BYTES, "x_test": BYTES[:, :2], "y_train": LABELS, "y_test": LABELS},

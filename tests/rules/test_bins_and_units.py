@@ -141,7 +141,7 @@ def test_times_that_single_precision_cannot_tell_apart_say_so():
     with pytest.raises(
         ValueError, match=r"pre_times: expected rising times, got .*, the same to the resolution of float32"
     ):
-        merge_spike_times(np.float32([1e7, 1e7 + 1]), [])
+        merge_spike_times(np.array([1e7, 1e7 + 1], np.float32), [])
 
 
 def test_a_skipped_coincidence_leaves_both_spikes_in_the_traces():

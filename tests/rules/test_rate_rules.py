@@ -155,9 +155,17 @@ def test_a_network_refuses_bins_and_weights_that_its_rule_cannot_use():
     def run(rule, bin_ms=1.0):
         kernel = spiking_integrator(hard_sigmoid())
         return simulate(
-            stdpjax.random.key(0), params, None, Hyper(), kernel=kernel, state=jnp.zeros(2), n_steps=1, rule=rule,
+            stdpjax.random.key(0),
+            params,
+            None,
+            Hyper(),
+            kernel=kernel,
+            state=jnp.zeros(2),
+            n_steps=1,
+            rule=rule,
+            learning_rate=None if rule is None else 0.1,
             bin_ms=bin_ms,
-        )  # fmt: skip
+        )
 
     pairs = pair_rule(0.1, 0.1, 10.0, 10.0)
     with pytest.raises(ValueError, match=r"weights: expected a start within .* bounds, 0\.1 to 0\.5, got 1 out"):

@@ -117,13 +117,17 @@ ROWS = rows(
             "pre_probability": ("one probability", 0.1),
             "post_probability": ("one probability", 0.2),
             "window": ("count", 2),
-            "n_settle": ("count", 3),
+            "n_settle": ("count", 200),
             "bin_ms": _BIN,
         },
+        takes={("n_settle", "none"): 500},
     ),
     Row(rules.slope_correlation, {"probability": _PROBABILITY, "kernel": _KERNEL, "width": ("positive", 3.0)}),
     Row(rules.slope_by_lag, {"probability": _PROBABILITY, "window": ("count", 2)}),
-    Row(rules.merge_spike_times, {"pre_times": ("times", [0.0, 5.0]), "post_times": ("times", [1.0, 7.0])}),
+    Row(
+        rules.merge_spike_times,
+        {"pre_times": ("times", [0.0, 5.0]), "post_times": ("times", [1.0, 7.0]), "check_unit": ("flag", True)},
+    ),
     *[
         Row(
             events,
