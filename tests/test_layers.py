@@ -53,7 +53,6 @@ ORDER = [
     "studies.rule_agreement",
     "studies.example_traces",
     "studies.constant_rate",
-    "studies.scheme_claims",
     "studies.pairing_schemes",
     "studies.prediction_rules",
     "studies.prediction_experiments",
