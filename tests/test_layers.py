@@ -62,7 +62,6 @@ ORDER = [
     "studies.triplet_frequency",
     "studies.window_claims",
     "studies.fit_window",
-    "studies.zoo_claims",
     "studies.zoo_rules",
     "studies.zoo_samples",
     "studies.rule_zoo",
