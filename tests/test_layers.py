@@ -66,7 +66,6 @@ ORDER = [
     "studies.zoo_samples",
     "studies.rule_zoo",
     "studies.slope_theory",
-    "studies.xie_seung_claims",
     "studies.xie_seung_parts",
     "studies.xie_seung",
     "studies.plastic_networks",
