@@ -58,7 +58,6 @@ ORDER = [
     "studies.prediction_experiments",
     "studies.prediction_claims",
     "studies.prediction_protocols",
-    "studies.frequency_claims",
     "studies.triplet_frequency",
     "studies.window_claims",
     "studies.fit_window",
