@@ -56,7 +56,6 @@ ORDER = [
     "studies.pairing_schemes",
     "studies.prediction_rules",
     "studies.prediction_experiments",
-    "studies.prediction_claims",
     "studies.prediction_protocols",
     "studies.triplet_frequency",
     "studies.window_claims",
