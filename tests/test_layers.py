@@ -58,7 +58,6 @@ ORDER = [
     "studies.prediction_experiments",
     "studies.prediction_protocols",
     "studies.triplet_frequency",
-    "studies.window_claims",
     "studies.fit_window",
     "studies.zoo_rules",
     "studies.zoo_samples",
