@@ -66,7 +66,6 @@ ORDER = [
     "studies.xie_seung_parts",
     "studies.xie_seung",
     "studies.plastic_networks",
-    "studies.speed_claims",
     "studies.speed_with_learning",
     "studies.pairing_claims",
     "studies.pairing_drift",
