@@ -197,7 +197,8 @@ def _ends(data: xr.Dataset) -> NDArray[np.float64]:
 
 
 def _n_inside(data: xr.Dataset, numbers: Mapping[str, float]) -> int:
-    return sum(low <= number <= high for number, (low, high) in zip(numbers.values(), _ends(data), strict=True))
+    inside = (low <= number <= high for number, (low, high) in zip(numbers.values(), _ends(data), strict=True))
+    return sum(map(bool, inside))
 
 
 def _intervals(data: xr.Dataset) -> str:
