@@ -10,11 +10,12 @@ from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
 from stdpjax.drives import DRIVES, bounded_voltage
+from stdpjax.lab import Claim, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule
 from stdpjax.spikes import sample_spikes
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.example_traces import plot
 from stdpjax.studies.settings import setting
 
@@ -42,35 +43,53 @@ class ExampleTracesConfig:
         _checks.number("initial_weight", self.initial_weight)
 
 
+def _share_at_spikes(data: xr.Dataset, weight: xr.DataArray) -> float:
+    """Return the share of a weight's changes that come with a presynaptic spike."""
+    is_changed = np.diff(weight.values, prepend=data.initial_weight.values) != 0
+    return float(data.pre_spikes.values[is_changed].mean()) if is_changed.any() else float("nan")
+
+
+def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
+    error = data.mean_weight_error.where(data.mean_weight_error > 0)
+    return float(np.abs((data.mean_weight - expected) / error).max())
+
+
 CLAIMS = (
     Claim(
         "E2.only_at_spikes",
-        "Eq 2, Figure 3",
         "Share of the weight's changes that happen in a bin with a presynaptic spike.",
-        "A presynaptic spike is when a weight change can occur.",
-        "",
-        expected=1.0,
-        comparison="at_least",
+        statement="Eq 2, Figure 3",
+        printed="A presynaptic spike is when a weight change can occur.",
+        criterion=at_least(1.0),
+        measure=lambda data: _share_at_spikes(data, data.weight),
+        control=lambda data: _share_at_spikes(data, data.rate_weight),
+        control_is="Eq 1",
+        bearing="supports",
     ),
     Claim(
         "E2.mean",
-        "Eq 1 and 2",
         "Largest |z|, over time, of the weight averaged over spike trains against Eq 1 times the spike probability.",
-        "Since we are talking about the average change, Eq 2 could be written for Eq 1.",
-        "Exact if the postsynaptic activity used does not depend on the spike itself, as with a prescribed activity.",
-        expected=4.0,
-        comparison="at_most",
-        verdict="holds_with_conditions",
+        statement="Eq 1 and 2",
+        printed="Since we are talking about the average change, Eq 2 could be written for Eq 1.",
+        corrected="Exact if the postsynaptic activity used does not depend on the spike itself, as with a prescribed "
+        "activity.",
+        criterion=at_most(4.0),
+        measure=lambda data: _largest_z(data, data.expected_weight),
+        control=lambda data: _largest_z(data, data.wrong_weight),
+        control_is="presynaptic rate reversed in time",
+        bearing="limits",
     ),
     Claim(
         "E2.variance",
-        "Eq 2",
         "Variance of the final weight over spike trains, relative to the sum of p (1-p) (change of s)^2.",
-        "Nothing is printed on this.",
-        "Spikes add sampling variance p (1-p) per squared change; Eq 1 has none.",
-        expected=1.0,
-        comparison="within",
-        tolerance=0.05,
+        statement="Eq 2",
+        printed="Nothing is printed on this.",
+        corrected="Spikes add sampling variance p (1-p) per squared change; Eq 1 has none.",
+        criterion=within(1.0, 0.05),
+        measure=lambda data: data.final_variance / data.predicted_variance,
+        control=lambda data: data.final_variance / data.poisson_variance,
+        control_is="Poisson counts, p instead of p (1-p)",
+        bearing="supports",
     ),
 )
 
@@ -120,6 +139,8 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
             "weight_std": ("time", weights.std(0, ddof=1)),
             "expected_weight": ("time", expected),
             "wrong_weight": ("time", wrong),
+            # As the path starts: 0.1 in single precision is not 0.1 in double.
+            "initial_weight": ((), np.asarray(config.initial_weight, rate_path.dtype)),
             "final_variance": weights[:, -1].var(ddof=1),
             "predicted_variance": config.learning_rate**2 * np.sum(p * (1 - p) * change**2),
             "poisson_variance": config.learning_rate**2 * np.sum(p * change**2),
@@ -157,37 +178,6 @@ def weight_path(
     return path
 
 
-def judge(data: xr.Dataset, config: ExampleTracesConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    # As the path starts: 0.1 in single precision is not 0.1 in double.
-    start = data.rate_weight.dtype.type(config.initial_weight)
-
-    def share_at_spikes(weight: xr.DataArray) -> float:
-        is_changed = np.diff(weight.values, prepend=start) != 0
-        return float(data.pre_spikes.values[is_changed].mean()) if is_changed.any() else float("nan")
-
-    def largest_z(expected: xr.DataArray) -> float:
-        return float(
-            np.abs((data.mean_weight - expected) / data.mean_weight_error.where(data.mean_weight_error > 0)).max()
-        )
-
-    return {
-        "E2.only_at_spikes": Measurement(
-            share_at_spikes(data.weight), control=share_at_spikes(data.rate_weight), note="Control: Eq 1."
-        ),
-        "E2.mean": Measurement(
-            largest_z(data.expected_weight),
-            control=largest_z(data.wrong_weight),
-            note=f"{config.n_trials} trains. Control: presynaptic rate reversed in time.",
-        ),
-        "E2.variance": Measurement(
-            float(data.final_variance / data.predicted_variance),
-            control=float(data.final_variance / data.poisson_variance),
-            note="Control: Poisson counts, p instead of p (1-p).",
-        ),
-    }
-
-
 STUDY = Study(
     name="example_traces",
     title="One example",
@@ -199,6 +189,5 @@ STUDY = Study(
     smoke=ExampleTracesConfig(n_trials=500),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

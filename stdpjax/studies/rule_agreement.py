@@ -8,9 +8,10 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks, stats
+from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.random import named_key
 from stdpjax.rules import slope_correlation
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.rule_agreement import plot
 from stdpjax.studies.protocol import (
     ProtocolConfig,
@@ -64,73 +65,119 @@ class RuleAgreementConfig(ProtocolConfig):
 # Correlation per bin of the exact mean update with Eq 1, by drive width and spike probability, from an independent
 # double-precision implementation (bounded voltage, exponential kernel with tau 10, 500 sequences of 160 bins).
 REFERENCE = {
-    (3.0, 0.02): 0.66, (3.0, 0.05): 0.63, (3.0, 0.1): 0.59, (3.0, 0.3): 0.44, (3.0, 1.0): 0.15,
-    (10.0, 0.02): 0.94, (10.0, 0.05): 0.93, (10.0, 0.1): 0.91, (10.0, 0.2): 0.82, (10.0, 0.3): 0.71,
-    (10.0, 0.5): 0.52, (10.0, 1.0): 0.27,
-    (20.0, 0.02): 0.99, (20.0, 0.05): 0.98, (20.0, 0.1): 0.96, (20.0, 0.2): 0.85, (20.0, 0.3): 0.71,
-    (20.0, 0.5): 0.49, (20.0, 1.0): 0.24,
-}  # fmt: skip
+    (3.0, 0.02): 0.66,
+    (3.0, 0.05): 0.63,
+    (3.0, 0.1): 0.59,
+    (3.0, 0.3): 0.44,
+    (3.0, 1.0): 0.15,
+    (10.0, 0.02): 0.94,
+    (10.0, 0.05): 0.93,
+    (10.0, 0.1): 0.91,
+    (10.0, 0.2): 0.82,
+    (10.0, 0.3): 0.71,
+    (10.0, 0.5): 0.52,
+    (10.0, 1.0): 0.27,
+    (20.0, 0.02): 0.99,
+    (20.0, 0.05): 0.98,
+    (20.0, 0.1): 0.96,
+    (20.0, 0.2): 0.85,
+    (20.0, 0.3): 0.71,
+    (20.0, 0.5): 0.49,
+    (20.0, 1.0): 0.24,
+}
+
+
+def _deviation(data: xr.Dataset, table: xr.DataArray) -> float:
+    return float(np.abs(table - data.table_reference).max())
+
+
+def _advantage(data: xr.Dataset) -> Estimate:
+    """Return how much better a saturating drive's update follows d rho/dt than ds/dt."""
+    last = data.sel(postsynaptic="difference")
+    return Estimate(last.saturating_value, last.saturating_low, last.saturating_high)
+
+
+_HIGHEST = "the highest spike probability"
 
 CLAIMS = (
     Claim(
         "T10.binned",
-        "Section 5.2, Figure 2 right",
         "Correlation of the two rules over bins of the value of Eq 1, from sampled spike trains.",
-        "Both update rules are strongly correlated, in average over binned samples.",
-        "",
-        expected=0.97,
-        comparison="at_least",
+        statement="Section 5.2, Figure 2 right",
+        printed="Both update rules are strongly correlated, in average over binned samples.",
+        criterion=at_least(0.97),
+        measure=lambda data: estimate(data, "binned_correlation_sampled"),
+        control=lambda data: data.binned_correlation_control,
+        control_is="updates of another sequence",
+        bearing="supports",
+        note=lambda data: f"Exact expectation: {float(data.binned_correlation_exact):.4f}.",
     ),
     Claim(
         "T10.proportional",
-        "Section 5.2, Figure 2 right",
         "Gain of the binned relation (update over Eq 1) in the outer half of the bins over that in the inner half.",
-        "For a given amount of change induced by one rule, the other changes linearly proportionally.",
-        "Only roughly: for large changes the gain is about two thirds of that for small ones.",
-        expected=1.0,
-        comparison="within",
-        tolerance=0.4,
-        verdict="holds_with_conditions",
+        statement="Section 5.2, Figure 2 right",
+        printed="For a given amount of change induced by one rule, the other changes linearly proportionally.",
+        corrected="Only roughly: for large changes the gain is about two thirds of that for small ones.",
+        criterion=within(1.0, 0.4),
+        measure=lambda data: estimate(data, "gain_sampled"),
+        control=lambda data: data.gain_frequent,
+        control_is=_HIGHEST,
+        bearing="limits",
+        note=lambda data: f"Exact expectation: {float(data.gain_exact):.4f}.",
     ),
     Claim(
         "T10.conditions",
-        "Section 5.2, Figure 2 right",
         "Lowest binned correlation (exact) over all drive widths and spike probabilities up to 0.3 per bin.",
-        "Both update rules are strongly correlated (no condition is given).",
-        "The relation stays linear up to a spike probability of about 0.3 per bin and bends beyond.",
-        expected=0.97,
-        comparison="at_least",
-        verdict="holds_with_conditions",
+        statement="Section 5.2, Figure 2 right",
+        printed="Both update rules are strongly correlated (no condition is given).",
+        corrected="The relation stays linear up to a spike probability of about 0.3 per bin and bends beyond.",
+        criterion=at_least(0.97),
+        measure=lambda data: data.table_binned.where(data.probability <= data.highest_agreeing).min(),
+        control=lambda data: data.table_binned.sel(probability=data.probability.max()).min(),
+        control_is=_HIGHEST,
+        bearing="limits",
     ),
     Claim(
         "T10.per_bin",
-        "Section 5.2, Figure 2 right",
         "Largest difference of the correlation per bin from the reference table, over spike probability and width.",
-        "Strongly correlated.",
-        "Without binning the correlation is 0.93 to 0.98 for sparse spikes and slow drives, and falls to 0.15 to 0.27 "
-        "when neurons spike in every bin.",
-        expected=0.03,
-        comparison="at_most",
-        verdict="holds_with_conditions",
+        statement="Section 5.2, Figure 2 right",
+        printed="Strongly correlated.",
+        corrected="Without binning the correlation is 0.93 to 0.98 for sparse spikes and slow drives, and falls to "
+        "0.15 to 0.27 when neurons spike in every bin.",
+        criterion=at_most(0.03),
+        measure=lambda data: _deviation(data, data.table_per_bin),
+        control=lambda data: _deviation(data, data.table_per_bin_control),
+        control_is="slopes of another sequence",
+        bearing="limits",
+        note=lambda data: f"{int(data.table_reference.count())} cells.",
     ),
     Claim(
         "5.4.linear_response",
-        "Section 5.2, Figure 2 right",
         "Largest difference between the exact correlation per bin at the lowest rate and linear-response theory.",
-        "Nothing is printed on this.",
-        "The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
-        expected=0.02,
-        comparison="at_most",
+        statement="Section 5.2, Figure 2 right",
+        printed="Nothing is printed on this.",
+        corrected="The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
+        criterion=at_most(0.02),
+        measure=lambda data: np.abs(data.sparse_correlation - data.linear_response).max(),
+        control=lambda data: np.abs(data.sparse_correlation - data.linear_response.values[::-1]).max(),
+        control_is="theory for the widths in reverse order",
+        bearing="supports",
     ),
     Claim(
         "5.3.saturation",
-        "Section 2.1, Eq 1",
         "With a saturating drive: correlation of nearest-neighbour STDP with d rho/dt minus that with ds/dt.",
-        "The rate of change of the integrated activity, rather than of the firing rate, explains STDP.",
-        "Spikes see only the rate: where units saturate, nearest-neighbour STDP follows d rho/dt.",
-        expected=0.05,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Section 2.1, Eq 1",
+        printed="The rate of change of the integrated activity, rather than of the firing rate, explains STDP.",
+        corrected="Spikes see only the rate: where units saturate, nearest-neighbour STDP follows d rho/dt.",
+        criterion=at_least(0.05),
+        measure=_advantage,
+        control=lambda data: data.unsaturated_value[-1],
+        control_is="a drive that does not saturate",
+        bearing="refutes",
+        note=lambda data: (
+            f"Correlations {float(data.saturating_value[0]):.3f} (ds/dt) and {float(data.saturating_value[1]):.3f} "
+            "(d rho/dt)."
+        ),
     ),
 )
 
@@ -202,6 +249,7 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
             "width": ("width", np.array(config.widths), {"units": "bins"}),
             "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
             "postsynaptic": ["ds/dt", "d rho/dt", "difference"],
+            "highest_agreeing": ((), config.highest_agreeing, {"units": "1/bin"}),
         },
     )
 
@@ -255,52 +303,6 @@ def _relative_gain(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(outer / inner)
 
 
-def judge(data: xr.Dataset, config: RuleAgreementConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-
-    def sampled(name: str, control: str, note: str) -> Measurement:
-        value, low, high, exact = (
-            float(data[f"{name}_{part}"]) for part in ("sampled", "sampled_low", "sampled_high", "exact")
-        )
-        return Measurement(
-            value, (low, high), float(data[f"{name}_{control}"]), f"Exact expectation: {exact:.4f}. Control: {note}."
-        )
-
-    agreeing = data.table_binned.where(data.probability <= config.highest_agreeing)
-    frequent = data.table_binned.sel(probability=max(config.probabilities))
-
-    def deviation(table: xr.DataArray) -> float:
-        return float(np.abs(table - data.table_reference).max())
-
-    difference = data.sel(postsynaptic="difference")
-    return {
-        "T10.binned": sampled("binned_correlation", "control", "updates of another sequence"),
-        "T10.proportional": sampled("gain", "frequent", f"spike probability {max(config.probabilities):g}"),
-        "T10.conditions": Measurement(
-            float(agreeing.min()),
-            control=float(frequent.min()),
-            note=f"Control: spike probability {max(config.probabilities):g}.",
-        ),
-        "T10.per_bin": Measurement(
-            deviation(data.table_per_bin),
-            control=deviation(data.table_per_bin_control),
-            note=f"{int(data.table_reference.count())} cells. Control: slopes of another sequence.",
-        ),
-        "5.4.linear_response": Measurement(
-            float(np.abs(data.sparse_correlation - data.linear_response).max()),
-            control=float(np.abs(data.sparse_correlation - data.linear_response.values[::-1]).max()),
-            note="Control: theory for the widths in reverse order.",
-        ),
-        "5.3.saturation": Measurement(
-            float(difference.saturating_value),
-            (float(difference.saturating_low), float(difference.saturating_high)),
-            float(difference.unsaturated_value),
-            f"Correlations {float(data.saturating_value[0]):.3f} (ds/dt) and {float(data.saturating_value[1]):.3f} "
-            "(d rho/dt). Control: a drive that does not saturate.",
-        ),
-    }
-
-
 STUDY = Study(
     name="rule_agreement",
     title="The two rules compared",
@@ -316,7 +318,6 @@ STUDY = Study(
     ),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
     point=RULE_AGREEMENT_POINT,
 )

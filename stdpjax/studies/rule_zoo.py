@@ -11,15 +11,15 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
+from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, lag_response, mean_update
 from stdpjax.spikes import expected_lag_counts, lag_probability
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.rule_zoo import plot
 from stdpjax.studies.protocol import ProtocolConfig, Sequences, make_sequences, mismatched
 from stdpjax.studies.rule_agreement import REFERENCE
 from stdpjax.studies.settings import setting
-from stdpjax.studies.zoo_claims import CLAIMS
 from stdpjax.studies.zoo_rules import (
     BALANCED,
     BCM,
@@ -102,6 +102,166 @@ def drives_of(key: Key[Array, ""], config: RuleZooConfig) -> list[Sequences]:
     for scale in (config.saturating_scale, config.small_scale):
         settings.append({"max_probability": config.max_probability, "voltage": "linear", "voltage_scale": scale})
     return [make_sequences(key, dataclasses.replace(base, **changes)) for changes in settings]
+
+
+_ALIKE = (EQ1, *BALANCED)
+
+
+def _spread(z: xr.DataArray) -> xr.DataArray:
+    return z.std("cell")
+
+
+def _off_one(z: xr.DataArray) -> np.ndarray:
+    return np.abs(_spread(z).values - 1)
+
+
+def _worst_spread(data: xr.Dataset) -> xr.DataArray:
+    return _spread(data.z)[_off_one(data.z).argmax()]
+
+
+def _off_reference(data: xr.Dataset, values: xr.DataArray) -> float:
+    return float(np.abs(values - data.with_eq1_reference).max())
+
+
+def _correlation_of(data: xr.Dataset, name: str, other: str) -> Estimate:
+    """Return the correlation per bin of two rules under drives that do not saturate."""
+    return estimate(data.sel(drive="unsaturated", rule=name, other=other), "agreement")
+
+
+def _lowest_pair(data: xr.Dataset) -> tuple[str, str]:
+    pairs = ((a, b) for index, a in enumerate(_ALIKE) for b in _ALIKE[:index])
+    return min(pairs, key=lambda pair: _correlation_of(data, *pair).value)
+
+
+def _farther_control(data: xr.Dataset) -> str:
+    return max(CONTROLS, key=lambda name: abs(_correlation_of(data, name, EQ1).value))
+
+
+def _best_published(data: xr.Dataset) -> str:
+    return max(PUBLISHED, key=lambda name: _correlation_of(data, name, EQ1).value)
+
+
+def _least_saturating(data: xr.Dataset) -> xr.Dataset:
+    """Return the data of the rule without drift that a saturating drive parts least from Eq 1."""
+    saturating = data.sel(drive="saturating", rule=list(BALANCED))
+    return saturating.isel(rule=int(saturating.difference.values.argmin()))
+
+
+_CONSTANT = "On average the weight does not change when the postsynaptic firing rate is constant."
+_SLOPE = "STDP corresponds to a weight change that follows the temporal derivative of the postsynaptic activity."
+_CORRELATED = "Both update rules are strongly correlated (no condition is given)."
+_NOTHING = "Nothing is printed on this."
+
+# The criteria were fixed before any run. How the spikes of RZ.sampled are grouped was changed after runs that missed
+# its criterion: rare events skew the errors of small blocks.
+CLAIMS = (
+    Claim(
+        "RZ.sampled",
+        "Standard deviation of sampled less exact mean updates, in standard errors, of the rule that is worst off.",
+        statement="Section 5.1",
+        printed=_NOTHING,
+        corrected="The exact mean of each rule of spikes takes one pass over the bins.",
+        criterion=within(1.0, 0.05),
+        measure=_worst_spread,
+        control=lambda data: _spread(data.z_mismatched)[_off_one(data.z_mismatched).argmin()],
+        control_is="means of another sequence, the rule that shows it least",
+        bearing="supports",
+        note=lambda data: (
+            f"{_worst_spread(data).spike_rule.item()}, of {data.sizes['spike_rule']} rules, {data.sizes['cell']} "
+            "values each."
+        ),
+    ),
+    Claim(
+        "RZ.windowed",
+        "Largest difference of the correlation per bin of the windowed rule with Eq 1 from the reference table.",
+        statement="Section 5.2, Figure 2 right",
+        printed=_CORRELATED,
+        corrected="0.99 to 0.85 for spike probabilities from 0.02 to 0.2 per bin and drives as slow as the window.",
+        criterion=at_most(0.03),
+        measure=lambda data: _off_reference(data, data.with_eq1.sel(rule=WINDOWED)),
+        control=lambda data: _off_reference(data, data.mismatched),
+        control_is="slopes of another sequence",
+        bearing="limits",
+    ),
+    Claim(
+        "RZ.balanced",
+        "Lowest correlation per bin among Eq 1, the windowed rule and the antisymmetric pair rules without drift.",
+        statement="Section 5.2, Eq 1",
+        printed=_CORRELATED,
+        corrected="So are other pairings, with Eq 1 and with each other, if the window is antisymmetric, nothing "
+        "drifts at constant rates, spikes are sparse and drives are slow and do not saturate.",
+        criterion=at_least(0.9),
+        measure=lambda data: _correlation_of(data, *_lowest_pair(data)),
+        control=lambda data: max(abs(_correlation_of(data, a, b).value) for a in CONTROLS for b in _ALIKE),
+        control_is="BCM or Hebb with any of them",
+        bearing="limits",
+        note=lambda data: f"{' and '.join(_lowest_pair(data))}.",
+    ),
+    Claim(
+        "RZ.controls",
+        "Correlation per bin with Eq 1 of the rule farther from 0 of BCM and Hebb.",
+        statement="Section 5.2, Eq 1",
+        printed=_NOTHING,
+        corrected="None: what depends on the present rate alone is uncorrelated with the slope of a stationary drive.",
+        criterion=within(0.0, 0.15),
+        measure=lambda data: _correlation_of(data, _farther_control(data), EQ1),
+        control=lambda data: _correlation_of(data, WINDOWED, EQ1).value,
+        control_is="the windowed rule",
+        bearing="supports",
+        note=lambda data: f"{_farther_control(data)}.",
+    ),
+    Claim(
+        "RZ.published",
+        "Highest correlation per bin with Eq 1 of published sets of Bi & Poo, Froemke & Dan and Pfister & Gerstner.",
+        statement="Section 5.2, Eq 1",
+        printed=_SLOPE,
+        corrected="Less so with sides that do not balance: part of the update follows the rate itself. Linear theory "
+        "gives 0.78 for the pairs of Bi & Poo and 0.87 for those of Froemke & Dan without suppression.",
+        criterion=at_most(0.9),
+        measure=lambda data: _correlation_of(data, _best_published(data), EQ1),
+        control=lambda data: _correlation_of(data, "all_to_all", EQ1).value,
+        control_is="all-to-all pairs with a balanced window",
+        bearing="limits",
+        note=lambda data: f"{_best_published(data)}.",
+    ),
+    Claim(
+        "RZ.linear_response",
+        "Largest difference between correlations with Eq 1 under small modulations and linear-response theory.",
+        statement="Section 5.2, Eq 1",
+        printed=_NOTHING,
+        corrected="The window of a rule decides: its odd part follows the slope, its even part the rate.",
+        criterion=at_most(0.05),
+        measure=lambda data: np.abs(data.small_modulation - data.linear_theory[0]).max(),
+        control=lambda data: np.abs(data.small_modulation - data.linear_theory[1]).max(),
+        control_is="theory for drives of half the width",
+        bearing="supports",
+    ),
+    Claim(
+        "RZ.threshold",
+        "Constant postsynaptic rate (Hz) at which triplets of the visual cortex, all to all, neither rise nor fall.",
+        statement="Sections 3.2 and 9",
+        printed=_CONSTANT,
+        corrected="False for triplets: they depress below and potentiate above a rate, 19.60 Hz here, as BCM does.",
+        criterion=within(19.6, 0.1),
+        measure=lambda data: data.turning_rate[0],
+        control=lambda data: data.turning_rate[1],
+        control_is="triplets of the hippocampus",
+        bearing="refutes",
+    ),
+    Claim(
+        "RZ.saturation",
+        "With a saturating drive: correlation with d rho/dt less that with ds/dt (least of the rules without drift).",
+        statement="Section 2.1, Eq 1",
+        printed="The rate of change of the integrated activity, rather than of the firing rate, explains STDP.",
+        corrected="Every rule of spikes follows the rate, whichever pairs it counts: Xie & Seung's rule and not Eq 1.",
+        criterion=at_least(0.03),
+        measure=lambda data: estimate(_least_saturating(data), "difference"),
+        control=lambda data: data.difference.sel(drive="unsaturated", rule=_least_saturating(data).rule.item()),
+        control_is="a drive that does not saturate",
+        bearing="refutes",
+        note=lambda data: f"{_least_saturating(data).rule.item()}.",
+    ),
+)
 
 
 def run(key: Key[Array, ""], config: RuleZooConfig, progress: Progress) -> xr.Dataset:
@@ -190,7 +350,7 @@ def run(key: Key[Array, ""], config: RuleZooConfig, progress: Progress) -> xr.Da
             "turning_rule": list(TURNING),
             "constant_rate": ("constant_rate", constant_rates(config.highest_hz), {"units": "Hz"}),
         },
-    )  # fmt: skip
+    )
 
 
 def _correlations(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -232,71 +392,6 @@ def _linear(
     }
 
 
-def judge(data: xr.Dataset, config: RuleZooConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    spread, wrong = data.z.std("cell"), data.z_mismatched.std("cell")
-    worst, least_wrong = spread[np.abs(spread.values - 1).argmax()], wrong[np.abs(wrong.values - 1).argmin()]
-    flat = data.sel(drive="unsaturated")
-    block = [EQ1, *BALANCED]
-
-    def entry(data: xr.Dataset, name: str, other: str) -> tuple[float, tuple[float, float]]:
-        ends = [float(data[f"agreement{end}"].sel(rule=name, other=other)) for end in ("", "_low", "_high")]
-        return ends[0], (ends[1], ends[2])
-
-    pairs = [(a, b) for index, a in enumerate(block) for b in block[:index]]
-    lowest = min(pairs, key=lambda pair: entry(flat, *pair)[0])
-    control = max(CONTROLS, key=lambda name: abs(entry(flat, name, EQ1)[0]))
-    highest = max(PUBLISHED, key=lambda name: entry(flat, name, EQ1)[0])
-    saturating = data.sel(drive="saturating", rule=list(BALANCED))
-    least = saturating.isel(rule=int(saturating.difference.values.argmin()))
-    windowed = data.with_eq1.sel(rule=WINDOWED)
-    theory = data.linear_theory
-
-    def off(values: xr.DataArray) -> float:
-        return float(np.abs(values - data.with_eq1_reference).max())
-
-    return {
-        "RZ.sampled": Measurement(
-            float(worst),
-            control=float(least_wrong),
-            note=f"{worst.spike_rule.item()}, of {data.sizes['spike_rule']} rules, {data.sizes['cell']} values each, "
-            f"{config.n_trials} trials. Control: means of another sequence, the rule that shows it least.",
-        ),
-        "RZ.windowed": Measurement(
-            off(windowed), control=off(data.mismatched), note="Control: slopes of another sequence."
-        ),
-        "RZ.balanced": Measurement(
-            *entry(flat, *lowest),
-            max(abs(entry(flat, name, other)[0]) for name in CONTROLS for other in block),
-            f"{' and '.join(lowest)}. Control: BCM or Hebb with any of them.",
-        ),
-        "RZ.controls": Measurement(
-            *entry(flat, control, EQ1), entry(flat, WINDOWED, EQ1)[0], f"{control}. Control: the windowed rule."
-        ),
-        "RZ.published": Measurement(
-            *entry(flat, highest, EQ1),
-            entry(flat, "all_to_all", EQ1)[0],
-            f"{highest}. Control: all-to-all pairs with a balanced window.",
-        ),
-        "RZ.linear_response": Measurement(
-            float(np.abs(data.small_modulation - theory[0]).max()),
-            control=float(np.abs(data.small_modulation - theory[1]).max()),
-            note="Control: theory for drives of half the width.",
-        ),
-        "RZ.threshold": Measurement(
-            float(data.turning_rate[0]),
-            control=float(data.turning_rate[1]),
-            note="Control: triplets of the hippocampus.",
-        ),
-        "RZ.saturation": Measurement(
-            float(least.difference),
-            (float(least.difference_low), float(least.difference_high)),
-            float(flat.difference.sel(rule=least.rule)),
-            f"{least.rule.item()}. Control: a drive that does not saturate.",
-        ),
-    }
-
-
 STUDY = Study(
     name="rule_zoo",
     title="All rules on the same spikes",
@@ -310,6 +405,5 @@ STUDY = Study(
     smoke=RuleZooConfig(n_sequences=10, n_steps=80, n_trials=40, n_resamples=100),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

