@@ -83,7 +83,6 @@ ORDER = [
     "studies.hidden_chain",
     "studies.conditions",
     "studies.energy_gradient",
-    "studies.update_claims",
     "studies.printed_update",
     "studies.noise_laws",
     "studies.langevin_claims",
