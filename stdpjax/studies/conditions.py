@@ -11,11 +11,12 @@ from jaxtyping import Array, Float, Key
 from stdpjax import _checks
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, energy_of
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.objectives import EnergyFunction, condition_1, condition_2, condition_3
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
 from stdpjax.studies import hidden_chain
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.conditions import plot
 from stdpjax.studies.networks import mean_interval, off_diagonal, random_networks, random_states, relative_difference
 from stdpjax.studies.settings import setting
@@ -95,132 +96,207 @@ class ConditionsConfig:
                 _checks.number(name, value, above=0, below=1)
 
 
+def _largest(values: xr.DataArray) -> float:
+    return float(np.abs(values).max())
+
+
+def _paper(data: xr.Dataset) -> xr.Dataset:
+    """Return what concerns the energies of Eq 16."""
+    return data.isel(energy=slice(0, _N_PAPER))
+
+
+def _others(data: xr.Dataset) -> xr.Dataset:
+    return data.isel(energy=slice(_N_PAPER, None))
+
+
+def _hard(data: xr.Dataset) -> xr.Dataset:
+    return _paper(data).isel(energy=0)
+
+
+def _smooth(data: xr.Dataset) -> xr.Dataset:
+    return _paper(data).isel(energy=slice(1, None))
+
+
+def _off_none(data: xr.Dataset) -> float:
+    """Return how far the third derivative with smooth rates is from that with the hard one, 0, in its own units."""
+    hard, smooth = _hard(data).third_derivative, _smooth(data).third_derivative
+    return _largest(hard - smooth) / _largest(smooth)
+
+
+def _residuals(data: xr.Dataset) -> xr.DataArray:
+    return np.maximum(data.residual_1, data.residual_2)
+
+
+def _with_range(value: xr.DataArray, values: xr.DataArray) -> Estimate:
+    return Estimate(float(value), float(values.min()), float(values.max()))
+
+
+def _area(data: xr.Dataset) -> xr.DataArray:
+    """Return the area under the bend of a kink; by width, the hard sigmoid first."""
+    return data.bend.integrate("activity")
+
+
+def _off_by(chain: xr.Dataset) -> dict[str, Estimate]:
+    """Return how far log-likelihoods with one state are from the exact ones, for two choices of the state."""
+    names = ("drawn_state", "actual_state")
+    return {name: mean_interval(np.abs(chain[name] - chain.all_paths)) for name in names}
+
+
+def _gaps(data: xr.Dataset) -> str:
+    gaps = _off_by(data.isel(chain=0))
+    return (
+        "Nats per sequence; "
+        + "; ".join(f"{name.replace('_', ' ')}: {gap.value:.2f}" for name, gap in gaps.items())
+        + "."
+    )
+
+
 _CONDITION_1 = "df_i(s_{t-1}, eta_{t-1}) / dW_ij is proportional to rho(s_{t-1,j})."
 _CONDITION_2 = "dR_i(s~) / dW_ij is proportional to rho(s~_j)."
 _CONDITION_3 = "d^3E / dx_i^2 dtheta = 0 is satisfied by the energy of Eq 16."
 _MARKOV = "P(x_1, ..., x_T) is the product of P(x_t | s_{t-1}) when a state summarises the past."
 
+
 CLAIMS = (
     Claim(
         "E4.argument",
-        "Eq 4 (condition 1)",
         "Largest relative difference of df/dW, with noise, from step rho'(s~_i) rho(s~_j).",
-        _CONDITION_1,
-        "With the noisy s~_{t-1} = s_{t-1} + eta_{t-1} as argument, and a factor step rho'(s~_i) that depends on the "
-        "state.",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 4 (condition 1)",
+        printed=_CONDITION_1,
+        corrected="With the noisy s~_{t-1} = s_{t-1} + eta_{t-1} as argument, and a factor step rho'(s~_i) that "
+        "depends on the state.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: _largest(data.argument_difference),
+        control=lambda data: _largest(data.noise_free_difference),
+        control_is="rates of the states without noise, as printed",
+        bearing="limits",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
         "E4.coefficient",
-        "Eq 4 (condition 1)",
         "Largest difference of the factor of rho(s_j) from step rho'(s_i), in units of step, three rate functions.",
-        _CONDITION_1,
-        "",
-        expected=1e-4,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 4 (condition 1)",
+        printed=_CONDITION_1,
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: _largest(_paper(data).coefficient_1 / float(data.step) - _paper(data).slope),
+        control=lambda data: _largest(_paper(data).coefficient_1 / float(data.step) - 1),
+        control_is="one constant, the step",
+        bearing="limits",
     ),
     Claim(
         "E8.coefficient",
-        "Eq 8 (condition 2)",
         "Largest difference of the factor of rho(s_j) from rho'(s_i), over three rate functions.",
-        _CONDITION_2,
-        "With a factor rho'(s_i) that depends on the state.",
-        expected=1e-4,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 8 (condition 2)",
+        printed=_CONDITION_2,
+        corrected="With a factor rho'(s_i) that depends on the state.",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: _largest(_paper(data).coefficient_2 - _paper(data).slope),
+        control=lambda data: _largest(_paper(data).coefficient_2 - 1),
+        control_is="one constant, 1",
+        bearing="limits",
     ),
     Claim(
         "E8.saturation",
-        "Eq 8 (condition 2)",
         "Largest factor of rho(s_j) for saturated units of the hard sigmoid.",
-        _CONDITION_2,
-        "In saturation the factor is 0.",
-        expected=0.0,
-        comparison="at_most",
-        verdict="holds_with_conditions",
+        statement="Eq 8 (condition 2)",
+        printed=_CONDITION_2,
+        corrected="In saturation the factor is 0.",
+        criterion=at_most(0.0),
+        measure=lambda data: _largest(_hard(data).coefficient_2.where(_hard(data).slope == 0, 0)),
+        control=lambda data: _largest(_hard(data).coefficient_2.where(_hard(data).slope != 0, 0)),
+        control_is="active units",
+        bearing="limits",
+        note=lambda data: f"{int((_hard(data).slope == 0).sum())} saturated units.",
     ),
     Claim(
         "E8.two_rows",
-        "Eq 8 and 16",
         "Share of a weight's effect that goes to the other unit of the pair (norm, mean over networks and units).",
-        _CONDITION_2,
-        "A tied weight moves both of its units: dR_j/dW_ij is proportional to rho(s_i) as well.",
-        expected=float(np.sqrt(0.5)),
-        comparison="within",
-        tolerance=1e-4,
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 8 and 16",
+        printed=_CONDITION_2,
+        corrected="A tied weight moves both of its units: dR_j/dW_ij is proportional to rho(s_i) as well.",
+        criterion=within(float(np.sqrt(0.5)), 1e-4, double=1e-12),
+        measure=lambda data: _with_range(_paper(data).other_rows.mean(), _paper(data).other_rows),
+        control=lambda data: data.other_rows.sel(energy="softplus of the field").mean(),
+        control_is="an energy whose weights reach third units",
+        bearing="limits",
+        note="Interval: range over networks.",
     ),
     Claim(
         "T8.satisfied",
-        "Section 4.2",
         "Largest part of conditions 1 and 2 that no factor explains for the energy of Eq 16, three rate functions.",
-        "The energy of Eq 16 satisfies condition 2 and with it condition 1.",
-        "It does, with factors rho'(s~_i) and step rho'(s~_i).",
-        expected=1e-4,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Section 4.2",
+        printed="The energy of Eq 16 satisfies condition 2 and with it condition 1.",
+        corrected="It does, with factors rho'(s~_i) and step rho'(s~_i).",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: _residuals(_paper(data)).max(),
+        control=lambda data: _residuals(_others(data)).min(),
+        control_is="the smallest of other energies",
+        bearing="limits",
+        note=lambda data: f"{_others(data).sizes['energy']} other energies.",
     ),
     Claim(
         "E24.almost_everywhere",
-        "Eq 24 (condition 3)",
         "Largest |d^3E / ds_i^2 dtheta| for the hard sigmoid at random states away from its kinks.",
-        _CONDITION_3,
-        "At almost every state, and not as a distribution: the kinks carry delta terms.",
-        expected=0.0,
-        comparison="at_most",
-        verdict="holds_with_conditions",
+        statement="Eq 24 (condition 3)",
+        printed=_CONDITION_3,
+        corrected="At almost every state, and not as a distribution: the kinks carry delta terms.",
+        criterion=at_most(0.0),
+        measure=lambda data: _largest(_hard(data).third_derivative),
+        control=lambda data: _largest(_smooth(data).third_derivative),
+        control_is="smooth rates",
+        bearing="limits",
     ),
     Claim(
         "E24.smoothed_rates",
-        "Eq 24 (condition 3)",
         "Largest relative difference of d^3E / ds_i^2 dtheta from rho''(s_i) rho(s_j) and rho''(s_i), smooth rates.",
-        _CONDITION_3,
-        "For smooth rate functions it is -rho''(s_i) rho(s_j) for a weight and -rho''(s_i) for a bias.",
-        expected=1e-4,
-        comparison="at_most",
-        verdict="corrected",
-        double=1e-12,
+        statement="Eq 24 (condition 3)",
+        printed=_CONDITION_3,
+        corrected="For smooth rate functions it is -rho''(s_i) rho(s_j) for a weight and -rho''(s_i) for a bias.",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: _largest(_smooth(data).third_difference),
+        control=lambda data: _off_none(data),
+        control_is="0, as the paper has it",
+        bearing="refutes",
     ),
     Claim(
         "E24.mass",
-        "Eq 24 (condition 3)",
         "Smallest area under |d^3E / ds^2 db| about a kink that is smoothed, over the widths of smoothing.",
-        _CONDITION_3,
-        "The area stays 1 however narrow the kink, so in the limit of the hard sigmoid a delta term is left.",
-        expected=1.0,
-        comparison="within",
-        tolerance=1e-3,
-        verdict="corrected",
-        double=1e-5,
+        statement="Eq 24 (condition 3)",
+        printed=_CONDITION_3,
+        corrected="The area stays 1 however narrow the kink, so in the limit of the hard sigmoid a delta term is left.",
+        criterion=within(1.0, 1e-3, double=1e-5),
+        measure=lambda data: _with_range(_area(data)[1:].min(), _area(data)[1:]),
+        control=lambda data: _area(data)[0],
+        control_is="the hard sigmoid away from its kinks",
+        bearing="refutes",
+        note="Interval: range over widths.",
     ),
     Claim(
         "E12.filtering",
-        "Eq 12",
         "Largest difference of log-likelihoods: all paths of states summed, and mean factors by filtering.",
-        _MARKOV,
-        "With a hidden state each factor is the mean of P(x_t | s_{t-1}) over s_{t-1} given x_1, ..., x_{t-1}.",
-        expected=1e-4,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 12",
+        printed=_MARKOV,
+        corrected="With a hidden state each factor is the mean of P(x_t | s_{t-1}) over s_{t-1} given x_1, ..., "
+        "x_{t-1}.",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: _largest((data.filtered - data.all_paths).isel(chain=0)),
+        control=lambda data: _largest((data.drawn_state - data.all_paths).isel(chain=0)),
+        control_is="states drawn from the filtering distribution",
+        bearing="limits",
+        note=lambda data: f"{data.sizes['sequence']} sequences.",
     ),
     Claim(
         "E12.sampled",
-        "Eq 12",
         "Mean |difference| of log-likelihoods: the exact one, and P(x_t | s_{t-1}) with sampled states.",
-        _MARKOV,
-        "The state has to be a function of the past; with sampled states the product is another number.",
-        expected=0.1,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Eq 12",
+        printed=_MARKOV,
+        corrected="The state has to be a function of the past; with sampled states the product is another number.",
+        criterion=at_least(0.1),
+        measure=lambda data: min(_off_by(data.isel(chain=0)).values()),
+        control=lambda data: max(_off_by(data.isel(chain=1)).values()).value,
+        control_is="a chain whose state is its last symbol",
+        bearing="refutes",
+        note=_gaps,
     ),
 )
 
@@ -271,6 +347,7 @@ def run(key: Key[Array, ""], config: ConditionsConfig, progress: Progress) -> xr
             "energy": list(ENERGIES),
             "network": np.arange(n_networks),
             "unit": np.arange(n_units),
+            "step": ((), config.step, {"units": "1", "long_name": "dt / tau"}),
             "width": np.array((0.0, *config.widths)),
             "activity": _ACTIVITY,
             "chain": ["hidden state", "state is the last symbol"],
@@ -350,87 +427,6 @@ def chain_likelihoods(key: Key[Array, ""], config: ConditionsConfig) -> dict[str
     return {"all_paths": np.stack(exact), **{name: np.asarray(v) for name, v in predictions._asdict().items()}}
 
 
-def judge(data: xr.Dataset, config: ConditionsConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    paper, others = data.isel(energy=slice(0, _N_PAPER)), data.isel(energy=slice(_N_PAPER, None))
-    hard, smooth = paper.isel(energy=0), paper.isel(energy=slice(1, None))
-    chain = data.isel(chain=0)
-
-    def largest(values: xr.DataArray) -> float:
-        return float(np.abs(values).max())
-
-    def off_by(state: str, rows: xr.Dataset) -> tuple[float, float, float]:
-        return mean_interval(np.abs(rows[state] - rows.all_paths).values)
-
-    residuals = np.maximum(data.residual_1, data.residual_2)
-    saturated = hard.slope == 0
-    area = data.bend.integrate("activity")
-    gaps = {name: off_by(name, chain) for name in ("drawn_state", "actual_state")}
-    smaller = min(gaps, key=lambda name: gaps[name][0])
-    control = max(off_by(name, data.isel(chain=1))[0] for name in gaps)
-    two_rows = paper.other_rows.values
-    return {
-        "E4.argument": Measurement(
-            largest(data.argument_difference),
-            control=largest(data.noise_free_difference),
-            note=f"{config.n_networks} networks. Control: rates of the states without noise, as printed.",
-        ),
-        "E4.coefficient": Measurement(
-            largest(paper.coefficient_1 / config.step - paper.slope),
-            control=largest(paper.coefficient_1 / config.step - 1),
-            note="Control: one constant, the step.",
-        ),
-        "E8.coefficient": Measurement(
-            largest(paper.coefficient_2 - paper.slope),
-            control=largest(paper.coefficient_2 - 1),
-            note="Control: one constant, 1.",
-        ),
-        "E8.saturation": Measurement(
-            largest(hard.coefficient_2.where(saturated, 0)),
-            control=largest(hard.coefficient_2.where(~saturated, 0)),
-            note=f"{int(saturated.sum())} saturated units. Control: active units.",
-        ),
-        "E8.two_rows": Measurement(
-            float(two_rows.mean()),
-            (float(two_rows.min()), float(two_rows.max())),
-            float(data.other_rows.sel(energy="softplus of the field").mean()),
-            "Interval: range over networks. Control: an energy whose weights reach third units.",
-        ),
-        "T8.satisfied": Measurement(
-            largest(residuals.isel(energy=slice(0, _N_PAPER))),
-            control=float(residuals.isel(energy=slice(_N_PAPER, None)).min()),
-            note=f"Control: the smallest of {others.sizes['energy']} other energies.",
-        ),
-        "E24.almost_everywhere": Measurement(
-            largest(hard.third_derivative), control=largest(smooth.third_derivative), note="Control: smooth rates."
-        ),
-        "E24.smoothed_rates": Measurement(
-            largest(smooth.third_difference),
-            control=largest(hard.third_derivative - smooth.third_derivative) / largest(smooth.third_derivative),
-            note="Control: 0, as the paper has it.",
-        ),
-        "E24.mass": Measurement(
-            float(area[1:].min()),
-            (float(area[1:].min()), float(area[1:].max())),
-            float(area[0]),
-            "Interval: range over widths. Control: the hard sigmoid away from its kinks.",
-        ),
-        "E12.filtering": Measurement(
-            largest(chain.filtered - chain.all_paths),
-            control=largest(chain.drawn_state - chain.all_paths),
-            note=f"{config.n_sequences} sequences. Control: states drawn from the filtering distribution.",
-        ),
-        "E12.sampled": Measurement(
-            gaps[smaller][0],
-            gaps[smaller][1:],
-            control,
-            "Nats per sequence; "
-            + "; ".join(f"{name.replace('_', ' ')}: {gap[0]:.2f}" for name, gap in gaps.items())
-            + ". Control: a chain whose state is its last symbol.",
-        ),
-    }
-
-
 STUDY = Study(
     name="conditions",
     title="The three conditions, and the state that Eq 12 needs",
@@ -444,6 +440,5 @@ STUDY = Study(
     smoke=ConditionsConfig(n_networks=8, n_sequences=50, n_symbols=6),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

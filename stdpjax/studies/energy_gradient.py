@@ -11,9 +11,10 @@ from jaxtyping import Array, Float, Key
 from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, energy_of, field_of, hessian, make_params, target_of
+from stdpjax.lab import Claim, at_least, at_most
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.energy_gradient import plot
 from stdpjax.studies.networks import mean_interval, random_networks, random_states, relative_difference
 from stdpjax.studies.settings import setting
@@ -53,119 +54,175 @@ class EnergyGradientConfig:
         _checks.number("step", self.step, above=0, at_most=1)
 
 
+def _largest(values: xr.DataArray) -> xr.DataArray:
+    return np.abs(values).max()
+
+
+def _relative(data: xr.Dataset, name: str) -> xr.DataArray:
+    """Return the largest relative difference of a gradient from the automatic one, over networks."""
+    exact = data.automatic
+    return np.sqrt(((data[name] - exact) ** 2).sum("unit") / (exact**2).sum("unit")).max()
+
+
+def _smooth_asymmetry(data: xr.Dataset, form: str) -> xr.DataArray:
+    return data.asymmetry.sel(rate_function="sigmoid", form=form)
+
+
+def _beyond(data: xr.Dataset, half_width: float) -> xr.DataArray:
+    """Return how far descents end from a box, over step times the largest field."""
+    outside = (np.abs(data.end_state) - half_width).clip(min=0)
+    return (outside / (float(data.step) * data.largest_field)).max()
+
+
+def _at_kinks(data: xr.Dataset) -> xr.Dataset:
+    return data.sel(activity=list(_KINKS))
+
+
+def _line(data: xr.Dataset) -> np.ndarray:
+    return np.interp(data.activity, _KINKS, (0.0, 1.0))
+
+
 _ASCENT = "R(s) - s is proportional to d log P / ds = -dE/ds if R is a linear combination of the input rates."
 _ENERGY = "E(s) = sum_i s_i^2 / 2 - sum_{i<j} W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)."
 _RATE = "rho is piecewise linear, with kinks at beta_1 < 0 < beta_2 = beta_1 + 1."
 
+_NOTHING = "Nothing is printed on this."
+
 CLAIMS = (
     Claim(
         "E13.gradient",
-        "Eq 13 and 16",
         "Largest relative difference of dE/ds, by automatic differentiation, from s - rho'(s) (b + W rho(s)).",
-        _ASCENT,
-        "An equality with constant 1, for R(s) = rho'(s) (b + W rho(s)) and tied weights.",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 13 and 16",
+        printed=_ASCENT,
+        corrected="An equality with constant 1, for R(s) = rho'(s) (b + W rho(s)) and tied weights.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: _relative(data, "away_from_target"),
+        control=lambda data: _relative(data, "away_from_field"),
+        control_is="without the factor rho'",
+        bearing="limits",
     ),
     Claim(
         "E13.symmetric",
-        "Eq 13",
         "Largest asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)), tied weights, hard sigmoid and sigmoid.",
-        _ASCENT,
-        "",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 13",
+        printed=_ASCENT,
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.asymmetry.sel(form=FORMS[0]).max(),
+        control=lambda data: _smooth_asymmetry(data, FORMS[2]).min(),
+        control_is="without the factor rho', sigmoid",
+        bearing="limits",
     ),
     Claim(
         "E13.linear_combination",
-        "Eq 13",
         "Asymmetry |R' - R'^T| / |R'| of the linear combination R = b + W rho(s) for the sigmoid (mean).",
-        _ASCENT,
-        "A linear combination of the rates is no gradient where rho' varies; the factor rho'(s_i) makes it one.",
-        expected=0.05,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Eq 13",
+        printed=_ASCENT,
+        corrected="A linear combination of the rates is no gradient where rho' varies; the factor rho'(s_i) "
+        "makes it one.",
+        criterion=at_least(0.05),
+        measure=lambda data: mean_interval(_smooth_asymmetry(data, FORMS[2])),
+        control=lambda data: data.asymmetry.sel(rate_function="hard", form=FORMS[2]).max(),
+        control_is="the hard sigmoid within its active region, where rho' = 1",
+        bearing="refutes",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
         "E16.tied",
-        "Eq 16",
         "Asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)) with untied weights, sigmoid (mean).",
-        _ENERGY,
-        "The energy needs tied weights, W_ij = W_ji, and none from a unit to itself.",
-        expected=0.05,
-        comparison="at_least",
-        verdict="holds_with_conditions",
+        statement="Eq 16",
+        printed=_ENERGY,
+        corrected="The energy needs tied weights, W_ij = W_ji, and none from a unit to itself.",
+        criterion=at_least(0.05),
+        measure=lambda data: mean_interval(_smooth_asymmetry(data, FORMS[1])),
+        control=lambda data: _smooth_asymmetry(data, FORMS[0]).max(),
+        control_is="tied weights",
+        bearing="limits",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
         "E16.finite_difference",
-        "Eq 16",
         "Largest difference of the energy's finite differences from s - R(s), away from kinks.",
-        _ENERGY,
-        "",
-        expected=1e-4,
-        comparison="at_most",
-        double=1e-8,
+        statement="Eq 16",
+        printed=_ENERGY,
+        criterion=at_most(1e-4, double=1e-8),
+        measure=lambda data: _largest(data.differenced - data.away_from_target),
+        control=lambda data: _largest(data.differenced - data.away_from_field),
+        control_is="without the factor rho'",
+        bearing="supports",
     ),
     Claim(
         "E16.hessian",
-        "Eq 16",
         "Largest relative difference of the energy's second derivative from 1 - R'(s), hard sigmoid and sigmoid.",
-        _ENERGY,
-        "H = 1 - R'(s), with R' = D W D + diag(rho''(s) u), D = diag(rho'(s)) and u = b + W rho(s).",
-        expected=1e-5,
-        comparison="at_most",
-        double=1e-12,
+        statement="Eq 16",
+        printed=_ENERGY,
+        corrected="H = 1 - R'(s), with R' = D W D + diag(rho''(s) u), D = diag(rho'(s)) and u = b + W rho(s).",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.hessian_difference.max(),
+        control=lambda data: data.flat_difference.sel(rate_function="sigmoid").max(),
+        control_is="1 - D W D, without the curvature of rho",
+        bearing="supports",
     ),
     Claim(
         "E16.bound",
-        "Eq 16",
         "Smallest energy above the bound |s|^2 / 2 - sum |W_ij| / 2 - sum |b_i|, along random rays.",
-        "Nothing is printed on this.",
-        "The energy grows as |s|^2 / 2, so it has minima and exp(-E) can be normalised.",
-        expected=0.0,
-        comparison="at_least",
+        statement="Eq 16",
+        printed=_NOTHING,
+        corrected="The energy grows as |s|^2 / 2, so it has minima and exp(-E) can be normalised.",
+        criterion=at_least(0.0),
+        measure=lambda data: (data.ray_energy - data.ray_bound).min(),
+        control=lambda data: (data.ray_energy - 0.5 * data.radius**2).min(),
+        control_is="the bound |s|^2 / 2",
+        bearing="supports",
     ),
     Claim(
         "E16.projection",
-        "Eq 16 and 18",
         "Largest change of the energy when a state is moved to the nearest point of the box [beta_1, beta_2]^n.",
-        "Nothing is printed on this.",
-        "It never rises, so all minima lie in the closed box, kinks included.",
-        expected=0.0,
-        comparison="at_most",
+        statement="Eq 16 and 18",
+        printed=_NOTHING,
+        corrected="It never rises, so all minima lie in the closed box, kinks included.",
+        criterion=at_most(0.0),
+        measure=lambda data: data.projected_change.max(),
+        control=lambda data: data.shrunk_change.max(),
+        control_is="ends of descents, moved to a box of half the width",
+        bearing="supports",
+        note=lambda data: f"{data.projected_change.size} states.",
     ),
     Claim(
         "E16.minima",
-        "Eq 16 and 18",
         "Largest distance from the box after descent, over step times the largest field of a unit.",
-        "Nothing is printed on this.",
-        "Descent from anywhere ends in the box, up to the chatter of one step about a kink.",
-        expected=1.0,
-        comparison="at_most",
+        statement="Eq 16 and 18",
+        printed=_NOTHING,
+        corrected="Descent from anywhere ends in the box, up to the chatter of one step about a kink.",
+        criterion=at_most(1.0),
+        measure=lambda data: _beyond(data, 0.5),
+        control=lambda data: _beyond(data, 0.25),
+        control_is="a box of half the width",
+        bearing="supports",
+        note=lambda data: f"{data.is_finite.size} descents.",
     ),
     Claim(
         "E18.shape",
-        "Eq 18",
         "Largest difference of rho from the line between (beta_1, 0) and (beta_2, 1), constant outside.",
-        _RATE,
-        "",
-        expected=1e-6,
-        comparison="at_most",
-        double=1e-12,
+        statement="Eq 18",
+        printed=_RATE,
+        criterion=at_most(1e-6, double=1e-12),
+        measure=lambda data: _largest(data.rate - _line(data)),
+        control=lambda data: _largest(data.sigmoid - _line(data)),
+        control_is="the sigmoid",
+        bearing="supports",
     ),
     Claim(
         "E18.slope",
-        "Eq 18",
         "Smallest slope at the two kinks, as written and by automatic differentiation of rho.",
-        _RATE,
-        "The text around Eq 26 implies rho' = 1 at the kinks; the automatic derivative of a clip is 1/2 there.",
-        expected=1.0,
-        comparison="at_least",
-        verdict="holds_with_conditions",
+        statement="Eq 18",
+        printed=_RATE,
+        corrected="The text around Eq 26 implies rho' = 1 at the kinks; the automatic derivative of a clip is "
+        "1/2 there.",
+        criterion=at_least(1.0),
+        measure=lambda data: np.minimum(_at_kinks(data).slope_written, _at_kinks(data).slope_automatic).min(),
+        control=lambda data: _at_kinks(data).slope_of_clip.max(),
+        control_is="the automatic derivative of a clip",
+        bearing="limits",
     ),
 )
 
@@ -177,10 +234,11 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     params = random_networks(key, n_networks, n_units, config.weight_scale)
     untied_weights = jax.vmap(jnp.triu)(params.weights)
     anywhere, active = (
-        random_states(named_key(key, name), n_networks, n_units, reach=reach, kinks=_KINKS,
-                      margin=1.2 * config.difference)
+        random_states(
+            named_key(key, name), n_networks, n_units, reach=reach, kinks=_KINKS, margin=1.2 * config.difference
+        )
         for name, reach in (("anywhere", 1.0), ("active", 0.4))
-    )  # fmt: skip
+    )
     starts = random_states(named_key(key, "starts"), n_networks * config.n_starts, n_units, reach=config.reach)
     starts = starts.reshape(n_networks, config.n_starts, n_units)
     rates = {"hard": hard_sigmoid(), "sigmoid": sigmoid()}
@@ -211,8 +269,9 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     ends, is_finite, shrunk_change = descend(params, starts)
     largest_field = jnp.abs(params.bias) + jnp.sum(jnp.abs(params.weights), axis=-1)
     data = {name: (("network", "unit"), np.asarray(value)) for name, value in slopes.items()}
-    data |= {name: (("rate_function", "network", "form")[: value.ndim], np.asarray(value))
-             for name, value in curved.items()}  # fmt: skip
+    data |= {
+        name: (("rate_function", "network", "form")[: value.ndim], np.asarray(value)) for name, value in curved.items()
+    }
     data |= {
         "ray_energy": (("network", "radius"), np.asarray(landscapes["ray_energy"])),
         "ray_bound": (("network", "radius"), np.asarray(landscapes["ray_bound"])),
@@ -236,6 +295,7 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
             "activity": _ACTIVITY,
             "first": _PAIR_AXIS,
             "second": _PAIR_AXIS,
+            "step": ((), config.step, {"units": "1", "long_name": "dt / tau"}),
             "path": np.arange(_N_PATHS),
             "path_time": np.arange(config.n_steps) * config.step,
             "pair_unit": np.arange(2),
@@ -279,12 +339,10 @@ def jacobians(
     curved = jax.hessian(energy_of, argnums=1)(params, state, rate_fn)
     flat = jnp.eye(state.shape[0], dtype=state.dtype) - slope[:, None] * params.weights * slope[None, :]
     return {
-        "asymmetry": jnp.stack(
-            [asymmetry(target_of, params), asymmetry(target_of, untied), asymmetry(plain, params)]
-        ),
+        "asymmetry": jnp.stack([asymmetry(target_of, params), asymmetry(target_of, untied), asymmetry(plain, params)]),
         "hessian_difference": relative_difference(hessian(params, state, rate_fn), curved),
         "flat_difference": relative_difference(flat, curved),
-    }  # fmt: skip
+    }
 
 
 def landscape(params: Params, starts: Float[Array, "start unit"]) -> dict[str, Array]:
@@ -333,84 +391,19 @@ def pair_picture(key: Key[Array, ""], config: EnergyGradientConfig) -> dict[str,
     angle = jnp.asarray(np.arange(_N_PATHS) * (2 * np.pi / _N_PATHS) + 0.1, float)
     starts = 1.15 * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
     paths = simulate(
-        key, params, None, Hyper(step=config.step),
-        kernel=leaky_integrator(rho, noise="none"), state=starts, n_steps=config.n_steps, trace_every=1,
-    )  # fmt: skip
+        key,
+        params,
+        None,
+        Hyper(step=config.step),
+        kernel=leaky_integrator(rho, noise="none"),
+        state=starts,
+        n_steps=config.n_steps,
+        trace_every=1,
+    )
     return {
         "pair_energy": (("first", "second"), np.asarray(energies)),
         "pair_downhill": (("first", "second", "pair_unit"), np.asarray(downhill)),
         "pair_path": (("path", "path_time", "pair_unit"), np.asarray(paths.trace)),
-    }
-
-
-def judge(data: xr.Dataset, config: EnergyGradientConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-
-    def largest(values: xr.DataArray) -> float:
-        return float(np.abs(values).max())
-
-    def relative(name: str) -> float:
-        exact = data.automatic
-        return float((np.sqrt(((data[name] - exact) ** 2).sum("unit") / (exact**2).sum("unit"))).max())
-
-    def off_by(name: str) -> float:
-        return largest(data.differenced - data[name])
-
-    def mean(values: xr.DataArray, control: float, note: str) -> Measurement:
-        value, low, high = mean_interval(values.values)
-        return Measurement(value, (low, high), control, f"{values.size} networks. {note}")
-
-    def beyond(half_width: float) -> float:
-        outside = (np.abs(data.end_state) - half_width).clip(min=0)
-        return float((outside / (config.step * data.largest_field)).max())
-
-    smooth = data.sel(rate_function="sigmoid")
-    tied, untied, plain = (smooth.asymmetry.sel(form=form) for form in FORMS)
-    hard_plain = data.asymmetry.sel(rate_function="hard", form=FORMS[2])
-    kinks = data.sel(activity=list(_KINKS))
-    line = np.interp(_ACTIVITY, _KINKS, (0.0, 1.0))
-    return {
-        "E13.gradient": Measurement(
-            relative("away_from_target"), control=relative("away_from_field"), note="Control: without the factor rho'."
-        ),
-        "E13.symmetric": Measurement(
-            largest(data.asymmetry.sel(form=FORMS[0])),
-            control=float(plain.min()),
-            note="Control: without the factor rho', sigmoid.",
-        ),
-        "E13.linear_combination": mean(
-            plain, largest(hard_plain), "Control: the hard sigmoid within its active region, where rho' = 1."
-        ),
-        "E16.tied": mean(untied, largest(tied), "Control: tied weights."),
-        "E16.finite_difference": Measurement(
-            off_by("away_from_target"), control=off_by("away_from_field"), note="Control: without the factor rho'."
-        ),
-        "E16.hessian": Measurement(
-            largest(data.hessian_difference),
-            control=largest(smooth.flat_difference),
-            note="Control: 1 - D W D, without the curvature of rho.",
-        ),
-        "E16.bound": Measurement(
-            float((data.ray_energy - data.ray_bound).min()),
-            control=float((data.ray_energy - 0.5 * data.radius**2).min()),
-            note="Control: the bound |s|^2 / 2.",
-        ),
-        "E16.projection": Measurement(
-            float(data.projected_change.max()),
-            control=float(data.shrunk_change.max()),
-            note=f"{data.projected_change.size} states. Control: ends of descents, moved to a box of half the width.",
-        ),
-        "E16.minima": Measurement(
-            beyond(0.5), control=beyond(0.25), note=f"{data.is_finite.size} descents. Control: a box of half the width."
-        ),
-        "E18.shape": Measurement(
-            largest(data.rate - line), control=largest(data.sigmoid - line), note="Control: the sigmoid."
-        ),
-        "E18.slope": Measurement(
-            float(np.minimum(kinks.slope_written, kinks.slope_automatic).min()),
-            control=float(kinks.slope_of_clip.max()),
-            note="Control: the automatic derivative of a clip.",
-        ),
     }
 
 
@@ -428,6 +421,5 @@ STUDY = Study(
     smoke=EnergyGradientConfig(n_networks=8, n_starts=4, n_steps=300),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

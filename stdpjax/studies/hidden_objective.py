@@ -5,7 +5,7 @@ J_h makes the network faster.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 
 import jax
@@ -18,15 +18,15 @@ from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
 from stdpjax.energy import Params, energy_of, random_params, target_of
+from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.objectives import prediction_error
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import differential_rule, rate_update
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.hidden_objective import plot
-from stdpjax.studies.hidden_claims import CLAIMS
-from stdpjax.studies.networks import centred_network
-from stdpjax.studies.noise_laws import drift_at, over_trials
+from stdpjax.studies.networks import centred_network, mean_interval
+from stdpjax.studies.noise_laws import drift_at
 from stdpjax.studies.settings import setting
 
 CENTRES = {"high": 0.3, "centre": 0.0, "low": -0.3}
@@ -62,6 +62,263 @@ class HiddenObjectiveConfig:
             raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
         for name in ("late", "strength", "noise_std", "large_noise_std", "learning_rate"):
             _checks.number(name, getattr(self, name), above=0)
+
+
+_APART = tuple(name for name in CENTRES if name != "centre")
+
+
+def _largest(values: xr.DataArray) -> float:
+    return float(np.abs(values).max())
+
+
+def _largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:
+    return float((np.abs(difference) / error.where(error > 0)).max())
+
+
+def _early(data: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
+    """Return values while the gradient is large beside its rounding."""
+    return values.where(data.time * data.step <= 0.5 * float(data.late))
+
+
+def _off_eq22(data: xr.Dataset, factor: float) -> xr.DataArray:
+    formula = factor * 0.5 * data.step**2 * data.visible_gradient**2
+    return (np.abs(data.visible - formula) / data.visible.max("time")).max()
+
+
+def _off_index(data: xr.Dataset, gradient: xr.DataArray) -> float:
+    return _largest(_early(data, data.hidden / (0.5 * data.step**2 * gradient**2) - 1))
+
+
+def late_ratios(data: xr.Dataset) -> xr.Dataset:
+    """Return, when the hidden units have nearly settled, J_h and the change over two steps relative to index t - 1.
+
+    Args:
+        data: of the study.
+
+    Returns:
+        `index`: J_h over half the squared step times gradient; `two_steps` and `one_step`: norms of changes over the
+        step times gradient; each `[network, step]`.
+    """
+    found: list[xr.Dataset] = []
+    for step in data.step.values.tolist():
+        cell = data.sel(step=step).sel(time=max(1, min(round(float(data.late) / step), data.sizes["time"])))
+        descent = step * cell.gradient_before
+        found.append(
+            xr.Dataset(
+                {
+                    "index": 2 * cell.hidden / descent**2,
+                    "two_steps": cell.two_steps / descent,
+                    "one_step": np.sqrt(2 * cell.hidden) / descent,
+                }
+            )
+        )
+    return xr.concat(found, "step", coords="minimal", compat="override")
+
+
+def _least(ratios: xr.DataArray) -> Estimate:
+    """Return the mean over networks at the step where it is least."""
+    return min(mean_interval(at_step) for at_step in ratios.transpose("step", "network"))
+
+
+def _two_steps(data: xr.Dataset) -> str:
+    means = late_ratios(data).two_steps.mean("network")
+    by_step = ", ".join(f"{float(mean):.3f} at step {float(mean.step):g}" for mean in means)
+    return f"Means over networks: {by_step}."
+
+
+def _rise(data: xr.Dataset, centres: Iterable[str]) -> Estimate:
+    """Return the log ratio of the speed after learning to before, where it follows the sign of the rate least."""
+    rises = np.log(data.speed.isel(relaxation=-1) / data.speed.isel(relaxation=0))
+    each = [mean_interval(rises.sel(centre=centre)) for centre in centres]
+    return min(each, key=lambda rise: rise.value * np.sign(float(data.rate)))
+
+
+def _times(data: xr.Dataset) -> str:
+    value = data.convergence_time.mean("learner")
+    first, last = (value.isel(relaxation=part).mean("relaxation") for part in (slice(5), slice(-5, None)))
+    pairs = (f"{centre} {float(a):.2f} to {float(b):.2f}" for centre, a, b in zip(CENTRES, first, last, strict=True))
+    return "Time to 5 %, in tau: " + ", ".join(pairs) + "."
+
+
+_EQ_22 = "J_x = step^2/2 |dE(x, h_{t-1})/dx|^2 but for noise."
+_NEAR_REST = "Near a fixed point J_h = step^2/2 |dE(x, h_{t-1})/dh|^2."
+_FASTER = "J_h is trying to make the Markov chain converge faster."
+
+CLAIMS = (
+    Claim(
+        "E19.split",
+        "Largest relative difference of J_h + J_x from J.",
+        statement="Eq 19",
+        printed="J = J_h + J_x, J_x = |x - f_x|^2 / 2.",
+        criterion=at_most(2e-6, double=1e-11),
+        measure=lambda data: _largest(_early(data, (data.hidden + data.visible) / data.total - 1)),
+        control=lambda data: _largest(_early(data, data.hidden / data.total - 1)),
+        control_is="J_h alone, as if clamped units predicted themselves",
+        bearing="supports",
+    ),
+    Claim(
+        "E20.drift",
+        "Largest |z| of the mean noise of f - (s - step grad E(s)), sampled, from its formula.",
+        statement="Eq 20",
+        printed="f = s - step grad E(s) + noise.",
+        corrected="The noise has a mean, step (grad E - grad E_sigma) with smoothed rates, and depends on the state.",
+        criterion=at_most(4.0),
+        measure=lambda data: _largest_z(data.drift - data.smoothed_drift, data.drift_error),
+        control=lambda data: _largest_z(data.drift, data.drift_error),
+        control_is="mean 0",
+        bearing="limits",
+        note=lambda data: f"Largest mean {_largest(data.drift):.3f} times the step.",
+    ),
+    Claim(
+        "E21.clamped",
+        "Largest difference of x - f_x from step dE/dx, without noise.",
+        statement="Eq 21",
+        printed="J = |s_{t+1} - s_{t-1} + step grad E(s_{t-1})|^2 / 2 without noise.",
+        corrected="Of a clamped unit the change that learns is x - f_x = step dE/dx; its state change, as in Eq 1, is "
+        "0.",
+        criterion=at_most(1e-6, double=1e-14),
+        measure=lambda data: _largest(data.off_clamped),
+        control=lambda data: (data.step * data.visible_gradient).max(),
+        control_is="the state change of a clamped unit, 0, in place of x - f_x",
+        bearing="limits",
+    ),
+    Claim(
+        "E22.exact",
+        "Largest difference of J_x from step^2/2 |dE/dx|^2 without noise, relative to the largest J_x of a network.",
+        statement="Eq 22",
+        printed=_EQ_22,
+        criterion=at_most(1e-3, double=1e-11),
+        measure=lambda data: _off_eq22(data, 1.0),
+        control=lambda data: _off_eq22(data, 2.0),
+        control_is="twice the printed factor",
+        bearing="supports",
+    ),
+    Claim(
+        "E22.weight_decay",
+        "Largest |z| of the mean of J_x under noise from step^2/2 (|dE/dx|^2 + noise^2 |W_x|^2).",
+        statement="Eq 22",
+        printed=_EQ_22,
+        corrected="Between the kinks noise adds step^2 noise^2 |W_x|^2 / 2, a weight decay.",
+        criterion=at_most(4.0),
+        measure=lambda data: _largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
+        control=lambda data: _largest_z(data.noisy_mean - data.noise_free, data.noisy_error),
+        control_is="without the term",
+        bearing="limits",
+        note=lambda data: (
+            f"First network: {float(data.noisy_mean[0]):.6f} against {float(data.noise_free[0]):.6f} + "
+            f"{float(data.decay_term[0]):.6f}."
+        ),
+    ),
+    Claim(
+        "6.2.exact_index",
+        "Largest relative difference of J_h from step^2/2 |dE/dh(h_t)|^2, without noise.",
+        statement="Section 6.2",
+        printed=_NEAR_REST,
+        corrected="Exact anywhere, with the gradient at h_t.",
+        criterion=at_most(5e-3, double=1e-11),
+        measure=lambda data: _off_index(data, data.gradient_now),
+        control=lambda data: _off_index(data, data.gradient_before),
+        control_is="index t - 1",
+        bearing="refutes",
+        note="Over the first half of the relaxation.",
+    ),
+    Claim(
+        "6.2.scores",
+        "Largest difference of h_{t+1} - h_{t-1} from -step (dE/dh(h_t) + dE/dh(h_{t-1})), without noise.",
+        statement="Section 6.2",
+        printed="(h_{t+1} - h_{t-1}) / step is minus the sum of both gradients.",
+        criterion=at_most(1e-6, double=1e-14),
+        measure=lambda data: _largest(data.off_scores),
+        control=lambda data: (data.step * data.gradient_now).max(),
+        control_is="one score",
+        bearing="supports",
+    ),
+    Claim(
+        "6.2.late_index",
+        "J_h relative to step^2/2 |dE/dh(h_{t-1})|^2 late in the relaxation, at a small step; mean over networks.",
+        statement="Section 6.2",
+        printed=_NEAR_REST,
+        corrected="Only for small steps: the ratio tends to (1 - step k)^2 for the slowest mode's curvature k.",
+        criterion=at_least(0.95),
+        measure=lambda data: mean_interval(late_ratios(data).index.isel(step=0)),
+        control=lambda data: late_ratios(data).index.isel(step=-1).mean(),
+        control_is="the largest step",
+        bearing="limits",
+        note=lambda data: f"At step {float(data.step[0]):g}; the control at step {float(data.step[-1]):g}.",
+    ),
+    Claim(
+        "6.2.two_steps",
+        "|h_{t+1} - h_{t-1}| over step |dE/dh(h_{t-1})| late in the relaxation; mean over networks, least step.",
+        statement="Section 6.2",
+        printed="Near a fixed point h_{t+1} = h_{t-1}, which leaves the gradient alone in J_h.",
+        corrected="It is nearly twice the gradient term and vanishes no faster; what is left in J_h is the gradient "
+        "at h_t.",
+        criterion=at_least(1.8),
+        measure=lambda data: _least(late_ratios(data).two_steps),
+        control=lambda data: late_ratios(data).one_step.mean("network").max(),
+        control_is="the change over one step",
+        bearing="refutes",
+        note=_two_steps,
+    ),
+    Claim(
+        "E21.clamped_descends",
+        "Log ratio of |dE/dx| after to before one step down J_x; mean over networks.",
+        statement="Eq 21",
+        printed="Minimising J_x is minimising the score-matching criterion.",
+        criterion=at_most(-0.05),
+        measure=lambda data: mean_interval(data.clamped_update),
+        control=lambda data: data.literal_update.mean(),
+        control_is="Eq 1 read literally",
+        bearing="supports",
+        note=lambda data: (
+            f"Falls in {float((data.clamped_update < 0).mean()):.0%} of networks. The largest weight change of Eq 1 "
+            f"read literally is {_largest(data.literal_change):g}."
+        ),
+    ),
+    Claim(
+        "6.2.free_ascends",
+        "Log ratio of |dE/dh| after to before one step down J_h with the target frozen; mean over networks.",
+        statement="Section 6.2",
+        printed="J_h moves the parameters so that after the next update the energy is at a minimum.",
+        corrected="With the target frozen, as Eq 1 has it, the step raises the gradient; the true gradient of J_h "
+        "lowers it.",
+        criterion=at_least(0.02),
+        measure=lambda data: mean_interval(data.free_update),
+        control=lambda data: data.true_update.mean(),
+        control_is="the true gradient of J_h",
+        bearing="refutes",
+        note=lambda data: f"Rises in {float((data.free_update > 0).mean()):.0%} of networks.",
+    ),
+    Claim(
+        "T12.faster",
+        "Log ratio of the speed at random states, after to before learning with Eq 1; least of three fixed points.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="The speed rises. The time to converge may rise too: rates that rise slow the slowest mode.",
+        criterion=at_least(0.01),
+        measure=lambda data: _rise(data.isel(rate=0), CENTRES),
+        control=lambda data: _rise(data.isel(rate=-1), CENTRES).value,
+        control_is="the opposite sign",
+        bearing="limits",
+        note=lambda data: _times(data.isel(rate=0)),
+    ),
+    Claim(
+        "T12.slower",
+        "The same with Eq 1 reversed; the larger of two fixed points, where rates are high and low.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="The reverse slows units where rates rise or fall on the way. About rates of 1/2 the mean update "
+        "between units is 0 to first order in the rate, and what is left need not have its sign.",
+        criterion=at_most(-0.01),
+        measure=lambda data: _rise(data.isel(rate=-1), _APART),
+        control=lambda data: _rise(data.isel(rate=0), _APART).value,
+        control_is="the paper's sign",
+        bearing="limits",
+        note=lambda data: (
+            f"{_times(data.isel(rate=-1))} At the centre {_rise(data.isel(rate=-1), ['centre']).value:+.4f}."
+        ),
+    ),
+)
 
 
 def clamped_network(key: Key[Array, ""], n_visible: int, n_hidden: int) -> tuple[Params, Float[Array, "unit"]]:
@@ -220,9 +477,17 @@ def learning_relaxations(
         )
         start = jax.random.uniform(key, (8,), float, -0.5, 0.5)
         run = simulate(
-            key, params, None, Hyper(0.1), kernel=kernel, state=start, n_steps=n_steps, trace_every=1,
-            rule=differential_rule(), learning_rate=rate,
-        )  # fmt: skip
+            key,
+            params,
+            None,
+            Hyper(0.1),
+            kernel=kernel,
+            state=start,
+            n_steps=n_steps,
+            trace_every=1,
+            rule=differential_rule(),
+            learning_rate=rate,
+        )
         path = jnp.concatenate([start[None], jnp.asarray(run.trace)])
         distance = jnp.linalg.norm(path - path[-1:], axis=1)
         is_close = distance <= 0.05 * distance[0]
@@ -265,10 +530,15 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
     steps = np.array(config.steps)
     n_times = round(config.late / config.steps[0])
     paths, updates, noisy, drift, (params, far) = _networks(
-        named_key(key, "noise"), jnp.asarray(steps, float), *(jnp.asarray(number, float) for number in numbers),
-        n_visible=config.n_visible, n_hidden=config.n_hidden, n_times=n_times, n_draws=config.n_draws,
+        named_key(key, "noise"),
+        jnp.asarray(steps, float),
+        *(jnp.asarray(number, float) for number in numbers),
+        n_visible=config.n_visible,
+        n_hidden=config.n_hidden,
+        n_times=n_times,
+        n_draws=config.n_draws,
         keys=member_keys(named_key(key, "networks"), config.n_networks),
-    )  # fmt: skip
+    )
     smooth = smoothed_hard_sigmoid(config.large_noise_std)
     shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - drift[2]
 
@@ -311,6 +581,11 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
             "network": ("network", np.arange(config.n_networks)),
             "step": ("step", steps, {"long_name": "step over time constant"}),
             "time": ("time", np.arange(1, n_times + 1), {"units": "steps"}),
+            "late": (
+                (),
+                config.late,
+                {"units": "tau", "long_name": "time after which it is late"},
+            ),
             "noisy": ("noisy", np.arange(noisy.shape[0])),
             "unit": ("unit", np.arange(config.n_visible + config.n_hidden)),
             "learner": ("learner", np.arange(config.n_learners)),
@@ -319,134 +594,6 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
             "relaxation": ("relaxation", np.arange(config.n_relaxations)),
         },
     )
-
-
-def late_ratios(data: xr.Dataset, config: HiddenObjectiveConfig) -> xr.Dataset:
-    """Return, when the hidden units have nearly settled, J_h and the change over two steps relative to index t - 1.
-
-    Args:
-        data: of the study.
-        config: its settings.
-
-    Returns:
-        `index`: J_h over half the squared step times gradient; `two_steps` and `one_step`: norms of changes over the
-        step times gradient; each `[network, step]`.
-    """
-    found: list[xr.Dataset] = []
-    for step in config.steps:
-        cell = data.sel(step=step).sel(time=max(1, min(round(config.late / step), data.sizes["time"])))
-        descent = step * cell.gradient_before
-        found.append(
-            xr.Dataset(
-                {
-                    "index": 2 * cell.hidden / descent**2,
-                    "two_steps": cell.two_steps / descent,
-                    "one_step": np.sqrt(2 * cell.hidden) / descent,
-                }
-            )
-        )
-    return xr.concat(found, "step", coords="minimal", compat="override")
-
-
-def judge(data: xr.Dataset, config: HiddenObjectiveConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-
-    def mean(values: xr.DataArray) -> tuple[float, tuple[float, float]]:
-        value, error = (float(part) for part in over_trials(values.values))
-        return value, (value - 1.96 * error, value + 1.96 * error)
-
-    def largest(values: xr.DataArray) -> float:
-        return float(np.abs(values).max())
-
-    # While the gradient is large beside its rounding.
-    early = data.where(data.time * data.step <= 0.5 * config.late)
-    half = 0.5 * data.step**2
-    late = late_ratios(data, config)
-    small, large = late.isel(step=0), late.isel(step=-1)
-    least = min(
-        (mean(late.two_steps.isel(step=index)) for index in range(late.sizes["step"])), key=lambda pair: pair[0]
-    )
-    exact_visible = np.abs(data.visible - half * data.visible_gradient**2) / data.visible.max("time")
-    doubled = np.abs(data.visible - 2 * half * data.visible_gradient**2) / data.visible.max("time")
-
-    def rise(rate: float, centres: Sequence[str]) -> tuple[float, tuple[float, float]]:
-        speed = data.speed.sel(rate=rate)
-        by_centre = np.log(speed.isel(relaxation=-1) / speed.isel(relaxation=0))
-        each = [mean(by_centre.sel(centre=centre)) for centre in centres]
-        # The centre that follows the sign least decides.
-        return min(each, key=lambda pair: pair[0] * np.sign(rate))
-
-    every, apart = list(CENTRES), [centre for centre in CENTRES if centre != "centre"]
-
-    def times(rate: float) -> str:
-        value = data.convergence_time.sel(rate=rate).mean("learner")
-        first, last = (value.isel(relaxation=part).mean("relaxation") for part in (slice(5), slice(-5, None)))
-        pairs = (
-            f"{centre} {float(a):.2f} to {float(b):.2f}" for centre, a, b in zip(CENTRES, first, last, strict=True)
-        )
-        return "Time to 5 %, in tau: " + ", ".join(pairs) + "."
-
-    up, down = config.learning_rate, -config.learning_rate
-    return {
-        "E19.split": Measurement(
-            largest((early.hidden + early.visible) / early.total - 1), control=largest(early.hidden / early.total - 1),
-            note="Control: J_h alone, as if clamped units predicted themselves.",
-        ),
-        "E20.drift": Measurement(
-            float((np.abs(data.drift - data.smoothed_drift) / data.drift_error.where(data.drift_error > 0)).max()),
-            control=float((np.abs(data.drift) / data.drift_error.where(data.drift_error > 0)).max()),
-            note=f"Noise {config.large_noise_std:g}; largest mean {largest(data.drift):.3f} times the step. "
-            "Control: mean 0.",
-        ),
-        "E21.clamped": Measurement(
-            largest(data.off_clamped), control=float((data.step * data.visible_gradient).max()),
-            note="Control: the state change of a clamped unit, 0, in place of x - f_x.",
-        ),
-        "E22.exact": Measurement(
-            float(exact_visible.max()), control=float(doubled.max()), note="Control: twice the printed factor."
-        ),
-        "E22.weight_decay": Measurement(
-            float((np.abs(data.noisy_mean - data.noise_free - data.decay_term) / data.noisy_error).max()),
-            control=float((np.abs(data.noisy_mean - data.noise_free) / data.noisy_error).max()),
-            note=f"First network: {float(data.noisy_mean[0]):.6f} against {float(data.noise_free[0]):.6f} + "
-            f"{float(data.decay_term[0]):.6f}. Control: without the term.",
-        ),
-        "6.2.exact_index": Measurement(
-            largest(early.hidden / (half * early.gradient_now**2) - 1),
-            control=largest(early.hidden / (half * early.gradient_before**2) - 1),
-            note="Over the first half of the relaxation. Control: index t - 1.",
-        ),
-        "6.2.scores": Measurement(
-            largest(data.off_scores), control=float((data.step * data.gradient_now).max()), note="Control: one score."
-        ),
-        "6.2.late_index": Measurement(
-            *mean(small["index"]), control=mean(large["index"])[0],
-            note=f"At step {config.steps[0]:g}. Control: step {config.steps[-1]:g}.",
-        ),
-        "6.2.two_steps": Measurement(
-            *least, control=float(late.one_step.mean("network").max()),
-            note="Means over networks: " + ", ".join(
-                f"{float(late.two_steps.isel(step=index).mean()):.3f} at step {step:g}"
-                for index, step in enumerate(config.steps)
-            ) + ". Control: the change over one step.",
-        ),
-        "E21.clamped_descends": Measurement(
-            *mean(data.clamped_update), control=mean(data.literal_update)[0],
-            note=f"Falls in {float((data.clamped_update < 0).mean()):.0%} of networks. Control: Eq 1 read literally; "
-            f"its largest weight change is {largest(data.literal_change):g}.",
-        ),
-        "6.2.free_ascends": Measurement(
-            *mean(data.free_update), control=mean(data.true_update)[0],
-            note=f"Rises in {float((data.free_update > 0).mean()):.0%} of networks. Control: the true gradient of J_h.",
-        ),
-        "T12.faster": Measurement(
-            *rise(up, every), control=rise(down, every)[0], note=f"{times(up)} Control: the opposite sign.",
-        ),
-        "T12.slower": Measurement(
-            *rise(down, apart), control=rise(up, apart)[0],
-            note=f"{times(down)} At the centre {rise(down, ['centre'])[0]:+.4f}. Control: the paper's sign.",
-        ),
-    }  # fmt: skip
 
 
 STUDY = Study(
@@ -463,6 +610,5 @@ STUDY = Study(
     ),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

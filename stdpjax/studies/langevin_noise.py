@@ -8,16 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
+from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
 from stdpjax.dynamics import leaky_integrator
 from stdpjax.energy import Params, random_params, target
 from stdpjax.fixed_points import relax
+from stdpjax.lab import Claim, Estimate, at_most, estimate, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, smoothed_hard_sigmoid
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.langevin_noise import plot
-from stdpjax.studies.langevin_claims import NOISE_CLAIMS
+from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.noise_laws import (
     BASIS,
     LINEAR,
@@ -83,6 +85,206 @@ class LangevinNoiseConfig:
             raise ValueError(f"levels: expected increasing numbers, among them 0.3 and 1, got {self.levels}")
 
 
+_CHAIN = "The leaky neural integration seems to follow a Langevin Monte-Carlo Markov chain of P(s) ~ exp(-E(s))."
+
+
+def _largest_z(measured: xr.DataArray, expected: xr.DataArray, error: xr.DataArray) -> xr.DataArray:
+    # Where the noise never reaches a unit through R, mean and expectation are the same number.
+    return (np.abs(measured - expected) / error.where(error > 0)).max()
+
+
+def _off_law(variance: xr.DataArray, data: xr.Dataset) -> xr.DataArray:
+    return np.abs(variance / data.predicted_variance - 1)
+
+
+def _with_margin(difference: xr.DataArray, error: xr.DataArray) -> Estimate:
+    """Return the largest difference, with the largest that 1.96 standard errors allow."""
+    return Estimate(float(difference.max()), float(difference.max()), float((difference + 1.96 * error).max()))
+
+
+def _fall(data: xr.Dataset) -> Estimate:
+    """Return the variance at noise 1 relative to noise 0.3, geometric mean over networks."""
+    falls = mean_interval(np.log(data.level_variance.sel(level=1.0) / data.level_variance.sel(level=0.3)))
+    return Estimate(*(float(np.exp(number)) for number in falls))
+
+
+def _linear_growth(modes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the same for the modes of a linear network."""
+    step = np.array(_LEVEL_STEP)
+    return linear_variance(modes, step, 1.0) / linear_variance(modes, step, 0.3)
+
+
+def _peak(data: xr.Dataset) -> str:
+    variance = data.level_variance.mean("network")
+    return (
+        f"Geometric mean over {data.sizes['network']} networks; on average the peak is at noise "
+        f"{float(variance.idxmax()):g} ({float(variance.max()):.4f})."
+    )
+
+
+def _correlation_error(data: xr.Dataset, measured: xr.DataArray) -> xr.DataArray:
+    law = data.predicted_autocovariance
+    return np.abs(measured - law).max() / law[0]
+
+
+def _long_run(data: xr.Dataset) -> Estimate:
+    law = float(data.predicted_long_run_variance)
+    ratio, reach = float(data.long_run_variance) / law, 1.96 * float(data.long_run_variance_error) / law
+    return Estimate(ratio, ratio - reach, ratio + reach)
+
+
+_DOWN = "The update goes down the gradient of E."
+
+CLAIMS = (
+    Claim(
+        "E14.algebra",
+        "Largest difference between a step of the dynamics and step (-grad E at the noisy state + eta).",
+        statement="Eq 14",
+        printed="s' = s + step (-grad E(s + eta) + eta).",
+        criterion=at_most(2e-6, double=1e-14),
+        measure=lambda data: data.off_eq14,
+        control=lambda data: data.off_eq14_without_noise,
+        control_is="the gradient at the state without noise",
+        bearing="supports",
+        note="Gradient by automatic differentiation.",
+    ),
+    Claim(
+        "E14.drift",
+        "Largest |z| of the mean of R(s + eta), sampled, against R with the rates smoothed by the noise.",
+        statement="Eq 14",
+        printed=_DOWN,
+        corrected="The mean update goes down the gradient of E with rho replaced by its mean under the noise, a "
+        "smooth energy.",
+        criterion=at_most(4.0),
+        measure=lambda data: _largest_z(data.drift, data.smoothed_drift, data.drift_error),
+        control=lambda data: _largest_z(data.drift, data.plain_drift, data.drift_error),
+        control_is="R without noise",
+        bearing="refutes",
+        note=lambda data: (
+            f"{data.drift.size} values, largest difference {float(np.abs(data.drift - data.smoothed_drift).max()):.2g}."
+        ),
+    ),
+    Claim(
+        "E14.linear_variance",
+        "Largest relative difference of a linear mode's variance from its formula, over modes and steps.",
+        statement="Eq 14",
+        printed=_CHAIN,
+        corrected="Var = step noise^2 m^2 / ((1-m) (2 - step (1-m))) for eigenvalue m of the weights, not 1/(1-m).",
+        criterion=at_most(0.02),
+        measure=lambda data: _with_margin(_off_law(data.variance, data), data.variance_error / data.predicted_variance),
+        control=lambda data: _off_law(data.target_variance, data).min(),
+        control_is="variances of exp(-E), the nearest of them",
+        bearing="refutes",
+        note=lambda data: f"{data.variance.size} modes and steps.",
+    ),
+    Claim(
+        "E14.temperature",
+        "Power of |m| with which a mode's temperature, (1-m) times its variance, rises; one temperature has power 0.",
+        statement="Eq 14",
+        printed=_CHAIN,
+        corrected="Each mode has its own temperature, about step noise^2 m^2 / 2.",
+        criterion=within(2.0, 0.1),
+        measure=lambda data: estimate(data, "temperature_slope"),
+        control=lambda data: temperature_slope(data.mode.values, data.target_variance.values),
+        control_is="variances of exp(-E)",
+        bearing="refutes",
+        note=lambda data: f"At step {float(data.step.min()):g}.",
+    ),
+    Claim(
+        "E14.mean_state",
+        "Largest difference of the mean state at a small step from the fixed point with smoothed rates.",
+        statement="Eq 14",
+        printed=_DOWN,
+        corrected="As the step shrinks, the process becomes deterministic descent of the smoothed energy.",
+        criterion=at_most(5e-4),
+        measure=lambda data: _with_margin(np.abs(data.mean_state - data.smoothed_fixed_point), data.mean_state_error),
+        control=lambda data: np.abs(data.mean_state - data.plain_fixed_point).max(),
+        control_is="the fixed point without noise",
+        bearing="refutes",
+    ),
+    Claim(
+        "E14.no_coupling",
+        "Standard deviation of the state of a unit without inputs and bias; exp(-E) has 1.",
+        statement="Eq 14",
+        printed=_CHAIN,
+        corrected="Noise that does not pass through weights or a bias leaves no trace in the state.",
+        criterion=at_most(1e-6, double=1e-14),
+        measure=lambda data: np.sqrt(data.lonely_variance[0]),
+        control=lambda data: np.sqrt(data.lonely_variance[1:].min()),
+        control_is="units with a bias",
+        bearing="refutes",
+    ),
+    Claim(
+        "E14.gating",
+        "Largest relative difference of the variance of a biased unit without inputs from its formula.",
+        statement="Eq 14",
+        printed=_CHAIN,
+        corrected="Noise reaches it by switching the slope: Var = step b^2 p (1-p) / (2 (1 - b rho_sigma'')), p = "
+        "rho_sigma'.",
+        criterion=at_most(0.15),
+        measure=lambda data: np.abs(data.lonely_variance / data.lonely_predicted_variance - 1)[1:].max(),
+        control=lambda data: np.abs(data.lonely_variance - 1)[1:].max(),
+        control_is="the variance of exp(-E) where no unit is connected, 1",
+        bearing="refutes",
+    ),
+    Claim(
+        "E14.peak",
+        "Variance of hard-sigmoid networks of 4 units at noise 1, relative to noise 0.3.",
+        statement="Eq 14",
+        printed=_CHAIN,
+        corrected="R is bounded, so more noise does not mean a higher temperature: beyond a peak the variance falls.",
+        criterion=at_most(0.95),
+        measure=lambda data: _fall(data),
+        control=lambda data: _linear_growth(data.mode.values).min(),
+        control_is="a linear network",
+        bearing="refutes",
+        note=_peak,
+    ),
+    Claim(
+        "E15.algebra",
+        "Largest difference of the noise term from eta' - (1-step) eta.",
+        statement="Eq 15",
+        printed="s~' = s~ - step grad E(s~) + nu with nu = eta' - (1-step) eta.",
+        criterion=at_most(2e-6, double=1e-14),
+        measure=lambda data: data.off_eq15,
+        control=lambda data: np.sqrt(data.predicted_autocovariance[0]),
+        control_is="the size of the noise term itself",
+        bearing="supports",
+    ),
+    Claim(
+        "E15.autocovariance",
+        "Largest difference of the noise term's autocovariance, lags 0 to 3, from the law; relative to the variance.",
+        statement="Eq 15",
+        printed=_CHAIN,
+        corrected="nu is a moving average of order 1: noise^2 (1 + (1-step)^2), -(1-step) noise^2, 0. Langevin noise "
+        "is white.",
+        criterion=at_most(0.01),
+        measure=lambda data: _correlation_error(data, data.autocovariance),
+        control=lambda data: _correlation_error(data, data.white_autocovariance),
+        control_is="white noise of the same variance",
+        bearing="refutes",
+        note=lambda data: (
+            "Measured at lags 0 to 2: " + ", ".join(f"{value:.5f}" for value in data.autocovariance.values[:3]) + "."
+        ),
+    ),
+    Claim(
+        "E15.long_run",
+        "Variance that the noise term adds up to over long times, per step, relative to step^2 noise^2.",
+        statement="Eq 15",
+        printed=_CHAIN,
+        corrected="Neighbouring terms cancel: step^2 noise^2 is left, where Langevin noise has 2 step.",
+        criterion=within(1.0, 0.1),
+        measure=lambda data: _long_run(data),
+        control=lambda data: data.white_long_run_variance / data.predicted_long_run_variance,
+        control_is="white noise of the same variance",
+        bearing="refutes",
+        note=lambda data: (
+            f"Measured {float(data.long_run_variance):.3g}; Langevin noise has 2 step = {2 * float(data.walk_step):g}."
+        ),
+    ),
+)
+
+
 # Moves the fixed point away from rest, so that it depends on the noise.
 _OFFSET = np.array([0.2, -0.1, 0.1, 0.0])
 _LONELY_BIAS = np.array([0.0, 0.2, 0.4, -0.4])
@@ -104,8 +306,11 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
         networks([weights] * steps.size, [balance] * steps.size),
         cases(step=steps, noise_std=config.noise_std),
         kernel=leaky_integrator(LINEAR),
-        n_trials=config.n_linear_trials, n_steps=config.n_linear_steps, n_settling=config.n_linear_steps // 4, every=10,
-    )  # fmt: skip
+        n_trials=config.n_linear_trials,
+        n_steps=config.n_linear_steps,
+        n_settling=config.n_linear_steps // 4,
+        every=10,
+    )
     in_modes = np.asarray(linear.states, np.float64) @ BASIS
     per_trial = (in_modes**2).mean(2)  # [step, trial, mode]
     variance, variance_error = over_trials(per_trial, axis=1)
@@ -120,10 +325,14 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     nu, off = (
         np.asarray(part, np.float64)
         for part in noisy_walks(
-            named_key(key, "walk"), network, jnp.asarray(config.walk_step, float), noise_std,
-            n_walks=config.n_walks, n_steps=config.n_walk_steps,
+            named_key(key, "walk"),
+            network,
+            jnp.asarray(config.walk_step, float),
+            noise_std,
+            n_walks=config.n_walks,
+            n_steps=config.n_walk_steps,
         )
-    )  # fmt: skip
+    )
     white = np.asarray(jax.random.normal(named_key(key, "white"), nu.shape, float), np.float64) * nu.std()
     long_run, white_long_run = long_run_variance(nu), long_run_variance(white)
     smooth = smoothed_hard_sigmoid(config.noise_std)
@@ -140,10 +349,15 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     bias = 0.5 * balance + _OFFSET
     halved = networks([0.5 * weights, 0.5 * weights, lonely], [bias, -bias - 0.5 * weights.sum(1), _LONELY_BIAS])
     mean_run = settled_states(
-        named_key(key, "mean"), halved, cases(step=small, noise_std=config.noise_std), kernel=inside,
-        n_trials=config.n_mean_pairs, n_steps=config.n_mean_steps,
-        n_settling=config.n_mean_steps // 9 * 7, every=config.n_mean_steps // 45,
-    )  # fmt: skip
+        named_key(key, "mean"),
+        halved,
+        cases(step=small, noise_std=config.noise_std),
+        kernel=inside,
+        n_trials=config.n_mean_pairs,
+        n_steps=config.n_mean_steps,
+        n_settling=config.n_mean_steps // 9 * 7,
+        every=config.n_mean_steps // 45,
+    )
     settled = np.asarray(mean_run.states, np.float64)
     mean_state, mean_state_error = over_trials(0.5 * (settled[0] - settled[1]).mean(1))
     lonely_mean, lonely_mean_error = over_trials(settled[2].mean(1))
@@ -168,9 +382,13 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     level_run = settled_states(
         named_key(key, "levels"),
         jax.tree.map(lambda leaf: jnp.repeat(leaf, levels.size, axis=0), random),
-        cases(step=_LEVEL_STEP, noise_std=np.tile(levels, config.n_networks)), kernel=inside,
-        n_trials=8, n_steps=config.n_level_steps, n_settling=config.n_level_steps // 3, every=20,
-    )  # fmt: skip
+        cases(step=_LEVEL_STEP, noise_std=np.tile(levels, config.n_networks)),
+        kernel=inside,
+        n_trials=8,
+        n_steps=config.n_level_steps,
+        n_settling=config.n_level_steps // 3,
+        every=20,
+    )
     spread = np.asarray(level_run.states, np.float64).reshape(config.n_networks, levels.size, 8, -1, 4)
     # About each trial's own mean: trials of a network may settle in different places.
     level_variance = spread.var(3, ddof=1).mean((2, 3))
@@ -196,15 +414,18 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
             "predicted_autocovariance": ("lag", moving_average(config.walk_step, config.noise_std, 3), square),
             "long_run_variance": ((), long_run[0], square),
             "long_run_variance_error": ((), long_run[1], square),
+            "predicted_long_run_variance": ((), config.walk_step**2 * config.noise_std**2, square),
             "white_long_run_variance": ((), white_long_run[0], square),
             "drift": (("point", unit), np.asarray(drift, np.float64), {"units": "activity"}),
             "drift_error": (("point", unit), np.asarray(drift_error, np.float64), {"units": "activity"}),
             "smoothed_drift": (
-                ("point", unit), _targets(network, points, smooth),
+                ("point", unit),
+                _targets(network, points, smooth),
                 {"units": "activity"},
             ),
             "plain_drift": (
-                ("point", unit), _targets(network, points, hard_sigmoid()),
+                ("point", unit),
+                _targets(network, points, hard_sigmoid()),
                 {"units": "activity"},
             ),
             "mean_state": (unit, mean_state, {"units": "activity"}),
@@ -221,16 +442,20 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
             "linear_is_finite": ("trial", np.asarray(linear.is_finite).all(0), finite),
             "mean_is_finite": ("pair", np.asarray(mean_run.is_finite).all(0), finite),
             "level_is_finite": (
-                ("network", "level"), np.asarray(level_run.is_finite).all(1).reshape(-1, levels.size), finite,
+                ("network", "level"),
+                np.asarray(level_run.is_finite).all(1).reshape(-1, levels.size),
+                finite,
             ),
             "has_converged": (
-                "relaxation", np.asarray(smoothed.converged),
+                "relaxation",
+                np.asarray(smoothed.converged),
                 {"required": "relaxations that have converged"},
             ),
         },
         coords={
             "step": ("step", steps, {"long_name": "step over time constant"}),
             "mode": ("mode", modes, {"long_name": "eigenvalue of the weights"}),
+            "walk_step": ((), config.walk_step, {"long_name": "step over time constant of the correlated runs"}),
             "lag": ("lag", np.arange(4), {"units": "steps"}),
             "level": ("level", levels, {"long_name": "standard deviation of the noise", "units": "activity"}),
             "unit": ("unit", np.arange(4)),
@@ -239,91 +464,11 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
             "network": ("network", np.arange(config.n_networks)),
             "relaxation": ("relaxation", ["connected", "unconnected"]),
         },
-    )  # fmt: skip
+    )
 
 
 def _targets(params: Params, states: Array, rate_fn: RateFunction) -> np.ndarray:
     return np.asarray(jax.vmap(lambda state: target(params, state, rate_fn))(states), np.float64)
-
-
-def judge(data: xr.Dataset, config: LangevinNoiseConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    modes = data.mode.values
-    relative = np.abs(data.variance / data.predicted_variance - 1)
-    margin = 1.96 * data.variance_error / data.predicted_variance
-    law = data.predicted_autocovariance
-
-    def correlation_error(measured: xr.DataArray) -> float:
-        return float(np.abs(measured - law).max() / law[0])
-
-    def z(measured: xr.DataArray, expected: xr.DataArray, error: xr.DataArray) -> float:
-        # Where the noise never reaches a unit through R, mean and expectation are the same number.
-        return float((np.abs(measured - expected) / error.where(error > 0)).max())
-
-    long_run = config.walk_step**2 * config.noise_std**2
-    reach = 1.96 * float(data.long_run_variance_error) / long_run
-    ratio = float(data.long_run_variance) / long_run
-    away = np.abs(data.mean_state - data.smoothed_fixed_point)
-    gated = data.lonely_variance[1:] / data.lonely_predicted_variance[1:]
-    falls = np.log(data.level_variance.sel(level=1.0) / data.level_variance.sel(level=0.3)).values
-    mean_fall, fall_error = (float(part) for part in over_trials(falls))
-    bend = float(np.exp(mean_fall - 1.96 * fall_error)), float(np.exp(mean_fall + 1.96 * fall_error))
-    peak = float(data.level_variance.mean("network").idxmax())
-    growing = linear_variance(modes, np.array(0.05), 1.0) / linear_variance(modes, np.array(0.05), 0.3)
-    return {
-        "E14.algebra": Measurement(
-            float(data.off_eq14), control=float(data.off_eq14_without_noise),
-            note="Gradient by automatic differentiation. Control: the gradient at the state without noise.",
-        ),
-        "E14.drift": Measurement(
-            z(data.drift, data.smoothed_drift, data.drift_error),
-            control=z(data.drift, data.plain_drift, data.drift_error),
-            note=f"{data.drift.size} values, largest difference "
-            f"{float(np.abs(data.drift - data.smoothed_drift).max()):.2g}. Control: R without noise.",
-        ),
-        "E14.linear_variance": Measurement(
-            float(relative.max()), (float(relative.max()), float((relative + margin).max())),
-            control=float(np.abs(data.target_variance / data.predicted_variance - 1).min()),
-            note=f"{relative.size} modes and steps. Control: variances of exp(-E), the nearest of them.",
-        ),
-        "E14.temperature": Measurement(
-            float(data.temperature_slope), (float(data.temperature_slope_low), float(data.temperature_slope_high)),
-            control=float(temperature_slope(modes, data.target_variance.values)),
-            note=f"At step {min(config.steps):g}. Control: variances of exp(-E).",
-        ),
-        "E14.mean_state": Measurement(
-            float(away.max()), (float(away.max()), float((away + 1.96 * data.mean_state_error).max())),
-            control=float(np.abs(data.mean_state - data.plain_fixed_point).max()),
-            note="Control: the fixed point without noise.",
-        ),
-        "E14.no_coupling": Measurement(
-            float(np.sqrt(data.lonely_variance[0])), control=float(np.sqrt(data.lonely_variance[1:].min())),
-            note="Control: units with a bias.",
-        ),
-        "E14.gating": Measurement(
-            float(np.abs(gated - 1).max()),
-            control=float(np.abs(data.lonely_variance[1:] / 1.0 - 1).max()),
-            note="Control: the variance of exp(-E) where no unit is connected, 1.",
-        ),
-        "E14.peak": Measurement(
-            float(np.exp(mean_fall)), bend, control=float(growing.min()),
-            note=f"Geometric mean over {data.sizes['network']} networks; on average the peak is at noise {peak:g} "
-            f"({float(data.level_variance.mean('network').max()):.4f}). Control: a linear network.",
-        ),
-        "E15.algebra": Measurement(
-            float(data.off_eq15), control=float(np.sqrt(law[0])), note="Control: the size of the noise term itself."
-        ),
-        "E15.autocovariance": Measurement(
-            correlation_error(data.autocovariance), control=correlation_error(data.white_autocovariance),
-            note="Measured at lags 0 to 2: " + ", ".join(f"{value:.5f}" for value in data.autocovariance.values[:3])
-            + ". Control: white noise of the same variance.",
-        ),
-        "E15.long_run": Measurement(
-            ratio, (ratio - reach, ratio + reach), float(data.white_long_run_variance) / long_run,
-            f"Measured {float(data.long_run_variance):.3g}; Langevin noise has 2 step = {2 * config.walk_step:g}. "
-            "Control: white noise of the same variance.",
-        ),
-    }  # fmt: skip
 
 
 STUDY = Study(
@@ -337,11 +482,17 @@ STUDY = Study(
     "smoothed rates.",
     config=LangevinNoiseConfig(),
     smoke=LangevinNoiseConfig(
-        n_linear_trials=64, n_linear_steps=160, n_draws=2000, n_walks=32, n_walk_steps=100, n_mean_pairs=8,
-        n_mean_steps=450, n_networks=4, n_level_steps=240,
+        n_linear_trials=64,
+        n_linear_steps=160,
+        n_draws=2000,
+        n_walks=32,
+        n_walk_steps=100,
+        n_mean_pairs=8,
+        n_mean_steps=450,
+        n_networks=4,
+        n_level_steps=240,
     ),
-    claims=NOISE_CLAIMS,
+    claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
-)  # fmt: skip
+)

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
+from numpy.typing import ArrayLike
 
 from stdpjax.energy import Params, random_params
+from stdpjax.lab import Estimate
 from stdpjax.random import member_keys, named_key
 
 
@@ -57,8 +59,8 @@ def off_diagonal(matrix: Float[Array, "post pre"]) -> Float[Array, "post pre"]:
     return matrix - jnp.diag(jnp.diagonal(matrix))
 
 
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Return the mean over independent networks and the ends of its 95 % interval, 1.96 standard errors away."""
+def mean_interval(values: ArrayLike) -> Estimate:
+    """Return the mean over independent networks, with its 95 % interval of 1.96 standard errors either way."""
     values = np.asarray(values, np.float64)
     mean, reach = values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(values.size)
-    return float(mean), float(mean - reach), float(mean + reach)
+    return Estimate(float(mean), float(mean - reach), float(mean + reach))

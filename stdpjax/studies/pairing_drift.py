@@ -15,15 +15,16 @@ from stdpjax import _checks
 from stdpjax.drives import ornstein_uhlenbeck
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import tie
+from stdpjax.lab import Claim, Estimate, at_most, within
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
 from stdpjax.rules.differential import Pairing
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.pairing_drift import plot
 from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
-from stdpjax.studies.pairing_claims import CLAIMS, COEFFICIENTS
+from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.settings import setting
 
 # Steps at the end of a relaxation over which "at rest" is measured.
@@ -60,6 +61,185 @@ class PairingDriftConfig:
         _checks.number("drive_std", self.drive_std, above=0)
         _checks.number("drive_width", self.drive_width, above=0)
         _checks.number("shared_drive", self.shared_drive, at_least=0, at_most=1)
+
+
+# What the summed tied update gains for each product of two changes, beyond the change of the rates' product.
+COEFFICIENTS = dict(zip(PAIRINGS, (-3.0, -1.0, 0.0, 1.0), strict=True))
+
+_PRINTED = "The average weight change is proportional to ds_i/dt rho(s_j); Eq 5, with rho(s_j) one step earlier, is it."
+_DRIFT = (
+    "Over a trajectory in the active region the tied update sums to [r_i r_j] at its ends plus c times the sum of "
+    "ds_i ds_j, with c = -3 + O(step), -1, 0, +1 for the rate read one step earlier, before, midway and after the step."
+)
+
+
+def _gap(data: xr.Dataset, pairing: str) -> xr.DataArray:
+    return np.abs(data.gap.sel(pairing=pairing))
+
+
+def _order(size: xr.DataArray) -> xr.DataArray:
+    """Return the slope over steps on logarithmic axes, for each network."""
+    log_step = np.log(size.step)
+    centred = log_step - log_step.mean()
+    return (np.log(size) * centred).sum("step") / (centred**2).sum()
+
+
+def _sizes(data: xr.Dataset) -> str:
+    largest = _gap(data, "current").max(("network", "pair"))
+    return f"Largest difference {', '.join(f'{float(gap):.2g} at step {float(gap.step):g}' for gap in largest)}."
+
+
+def _off_half(slope: xr.DataArray) -> xr.DataArray:
+    """Return the largest difference of slopes at the smallest step from half of those of tied weights."""
+    coefficients = xr.DataArray(list(COEFFICIENTS.values()), {"pairing": list(COEFFICIENTS)})
+    return np.abs(slope.isel(step=0).mean("network") - 0.5 * coefficients).max()
+
+
+def _drift_claim(pairing: str, coefficient: float) -> Claim:
+    """Return the claim on the drift of one reading; another one, of another drift, is its control."""
+    other = "midpoint" if pairing != "midpoint" else "current"
+    return Claim(
+        f"3.1.drift_{pairing}",
+        f"Slope of that difference on the sum of ds_i ds_j at the smallest step, tied, reading '{pairing}'.",
+        statement="Eq 5" if pairing == "previous" else "Eq 1",
+        printed=_PRINTED,
+        corrected=_DRIFT,
+        criterion=within(coefficient, 0.1),
+        measure=lambda data: mean_interval(data.slope.sel(pairing=pairing).isel(step=0)),
+        control=lambda data: data.slope.sel(pairing=other).isel(step=0).mean(),
+        control_is=f"the reading '{other}'",
+        bearing="limits",
+        note=lambda data: f"Mean of {data.sizes['network']} networks at step {float(data.step[0]):g}.",
+    )
+
+
+def _parts(mean: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the symmetric and the antisymmetric part between different units."""
+    transposed = np.swapaxes(mean, -1, -2)
+    return 0.5 * (mean + transposed) * (1 - np.eye(mean.shape[-1])), 0.5 * (mean - transposed)
+
+
+def symmetric_share(updates: NDArray[np.float64]) -> Estimate:
+    """Return the norm of the symmetric over that of the antisymmetric part of a mean over trials.
+
+    The interval is a jackknife's over trials about the ratio itself, cut off at 0.
+    """
+    n_trials = len(updates)
+
+    def ratio(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        symmetric, antisymmetric = _parts(mean)
+        return np.asarray(np.linalg.norm(symmetric, axis=(-2, -1)) / np.linalg.norm(antisymmetric, axis=(-2, -1)))
+
+    value = float(ratio(updates.mean(0)))
+    left_out = ratio((updates.sum(0) - updates) / (n_trials - 1))
+    reach = 1.96 * float(np.sqrt((n_trials - 1) * left_out.var()))
+    return Estimate(value, max(value - reach, 0.0), value + reach)
+
+
+def _antisymmetric_size(data: xr.Dataset) -> str:
+    size = np.linalg.norm(_parts(data.driven_update.values.mean(0))[1])
+    return f"{data.sizes['trial']} trials; norm of the antisymmetric part {size:.2g} per step."
+
+
+def _apart(data: xr.Dataset) -> NDArray[np.bool_]:
+    """Return where a matrix is about two different units."""
+    return ~np.eye(data.sizes["post"], dtype=bool)
+
+
+def _largest_z(data: xr.Dataset, exact: NDArray[np.float64]) -> float:
+    updates, apart = data.driven_update.values, _apart(data)
+    error = (updates.std(0, ddof=1) / np.sqrt(len(updates)))[apart]
+    return float(np.max(np.abs(updates.mean(0) - exact)[apart] / error))
+
+
+_AT_REST = "Near equilibrium, at a fixed point, weight updates are 0 on average."
+
+CLAIMS = (
+    Claim(
+        "3.1.telescoping",
+        "Largest difference of the summed tied update, rate read midway, from the change of r_i r_j.",
+        statement="Eq 1",
+        printed=_PRINTED,
+        corrected="Exactly the change of r_i r_j from start to end, whatever the step and the path, if the rate is "
+        "read midway.",
+        criterion=at_most(2e-6, double=1e-13),
+        measure=lambda data: _gap(data, "midpoint").max(),
+        control=lambda data: _gap(data, "current").max(),
+        control_is="the rate read before the step",
+        bearing="limits",
+    ),
+    Claim(
+        "3.1.order",
+        "Order in the step of the same difference with the rate read before the step (slope on logarithmic axes).",
+        statement="Eq 1",
+        printed=_PRINTED,
+        corrected="The readings agree as the step goes to 0 only: the difference is of first order in the step.",
+        criterion=within(1.0, 0.1),
+        measure=lambda data: mean_interval(_order(_gap(data, "current").mean("pair"))),
+        control=lambda data: _order(data.total_change).mean(),
+        control_is="the summed update itself, of order 0",
+        bearing="limits",
+        note=_sizes,
+    ),
+    *(_drift_claim(pairing, coefficient) for pairing, coefficient in COEFFICIENTS.items()),
+    Claim(
+        "3.1.drift_untied",
+        "Largest difference, over the four readings, of the slope with untied weights from half of -3, -1, 0, +1.",
+        statement="Eq 1 and 5",
+        printed=_PRINTED,
+        corrected="With two weights to a pair their symmetric part drifts half as fast.",
+        criterion=at_most(0.05),
+        measure=lambda data: _off_half(data.slope_untied),
+        control=lambda data: _off_half(data.slope),
+        control_is="tied weights",
+        bearing="limits",
+        note=lambda data: (
+            f"Slopes {', '.join(f'{float(value):+.3f}' for value in data.slope_untied.isel(step=0).mean('network'))}."
+        ),
+    ),
+    Claim(
+        "T16.rest",
+        "Largest change of any unit in a step at an interior fixed point, which bounds the update of every weight.",
+        statement="Section 8",
+        printed=_AT_REST,
+        corrected="Without noise, at a fixed point inside the active region; past a kink the network never comes to "
+        "rest.",
+        criterion=at_most(1e-7, double=1e-14),
+        measure=lambda data: data.last_change.isel(step=-1).max(),
+        control=lambda data: data.kink_last_change.min(),
+        control_is="a unit driven past its threshold",
+        bearing="limits",
+        note=f"Over the last {_N_LAST} steps.",
+    ),
+    Claim(
+        "3.1.stationary",
+        "Mean untied update of a stationary driven network, rate read midway: symmetric over antisymmetric part.",
+        statement="Eq 1, section 8",
+        printed=_AT_REST,
+        corrected="Only the symmetric part vanishes in a stationary state; the antisymmetric part is not 0 without "
+        "detailed balance.",
+        criterion=at_most(0.03),
+        measure=lambda data: symmetric_share(data.driven_update.values),
+        control=lambda data: symmetric_share(data.driven_next.values).value,
+        control_is="the rate read after the step",
+        bearing="limits",
+        note=_antisymmetric_size,
+    ),
+    Claim(
+        "T16.driven",
+        "Largest |z|, over pairs of units, of that mean update against its closed form.",
+        statement="Eq 1, section 8",
+        printed=_AT_REST,
+        corrected="In a stationary driven network the mean is (C - C^T) / 2 with C the covariance of s after and "
+        "before a step.",
+        criterion=at_most(4.5),
+        measure=lambda data: _largest_z(data, data.driven_exact.values),
+        control=lambda data: _largest_z(data, np.zeros_like(data.driven_exact.values)),
+        control_is="no mean update",
+        bearing="limits",
+        note=lambda data: f"{int(_apart(data).sum())} pairs.",
+    ),
+)
 
 
 class Totals(NamedTuple):
@@ -113,9 +293,15 @@ def relax_network(
     network = interior_network(key, config.n_units, rate_fn)
     params = network.params._replace(bias=network.params.bias.at[0].add(push))
     run = simulate(
-        key, params, None, Hyper(step=step), kernel=leaky_integrator(rate_fn, "none"), state=network.start,
-        n_steps=config.n_steps, trace_every=1,
-    )  # fmt: skip
+        key,
+        params,
+        None,
+        Hyper(step=step),
+        kernel=leaky_integrator(rate_fn, "none"),
+        state=network.start,
+        n_steps=config.n_steps,
+        trace_every=1,
+    )
     assert run.trace is not None
     path = jnp.concatenate([network.start[None], run.trace])
     last = jnp.max(jnp.abs(jnp.diff(path[-_N_LAST - 1 :], axis=0)))
@@ -251,12 +437,15 @@ def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> 
             "last_change": (("step", "network"), relaxed.last_change[:n_steps], {"units": "activity per step"}),
             "kink_last_change": ("network", relaxed.last_change[-1], {"units": "activity per step"}),
             "stays_active": (
-                ("step", "network"), relaxed.is_active[:n_steps], {"required": "relaxations in the active region"},
+                ("step", "network"),
+                relaxed.is_active[:n_steps],
+                {"required": "relaxations in the active region"},
             ),
             "driven_update": (("trial", "post", "pre"), updates[:, 0], {"units": "per step", "long_name": "midway"}),
             "driven_next": (("trial", "post", "pre"), updates[:, 1], {"units": "per step", "long_name": "after"}),
             "driven_exact": (
-                ("post", "pre"), driven_mean(np.asarray(network.params.weights, np.float64), config),
+                ("post", "pre"),
+                driven_mean(np.asarray(network.params.weights, np.float64), config),
                 {"units": "per step"},
             ),
             "example_update": (("pairing", "time"), example, {"long_name": "summed tied update of one pair"}),
@@ -272,7 +461,7 @@ def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> 
             "post": np.arange(config.n_units),
             "pre": np.arange(config.n_units),
         },
-    )  # fmt: skip
+    )
 
 
 def running_totals(path: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -299,104 +488,6 @@ def slopes(gap: NDArray[np.float64], co_movement: NDArray[np.float64]) -> NDArra
     return (gap * co_movement).sum(-1) / (co_movement**2).sum(-1)
 
 
-def _parts(mean: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the symmetric and the antisymmetric part between different units."""
-    transposed = np.swapaxes(mean, -1, -2)
-    return 0.5 * (mean + transposed) * (1 - np.eye(mean.shape[-1])), 0.5 * (mean - transposed)
-
-
-def symmetric_share(updates: NDArray[np.float64]) -> tuple[float, tuple[float, float]]:
-    """Return the norm of the symmetric over that of the antisymmetric part of a mean over trials, with a 95 % interval.
-
-    The interval is a jackknife's over trials about the ratio itself, cut off at 0.
-    """
-    n_trials = len(updates)
-
-    def ratio(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        symmetric, antisymmetric = _parts(mean)
-        return np.asarray(np.linalg.norm(symmetric, axis=(-2, -1)) / np.linalg.norm(antisymmetric, axis=(-2, -1)))
-
-    value = float(ratio(updates.mean(0)))
-    left_out = ratio((updates.sum(0) - updates) / (n_trials - 1))
-    reach = 1.96 * float(np.sqrt((n_trials - 1) * left_out.var()))
-    return value, (max(value - reach, 0.0), value + reach)
-
-
-def _mean_interval(values: xr.DataArray) -> tuple[float, tuple[float, float]]:
-    mean, reach = float(values.mean()), 1.96 * float(values.std(ddof=1)) / np.sqrt(values.size)
-    return mean, (mean - reach, mean + reach)
-
-
-def judge(data: xr.Dataset, config: PairingDriftConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    log_step = np.log(data.step)
-
-    def order(size: xr.DataArray) -> xr.DataArray:
-        """Slope over steps on logarithmic axes, for each network."""
-        centred = log_step - log_step.mean()
-        return (np.log(size) * centred).sum("step") / (centred**2).sum()
-
-    def gap(pairing: str) -> xr.DataArray:
-        return np.abs(data.gap.sel(pairing=pairing))
-
-    first_order = _mean_interval(order(gap("current").mean("pair")))
-    smallest = data.isel(step=0)
-    tied_slope, untied_slope = smallest.slope.mean("network"), smallest.slope_untied.mean("network")
-    coefficients = xr.DataArray(list(COEFFICIENTS.values()), {"pairing": list(COEFFICIENTS)})
-    drifts = {}
-    for pairing in PAIRINGS:
-        innocent = "midpoint" if pairing != "midpoint" else "current"
-        value, interval = _mean_interval(smallest.slope.sel(pairing=pairing))
-        note = f"Mean of {config.n_networks} networks at step {config.steps[0]:g}. Control: the reading '{innocent}'."
-        control = float(tied_slope.sel(pairing=innocent))
-        drifts[f"3.1.drift_{pairing}"] = Measurement(value, interval, control, note)
-    updates, later = data.driven_update.values, data.driven_next.values
-    share, share_interval = symmetric_share(updates)
-    antisymmetric_norm = np.linalg.norm(_parts(updates.mean(0))[1])
-    apart = ~np.eye(config.n_units, dtype=bool)
-    error = (updates.std(0, ddof=1) / np.sqrt(config.n_trials))[apart]
-
-    def largest_z(exact: NDArray[np.float64]) -> float:
-        return float(np.max(np.abs(updates.mean(0) - exact)[apart] / error))
-
-    sizes = ", ".join(f"{float(gap('current').sel(step=step).max()):.2g} at step {step:g}" for step in config.steps)
-    return {
-        "3.1.telescoping": Measurement(
-            float(gap("midpoint").max()),
-            control=float(gap("current").max()),
-            note="Control: the rate read before the step.",
-        ),
-        "3.1.order": Measurement(
-            *first_order,
-            control=float(order(data.total_change).mean()),
-            note=f"Largest difference {sizes}. Control: the summed update itself, of order 0.",
-        ),
-        **drifts,
-        "3.1.drift_untied": Measurement(
-            float(np.abs(untied_slope - 0.5 * coefficients).max()),
-            control=float(np.abs(tied_slope - 0.5 * coefficients).max()),
-            note=f"Slopes {', '.join(f'{float(value):+.3f}' for value in untied_slope)}. Control: tied weights.",
-        ),
-        "T16.rest": Measurement(
-            float(data.last_change.isel(step=-1).max()),
-            control=float(data.kink_last_change.min()),
-            note=f"Last {_N_LAST} of {config.n_steps} steps. Control: a unit driven past its threshold.",
-        ),
-        "3.1.stationary": Measurement(
-            share,
-            share_interval,
-            symmetric_share(later)[0],
-            f"{config.n_trials} trials of {config.n_driven_steps} steps; norm of the antisymmetric part "
-            f"{antisymmetric_norm:.2g} per step. Control: the rate read after the step.",
-        ),
-        "T16.driven": Measurement(
-            largest_z(data.driven_exact.values),
-            control=largest_z(np.zeros_like(data.driven_exact.values)),
-            note=f"{int(apart.sum())} pairs. Control: no mean update.",
-        ),
-    }
-
-
 STUDY = Study(
     name="pairing_drift",
     title="Eq 1: when is the presynaptic rate read?",
@@ -410,6 +501,5 @@ STUDY = Study(
     smoke=PairingDriftConfig(n_networks=8, n_steps=500, n_trials=32, n_driven_steps=200, n_burn_in=100),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

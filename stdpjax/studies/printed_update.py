@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, printed_integrator, simulate
 from stdpjax.energy import Params, energy_of, target_of
+from stdpjax.lab import Claim, at_most, within
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import Sample
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.printed_update import plot
 from stdpjax.studies.interior import interior_network, is_active, with_fixed_point
 from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.settings import setting
-from stdpjax.studies.update_claims import CLAIMS
 
 # Steps over which the decay of a deviation is compared with its closed form.
 _N_DECAY = 10
@@ -52,6 +52,145 @@ class PrintedUpdateConfig:
             _checks.number("steps", step, above=0, at_most=0.5)
         _checks.count("n_steps", self.n_steps, minimum=_N_DECAY)
         _checks.count("halvings", self.halvings, minimum=2, maximum=8)
+
+
+_EQ17 = "s_(t+1) = (1-step) s_t + step (rho'(s~) u(s~) - s~_t), which is said to follow from Eq 14 and 16."
+_EQ17_RIGHT = "s_(t+1) = (1-step) s_t + step rho'(s~) u(s~): the printed line subtracts the leak twice."
+_EQ6 = "h_(t+1) = h_t + step (R_h(s~_t) - s_t)."
+_FAST = "The continuous equation brings h exponentially fast towards the target R_h(s)."
+
+
+def _largest(values: xr.DataArray) -> xr.DataArray:
+    return np.abs(values).max()
+
+
+def _of(data: xr.Dataset, update: str) -> xr.Dataset:
+    return data.sel(update=update)
+
+
+def _from_half(data: xr.Dataset) -> xr.DataArray:
+    return data.end - 0.5 * data.end_target
+
+
+def _from_rest(data: xr.Dataset, leak: str) -> xr.DataArray:
+    return np.abs(data.leak_end.sel(leak=leak) - data.fixed_point)
+
+
+def _order(data: xr.Dataset, update: str) -> xr.DataArray:
+    """Return what halving the smallest steps gains, for each network."""
+    error = data.error.sel(update=update)
+    return np.log2(error.isel(size=-2) / error.isel(size=-1))
+
+
+CLAIMS = (
+    Claim(
+        "E17.corrected",
+        "Largest distance of a unit from the prescribed fixed point s* = R(s*), over networks and steps, corrected.",
+        statement="Eq 17",
+        printed=_EQ17,
+        corrected=_EQ17_RIGHT,
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: _largest(_of(data, "corrected").end - data.fixed_point),
+        control=lambda data: _largest(_of(data, "printed").end - data.fixed_point),
+        control_is="as printed",
+        bearing="refutes",
+        note=lambda data: (
+            f"{data.sizes['network']} networks, steps {', '.join(f'{step:g}' for step in data.step.values)}."
+        ),
+    ),
+    Claim(
+        "E17.half",
+        "Largest distance of a unit from R(s)/2 where the printed update comes to rest.",
+        statement="Eq 17",
+        printed=_EQ17,
+        corrected="As printed, the network comes to rest at s = R(s)/2, which contradicts Eq 26.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: _largest(_from_half(_of(data, "printed"))),
+        control=lambda data: _largest(_from_half(_of(data, "corrected"))),
+        control_is="the corrected update",
+        bearing="refutes",
+    ),
+    Claim(
+        "E17.distance",
+        "Largest difference of |s - s*| / |s*| at rest as printed from its closed form, over networks and steps.",
+        statement="Eq 17",
+        printed=_EQ17,
+        corrected="|(2 - W)^-1 s*| / |s*|, about one half, whatever the step.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: _largest(_of(data, "printed").end_distance - data.closed_distance),
+        control=lambda data: _largest(_of(data, "corrected").end_distance - data.closed_distance),
+        control_is="the corrected update",
+        bearing="refutes",
+        note=lambda data: f"Mean distance {float(_of(data, 'printed').end_distance.mean()):.4f}.",
+    ),
+    Claim(
+        "E17.descent",
+        "Largest difference of the printed step from -step times the gradient of E with doubled quadratic term.",
+        statement="Eq 17",
+        printed="The neural update is a step down the energy of Eq 16.",
+        corrected="As printed it is a step down E' = sum s_i^2 - sum_(i<j) W_ij r_i r_j - sum b_i r_i.",
+        criterion=at_most(1e-6, double=1e-14),
+        measure=lambda data: data.descent.sel(energy="doubled").max(),
+        control=lambda data: data.descent.sel(energy="Eq 16").max(),
+        control_is="the energy of Eq 16",
+        bearing="refutes",
+    ),
+    Claim(
+        "E6.leak",
+        "Largest distance of a hidden unit from its fixed point with the leak -h_t, half of the units clamped.",
+        statement="Eq 6",
+        printed=_EQ6,
+        corrected="h_(t+1) = h_t + step (R_h(s~_t) - h_t): s_t has clamped units too, and leaking with them h never "
+        "settles.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: _from_rest(data, "own").max(),
+        control=lambda data: _from_rest(data, "literal").max("unit").min(),
+        control_is="Eq 6 to the letter, the first units of s_t in the place of h_t",
+        bearing="refutes",
+    ),
+    Claim(
+        "3.6.constant_target",
+        "Largest difference of a deviation from (1-step) times the one before, relative to the first; constant target.",
+        statement="Eq 6 and 7",
+        printed=_FAST,
+        corrected="Exactly a factor (1-step) for each step while the target stays what it is.",
+        criterion=at_most(1e-5, double=1e-14),
+        measure=lambda data: data.decay.sel(check="constant").max(),
+        control=lambda data: data.decay.sel(check="constant, printed").max(),
+        control_is="the printed Eq 17",
+        bearing="limits",
+    ),
+    Claim(
+        "3.6.eigenvectors",
+        "Largest difference of a deviation along an eigenvector from 1-step(1-lambda) times the one before, "
+        "relative to the first.",
+        statement="Eq 6 and 7",
+        printed=_FAST,
+        corrected="In a network the target moves too: a factor 1-step(1-lambda) along an eigenvector of R' of "
+        "eigenvalue lambda.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.decay.sel(check="eigenvectors").max(),
+        control=lambda data: data.decay.sel(check="eigenvectors, (1-step)").max(),
+        control_is="the factor (1-step)",
+        bearing="limits",
+    ),
+    Claim(
+        "T5.order",
+        "Order of the global error against the differential equation: log2 of what halving the smallest steps gains.",
+        statement="Section 3.3",
+        printed="The update corresponds to the discretisation of tau dh/dt = R_h(s) - h.",
+        corrected="With step = dt / tau, to first order in the step.",
+        criterion=within(1.0, 0.05),
+        measure=lambda data: mean_interval(_order(data, "corrected")),
+        control=lambda data: _order(data, "printed").mean(),
+        control_is="the printed Eq 17",
+        bearing="supports",
+        note=lambda data: (
+            f"Sigmoid networks at {_HORIZON:g} time constants, steps {float(data['size'][-2]):g} and "
+            f"{float(data['size'][-1]):g}."
+        ),
+    ),
+)
 
 
 def literal_leak(rate_fn: RateFunction, n_clamped: int) -> Kernel:
@@ -233,7 +372,8 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
     return xr.Dataset(
         {
             "distance": (
-                ("step", "update", "time"), found.distance[:, 0, :, : n_shown + 1],
+                ("step", "update", "time"),
+                found.distance[:, 0, :, : n_shown + 1],
                 {"long_name": "|s - s*| / |s*| of the first network"},
             ),
             "end": (("step", "network", "update", "unit"), found.end, {"units": "activity"}),
@@ -246,7 +386,9 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
             "decay": (("step", "network", "check"), found.decay, {"long_name": "relative difference of the decay"}),
             "error": (("update", "size", "network"), error, {"units": "activity", "long_name": "global error"}),
             "stays_active": (
-                ("step", "network"), found.is_active, {"required": "corrected paths in the active region"},
+                ("step", "network"),
+                found.is_active,
+                {"required": "corrected paths in the active region"},
             ),
         },
         coords={
@@ -260,60 +402,7 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
             "size": ("size", sizes, {"units": "tau"}),
             "unit": np.arange(config.n_units),
         },
-    )  # fmt: skip
-
-
-def judge(data: xr.Dataset, config: PrintedUpdateConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    corrected, printed = data.sel(update="corrected"), data.sel(update="printed")
-
-    def largest(values: xr.DataArray) -> float:
-        return float(np.abs(values).max())
-
-    def check(name: str, control: str, note: str) -> Measurement:
-        return Measurement(float(data.decay.sel(check=name).max()), control=float(data.decay.sel(check=control).max()),
-                           note=note)  # fmt: skip
-
-    from_half = data.end - 0.5 * data.end_target
-    from_leak = largest((data.leak_end - data.fixed_point).sel(leak="own"))
-    literal = float(np.abs((data.leak_end - data.fixed_point).sel(leak="literal")).max("unit").min())
-    order = np.log2(data.error.isel(size=-2) / data.error.isel(size=-1))
-    mean, low, high = mean_interval(order.sel(update="corrected").values)
-    n_runs = f"{config.n_networks} networks, steps {', '.join(f'{step:g}' for step in config.steps)}."
-    return {
-        "E17.corrected": Measurement(
-            largest(corrected.end - data.fixed_point),
-            control=largest(printed.end - data.fixed_point),
-            note=f"{n_runs} Control: as printed.",
-        ),
-        "E17.half": Measurement(
-            largest(from_half.sel(update="printed")),
-            control=largest(from_half.sel(update="corrected")),
-            note="Control: the corrected update.",
-        ),
-        "E17.distance": Measurement(
-            largest(printed.end_distance - data.closed_distance),
-            control=largest(corrected.end_distance - data.closed_distance),
-            note=f"Mean distance {float(printed.end_distance.mean()):.4f}. Control: the corrected update.",
-        ),
-        "E17.descent": Measurement(
-            float(data.descent.sel(energy="doubled").max()),
-            control=float(data.descent.sel(energy="Eq 16").max()),
-            note="Control: the energy of Eq 16.",
-        ),
-        "E6.leak": Measurement(
-            from_leak, control=literal, note="Control: Eq 6 to the letter, the first units of s_t in the place of h_t."
-        ),
-        "3.6.constant_target": check("constant", "constant, printed", "Control: the printed Eq 17."),
-        "3.6.eigenvectors": check("eigenvectors", "eigenvectors, (1-step)", "Control: the factor (1-step)."),
-        "T5.order": Measurement(
-            mean,
-            (low, high),
-            float(order.sel(update="printed").mean()),
-            f"Sigmoid networks at {_HORIZON:g} time constants, steps {float(data['size'][-2]):g} and "
-            f"{float(data['size'][-1]):g}. Control: the printed Eq 17.",
-        ),
-    }
+    )
 
 
 STUDY = Study(
@@ -329,6 +418,5 @@ STUDY = Study(
     smoke=PrintedUpdateConfig(n_networks=4, n_steps=200, halvings=2),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

@@ -12,10 +12,11 @@ from jaxtyping import Array, Float, Key
 from stdpjax import _checks
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, energy, target
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.rule_is_semigradient import plot
 from stdpjax.studies.networks import (
     cosine,
@@ -60,154 +61,228 @@ class RuleIsSemigradientConfig:
             raise ValueError(f"steps: expected two or more step sizes, decreasing, got {self.steps}")
 
 
+def _near(data: xr.Dataset, name: str, step: float) -> xr.DataArray:
+    return data[name].sel(step=step, method="nearest")
+
+
+def _cosine(data: xr.Dataset, held: GradientTarget) -> xr.DataArray:
+    return _near(data, "cosine", 0.02).sel(target=held)
+
+
+def _over_steps(data: xr.Dataset, held: GradientTarget) -> str:
+    means = data.cosine.sel(target=held).mean("network")
+    by_step = ", ".join(f"{float(step):g}: {float(means.sel(step=step)):+.4f}" for step in data.step)
+    return f"{data.sizes['network']} networks. At steps {by_step}."
+
+
+def _ahead(data: xr.Dataset) -> xr.Dataset:
+    """Return the losses after the smallest step along Eq 1."""
+    return data.isel(rate=int(np.argmax(data.rate.values > 1e-9)))
+
+
+def _back(data: xr.Dataset) -> xr.Dataset:
+    """Return the losses after the smallest step against Eq 1."""
+    return data.isel(rate=int(np.argmax(data.rate.values > -1e-9)) - 1)
+
+
+def _share_opposed(moved: xr.Dataset) -> xr.DataArray:
+    return ((moved.fixed_target_loss < 0) & (moved.actual_loss > 0)).mean()
+
+
+def _relative_size(data: xr.Dataset, rows: xr.DataArray) -> float:
+    """Return the size of the semi-gradient relative to step times Eq 1 on the weights of some rows."""
+    whole = float(np.abs(data.plain_rule.where(rows, 0)).sum())
+    return float(np.abs(data.semigradient.where(rows, 0)).sum()) / whole if whole else float("nan")
+
+
+def _order(difference: xr.DataArray) -> Estimate:
+    """Return the slope over steps on logarithmic axes, mean over networks."""
+    logs = np.log(difference.transpose("step", "network").values.astype(np.float64))
+    return mean_interval(np.polyfit(np.log(difference.step.values), logs, 1)[0])
+
+
 _SGD = "Eq 1 performs stochastic gradient descent on J_STDP."
 _CONTINUOUS = "Descent on |s_dot|^2 / 2 would lead to a weight update proportional to Eq 1."
+
+_EQ_5 = "dJ/dW_ij is proportional to (s_{t,i} - s_{t+1,i}) rho(s_{t-1,j}), which corresponds to Eq 1."
+_ONE_PRODUCT = "The rule is one product, postsynaptic change times presynaptic rate."
 
 CLAIMS = (
     Claim(
         "E3.value",
-        "Eq 3 and 9",
         "Largest relative difference of J_STDP from step^2 |s_dot|^2 / 2, with s_dot = R(s_t + eta_t) - s_t.",
-        "J_STDP = |f(s_{t-1}, eta_{t-1}) - s_{t+1}|^2 / 2, whose continuous version is |s_dot|^2 / 2.",
-        "As numbers the two are the same; they differ in which occurrences of the weights are differentiated.",
-        expected=1e-4,
-        comparison="at_most",
-        double=1e-12,
+        statement="Eq 3 and 9",
+        printed="J_STDP = |f(s_{t-1}, eta_{t-1}) - s_{t+1}|^2 / 2, whose continuous version is |s_dot|^2 / 2.",
+        corrected="As numbers the two are the same; they differ in which occurrences of the weights are "
+        "differentiated.",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: data.value_difference.max(),
+        control=lambda data: data.value_difference_earlier.max(),
+        control_is="one step earlier",
+        bearing="supports",
     ),
     Claim(
         "E3.stop",
-        "Eq 3",
         "Cosine of Eq 1 with minus the gradient of J_STDP, the target s_{t+1} held fixed, at step 0.02 (mean).",
-        _SGD,
-        "Only with the target s_{t+1} held fixed: Eq 1 is a semi-gradient.",
-        expected=0.99,
-        comparison="at_least",
-        verdict="holds_with_conditions",
+        statement="Eq 3",
+        printed=_SGD,
+        corrected="Only with the target s_{t+1} held fixed: Eq 1 is a semi-gradient.",
+        criterion=at_least(0.99),
+        measure=lambda data: mean_interval(_cosine(data, "stop")),
+        control=lambda data: _cosine(data, "free").mean(),
+        control_is="nothing held fixed",
+        bearing="limits",
+        note=lambda data: _over_steps(data, "stop"),
     ),
     Claim(
         "E3.predictor_frozen",
-        "Eq 3 and 9",
         "Cosine of Eq 1 with minus the gradient of J_STDP, the prediction held fixed, at step 0.02 (mean).",
-        _SGD,
-        "With the prediction held fixed, as in Eq 9 to 11, descent is the opposite of Eq 1.",
-        expected=-0.99,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Eq 3 and 9",
+        printed=_SGD,
+        corrected="With the prediction held fixed, as in Eq 9 to 11, descent is the opposite of Eq 1.",
+        criterion=at_most(-0.99),
+        measure=lambda data: mean_interval(_cosine(data, "predictor_stop")),
+        control=lambda data: _cosine(data, "stop").mean(),
+        control_is="target held fixed",
+        bearing="refutes",
+        note=lambda data: _over_steps(data, "predictor_stop"),
     ),
     Claim(
         "E3.free",
-        "Eq 3",
         "Cosine of Eq 1 with minus the true gradient of J_STDP, nothing held fixed, at step 0.02 (mean).",
-        _SGD,
-        "The true gradient points the other way: to leading order Eq 1 is ascent on J_STDP.",
-        expected=-0.99,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Eq 3",
+        printed=_SGD,
+        corrected="The true gradient points the other way: to leading order Eq 1 is ascent on J_STDP.",
+        criterion=at_most(-0.99),
+        measure=lambda data: mean_interval(_cosine(data, "free")),
+        control=lambda data: _cosine(data, "stop").mean(),
+        control_is="target held fixed",
+        bearing="refutes",
+        note=lambda data: _over_steps(data, "free"),
     ),
     Claim(
         "E3.finite_step",
-        "Eq 3",
         "Share of networks in which a step along Eq 1 lowers J with a fixed target and raises the actual J.",
-        _SGD,
-        "The loss against a frozen target falls, the loss itself rises.",
-        expected=1.0,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Eq 3",
+        printed=_SGD,
+        corrected="The loss against a frozen target falls, the loss itself rises.",
+        criterion=at_least(1.0),
+        measure=lambda data: _share_opposed(_ahead(data)),
+        control=lambda data: _share_opposed(_back(data)),
+        control_is="a step back",
+        bearing="refutes",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
         "E3.mirror",
-        "Eq 3",
         "Rise of the actual J over fall of J with a fixed target, for a small step along Eq 1 (mean).",
-        _SGD,
-        "The actual J rises by as much as the loss against a frozen target falls, up to a part of order step.",
-        expected=1.0,
-        comparison="within",
-        tolerance=0.1,
-        verdict="corrected",
+        statement="Eq 3",
+        printed=_SGD,
+        corrected="The actual J rises by as much as the loss against a frozen target falls, up to a part of "
+        "order step.",
+        criterion=within(1.0, 0.1),
+        measure=lambda data: mean_interval(-_ahead(data).actual_loss / _ahead(data).fixed_target_loss),
+        control=lambda data: (-_ahead(data).fixed_target_loss / _ahead(data).fixed_target_loss).mean(),
+        control_is="the loss with a fixed target in both places",
+        bearing="refutes",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
         "E5.formula",
-        "Eq 5",
         "Largest relative difference of the semi-gradient from its formula, units in saturation included.",
-        "dJ/dW_ij is proportional to (s_{t,i} - s_{t+1,i}) rho(s_{t-1,j}), which corresponds to Eq 1.",
-        "-dJ/dW_ij = step rho'(s~_{t-1,i}) rho(s~_{t-1,j}) (s_{t+1,i} - s_{t,i}), with noisy states s~.",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-12,
+        statement="Eq 5",
+        printed=_EQ_5,
+        corrected="-dJ/dW_ij = step rho'(s~_{t-1,i}) rho(s~_{t-1,j}) (s_{t+1,i} - s_{t,i}), with noisy states s~.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.formula_difference.max(),
+        control=lambda data: data.printed_difference.max(),
+        control_is="step times Eq 1, without rho' and with rates of states without noise",
+        bearing="limits",
     ),
     Claim(
         "E5.saturation",
-        "Eq 5",
         "Size of the semi-gradient relative to step times Eq 1, on the weights into saturated units.",
-        "dJ/dW_ij is proportional to (s_{t,i} - s_{t+1,i}) rho(s_{t-1,j}), which corresponds to Eq 1.",
-        "",
-        expected=0.0,
-        comparison="at_most",
-        verdict="holds_with_conditions",
+        statement="Eq 5",
+        printed=_EQ_5,
+        criterion=at_most(0.0),
+        measure=lambda data: _relative_size(data, data.is_saturated.astype(bool)),
+        control=lambda data: _relative_size(data, ~data.is_saturated.astype(bool)),
+        control_is="weights into active units",
+        bearing="limits",
     ),
     Claim(
         "E5.tied",
-        "Eq 5 and 16",
         "Largest relative difference of the semi-gradient for tied weights from the sum of two terms.",
-        "The rule is one product, postsynaptic change times presynaptic rate.",
-        "Tied weights, which the energy needs, have two: step [rho'_i r_j ds_i + rho'_j r_i ds_j].",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="corrected",
-        double=1e-12,
+        statement="Eq 5 and 16",
+        printed=_ONE_PRODUCT,
+        corrected="Tied weights, which the energy needs, have two: step [rho'_i r_j ds_i + rho'_j r_i ds_j].",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.two_term_difference.max(),
+        control=lambda data: data.single_term_difference.max(),
+        control_is="one term",
+        bearing="refutes",
     ),
     Claim(
         "E5.contrastive",
-        "Eq 5 and 16",
         "Cosine of the tied update with the change of r_i r_j at step 0.01 (mean).",
-        "The rule is one product, postsynaptic change times presynaptic rate.",
-        "",
-        expected=0.99,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Eq 5 and 16",
+        printed=_ONE_PRODUCT,
+        criterion=at_least(0.99),
+        measure=lambda data: mean_interval(_near(data, "tied_cosine", 0.01)),
+        control=lambda data: _near(data, "one_term_cosine", 0.01).mean(),
+        control_is="one term",
+        bearing="refutes",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
         "E5.contrastive_order",
-        "Eq 5 and 16",
         "Power of the step with which the tied update approaches the change of r_i r_j (slope on log axes).",
-        "Nothing is printed on this.",
-        "The relative difference is proportional to the step: the tied rule is a total derivative in the limit.",
-        expected=1.0,
-        comparison="within",
-        tolerance=0.1,
+        statement="Eq 5 and 16",
+        printed="Nothing is printed on this.",
+        corrected="The relative difference is proportional to the step: the tied rule is a total derivative in "
+        "the limit.",
+        criterion=within(1.0, 0.1),
+        measure=lambda data: _order(data.tied_difference),
+        control=lambda data: _order(data.one_term_difference).value,
+        control_is="one term, which approaches nothing",
+        bearing="supports",
     ),
     Claim(
         "E10.bias",
-        "Eq 10",
         "Largest relative difference of minus the energy's gradient from rho'(s) (b + W rho(s)) - s.",
-        "s_dot_i is proportional to rho'(s_i) sum_j W_ij rho(s_j) - s_i.",
-        "The bias is missing: rho'(s_i) (b_i + sum_j W_ij rho(s_j)) - s_i.",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="corrected",
-        double=1e-12,
+        statement="Eq 10",
+        printed="s_dot_i is proportional to rho'(s_i) sum_j W_ij rho(s_j) - s_i.",
+        corrected="The bias is missing: rho'(s_i) (b_i + sum_j W_ij rho(s_j)) - s_i.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.bias_difference.max(),
+        control=lambda data: data.no_bias_difference.max(),
+        control_is="as printed, without bias",
+        bearing="refutes",
     ),
     Claim(
         "E11.factor",
-        "Eq 9 and 11",
         "Largest relative difference of the gradient of |s_dot|^2 / 2 from s_dot_i rho'(s_i) rho(s_j).",
-        "dJ/dW_ij = 2 s_dot_i rho(s_j) rho'(s_i).",
-        "There is no factor 2; it would belong to |s_dot|^2.",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="corrected",
-        double=1e-12,
+        statement="Eq 9 and 11",
+        printed="dJ/dW_ij = 2 s_dot_i rho(s_j) rho'(s_i).",
+        corrected="There is no factor 2; it would belong to |s_dot|^2.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.factor_difference.max(),
+        control=lambda data: data.printed_factor_difference.max(),
+        control_is="as printed",
+        bearing="refutes",
     ),
     Claim(
         "E11.sign",
-        "Eq 9 to 11",
         "Share of networks in which a step along Eq 1 raises |s_dot|^2 / 2 at the same state.",
-        _CONTINUOUS,
-        "Eq 1 is ascent on |s_dot|^2 / 2 at fixed state; descent is minus Eq 1.",
-        expected=1.0,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Eq 9 to 11",
+        printed=_CONTINUOUS,
+        corrected="Eq 1 is ascent on |s_dot|^2 / 2 at fixed state; descent is minus Eq 1.",
+        criterion=at_least(1.0),
+        measure=lambda data: (_ahead(data).squared_speed > 0).mean(),
+        control=lambda data: (_back(data).squared_speed > 0).mean(),
+        control_is="a step back, the descent that Eq 11 asks for",
+        bearing="refutes",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
 )
 
@@ -371,93 +446,6 @@ def half_squared_speed(params: Params, state: Float[Array, "unit"]) -> Float[Arr
     return 0.5 * jnp.sum((target(params, state, hard_sigmoid()) - state) ** 2)
 
 
-def judge(data: xr.Dataset, config: RuleIsSemigradientConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-
-    def largest(name: str) -> float:
-        return float(data[name].max())
-
-    def near(name: str, step: float) -> xr.DataArray:
-        return data[name].sel(step=step, method="nearest")
-
-    def mean(values: xr.DataArray, control: float, note: str) -> Measurement:
-        value, low, high = mean_interval(values.values)
-        return Measurement(value, (low, high), control, f"{values.size} networks. {note}")
-
-    cosines = near("cosine", 0.02)
-    stop = mean_interval(cosines.sel(target="stop").values)[0]
-    free = mean_interval(cosines.sel(target="free").values)[0]
-    by_step = data.cosine.mean("network")
-
-    def over_steps(target: str) -> str:
-        row = by_step.sel(target=target)
-        return "At steps " + ", ".join(f"{float(s):g}: {float(row.sel(step=s)):+.4f}" for s in data.step) + ". "
-
-    ahead, back = int(np.argmax(RATES > 1e-9)), int(np.argmax(RATES > -1e-9)) - 1
-    fixed, actual, speed = data.fixed_target_loss, data.actual_loss, data.squared_speed
-
-    def share(index: int) -> float:
-        return float(((fixed[:, index] < 0) & (actual[:, index] > 0)).mean())
-
-    into_saturated = data.is_saturated.astype(bool)
-
-    def size(rows: xr.DataArray) -> float:
-        whole = float(np.abs(data.plain_rule.where(rows, 0)).sum())
-        return float(np.abs(data.semigradient.where(rows, 0)).sum()) / whole if whole else float("nan")
-
-    def order(name: str) -> tuple[float, float, float]:
-        logs = np.log(data[name].transpose("step", "network").values.astype(np.float64))
-        return mean_interval(np.polyfit(np.log(np.asarray(config.steps)), logs, 1)[0])
-
-    slope, low, high = order("tied_difference")
-    return {
-        "E3.value": Measurement(
-            largest("value_difference"), control=largest("value_difference_earlier"), note="Control: one step earlier."
-        ),
-        "E3.stop": mean(cosines.sel(target="stop"), free, over_steps("stop") + "Control: nothing held fixed."),
-        "E3.predictor_frozen": mean(
-            cosines.sel(target="predictor_stop"), stop, over_steps("predictor_stop") + "Control: target held fixed."
-        ),
-        "E3.free": mean(cosines.sel(target="free"), stop, over_steps("free") + "Control: target held fixed."),
-        "E3.finite_step": Measurement(
-            share(ahead), control=share(back), note=f"{fixed.sizes['network']} networks. Control: a step back."
-        ),
-        "E3.mirror": mean(
-            -actual[:, ahead] / fixed[:, ahead],
-            float((-fixed[:, ahead] / fixed[:, ahead]).mean()),
-            "Control: the loss with a fixed target in both places.",
-        ),
-        "E5.formula": Measurement(
-            largest("formula_difference"),
-            control=largest("printed_difference"),
-            note="Control: step times Eq 1, without rho' and with rates of states without noise.",
-        ),
-        "E5.saturation": Measurement(
-            size(into_saturated), control=size(~into_saturated), note="Control: weights into active units."
-        ),
-        "E5.tied": Measurement(
-            largest("two_term_difference"), control=largest("single_term_difference"), note="Control: one term."
-        ),
-        "E5.contrastive": mean(
-            near("tied_cosine", 0.01), float(near("one_term_cosine", 0.01).mean()), "Control: one term."
-        ),
-        "E5.contrastive_order": Measurement(
-            slope, (low, high), order("one_term_difference")[0], "Control: one term, which approaches nothing."
-        ),
-        "E10.bias": Measurement(
-            largest("bias_difference"), control=largest("no_bias_difference"), note="Control: as printed, without bias."
-        ),
-        "E11.factor": Measurement(
-            largest("factor_difference"), control=largest("printed_factor_difference"), note="Control: as printed."
-        ),
-        "E11.sign": Measurement(
-            float((speed[:, ahead] > 0).mean()),
-            control=float((speed[:, back] > 0).mean()),
-            note=f"{speed.sizes['network']} networks. Control: a step back, the descent that Eq 11 asks for.",
-        ),
-    }
-
-
 STUDY = Study(
     name="rule_is_semigradient",
     title="The rule is a semi-gradient",
@@ -472,6 +460,5 @@ STUDY = Study(
     smoke=RuleIsSemigradientConfig(n_networks=8),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )
