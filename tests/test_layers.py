@@ -109,7 +109,6 @@ ORDER = [
     "studies.layered",
     "studies.backprop_claims",
     "studies.backprop_link",
-    "studies.supervised_claims",
     "studies.supervised_gradient",
     "studies.digit_training",
     "studies.digits_supervised",
