@@ -103,7 +103,6 @@ ORDER = [
     "studies.inference_speedup",
     "studies.box_minima",
     "studies.fixed_points",
-    "studies.energy_claims",
     "studies.energy_descent",
     "studies.stability",
     "studies.layered",
