@@ -106,7 +106,6 @@ ORDER = [
     "studies.energy_descent",
     "studies.stability",
     "studies.layered",
-    "studies.backprop_claims",
     "studies.backprop_link",
     "studies.supervised_gradient",
     "studies.digit_training",
