@@ -94,7 +94,6 @@ ORDER = [
     "studies.score_laws",
     "studies.score_fits",
     "studies.score_matching",
-    "studies.em_claims",
     "studies.em_laws",
     "studies.em_training",
     "studies.impatient_em",
