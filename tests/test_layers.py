@@ -98,7 +98,6 @@ ORDER = [
     "studies.em_training",
     "studies.impatient_em",
     "studies.relaxations",
-    "studies.speedup_claims",
     "studies.inference_speedup",
     "studies.box_minima",
     "studies.fixed_points",
