@@ -23,23 +23,26 @@ from stdpjax import _checks
 from stdpjax.clamps import InputClamp, StateClamp
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
 from stdpjax.energy import Params, target_of
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
-from stdpjax.studies.backprop_claims import CLAIMS, binomial_tail, erlang, judge
 from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.backprop_link import plot
 from stdpjax.studies.layered import (
+    binomial_tail,
     chain_gradient,
     displacements,
     either_rate,
+    erlang,
     network_at_rest,
     one_minus_cosine,
     resting_bias,
     untie,
     weight_errors,
 )
+from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.settings import setting
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
@@ -85,6 +88,282 @@ class BackpropLinkConfig:
         _checks.number("unstable", self.unstable, above=1)
         _checks.number("spread", self.spread, above=0, below=0.5)
         _checks.number("distance", self.distance, above=0, at_most=0.5 - self.spread)
+
+
+def _largest(values: xr.DataArray) -> float:
+    return float(np.abs(values).max())
+
+
+def _largest_mean(values: xr.DataArray, of: str = "max") -> Estimate:
+    """Return the mean over networks with the largest (smallest) value, and its 95 % interval."""
+    mean, error = values.mean("network"), values.std("network", ddof=1) / np.sqrt(values.sizes["network"])
+    index = int(mean.values.argmax() if of == "max" else mean.values.argmin())
+    value, reach = float(mean.values.flat[index]), 1.96 * float(error.values.flat[index])
+    return Estimate(value, value - reach, value + reach)
+
+
+def _hidden(data: xr.Dataset, feedback: str = "tied", rate: str = "hard") -> xr.Dataset:
+    """Return what the hidden layers of one kind of network do."""
+    return data.sel(layer=slice(1, None), feedback=feedback, rate=rate)
+
+
+def _smooth_start(data: xr.Dataset) -> xr.Dataset:
+    return _hidden(data, rate="smooth").isel(step=0)
+
+
+def _objective_ratio(data: xr.Dataset) -> xr.DataArray:
+    return data.objective / (data.long_step**2 * data.squared_error)
+
+
+def _exponent_error(values: xr.DataArray) -> float:
+    """Return the largest deviation of the exponents from k+1, whichever law they are of."""
+    logarithms = values.copy(data=np.log(values.values)).assign_coords(step=np.log(values.step.values))
+    fit = logarithms.polyfit("step", 1)
+    return _largest(fit.polyfit_coefficients.sel(degree=1) - (values.layer + 1))
+
+
+def _to_corrected_law(hidden: xr.Dataset) -> xr.DataArray:
+    return hidden.arrival / hidden.corrected_law
+
+
+def _to_printed_law(data: xr.Dataset) -> xr.DataArray:
+    return _hidden(data).arrival / _hidden(data).printed_law
+
+
+def _early(data: xr.Dataset) -> xr.Dataset:
+    """Return the growth up to one tau."""
+    return _hidden(data).sel(theta=slice(0, 1 + 1e-6))
+
+
+def _from_binomial(data: xr.Dataset) -> xr.DataArray:
+    return np.abs(_early(data).growth / _early(data).binomial - 1)
+
+
+def _from_powers(data: xr.Dataset) -> xr.DataArray:
+    early, power = _early(data), data.layer + 1
+    return np.abs(early.growth / (early.theta**power / power.copy(data=np.cumprod(power.values, dtype=float))) - 1)
+
+
+def _from_erlang(data: xr.Dataset, n_fewer: int = 0) -> xr.DataArray:
+    """Return how far the growth at one tau is from the Erlang law, that of some events fewer."""
+    end = data.sel(theta_fine=1, method="nearest")
+    law = end.erlang_fine.shift(layer=n_fewer).sel(layer=slice(1, None))
+    return np.abs(_hidden(end).growth_fine / law - 1)
+
+
+def _turning(data: xr.Dataset, rate: str = "hard") -> xr.DataArray:
+    """Return the exponent in time of 1 - cosine, for each network."""
+    angle = _hidden(data, rate=rate).angle_fine
+    first, last = (angle.sel(theta_fine=time, method="nearest") for time in (0.3, 1.0))
+    time_ratio = float(last.theta_fine / first.theta_fine)
+    return (np.log(last / first) / np.log(max(time_ratio, 1.01))).mean("layer")
+
+
+def _unstable_cosines(data: xr.Dataset) -> xr.DataArray:
+    return (1 - _hidden(data).long_angle.sel(stability="unstable").isel(long_time=-1)).mean("network")
+
+
+_ARRIVAL = "Delta h_1 = 2 step^3 dC/dh_1, Delta h_2 = 2 step^4 dC/dh_2, in general a factor step^(k+2), C = |X - x|^2."
+_CORRECTED = (
+    "Delta h_k = -(step^(k+1) / 2) dC/dh_k at first arrival, step k+1: another power, another factor and descent. The "
+    "printed law is off by 1/(4 step)."
+)
+_LATER = "There are differences, especially when we consider what happens after more time steps."
+
+CLAIMS = (
+    Claim(
+        "E27.trajectory",
+        "Largest error of x_t = X - (1-step)^t (X - x_0), over networks and times (states simulated).",
+        statement="Eq 27",
+        printed="Not the state of x is clamped but its external input X; x gradually changes, at first by "
+        "step (X - x).",
+        criterion=at_most(1e-5, double=1e-14),
+        measure=lambda data: _largest(data.trajectory_error),
+        control=lambda data: _largest(data.state_clamp_error),
+        control_is="the state of x clamped, not its input, after one step",
+        bearing="supports",
+    ),
+    Claim(
+        "E27.objective",
+        "Largest relative error of J = step^2 |X - x|^2 at the first step, over networks.",
+        statement="Eq 27",
+        printed="J = |R_x(s) - (x + Delta x)|^2 = step^2 |X - x|^2, because at equilibrium R_x(s) = x.",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: _largest(_objective_ratio(data) - 1),
+        control=lambda data: _largest(0.5 * _objective_ratio(data) - 1),
+        control_is="with the 1/2 of Eq 3",
+        bearing="supports",
+    ),
+    Claim(
+        "E27.only_x",
+        "Largest displacement of any layer h_k before step k+1.",
+        statement="Section 8",
+        printed="Initially, the only part of the objective function which would be non-zero would be the error at x.",
+        criterion=at_most(0.0),
+        measure=lambda data: _largest(data.before),
+        control=lambda data: _largest(_hidden(data).arrival),
+        control_is="after step k+1",
+        bearing="supports",
+        note=lambda data: (
+            f"Both rates, tied and untied; X - x is up to {_largest(data.squared_error) ** 0.5:.2g} long."
+        ),
+    ),
+    Claim(
+        "E28.exponents",
+        "Largest deviation of the exponent of |Delta h_k|, k = 1, 2, ..., in the step from k+1 (hard rates).",
+        statement="Eq 28, 30 and 31",
+        printed=_ARRIVAL,
+        corrected=_CORRECTED,
+        criterion=at_most(1e-3),
+        measure=lambda data: _exponent_error(_hidden(data).arrival),
+        control=lambda data: _exponent_error(_hidden(data).printed_law),
+        control_is="the printed law",
+        bearing="refutes",
+    ),
+    Claim(
+        "E28.exponents_smooth",
+        "The same for smooth rates (logistic), where the law is that of small steps.",
+        statement="Eq 28, 30 and 31",
+        printed=_ARRIVAL,
+        corrected=_CORRECTED,
+        criterion=at_most(1e-3),
+        measure=lambda data: _exponent_error(_hidden(data, rate="smooth").arrival),
+        control=lambda data: _exponent_error(_hidden(data, rate="smooth").printed_law),
+        control_is="the printed law",
+        bearing="refutes",
+    ),
+    Claim(
+        "E28.prefactor",
+        "Largest deviation of |Delta h_k| / ((step^(k+1) / 2) |dC/dh_k|) from 1, over steps and layers (hard rates).",
+        statement="Eq 28, 30 and 31",
+        printed=_ARRIVAL,
+        corrected=_CORRECTED,
+        criterion=at_most(1e-5, double=1e-6),
+        measure=lambda data: _largest(_to_corrected_law(_hidden(data)) - 1),
+        control=lambda data: _largest(_to_corrected_law(_hidden(data, "untied")) - 1),
+        control_is="untied weights",
+        bearing="refutes",
+        note=lambda data: f"Smooth rates, smallest step: {_largest(_to_corrected_law(_smooth_start(data)) - 1):.1g}.",
+    ),
+    Claim(
+        "E28.printed",
+        "Mean over k of |Delta h_k| over the printed 2 step^(k+2) |dC/dh_k|, times 4 step (hard rates).",
+        statement="Eq 28, 30 and 31",
+        printed=_ARRIVAL,
+        corrected="The measured displacement is 1/(4 step) times the printed one: 25 times at step 0.01.",
+        criterion=within(1.0, 1e-5, double=1e-6),
+        measure=lambda data: (4 * data.step * _to_printed_law(data)).mean(),
+        control=lambda data: _to_printed_law(data).mean(),
+        control_is="the bare ratio to the printed law",
+        bearing="refutes",
+    ),
+    Claim(
+        "T17.direction",
+        "Largest 1 - cosine of Delta h_k and -dC/dh_k at first arrival, over steps and layers (hard rates).",
+        statement="Eq 30 and 31, section 8",
+        printed="Delta h_k is proportional to the backpropagated gradient dC/dh_k: a single small inference sweep.",
+        corrected="To minus the gradient, for tied weights at an equilibrium inside the active region.",
+        criterion=at_most(1e-9, double=1e-12),
+        measure=lambda data: _largest(_hidden(data).arrival_angle),
+        control=lambda data: _largest(_hidden(data, "untied").arrival_angle),
+        control_is="untied weights",
+        bearing="limits",
+        note=lambda data: f"Smooth rates, smallest step: {_largest(_smooth_start(data).arrival_angle):.1g}.",
+    ),
+    Claim(
+        "T17.weights",
+        "Largest relative error of Eq 1, both directions added, against -(step^(k+1) / 2) dC/dW (hard rates).",
+        statement="Section 8, Eq 1",
+        printed="The initial change in weights will follow the back-propagation update, except for the factors "
+        "step^(k+2).",
+        corrected="Factors step^(k+1), tied weights; for smooth rates Eq 1 lacks the slope rho'(h_k) of the gradient.",
+        criterion=at_most(1e-4, double=1e-12),
+        measure=lambda data: _largest(_hidden(data).weight_error),
+        control=lambda data: _largest(_hidden(data, "untied").weight_error),
+        control_is="untied weights",
+        bearing="limits",
+        note=lambda data: (
+            f"Smooth rates, without the slope: {_largest(_hidden(data, rate='smooth').weight_error):.2g}."
+        ),
+    ),
+    Claim(
+        "E29.transposed",
+        "Largest asymmetry of the Jacobian of R, relative to its largest element (automatic derivative, both rates).",
+        statement="Eq 29",
+        printed="The derivative of R_h by x is the transpose of that of R_x by h: R is the derivative of a function.",
+        corrected="For tied weights.",
+        criterion=at_most(1e-6, double=1e-14),
+        measure=lambda data: data.asymmetry.sel(feedback="tied").max(),
+        control=lambda data: data.asymmetry.sel(feedback="untied").max(),
+        control_is="untied weights",
+        bearing="limits",
+    ),
+    Claim(
+        "S8.binomial",
+        "Largest deviation from 1, up to one tau, of the growth over Pr[Bin(n, step) >= k+1]; mean over networks.",
+        statement="Section 8",
+        printed=_LATER,
+        corrected="|displacement of h_k| = |dC/dh_k| / 2 Pr[Bin(n, step) >= k+1] up to reflections, for n step below "
+        "about 1.",
+        criterion=at_most(0.02),
+        measure=lambda data: _largest_mean(_from_binomial(data)),
+        control=lambda data: _largest_mean(_from_powers(data)).value,
+        control_is="(n step)^(k+1) / (k+1)!, the arrivals without the leak",
+        bearing="refutes",
+        note=lambda data: f"Largest in one network: {_largest(_from_binomial(data)):.3g}.",
+    ),
+    Claim(
+        "S8.erlang",
+        "Largest deviation from 1, at one tau, of the growth over the Erlang law of k+1 events; mean over networks.",
+        statement="Section 8",
+        printed="It will take on the order of the time constant times k for the change in h_k to become significant.",
+        corrected="Small steps: 1 - exp(-theta) sum_(i<=k) theta^i / i!, whose mean arrival time is k+1 time "
+        "constants.",
+        criterion=at_most(0.02),
+        measure=lambda data: _largest_mean(_from_erlang(data)),
+        control=lambda data: _largest_mean(_from_erlang(data, n_fewer=1)).value,
+        control_is="the Erlang law of k events, of mean k",
+        bearing="refutes",
+        note=lambda data: f"Step {float(data.fine_step):g}.",
+    ),
+    Claim(
+        "S8.turning",
+        "Exponent of 1 - cosine in time, from 0.3 to 1 tau, mean over networks and hidden layers (hard rates).",
+        statement="Section 8",
+        printed=_LATER,
+        corrected="The angle with the gradient is O(theta^2) for hard rates, whose reflections come two steps later, "
+        "and O(theta) for smooth ones.",
+        criterion=within(4.0, 0.25),
+        measure=lambda data: Estimate(*mean_interval(_turning(data).values)),
+        control=lambda data: _turning(data, "smooth").mean(),
+        control_is="smooth rates",
+        bearing="supports",
+    ),
+    Claim(
+        "S8.alignment",
+        "Smallest cosine with -dC/dh_k up to 12 tau, over layers; mean over networks (hard rates).",
+        statement="Section 8",
+        printed="The neural dynamics and weight updates will behave approximately like back-propagation.",
+        corrected="For all times only if the eigenvalues of R' are below 1.",
+        criterion=at_least(0.9),
+        measure=lambda data: _largest_mean((1 - _hidden(data).angle).min("theta"), "min"),
+        control=lambda data: _unstable_cosines(data).min(),
+        control_is="unstable networks at the end of the long simulation",
+        bearing="limits",
+    ),
+    Claim(
+        "S8.limit",
+        "Largest relative error of the settled displacement against (1 - R'_hh)^-1 R'_hx (X - x).",
+        statement="Section 8",
+        printed=_LATER,
+        corrected="The network settles at the total derivative, with all loops, instead of the chain x, h_1, h_2, ...",
+        criterion=at_most(1e-3, double=1e-5),
+        measure=lambda data: _largest(data.limit_error),
+        control=lambda data: data.chain_error.min(),
+        control_is="-dC/dh_k / 2, the chain without loops",
+        bearing="refutes",
+    ),
+)
 
 
 def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> xr.Dataset:
@@ -154,6 +433,8 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
                 {"required": "networks that stay in the active region", "long_name": "stays in the active region"},
             ),
             **{name: ("network", values) for name, values in long.items()},
+            "fine_step": ((), config.fine_step, {"units": "tau", "long_name": "step size close to continuous time"}),
+            "long_step": ((), config.long_step, {"units": "tau", "long_name": "step size of the long simulations"}),
         },
         coords={
             "rate": list(RATES),
@@ -316,6 +597,5 @@ STUDY = Study(
     smoke=BackpropLinkConfig(n_networks=2, n_steps=200, n_long=100),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

@@ -2,7 +2,6 @@
 
 import dataclasses
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +10,14 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
+from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig
 from stdpjax.learning.data import count_classes
 from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update
 from stdpjax.random import named_key
 from stdpjax.stats import wilson_interval
-from stdpjax.studies.base import Claim, Comparison, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
 from stdpjax.studies.networks import mean_interval, relative_difference
@@ -103,46 +103,158 @@ _CORRECTED = (
 )
 
 
-def _claim(name: str, claim: str, expected: float, comparison: Comparison, **options: Any) -> Claim:
-    return Claim(
-        f"8.{name}", "Section 8", claim, _PRINTED, _CORRECTED, expected, comparison,
-        **{"verdict": "corrected", **options},
-    )  # fmt: skip
+def _mean(values: np.ndarray) -> Estimate:
+    """Return the mean over networks with its interval."""
+    return Estimate(*mean_interval(values))
+
+
+def _final(data: xr.Dataset, rule: str, depth: str = "") -> np.ndarray:
+    """Return the test accuracies of trained networks, with two hidden layers where the depth is "deep_"."""
+    return data[f"{depth}accuracy"].sel({f"{depth}rule": rule}).values[:, -1]
+
+
+def _shuffled(data: xr.Dataset, rule: str, depth: str = "") -> float:
+    """Return the test accuracy after training on shuffled labels."""
+    return float(data[f"{depth}shuffled_accuracy"].sel({f"{depth}rule": rule})[-1])
+
+
+def _behind(data: xr.Dataset, rule: str, depth: str = "") -> np.ndarray:
+    """Return back-propagation's test accuracies less those of a rule."""
+    return _final(data, BACKPROPAGATION, depth) - _final(data, rule, depth)
+
+
+def _shuffled_behind(data: xr.Dataset, rule: str, depth: str = "") -> float:
+    return float(_final(data, BACKPROPAGATION, depth).mean()) - _shuffled(data, rule, depth)
+
+
+def _share_lost(data: xr.Dataset, rule: str) -> Estimate:
+    """Return the share of networks with two hidden layers that are more than 5 points behind."""
+    is_lost = _behind(data, rule, "deep_") > 0.05
+    return Estimate(float(is_lost.mean()), *wilson_interval(int(is_lost.sum()), is_lost.size))
+
+
+def _worst_stage(data: xr.Dataset) -> xr.DataArray:
+    """Return the cosines with the gradient at the stage where their mean is least."""
+    limit = data.limit.sel(rule="symmetric")
+    return limit.isel(epoch=int(limit.mean("network").values.argmin()))
+
+
+def _networks_note(data: xr.Dataset, depth: str = "") -> str:
+    return f"{data.sizes[f'{depth}network']} networks, each with its own split."
+
+
+def _accuracies_note(data: xr.Dataset, depth: str = "") -> str:
+    means = ", ".join(f"{rule} {_final(data, rule, depth).mean():.4f}" for rule in RULES)
+    return f"{_networks_note(data, depth)} {means}."
 
 
 CLAIMS = (
-    _claim(
-        "two_sided",
-        "Largest relative difference of Eq 1, summed over a pull and a push with the midpoint, from equilibrium "
-        "propagation.",
-        1e-4,
-        "at_most",
-        double=1e-10,
+    Claim(
+        "8.two_sided",
+        "Largest relative difference of Eq 1, summed over a pull and a push with the midpoint, from "
+        "equilibrium propagation.",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_most(1e-4, double=1e-10),
+        measure=lambda data: data.difference.sel(variant="paper_two_sided").max(),
+        control=lambda data: data.difference.sel(variant="paper").min(),
+        control_is="one pull, pairing as printed",
+        bearing="refutes",
+        note="Units move together, or layer by layer as in the training.",
     ),
-    _claim("accuracy", "Test accuracy of Eq 1 over a pull and a push, one hidden layer.", 0.97, "at_least"),
-    _claim("behind", "Back-propagation's test accuracy less that of the two-sided rule.", 0.01, "at_most"),
-    _claim(
-        "printed",
+    Claim(
+        "8.accuracy",
+        "Test accuracy of Eq 1 over a pull and a push, one hidden layer.",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_least(0.97),
+        measure=lambda data: _mean(_final(data, "symmetric")),
+        control=lambda data: _shuffled(data, "symmetric"),
+        control_is="shuffled labels",
+        bearing="refutes",
+        note=_accuracies_note,
+    ),
+    Claim(
+        "8.behind",
+        "Back-propagation's test accuracy less that of the two-sided rule.",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_most(0.01),
+        measure=lambda data: _mean(_behind(data, "symmetric")),
+        control=lambda data: _shuffled_behind(data, "symmetric"),
+        control_is="the two-sided rule with shuffled labels",
+        bearing="refutes",
+        note=_networks_note,
+    ),
+    Claim(
+        "8.printed",
         "Back-propagation's test accuracy less that of Eq 1 as printed, one hidden layer.",
-        0.01,
-        "at_most",
-        verdict="holds_with_conditions",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_most(0.01),
+        measure=lambda data: _mean(_behind(data, "paper")),
+        control=lambda data: _shuffled_behind(data, "paper"),
+        control_is="the printed rule with shuffled labels",
+        bearing="limits",
+        note=_networks_note,
     ),
-    _claim("deep_accuracy", "Test accuracy of Eq 1 over a pull and a push, two hidden layers.", 0.965, "at_least"),
-    _claim("deep_behind", "As 8.behind, two hidden layers.", 0.015, "at_most"),
-    _claim(
-        "deep_printed",
-        "Share of networks more than 5 points worse with Eq 1 as printed than with back-propagation, two hidden "
-        "layers.",
-        0.5,
-        "at_least",
+    Claim(
+        "8.deep_accuracy",
+        "Test accuracy of Eq 1 over a pull and a push, two hidden layers.",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_least(0.965),
+        measure=lambda data: _mean(_final(data, "symmetric", "deep_")),
+        control=lambda data: _shuffled(data, "symmetric", "deep_"),
+        control_is="shuffled labels",
+        bearing="refutes",
+        note=lambda data: _accuracies_note(data, "deep_"),
     ),
-    _claim(
-        "alignment",
+    Claim(
+        "8.deep_behind",
+        "As 8.behind, two hidden layers.",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_most(0.015),
+        measure=lambda data: _mean(_behind(data, "symmetric", "deep_")),
+        control=lambda data: _shuffled_behind(data, "symmetric", "deep_"),
+        control_is="the two-sided rule with shuffled labels",
+        bearing="refutes",
+        note=lambda data: _networks_note(data, "deep_"),
+    ),
+    Claim(
+        "8.deep_printed",
+        "Share of networks more than 5 points worse with Eq 1 as printed than with back-propagation, "
+        "two hidden layers.",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_least(0.5),
+        measure=lambda data: _share_lost(data, "paper"),
+        control=lambda data: _share_lost(data, "symmetric").value,
+        control_is="the two-sided rule",
+        bearing="refutes",
+        note=lambda data: f"On average {100 * _behind(data, 'paper', 'deep_').mean():.1f} points.",
+    ),
+    Claim(
+        "8.alignment",
         "Least cosine over the stages, of means over networks, of the two-sided update with a weak pull and minus the "
         "gradient of the settled loss (one hidden layer).",
-        0.95,
-        "at_least",
+        statement="Section 8",
+        printed=_PRINTED,
+        corrected=_CORRECTED,
+        criterion=at_least(0.95),
+        measure=lambda data: _mean(_worst_stage(data).values),
+        control=lambda data: data.misalignment.sel(rule="symmetric")[:, 1:].mean(),
+        control_is="the gradient for other labels, while learning",
+        bearing="refutes",
+        note=lambda data: f"Least after {int(_worst_stage(data).epoch)} passes.",
     ),
 )
 
@@ -214,12 +326,16 @@ def _variables(prefix: str, course: Course) -> dict[str, tuple]:
     return {
         **arrays,
         f"{prefix}shuffled_accuracy": (
-            dims[::2], control, {"long_name": "the same for a network trained on shuffled labels"},
+            dims[::2],
+            control,
+            {"long_name": "the same for a network trained on shuffled labels"},
         ),
         f"{prefix}is_finite": (
-            dims[:2], np.asarray(course.is_finite)[:, :-1], {"required": "networks with finite states"},
+            dims[:2],
+            np.asarray(course.is_finite)[:, :-1],
+            {"required": "networks with finite states"},
         ),
-    }  # fmt: skip
+    }
 
 
 @partial(jax.jit, static_argnames=("phases", "n_outputs"))
@@ -231,55 +347,6 @@ def _differences(params, batch: Labelled, *, phases: Phases, n_outputs: int) -> 
         for rule in ("symmetric", "paper_two_sided", "paper")
     ]
     return jnp.stack([relative_difference(other, found[0]) for other in found[1:]])
-
-
-def judge(data: xr.Dataset, config: DigitsSupervisedConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    measurements = {
-        "8.two_sided": Measurement(
-            float(data.difference[:, 0].max()),
-            control=float(data.difference[:, 1].min()),
-            note="Units move together, or layer by layer as in the training. Control: one pull, pairing as printed.",
-        )
-    }
-    for prefix, rule in (("", "rule"), ("deep_", "deep_rule")):
-        final = {name: data[f"{prefix}accuracy"].sel({rule: name}).values[:, -1] for name in data[rule].values}
-        bar, two_sided, printed = final[BACKPROPAGATION], final["symmetric"], final["paper"]
-        shuffled = float(data[f"{prefix}shuffled_accuracy"].sel({rule: "symmetric"})[-1])
-        value, *interval = mean_interval(two_sided)
-        behind, *behind_interval = mean_interval(bar - two_sided)
-        n_networks = f"{len(bar)} networks, each with its own split."
-        means = ", ".join(f"{name} {values.mean():.4f}" for name, values in final.items())
-        measurements |= {
-            f"8.{prefix}accuracy": Measurement(
-                value, (interval[0], interval[1]), shuffled, f"{n_networks} {means}. Control: shuffled labels."
-            ),
-            f"8.{prefix}behind": Measurement(
-                behind, (behind_interval[0], behind_interval[1]), float(bar.mean()) - shuffled,
-                f"{n_networks} Control: the two-sided rule with shuffled labels.",
-            ),
-        }  # fmt: skip
-        if prefix:
-            n_lost, n_control = (int(np.sum(bar - values > 0.05)) for values in (printed, two_sided))
-            measurements["8.deep_printed"] = Measurement(
-                n_lost / len(bar), wilson_interval(n_lost, len(bar)), n_control / len(bar),
-                f"On average {100 * np.mean(bar - printed):.1f} points. Control: the two-sided rule.",
-            )  # fmt: skip
-        else:
-            lost, *lost_interval = mean_interval(bar - printed)
-            untaught = float(data.shuffled_accuracy.sel(rule="paper")[-1])
-            measurements["8.printed"] = Measurement(
-                lost, (lost_interval[0], lost_interval[1]), float(bar.mean()) - untaught,
-                f"{n_networks} Control: the printed rule with shuffled labels.",
-            )  # fmt: skip
-    limit, away = (data[name].sel(rule="symmetric") for name in ("limit", "misalignment"))
-    worst = int(np.argmin(limit.values.mean(axis=0)))
-    value, *interval = mean_interval(limit.values[:, worst])
-    measurements["8.alignment"] = Measurement(
-        value, (interval[0], interval[1]), float(away[:, 1:].mean()),
-        f"Least after {int(data.epoch[worst])} passes. Control: the gradient for other labels, while learning.",
-    )  # fmt: skip
-    return measurements
 
 
 STUDY = Study(
@@ -305,6 +372,5 @@ STUDY = Study(
     ),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

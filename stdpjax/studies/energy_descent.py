@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.dynamics import Hyper, Kernel, langevin, leaky_integrator, printed_integrator, simulate
 from stdpjax.energy import Params, energy_of, random_params, tie
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Measurement, Progress, Study
-from stdpjax.studies.energy_claims import CLAIMS
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.energy_descent import plot
 from stdpjax.studies.interior import is_active, with_fixed_point
 from stdpjax.studies.networks import mean_interval
@@ -63,6 +63,154 @@ class EnergyDescentConfig:
             _checks.number("fields", field, above=_KINK)
         _checks.distinct("fields", self.fields)
         _checks.number("noise_std", self.noise_std, above=0, at_most=0.05)
+
+
+def _mean(values: xr.DataArray) -> Estimate:
+    """Return the mean over independent networks, or trials, with its interval."""
+    return Estimate(*mean_interval(values.values))
+
+
+def _up_inside(data: xr.Dataset, side: str) -> xr.DataArray:
+    """Return the shares of upward steps inside the active region, with steps below, or above, the bound."""
+    return data.inside_up.sel(side=side)
+
+
+def _interior_note(data: xr.Dataset) -> str:
+    return (
+        f"Rises beyond rounding, {float(data.rounding):.2g}. Steps 5 % below 2 / lambda_max, "
+        f"{float(data.bound.min()):.3g} to {float(data.bound.max()):.3g}."
+    )
+
+
+def _single_error(data: xr.Dataset, expected: xr.DataArray | float) -> float:
+    return float(np.abs(data.single_up.mean("network") - expected).max())
+
+
+def _order(rise: xr.DataArray) -> xr.DataArray:
+    """Return the order in the step, for each network."""
+    log_step = np.log(rise.step) - np.log(rise.step).mean()
+    return (np.log(rise) * log_step).sum("step") / (log_step**2).sum()
+
+
+def _size_note(data: xr.Dataset) -> str:
+    largest = data.kink_rise.max("network")
+    sizes = (f"{float(largest.sel(step=step)):.2g} at step {step:g}" for step in data.step.values)
+    return f"Largest rise {', '.join(sizes)}."
+
+
+def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
+    """Return the largest deviation of the mean energy from above equilibrium, after the start, in its errors."""
+    above = data.sel(start="above").isel(time=slice(1, None))
+    return float(np.abs((above.noisy_energy - expected) / above.noisy_error).max())
+
+
+_PRINTED = (
+    "Each step of inference on average brings us towards an equally or more likely configuration, down the energy."
+)
+
+CLAIMS = (
+    Claim(
+        "T18.interior",
+        "Largest share of upward steps, over networks inside the active region, no noise, step below 2/lambda_max(H).",
+        statement="Section 9, Eq 16",
+        printed=_PRINTED,
+        corrected="Without noise, away from kinks, and for steps shorter than 2 over the largest "
+        "curvature of the energy.",
+        criterion=at_most(0.0),
+        measure=lambda data: _up_inside(data, "below").max(),
+        control=lambda data: _up_inside(data, "above").mean(),
+        control_is="5 % above",
+        bearing="limits",
+        note=_interior_note,
+    ),
+    Claim(
+        "T18.kink_up",
+        "Share of steps at which the energy rises where all units chatter about kinks, noise-free.",
+        statement="Section 9, Eq 16",
+        printed=_PRINTED,
+        corrected="At kinks, where units driven past their threshold settle, about half of the steps go up.",
+        criterion=within(0.5, 0.05),
+        measure=lambda data: _mean(data.kink_up.mean("step")),
+        control=lambda data: _up_inside(data, "below").mean(),
+        control_is="inside the active region",
+        bearing="refutes",
+    ),
+    Claim(
+        "T18.kink_single",
+        "Largest difference of that share for one unit from 2 d (1-d), d the threshold over the input.",
+        statement="Section 9, Eq 16",
+        printed=_PRINTED,
+        corrected="One unit spends a share d of its steps below the kink; 2 d (1-d) of all steps go up, "
+        "one half at most.",
+        criterion=at_most(0.03),
+        measure=lambda data: _single_error(data, data.single_exact),
+        control=lambda data: _single_error(data, 0.5),
+        control_is="one half for every input",
+        bearing="refutes",
+    ),
+    Claim(
+        "T18.kink_size",
+        "Order in the step of the largest rise at kinks (slope on logarithmic axes).",
+        statement="Section 9, Eq 16",
+        printed=_PRINTED,
+        corrected="The rises are of the order of the step.",
+        criterion=within(1.0, 0.1),
+        measure=lambda data: _mean(_order(data.kink_rise)),
+        control=lambda data: _order(data.langevin_rise).mean(),
+        control_is="Langevin noise, whose steps are of order 1/2",
+        bearing="limits",
+        note=_size_note,
+    ),
+    Claim(
+        "T18.noise_above",
+        "Mean change of the energy in the first step with noise, from above equilibrium.",
+        statement="Section 9, Eq 16",
+        printed=_PRINTED,
+        corrected="With noise the mean falls from above equilibrium; from below, as from the minimum itself, it rises.",
+        criterion=at_most(0.0),
+        measure=lambda data: _mean(data.first_change.sel(start="above")),
+        control=lambda data: data.first_change.sel(start="minimum").mean(),
+        control_is="from the minimum, below equilibrium",
+        bearing="limits",
+        note=lambda data: f"{data.sizes['trial']} trials.",
+    ),
+    Claim(
+        "T18.noise_single",
+        "Share of single steps at which the energy rises with noise, at equilibrium.",
+        statement="Section 9, Eq 16",
+        printed=_PRINTED,
+        corrected="Single steps go up about as often as down at equilibrium.",
+        criterion=within(0.5, 0.1),
+        measure=lambda data: _mean(data.late_up),
+        control=lambda data: _up_inside(data, "below").mean(),
+        control_is="without noise",
+        bearing="limits",
+    ),
+    Claim(
+        "T18.noise_law",
+        "Largest |z|, over time, of the mean energy with noise against its closed form.",
+        statement="Section 9, Eq 16",
+        printed="Nothing is printed on this.",
+        corrected="Half of m^T H m + tr(H C) above the minimum, with mean m and covariance C of the linear dynamics.",
+        criterion=at_most(4.0),
+        measure=lambda data: _largest_z(data, data.noisy_exact.sel(start="above")),
+        control=lambda data: _largest_z(data, data.noisy_frozen),
+        control_is="without noise",
+        bearing="supports",
+    ),
+    Claim(
+        "T7.steps",
+        "Share of saturated units that are active again after exactly ceil(ln(|s_0|/|kink|) / -ln(1-step)) steps.",
+        statement="Section 4.2, Eq 18",
+        printed="In saturation the neuron ignores its input and goes exponentially to 0, back into the active region.",
+        criterion=at_least(1.0),
+        measure=lambda data: (data.return_count == data.return_formula).mean(),
+        control=lambda data: (data.return_printed == data.return_formula).mean(),
+        control_is="the printed Eq 17",
+        bearing="supports",
+        note=lambda data: f"{data.return_count.size} units among strong weights.",
+    ),
+)
 
 
 def _path(
@@ -254,6 +402,7 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
             "inside_energy": (("network", "side", "inside_time"), descents.energy, energy),
             "bound": ("network", descents.bound, {"units": "tau", "long_name": "2 / lambda_max(H)"}),
             "inside_up": (("network", "side"), (np.diff(descents.energy) > limit).mean(-1)),
+            "rounding": ((), limit, energy),
             "inside_active": ("network", descents.is_active, {"required": "relaxations in the active region"}),
             "single_up": (("field", "network"), single.up_share, {"long_name": "share of steps up, one unit"}),
             "single_exact": ("field", 2 * duty * (1 - duty)),
@@ -285,70 +434,7 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
             "return_step": ("return_step", list(config.return_steps), {"units": "tau"}),
             "unit": np.arange(config.n_returns),
         },
-    )  # fmt: skip
-
-
-def judge(data: xr.Dataset, config: EnergyDescentConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    log_step = np.log(data.step) - np.log(data.step).mean()
-
-    def order(rise: xr.DataArray) -> NDArray[np.float64]:
-        return ((np.log(rise) * log_step).sum("step") / (log_step**2).sum()).values
-
-    def share_equal(counts: xr.DataArray) -> float:
-        return float((counts == data.return_formula).mean())
-
-    up, up_low, up_high = mean_interval(data.kink_up.mean("step").values)
-    size, size_low, size_high = mean_interval(order(data.kink_rise))
-    fall, fall_low, fall_high = mean_interval(data.first_change.sel(start="above").values)
-    late, late_low, late_high = mean_interval(data.late_up.values)
-    sizes = ", ".join(f"{float(data.kink_rise.sel(step=step).max()):.2g} at step {step:g}" for step in config.steps)
-    inside = data.inside_up
-    single = data.single_up.mean("network")
-    above = data.sel(start="above").isel(time=slice(1, None))
-
-    def largest_z(expected: xr.DataArray) -> float:
-        return float(np.abs((above.noisy_energy - expected) / above.noisy_error).max())
-
-    return {
-        "T18.interior": Measurement(
-            float(inside.sel(side="below").max()),
-            control=float(inside.sel(side="above").mean()),
-            note=f"Rises beyond rounding, {rounding(jnp.zeros((), float)):.2g}. Steps 5 % below 2 / lambda_max, "
-            f"{float(data.bound.min()):.3g} to {float(data.bound.max()):.3g}. Control: 5 % above.",
-        ),
-        "T18.kink_up": Measurement(
-            up, (up_low, up_high), float(inside.sel(side="below").mean()), "Control: inside the active region."
-        ),
-        "T18.kink_single": Measurement(
-            float(np.abs(single - data.single_exact).max()),
-            control=float(np.abs(single - 0.5).max()),
-            note="Control: one half for every input.",
-        ),
-        "T18.kink_size": Measurement(
-            size,
-            (size_low, size_high),
-            float(order(data.langevin_rise).mean()),
-            f"Largest rise {sizes}. Control: Langevin noise, whose steps are of order 1/2.",
-        ),
-        "T18.noise_above": Measurement(
-            fall,
-            (fall_low, fall_high),
-            float(data.first_change.sel(start="minimum").mean()),
-            f"{config.n_trials} trials. Control: from the minimum, below equilibrium.",
-        ),
-        "T18.noise_single": Measurement(
-            late, (late_low, late_high), float(inside.sel(side="below").mean()), "Control: without noise."
-        ),
-        "T18.noise_law": Measurement(
-            largest_z(above.noisy_exact), control=largest_z(above.noisy_frozen), note="Control: without noise."
-        ),
-        "T7.steps": Measurement(
-            share_equal(data.return_count),
-            control=share_equal(data.return_printed),
-            note=f"{data.return_count.size} units among strong weights. Control: the printed Eq 17.",
-        ),
-    }
+    )
 
 
 STUDY = Study(
@@ -364,6 +450,5 @@ STUDY = Study(
     smoke=EnergyDescentConfig(n_networks=4, n_kink_steps=200, n_trials=100, n_returns=20),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

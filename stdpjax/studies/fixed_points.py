@@ -13,11 +13,12 @@ from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, target_of
 from stdpjax.fixed_points import relax
+from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import Sample
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 from stdpjax.studies.figures.fixed_points import plot
 from stdpjax.studies.settings import setting
@@ -70,109 +71,192 @@ class FixedPointsConfig:
 _EQ_25 = "Where the gradient of the energy is 0, R(s) = s and so f(s, 0) = s: the network stands still."
 _EQ_26 = "At a fixed point no unit is saturated, so s = b + W rho(s)."
 
+
+def _largest(values: xr.DataArray) -> float:
+    return float(np.abs(values).max())
+
+
+def _has_kinks(data: xr.Dataset) -> np.ndarray:
+    """Return which networks settle with units at kinks."""
+    return data.is_at_kink.any("unit").values
+
+
+def _distance(data: xr.Dataset, has_kinks: bool) -> float:
+    """Return the smallest |R(s) - s| over networks with units at kinks, or the largest over those without."""
+    distance = np.abs(data.target - data.relaxed).max("unit").values[_has_kinks(data) == has_kinks]
+    if not distance.size:
+        return np.nan
+    return float(distance.min() if has_kinks else distance.max())
+
+
+def _finest_average(data: xr.Dataset) -> xr.DataArray:
+    return data.average.sel(step=data.step.min())
+
+
+def _driven(data: xr.Dataset) -> xr.Dataset:
+    """Return the single units that are driven past their kink."""
+    return data.isel(drive=data.drive.values > HIGH)
+
+
+def _excess(data: xr.Dataset, step: xr.DataArray) -> float:
+    """Return how far the driven units leave the range of a step size."""
+    driven = _driven(data)
+    below = (1 - step) * HIGH - driven.chatter_low
+    above = driven.chatter_high - (HIGH + step * (driven.drive - HIGH))
+    return float(np.maximum(below, above).clip(min=0).max())
+
+
+def _chatter_note(data: xr.Dataset) -> str:
+    note = f"{_driven(data).sizes['drive']} fields."
+    if 2.0 not in data.drive.values:
+        return note
+    row = data.sel(drive=2.0)
+    return (
+        f"{note} At u = 2: [{float(row.chatter_low):.4f}, {float(row.chatter_high):.4f}], "
+        f"duty cycle {float(row.duty):.4f}."
+    )
+
+
+def _share_with_kinks(data: xr.Dataset) -> Estimate:
+    has_kinks = _has_kinks(data)
+    share = float(has_kinks.mean())
+    reach = 1.96 * np.sqrt(share * (1 - share) / has_kinks.size)
+    return Estimate(share, max(share - reach, 0.0), min(share + reach, 1.0))
+
+
+def _derivative_error(data: xr.Dataset, derivative: xr.DataArray) -> float:
+    size = np.abs(data.derivative_reference).max("unit")
+    return _largest((derivative - data.derivative_reference) / size)
+
+
+def _root_mean_square(data: xr.Dataset, fixed_point: xr.DataArray) -> Estimate:
+    """Return the root mean square difference of the noisy time averages from a fixed point."""
+    squares = ((data.noisy_average - fixed_point) ** 2).mean("unit").values
+    width = 1.96 * squares.std(ddof=1) / np.sqrt(squares.size)
+    ends = squares.mean() + width * np.array([0, -1, 1])
+    return Estimate(*(float(end) for end in np.sqrt(np.maximum(ends, 0))))
+
+
 CLAIMS = (
     Claim(
         "E25.interior",
-        "Eq 25",
         "Largest |R(s) - s| at energy minima between the kinks.",
-        _EQ_25,
-        "",
-        expected=1e-5,
-        comparison="at_most",
-        verdict="holds_with_conditions",
-        double=1e-10,
+        statement="Eq 25",
+        printed=_EQ_25,
+        criterion=at_most(1e-5, double=1e-10),
+        measure=lambda data: _distance(data, False),
+        control=lambda data: _distance(data, True),
+        control_is="those with units at kinks, smallest",
+        bearing="limits",
+        note=lambda data: f"{int((~_has_kinks(data)).sum())} networks.",
     ),
     Claim(
         "E25.average",
-        "Eq 25",
         "Largest difference of the raw iteration's time average (step 0.002) from the energy's minimum on the box.",
-        _EQ_25,
-        "A unit driven past its kink has no fixed point: the iteration chatters about the kink, and its average is the "
-        "box minimum up to O(step).",
-        expected=3e-3,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Eq 25",
+        printed=_EQ_25,
+        corrected="A unit driven past its kink has no fixed point: the iteration chatters about the kink, and its "
+        "average is the box minimum up to O(step).",
+        criterion=at_most(3e-3),
+        measure=lambda data: _largest(_finest_average(data) - data.minimum),
+        control=lambda data: _largest(_finest_average(data) - data.linear),
+        control_is="Eq 26 solved as a linear equation and cut off at the kinks",
+        bearing="refutes",
     ),
     Claim(
         "E25.chatter_range",
-        "Eq 25",
         "How far the chattering of one unit leaves ((1 - step) kink, kink + step (u - kink)].",
-        _EQ_25,
-        "",
-        expected=1e-6,
-        comparison="at_most",
-        verdict="corrected",
-        double=1e-12,
+        statement="Eq 25",
+        printed=_EQ_25,
+        criterion=at_most(1e-6, double=1e-12),
+        measure=lambda data: _excess(data, data.chatter_step),
+        control=lambda data: _excess(data, data.chatter_step / 2),
+        control_is="the range predicted for half the step",
+        bearing="refutes",
+        note=_chatter_note,
     ),
     Claim(
         "E25.duty_cycle",
-        "Eq 25",
         "Largest difference of the time share in which a chattering unit is active from kink / u.",
-        _EQ_25,
-        "The kink acts as a slope of kink / u, between 0 and 1.",
-        expected=0.01,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Eq 25",
+        printed=_EQ_25,
+        corrected="The kink acts as a slope of kink / u, between 0 and 1.",
+        criterion=at_most(0.01),
+        measure=lambda data: _largest(_driven(data).duty - HIGH / _driven(data).drive),
+        control=lambda data: _largest(1 - HIGH / _driven(data).drive),
+        control_is="a unit at rest in the active region, duty cycle 1",
+        bearing="refutes",
     ),
     Claim(
         "E26.saturation",
-        "Eq 26",
         "Fixed points s = R(s) with a unit beyond its kinks, over all networks and all pieces (enumeration).",
-        _EQ_26,
-        "",
-        expected=0.0,
-        comparison="at_most",
+        statement="Eq 26",
+        printed=_EQ_26,
+        criterion=at_most(0.0),
+        measure=lambda data: data.n_saturated.sum(),
+        control=lambda data: data.n_saturated_without_slope.sum(),
+        control_is="R without the factor rho'",
+        bearing="supports",
+        note=lambda data: f"{data.sizes['network']} networks, {3 ** data.sizes['unit']} pieces each.",
     ),
     Claim(
         "E26.kinks",
-        "Eq 26",
         "Share of random networks that have no fixed point and settle with units at kinks.",
-        _EQ_26,
-        "s = clip(b + W rho(s), kinks): the minima of the energy on the box, with units at kinks too.",
-        expected=0.2,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Eq 26",
+        printed=_EQ_26,
+        corrected="s = clip(b + W rho(s), kinks): the minima of the energy on the box, with units at kinks too.",
+        criterion=at_least(0.2),
+        measure=_share_with_kinks,
+        control=lambda data: data.balanced_share,
+        control_is="balanced biases",
+        bearing="refutes",
+        note=lambda data: f"None of these has a fixed point: {int(data.n_inside[_has_kinks(data)].sum())} found.",
     ),
     Claim(
         "E26.clip",
-        "Eq 26",
         "Largest |s - clip(b + W rho(s), kinks)| at the box minima (enumeration of active sets).",
-        _EQ_26,
-        "",
-        expected=1e-8,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Eq 26",
+        printed=_EQ_26,
+        criterion=at_most(1e-8),
+        measure=lambda data: _largest(data.minimum - data.field.clip(LOW, HIGH)),
+        control=lambda data: _largest(data.minimum - data.field),
+        control_is="s = b + W rho(s) as printed",
+        bearing="refutes",
     ),
     Claim(
         "E26.box",
-        "Eq 26",
         "Largest difference of the relaxed clip form from the box minimum.",
-        _EQ_26,
-        "",
-        expected=1e-4,
-        comparison="at_most",
-        verdict="corrected",
-        double=1e-8,
+        statement="Eq 26",
+        printed=_EQ_26,
+        criterion=at_most(1e-4, double=1e-8),
+        measure=lambda data: _largest(data.relaxed - data.minimum),
+        control=lambda data: _largest(data.linear - data.minimum),
+        control_is="Eq 26 solved as a linear equation and cut off at the kinks",
+        bearing="refutes",
     ),
     Claim(
         "E26.gradient",
-        "Eq 26",
         "Largest error of the fixed point's implicit derivative, relative to finite differences of the box minimum.",
-        "Nothing is printed on this.",
-        "",
-        expected=1e-3,
-        comparison="at_most",
-        double=1e-6,
+        statement="Eq 26",
+        printed="Nothing is printed on this.",
+        criterion=at_most(1e-3, double=1e-6),
+        measure=lambda data: _derivative_error(data, data.derivative),
+        control=lambda data: _derivative_error(data, data.interior_derivative),
+        control_is="the derivative of Eq 26 as printed",
+        bearing="supports",
+        note="Along one random direction a network.",
     ),
     Claim(
         "E26.noise",
-        "Eq 26",
         "Root mean square difference of noisy networks' time averages from the fixed point of the smoothed rate.",
-        _EQ_26,
-        "With noise in R the kink is smoothed: s = R(s) with the rate and slope averaged over the noise.",
-        expected=0.01,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Eq 26",
+        printed=_EQ_26,
+        corrected="With noise in R the kink is smoothed: s = R(s) with the rate and slope averaged over the noise.",
+        criterion=at_most(0.01),
+        measure=lambda data: _root_mean_square(data, data.smooth),
+        control=lambda data: _root_mean_square(data, data.minimum).value,
+        control_is="the kinks without noise",
+        bearing="refutes",
     ),
 )
 
@@ -200,8 +284,9 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
     """Settle random networks in several ways, and a single unit at its kink."""
     progress(0.0, "box minima")
     eigenvalues = (0.2 * config.max_eigenvalue, config.max_eigenvalue)
-    weights, bias = draw_networks(named_key(key, "networks"), config.n_networks, config.n_units, eigenvalues,
-                                  config.bias_std)  # fmt: skip
+    weights, bias = draw_networks(
+        named_key(key, "networks"), config.n_networks, config.n_units, eigenvalues, config.bias_std
+    )
     minimum = box_minimum(weights, bias)
     fields = bias + np.einsum("nij,nj->ni", weights, minimum - LOW)
     n_inside, n_saturated = linear_fixed_points(weights, bias, True)
@@ -247,6 +332,7 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
             "n_saturated_without_slope": ("network", n_saturated_without),
             "balanced_share": float(np.mean(np.any(np.abs(box_minimum(weights, -0.5 * weights.sum(-1))) >= HIGH, -1))),
             "chatter": (("drive", "time"), chatter[:, -60:], {**unit, "long_name": "activity of a single unit"}),
+            "chatter_step": ((), config.chatter_step, {"units": "tau", "long_name": "step size of the single unit"}),
             "chatter_low": ("drive", second.min(axis=1), unit),
             "chatter_high": ("drive", second.max(axis=1), unit),
             "chatter_mean": ("drive", second.mean(axis=1), unit),
@@ -262,7 +348,7 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
             "drive": ("drive", np.array(config.fields), {**unit, "long_name": "field u of a single unit"}),
             "time": ("time", np.arange(chatter[:, -60:].shape[1]), {"units": "steps"}),
         },
-    )  # fmt: skip
+    )
 
 
 @jax.jit
@@ -303,9 +389,15 @@ def settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_no
 
     def one(key, params: Params, state, step, noise_std):
         done = simulate(
-            key, params, None, Hyper(step, noise_std if is_noisy else None), kernel=kernel, state=state,
-            n_steps=n_steps, observe={"state": mean_of(_next_state)},
-        )  # fmt: skip
+            key,
+            params,
+            None,
+            Hyper(step, noise_std if is_noisy else None),
+            kernel=kernel,
+            state=state,
+            n_steps=n_steps,
+            observe={"state": mean_of(_next_state)},
+        )
         return done.state, done.observed["state"].mean, done.is_finite
 
     return jax.vmap(one)(keys, params, state, hyper.step, hyper.noise_std)
@@ -338,99 +430,17 @@ def _chatter(key: Key[Array, ""], fields: Float[Array, "drive"], config: FixedPo
     """Activity of single units held by a field, `[drive, time]`: unconnected units of one network."""
     n_drives = fields.shape[0]
     run = simulate(
-        key, Params(jnp.zeros((n_drives, n_drives), float), fields), None, Hyper(config.chatter_step),
-        kernel=leaky_integrator(hard_sigmoid(), noise="none"), state=jnp.zeros(n_drives, float),
-        n_steps=config.n_chatter, trace_every=1,
-    )  # fmt: skip
+        key,
+        Params(jnp.zeros((n_drives, n_drives), float), fields),
+        None,
+        Hyper(config.chatter_step),
+        kernel=leaky_integrator(hard_sigmoid(), noise="none"),
+        state=jnp.zeros(n_drives, float),
+        n_steps=config.n_chatter,
+        trace_every=1,
+    )
     assert run.trace is not None
     return run.trace.T
-
-
-def judge(data: xr.Dataset, config: FixedPointsConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-
-    def largest(values: xr.DataArray) -> float:
-        return float(np.abs(values).max())
-
-    with_kinks = data.is_at_kink.any("unit").values
-    distance = np.abs(data.target - data.relaxed).max("unit").values
-    share, n_networks = float(with_kinks.mean()), config.n_networks
-    reach = 1.96 * np.sqrt(share * (1 - share) / n_networks)
-    average = data.average.isel(step=int(np.argmin(config.steps)))
-    driven = data.isel(drive=data.drive.values > HIGH)
-
-    def excess(step: float) -> float:
-        below = (1 - step) * HIGH - driven.chatter_low
-        above = driven.chatter_high - (HIGH + step * (driven.drive - HIGH))
-        return float(np.maximum(below, above).clip(min=0).max())
-
-    at_two = f"At u = 2: {_range_at_two(data)}. " if 2.0 in config.fields else ""
-    size = np.abs(data.derivative_reference).max("unit")
-
-    def root_mean_square(other: xr.DataArray) -> tuple[float, tuple[float, float]]:
-        squares = ((data.noisy_average - other) ** 2).mean("unit").values
-        width = 1.96 * squares.std(ddof=1) / np.sqrt(n_networks)
-        low, middle, high = np.sqrt(np.maximum([squares.mean() - width, squares.mean(), squares.mean() + width], 0))
-        return float(middle), (float(low), float(high))
-
-    noisy, noisy_interval = root_mean_square(data.smooth)
-    return {
-        "E25.interior": Measurement(
-            float(distance[~with_kinks].max()) if not with_kinks.all() else np.inf,
-            control=float(distance[with_kinks].min()) if with_kinks.any() else np.nan,
-            note=f"{int((~with_kinks).sum())} networks. Control: those with units at kinks, smallest.",
-        ),
-        "E25.average": Measurement(
-            largest(average - data.minimum),
-            control=largest(average - data.linear),
-            note="Control: Eq 26 solved as a linear equation and cut off at the kinks.",
-        ),
-        "E25.chatter_range": Measurement(
-            excess(config.chatter_step),
-            control=excess(config.chatter_step / 2),
-            note=f"{driven.sizes['drive']} fields. {at_two}Control: the range predicted for half the step.",
-        ),
-        "E25.duty_cycle": Measurement(
-            largest(driven.duty - HIGH / driven.drive),
-            control=float((1 - HIGH / driven.drive).max()),
-            note="Control: a unit at rest in the active region, duty cycle 1.",
-        ),
-        "E26.saturation": Measurement(
-            float(data.n_saturated.sum()),
-            control=float(data.n_saturated_without_slope.sum()),
-            note=f"{n_networks} networks, {3**config.n_units} pieces each. Control: R without the factor rho'.",
-        ),
-        "E26.kinks": Measurement(
-            share,
-            (max(share - reach, 0.0), min(share + reach, 1.0)),
-            float(data.balanced_share),
-            f"None of these has a fixed point: {int(data.n_inside.values[with_kinks].sum())} found. "
-            "Control: balanced biases.",
-        ),
-        "E26.clip": Measurement(
-            largest(data.minimum - data.field.clip(LOW, HIGH)),
-            control=largest(data.minimum - data.field),
-            note="Control: s = b + W rho(s) as printed.",
-        ),
-        "E26.box": Measurement(
-            largest(data.relaxed - data.minimum),
-            control=largest(data.linear - data.minimum),
-            note="Control: Eq 26 solved as a linear equation and cut off at the kinks.",
-        ),
-        "E26.gradient": Measurement(
-            largest((data.derivative - data.derivative_reference) / size),
-            control=largest((data.interior_derivative - data.derivative_reference) / size),
-            note="Along one random direction a network. Control: the derivative of Eq 26 as printed.",
-        ),
-        "E26.noise": Measurement(
-            noisy, noisy_interval, root_mean_square(data.minimum)[0], "Control: the kinks without noise."
-        ),
-    }
-
-
-def _range_at_two(data: xr.Dataset) -> str:
-    row = data.sel(drive=2.0)
-    return f"[{float(row.chatter_low):.4f}, {float(row.chatter_high):.4f}], duty cycle {float(row.duty):.4f}"
 
 
 STUDY = Study(
@@ -445,6 +455,5 @@ STUDY = Study(
     smoke=FixedPointsConfig(n_networks=10, n_steps=500, n_chatter=1000, n_noisy=200),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

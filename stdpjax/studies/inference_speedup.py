@@ -1,6 +1,7 @@
 """Whether learning makes inference faster: relaxation times before and after (section 6.2 and 6.3)."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -11,16 +12,16 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks
 from stdpjax.energy import Params
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.learning import Labelled
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
-from stdpjax.studies.base import Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.inference_speedup import plot
 from stdpjax.studies.hidden_objective import CENTRES
 from stdpjax.studies.networks import centred_network, mean_interval
 from stdpjax.studies.relaxations import Lesson, learn_stages, settling, train_for_task
 from stdpjax.studies.settings import setting
-from stdpjax.studies.speedup_claims import CLAIMS
 
 LESSONS = ("frozen", "Eq 1", "Eq 1 reversed", "descent on J_h", "weight decay")
 COURSES = ("weak", "strong", "weak, wrong sign", "strong, frozen")
@@ -60,6 +61,280 @@ class InferenceSpeedupConfig:
             _checks.number(name, getattr(self, name), above=0)
         if len(self.gains) != 2 or not 0 < self.gains[0] < self.gains[1]:
             raise ValueError(f"gains: expected two increasing numbers above 0, got {self.gains}")
+
+
+_APART = ["high", "low"]
+
+
+def log_ratio(values: xr.DataArray, along: str) -> xr.DataArray:
+    """Return the log ratio of the last to the first value along a dimension."""
+    logs: xr.DataArray = np.log(values)  # pyright: ignore[reportAssignmentType]
+    return logs.isel({along: -1}) - logs.isel({along: 0})
+
+
+def over(part: float, whole: float) -> float:
+    """Return a ratio, NaN where there is nothing to divide by."""
+    return part / whole if whole else float("nan")
+
+
+def _mean(values: xr.DataArray) -> Estimate:
+    """Return the mean over independent networks with its interval."""
+    return Estimate(*mean_interval(values.values))
+
+
+def _slower(data: xr.Dataset, lesson: str, centres: Sequence[str] = tuple(CENTRES)) -> list[Estimate]:
+    """Return the mean log ratio of the spectrum's relaxation time about each fixed point."""
+    ratio = log_ratio(data.relaxation_time.sel(lesson=lesson), "stage")
+    return [_mean(ratio.sel(centre=centre)) for centre in centres]
+
+
+def _longer(data: xr.Dataset, lesson: str) -> xr.DataArray:
+    """Return the log ratio of the simulated time to 5 % of the distance."""
+    return log_ratio(data.time.sel(lesson=lesson), "stage")
+
+
+def _sum_note(data: xr.Dataset) -> str:
+    return (
+        f"Shortest relaxation time {float(data.relaxation_time.min()):.3f} tau, of a lone unit "
+        f"{-0.1 / np.log(0.9):.3f}."
+    )
+
+
+def _from_shift(data: xr.Dataset, expected: xr.DataArray) -> float:
+    return over(float(np.linalg.norm(data.slow_shift - expected)), float(np.linalg.norm(data.slow_shift)))
+
+
+def _law_note(data: xr.Dataset) -> str:
+    return f"Rate {float(data.slow_rate):g}, half the difference of both signs after {int(data.stage[1])} relaxations."
+
+
+def _rates_note(data: xr.Dataset, lesson: str) -> str:
+    means = zip(CENTRES, _slower(data, lesson), strict=True)
+    return f"Rates {', '.join(f'{name} {mean.value:+.3f}' for name, mean in means)}."
+
+
+def _share_held(data: xr.Dataset, lesson: str) -> float:
+    """Return the share of networks with units at kinks in the end, where rates are high."""
+    return float(1.0 - data.is_interior.isel(stage=-1).sel(centre="high", lesson=lesson).mean())
+
+
+def _kinks_note(data: xr.Dataset) -> str:
+    settled = float(data.settles.isel(stage=-1).sel(centre="high", lesson="Eq 1").mean())
+    return f"Do not settle in {float(data.longest):g} tau from some start: {1 - settled:.0%}."
+
+
+def _settled_ratios(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return both log ratios of networks that still settle, and whose slowest mode has changed."""
+    changed = data.sel(lesson=data.lesson != "frozen")
+    settles = (changed.is_interior & changed.settles).all("stage").values
+    spectrum, simulated = (log_ratio(times, "stage").values for times in (changed.relaxation_time, changed.late_time))
+    return spectrum[settles], simulated[settles]
+
+
+def _slope(data: xr.Dataset, is_apart: bool = False) -> float:
+    """Return the slope of simulated log ratios, those of other networks if these are taken apart."""
+    spectrum, simulated = _settled_ratios(data)
+    if is_apart:
+        simulated = np.roll(simulated, data.sizes["network"] // 2)
+    return over(float(spectrum @ simulated), float(spectrum @ spectrum))
+
+
+def _task(data: xr.Dataset, course: str) -> xr.DataArray:
+    """Return the log ratio of the relaxation time for each learner of digits."""
+    return log_ratio(data.task_relaxation_time.sel(course=course), "pass").mean("probe")
+
+
+def _task_note(data: xr.Dataset, course: str, control: str) -> str:
+    simulated = float(log_ratio(data.task_time.sel(course=course), "pass").mean())
+    right, right_control = (
+        float(data.accuracy.isel({"pass": -1}).sel(course=name).mean()) for name in (course, control)
+    )
+    return f"Accuracy {right:.2f}, of the control {right_control:.2f}; simulated time to 5 %: {simulated:+.3f}."
+
+
+def _grown(data: xr.Dataset, course: str) -> xr.DataArray:
+    largest = data.largest.sel(course=course)
+    return largest.isel({"pass": -1}) - largest.isel({"pass": 0})
+
+
+_FASTER = "J_h tries to make the Markov chain converge faster (section 6.2)."
+_TASK = "Impatient updates should move the parameters so that inference converges faster (section 6.3)."
+
+CLAIMS = (
+    Claim(
+        "T12.sum",
+        "Largest difference from 1 of the mean, over modes, of their rates of relaxation, over all that was learned.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="As no unit connects to itself, the rates of all modes add up to the number of units whatever is "
+        "learned: the slowest is never faster than a lone unit, and no learning makes all faster.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: abs(data.mean_rate - 1).max(),
+        control=lambda data: abs(data.own_change).max(),
+        control_is="self-connections that Eq 1 changes too",
+        bearing="refutes",
+        note=_sum_note,
+    ),
+    Claim(
+        "T12.law",
+        "Change of the slowest mode's rate by slow learning with tied Eq 1, against -v^T sum(r r^T - r_0 r_0^T) v off "
+        "the diagonal: relative distance over networks and fixed points.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="The tied update over a relaxation is Hebbian: the mode v slows down where it gains.",
+        criterion=at_most(0.05),
+        measure=lambda data: _from_shift(data, data.predicted_shift),
+        control=lambda data: _from_shift(data, data.own_shift),
+        control_is="self-connections counted",
+        bearing="refutes",
+        note=_law_note,
+    ),
+    Claim(
+        "T12.descent",
+        "Log ratio of the relaxation time (spectrum), after to before descent on J_h along relaxations; the smaller "
+        "mean of two fixed points, where rates are high and low.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="True descent on J_h, which is Eq 1 reversed, lowers the speed and makes the slowest mode slower.",
+        criterion=at_least(0.02),
+        measure=lambda data: min(_slower(data, "descent on J_h", _APART)),
+        control=lambda data: min(_slower(data, "weight decay", _APART)).value,
+        control_is="weight decay",
+        bearing="refutes",
+        note=lambda data: _rates_note(data, "descent on J_h"),
+    ),
+    Claim(
+        "T12.reversed",
+        "The same for Eq 1 with the opposite sign.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="Slower too.",
+        criterion=at_least(0.02),
+        measure=lambda data: min(_slower(data, "Eq 1 reversed", _APART)),
+        control=lambda data: min(_slower(data, "frozen", _APART)).value,
+        control_is="frozen weights",
+        bearing="refutes",
+        note=lambda data: _rates_note(data, "Eq 1 reversed"),
+    ),
+    Claim(
+        "T12.eq1",
+        "The same for Eq 1 itself, where rates are low at the fixed point.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="Slower with either sign: of two opposite changes of tied weights one at least slows the slowest "
+        "mode, and in the mean over both it slows, as the largest eigenvalue is a convex function.",
+        criterion=at_least(0.02),
+        measure=lambda data: min(_slower(data, "Eq 1", ["low"])),
+        control=lambda data: min(_slower(data, "frozen", ["low"])).value,
+        control_is="frozen weights",
+        bearing="refutes",
+        note=lambda data: _rates_note(data, "Eq 1"),
+    ),
+    Claim(
+        "T12.kinks",
+        "Share of networks that Eq 1 drives to a kink, where rates are high at the fixed point.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="There Eq 1 feeds on itself until units rest at kinks, where the network chatters and "
+        "does not settle.",
+        criterion=at_least(0.9),
+        measure=lambda data: _share_held(data, "Eq 1"),
+        control=lambda data: _share_held(data, "Eq 1 reversed"),
+        control_is="Eq 1 reversed",
+        bearing="refutes",
+        note=_kinks_note,
+    ),
+    Claim(
+        "T12.simulated",
+        "Log ratio of the simulated time to 5 % of the distance, after to before descent on J_h; mean over networks "
+        "and three fixed points.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="It takes longer too; about rates of 1/2 it hardly changes.",
+        criterion=at_least(0.0),
+        measure=lambda data: _mean(_longer(data, "descent on J_h").mean("centre")),
+        control=lambda data: _longer(data, "weight decay").mean(),
+        control_is="weight decay",
+        bearing="refutes",
+    ),
+    Claim(
+        "T12.transient",
+        "Log ratio of the simulated time to 5 % of the distance, after to before learning by Eq 1, at low rates.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="Only there: starts lie above the fixed point in all units, and along that direction the network is "
+        "faster, though its slowest mode is slower.",
+        criterion=at_most(0.0),
+        measure=lambda data: _mean(_longer(data, "Eq 1").sel(centre="low")),
+        control=lambda data: _longer(data, "Eq 1 reversed").sel(centre="low").mean(),
+        control_is="Eq 1 reversed",
+        bearing="limits",
+    ),
+    Claim(
+        "T12.agrees",
+        "Slope of the simulated time constant's log ratio on that of the spectrum's, over networks that learned.",
+        statement="Section 6.2",
+        printed="Nothing is printed on how to measure the time.",
+        criterion=within(1.0, 0.15),
+        measure=_slope,
+        control=lambda data: _slope(data, is_apart=True),
+        control_is="another network's simulation",
+        bearing="supports",
+        note=lambda data: f"{_settled_ratios(data)[0].size} networks, from 5 % to 0.5 % of the distance.",
+    ),
+    Claim(
+        "T12.decay",
+        "Log ratio of the relaxation time after to before the weights decay; largest mean of three fixed points.",
+        statement="Section 6.2",
+        printed=_FASTER,
+        corrected="What makes the slowest mode faster is weaker weights: weight decay, not Eq 1.",
+        criterion=at_most(-0.2),
+        measure=lambda data: max(_slower(data, "weight decay")),
+        control=lambda data: max(_slower(data, "frozen")).value,
+        control_is="frozen weights",
+        bearing="refutes",
+    ),
+    Claim(
+        "6.3.task_weak",
+        "Log ratio of the relaxation time, inputs clamped, after to before digits are learned by Eq 1 from weak "
+        "weights; mean over networks.",
+        statement="Section 6.3",
+        printed=_TASK,
+        corrected="The weights grow, and inference slows down.",
+        criterion=at_least(0.03),
+        measure=lambda data: _mean(_task(data, "weak")),
+        control=lambda data: _task(data, "weak, wrong sign").mean(),
+        control_is="weak, wrong sign",
+        bearing="refutes",
+        note=lambda data: _task_note(data, "weak", "weak, wrong sign"),
+    ),
+    Claim(
+        "6.3.task_strong",
+        "The same from strong weights, with which inference is slow to begin with.",
+        statement="Section 6.3",
+        printed=_TASK,
+        corrected="It may become faster: units come to rest at kinks, and there they are no part of any mode.",
+        criterion=at_most(-0.02),
+        measure=lambda data: _mean(_task(data, "strong")),
+        control=lambda data: _task(data, "strong, frozen").mean(),
+        control_is="strong, frozen",
+        bearing="limits",
+        note=lambda data: _task_note(data, "strong", "strong, frozen"),
+    ),
+    Claim(
+        "6.3.task_weights",
+        "Change of the largest eigenvalue of the weights among free units while digits are learned; the smaller mean "
+        "of weak and strong beginnings.",
+        statement="Section 6.3",
+        printed=_TASK,
+        corrected="Not the weights make inference faster: without the kinks it would be slower after learning, always.",
+        criterion=at_least(0.01),
+        measure=lambda data: min(_mean(_grown(data, course)) for course in ("weak", "strong")),
+        control=lambda data: _grown(data, "strong, frozen").mean(),
+        control_is="frozen weights",
+        bearing="refutes",
+    ),
+)
 
 
 def lessons(config: InferenceSpeedupConfig) -> Lesson:
@@ -126,9 +401,13 @@ def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress)
     progress(0.0, "learning over relaxations")
     keys = member_keys(named_key(key, "networks"), config.n_networks)
     weights, gained, is_finite, bias = _learned(
-        keys, jnp.asarray(list(CENTRES.values()), float), lessons(config),
-        n_stages=config.n_stages, n_relaxations=config.n_relaxations, n_steps=config.n_relaxation_steps,
-    )  # fmt: skip
+        keys,
+        jnp.asarray(list(CENTRES.values()), float),
+        lessons(config),
+        n_stages=config.n_stages,
+        n_relaxations=config.n_relaxations,
+        n_steps=config.n_relaxation_steps,
+    )
     n_main = len(LESSONS)
     found = _measured(
         keys, weights[:, :, :n_main], bias[:, :, :n_main], n_starts=config.n_starts, n_steps=config.n_steps
@@ -142,12 +421,18 @@ def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress)
     data = Labelled(jnp.asarray(images.pixels.reshape(len(images.labels), -1) - 0.5, float), jnp.asarray(images.labels))
     gains = np.repeat([config.gains[0], config.gains[1], config.gains[0], config.gains[1]], config.n_learners)
     course = train_for_task(
-        named_key(key, "task"), data, jnp.asarray(gains, float),
+        named_key(key, "task"),
+        data,
+        jnp.asarray(gains, float),
         jnp.asarray(np.repeat([1.0, 1.0, -1.0, 0.0], config.n_learners), float),
-        jnp.tile(jnp.arange(config.n_learners, dtype=jnp.uint32), len(COURSES)), jnp.asarray(config.task_rate, float),
-        sizes=(data.inputs.shape[1], config.n_hidden, 10), n_stages=config.n_passes, n_steps=300,
-        n_images=config.n_images, n_probes=config.n_probes,
-    )  # fmt: skip
+        jnp.tile(jnp.arange(config.n_learners, dtype=jnp.uint32), len(COURSES)),
+        jnp.asarray(config.task_rate, float),
+        sizes=(data.inputs.shape[1], config.n_hidden, 10),
+        n_stages=config.n_passes,
+        n_steps=300,
+        n_images=config.n_images,
+        n_probes=config.n_probes,
+    )
 
     def of_course(values: Array) -> np.ndarray:
         found = np.asarray(values, np.float64)
@@ -173,132 +458,39 @@ def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress)
             "own_shift": (("network", "centre"), np.asarray(law[2], np.float64), slow),
             "task_relaxation_time": (probes, of_course(course.settling.relaxation_time), tau),
             "task_time": (
-                probes, np.nan_to_num(of_course(course.settling.time), nan=30.0),
+                probes,
+                np.nan_to_num(of_course(course.settling.time), nan=30.0),
                 {"long_name": "time to 5 % of the way, 30 for longer ones", **tau},
             ),
             "largest": (passes, of_course(course.largest), {"long_name": "largest eigenvalue", **share}),
             "accuracy": (passes, of_course(course.accuracy), share),
             "is_free": (probes, of_course(course.settling.is_interior)),
+            "slow_rate": ((), config.slow_rate, {"long_name": "rate of slow learning"}),
+            "longest": ((), longest, {"long_name": "longest time that is simulated", **tau}),
             "is_finite": (along[:3], np.asarray(is_finite)[:, :, :n_main], {"required": "finite networks"}),
             "has_fixed_point": (along, np.asarray(found.converged), {"required": "fixed points that were found"}),
             "task_settles": (
-                probes, of_course(course.settling.converged) > 0, {"required": "images for which the network settles"},
+                probes,
+                of_course(course.settling.converged) > 0,
+                {"required": "images for which the network settles"},
             ),
             "task_is_finite": (
-                ("course", "learner"), np.asarray(course.is_finite).reshape(len(COURSES), -1),
+                ("course", "learner"),
+                np.asarray(course.is_finite).reshape(len(COURSES), -1),
                 {"required": "learners with finite weights"},
             ),
         },
         coords={
-            "network": np.arange(config.n_networks), "centre": list(CENTRES), "lesson": list(LESSONS),
+            "network": np.arange(config.n_networks),
+            "centre": list(CENTRES),
+            "lesson": list(LESSONS),
             "stage": ("stage", np.arange(config.n_stages + 1) * config.n_relaxations, {"units": "relaxations"}),
-            "pass": np.arange(config.n_passes + 1), "course": list(COURSES),
-            "learner": np.arange(config.n_learners), "probe": np.arange(config.n_probes),
+            "pass": np.arange(config.n_passes + 1),
+            "course": list(COURSES),
+            "learner": np.arange(config.n_learners),
+            "probe": np.arange(config.n_probes),
         },
-    )  # fmt: skip
-
-
-def log_ratio(values: xr.DataArray, along: str) -> xr.DataArray:
-    """Return the log ratio of the last to the first value along a dimension."""
-    logs: xr.DataArray = np.log(values)  # pyright: ignore[reportAssignmentType]
-    return logs.isel({along: -1}) - logs.isel({along: 0})
-
-
-def over(part: float, whole: float) -> float:
-    """Return a ratio, NaN where there is nothing to divide by."""
-    return part / whole if whole else float("nan")
-
-
-def judge(data: xr.Dataset, config: InferenceSpeedupConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    slower, longer = log_ratio(data.relaxation_time, "stage"), log_ratio(data.time, "stage")
-
-    def interval(values: xr.DataArray) -> tuple[float, tuple[float, float]]:
-        value, low, high = mean_interval(values.values)
-        return value, (low, high)
-
-    def means(values: xr.DataArray, lesson: str, centres: tuple[str, ...]):
-        return [mean_interval(values.sel(lesson=lesson, centre=centre).values) for centre in centres]
-
-    def least(values: xr.DataArray, lesson: str, control: str, centres: tuple[str, ...]) -> Measurement:
-        value, low, high = min(means(values, lesson, centres))
-        every = means(values, lesson, tuple(CENTRES))
-        note = ", ".join(f"{name} {mean:+.3f}" for name, (mean, _, _) in zip(CENTRES, every, strict=True))
-        worst = min(means(values, control, centres))[0]
-        return Measurement(value, (low, high), worst, f"Rates {note}. Control: {control}.")
-
-    def most_at_low(values: xr.DataArray) -> Measurement:
-        (value, low, high), (control, _, _) = (means(values, name, ("low",))[0] for name in LESSONS[1:3])
-        return Measurement(value, (low, high), control, "Control: Eq 1 reversed.")
-
-    def distance(of: xr.DataArray) -> float:
-        return over(float(np.linalg.norm(data.slow_shift - of)), float(np.linalg.norm(data.slow_shift)))
-
-    # Networks that still settle, and whose slowest mode has changed.
-    after = [name for name in LESSONS if name != "frozen"]
-    pair = [log_ratio(values, "stage").sel(lesson=after) for values in (data.relaxation_time, data.late_time)]
-    settles = (data.is_interior & data.settles).all("stage").sel(lesson=after).values
-    x, y = (values.values[settles] for values in pair)
-    slope, apart_slope = (over(float(x @ other), float(x @ x)) for other in (y, np.roll(y, config.n_networks // 2)))
-
-    task = (
-        np.log(data.task_relaxation_time / data.task_relaxation_time.isel({"pass": 0})).mean("probe").isel({"pass": -1})
     )
-    simulated = log_ratio(data.task_time, "pass").mean("probe")
-    grown = data.largest.isel({"pass": -1}) - data.largest.isel({"pass": 0})
-    right = data.accuracy.isel({"pass": -1}).mean("learner")
-
-    def of_task(course: str, control: str) -> Measurement:
-        value, low, high = mean_interval(task.sel(course=course).values)
-        note = (
-            f"Accuracy {float(right.sel(course=course)):.2f}; simulated time to 5 %: "
-            f"{float(simulated.sel(course=course).mean()):+.3f}. Control: {control}, accuracy "
-            f"{float(right.sel(course=control)):.2f}."
-        )
-        return Measurement(value, (low, high), float(task.sel(course=control).mean()), note)
-
-    decayed = max(means(slower, "weight decay", tuple(CENTRES)))
-    growth = min(mean_interval(grown.sel(course=course).values) for course in COURSES[:2])
-    held = 1.0 - data.is_interior.isel(stage=-1).sel(centre="high").mean("network")
-    apart = ("high", "low")
-    return {
-        "T12.sum": Measurement(
-            float(np.abs(data.mean_rate - 1).max()), control=float(np.abs(data.own_change).max()),
-            note=f"Shortest relaxation time {float(data.relaxation_time.min()):.3f} tau, of a lone unit "
-            f"{-0.1 / np.log(0.9):.3f}. Control: self-connections that Eq 1 changes too.",
-        ),
-        "T12.law": Measurement(
-            distance(data.predicted_shift), control=distance(data.own_shift),
-            note=f"Rate {config.slow_rate:g}, half the difference of both signs after {config.n_relaxations} "
-            "relaxations. Control: self-connections counted.",
-        ),
-        "T12.descent": least(slower, "descent on J_h", "weight decay", apart),
-        "T12.reversed": least(slower, "Eq 1 reversed", "frozen", apart),
-        "T12.eq1": least(slower, "Eq 1", "frozen", ("low",)),
-        "T12.kinks": Measurement(
-            float(held.sel(lesson="Eq 1")), control=float(held.sel(lesson="Eq 1 reversed")),
-            note=f"Do not settle in {0.1 * config.n_steps:g} tau from some start: "
-            f"{1 - float(data.settles.isel(stage=-1).sel(centre='high', lesson='Eq 1').mean()):.0%}. "
-            "Control: Eq 1 reversed.",
-        ),
-        "T12.simulated": Measurement(
-            *interval(longer.sel(lesson="descent on J_h").mean("centre")),
-            float(longer.sel(lesson="weight decay").mean()), "Control: weight decay.",
-        ),
-        "T12.transient": most_at_low(longer),
-        "T12.agrees": Measurement(
-            slope, control=apart_slope,
-            note=f"{x.size} networks, from 5 % to 0.5 % of the distance. Control: another network's simulation.",
-        ),
-        "T12.decay": Measurement(
-            decayed[0], decayed[1:], max(means(slower, "frozen", tuple(CENTRES)))[0], "Control: frozen weights."
-        ),
-        "6.3.task_weak": of_task("weak", "weak, wrong sign"),
-        "6.3.task_strong": of_task("strong", "strong, frozen"),
-        "6.3.task_weights": Measurement(
-            growth[0], growth[1:], float(grown.sel(course="strong, frozen").mean()), "Control: frozen weights."
-        ),
-    }  # fmt: skip
 
 
 STUDY = Study(
@@ -312,11 +504,19 @@ STUDY = Study(
     "come to rest at kinks make it faster.",
     config=InferenceSpeedupConfig(),
     smoke=InferenceSpeedupConfig(
-        n_networks=2, n_stages=1, n_relaxations=2, n_relaxation_steps=40, n_starts=2, n_steps=100, n_learners=2,
-        n_hidden=8, n_passes=1, n_images=40, n_probes=2,
+        n_networks=2,
+        n_stages=1,
+        n_relaxations=2,
+        n_relaxation_steps=40,
+        n_starts=2,
+        n_steps=100,
+        n_learners=2,
+        n_hidden=8,
+        n_passes=1,
+        n_images=40,
+        n_probes=2,
     ),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
-)  # fmt: skip
+)

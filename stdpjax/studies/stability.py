@@ -13,9 +13,10 @@ from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Claim, Measurement, Progress, Study
+from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.box_minima import box_points
 from stdpjax.studies.figures.stability import plot
 from stdpjax.studies.fixed_points import draw_networks, settle
@@ -67,100 +68,166 @@ class StabilityConfig:
 
 _DETERMINANT = "A stable attractor exists if, and only if, the determinant of the Jacobian R'(s) is less than 1."
 
+
+def _growth_error(data: xr.Dataset, expected: xr.DataArray) -> float:
+    """Return the largest difference of the examples' growth from what is expected."""
+    return float(np.abs(data.growth - expected)[: len(EXAMPLES)].max())
+
+
+def _n_examples_right(data: xr.Dataset, is_stable: xr.DataArray) -> int:
+    """Return on how many of the examples A, A' and B a verdict is that of simulation."""
+    return int(np.sum(is_stable.values[:3] == (data.example_left.values[:3] <= _DECAYED)))
+
+
+def _is_judged(data: xr.Dataset) -> np.ndarray:
+    return (np.abs(data.radius - 1) > data.margin).values
+
+
+def _agreement(data: xr.Dataset, size: xr.DataArray) -> float:
+    """Return the share of the judged random networks that decay if, and only if, a number is below 1."""
+    return float(((size < 1) == (data.left <= _DECAYED)).values[_is_judged(data)].mean())
+
+
+def _share_wrong(data: xr.Dataset) -> Estimate:
+    wrong = 1 - _agreement(data, data.determinant)
+    reach = 1.96 * np.sqrt(wrong * (1 - wrong) / _is_judged(data).sum())
+    return Estimate(wrong, wrong - reach, wrong + reach)
+
+
+def _judged_note(data: xr.Dataset) -> str:
+    is_judged = _is_judged(data)
+    stable = (data.left.values[is_judged] <= _DECAYED).mean()
+    return (
+        f"{is_judged.sum()} of {is_judged.size} networks, {stable:.0%} of them stable; the others are within "
+        f"{float(data.margin):g} of the limit."
+    )
+
+
+def _finest(data: xr.Dataset) -> xr.Dataset:
+    return data.sel(step=data.step.min())
+
+
+def _attractors_note(data: xr.Dataset) -> str:
+    return (
+        f"States end within |s| <= {float(data.reach.max()):.3f}; {int((data.n_minima > 1).sum())} of "
+        f"{data.sizes['strong']} networks have several minima."
+    )
+
+
+def _time_error(data: xr.Dataset, expected: xr.DataArray) -> float:
+    return float(np.abs(data.decay_time / expected - 1).max())
+
+
 CLAIMS = (
     Claim(
         "S7.growth",
-        "Section 7",
         "Growth per step of example A (determinant 0.686) at step 0.1: ln(1 + 0.4 step) = 0.0392207.",
-        _DETERMINANT,
-        "Stable if, and only if, |1 - step + step * eigenvalue| < 1 for all eigenvalues of R'.",
-        expected=float(np.log(1.04)),
-        comparison="within",
-        tolerance=1e-4,
-        verdict="corrected",
-        double=1e-9,
+        statement="Section 7",
+        printed=_DETERMINANT,
+        corrected="Stable if, and only if, |1 - step + step * eigenvalue| < 1 for all eigenvalues of R'.",
+        criterion=within(float(np.log(1.04)), 1e-4, double=1e-9),
+        measure=lambda data: data.growth[0],
+        control=lambda data: data.trailing_growth[0],
+        control_is="the mode of eigenvalue -0.7",
+        bearing="refutes",
     ),
     Claim(
         "S7.examples",
-        "Section 7",
         "Largest difference of the growth per step from ln max |1 - step + step * eigenvalue|, examples A, A', B.",
-        _DETERMINANT,
-        "",
-        expected=1e-4,
-        comparison="at_most",
-        verdict="corrected",
-        double=1e-9,
+        statement="Section 7",
+        printed=_DETERMINANT,
+        criterion=at_most(1e-4, double=1e-9),
+        measure=lambda data: _growth_error(data, data.predicted_growth),
+        control=lambda data: _growth_error(data, data.determinant_growth),
+        control_is="the determinant in place of the eigenvalue",
+        bearing="refutes",
     ),
     Claim(
         "S7.determinant",
-        "Section 7",
         "Of three examples (A, A', B) on how many the determinant gives the verdict that simulation gives.",
-        _DETERMINANT,
-        "",
-        expected=0.0,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Section 7",
+        printed=_DETERMINANT,
+        criterion=at_most(0.0),
+        measure=lambda data: _n_examples_right(data, data.example_determinant < 1),
+        control=lambda data: _n_examples_right(data, data.predicted_growth < 0),
+        control_is="the spectral criterion",
+        bearing="refutes",
+        note=lambda data: f"Determinants {', '.join(f'{value:.3f}' for value in data.example_determinant.values[:3])}.",
     ),
     Claim(
         "S7.step_limit",
-        "Section 7",
         "Deviation left of example B (determinant 2.126) at step 0.70, below its limit 2 / 2.8 = 0.714.",
-        _DETERMINANT,
-        "",
-        expected=_DECAYED,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Section 7",
+        printed=_DETERMINANT,
+        criterion=at_most(_DECAYED),
+        measure=lambda data: data.example_left.sel(example="B"),
+        control=lambda data: data.example_left.sel(example="B, larger step"),
+        control_is="step 0.73",
+        bearing="refutes",
+        note=lambda data: f"Of {_START:g}, after {int(data.n_judged)} steps.",
     ),
     Claim(
         "S7.spectral",
-        "Section 7",
         "Share of random untied networks on which the spectral criterion agrees with simulation.",
-        _DETERMINANT,
-        "",
-        expected=1.0,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Section 7",
+        printed=_DETERMINANT,
+        criterion=at_least(1.0),
+        measure=lambda data: _agreement(data, data.radius),
+        control=lambda data: _agreement(data, data.determinant),
+        control_is="the determinant",
+        bearing="refutes",
+        note=_judged_note,
     ),
     Claim(
         "S7.determinant_error",
-        "Section 7",
         "Share of random untied networks on which the determinant gives the wrong verdict.",
-        _DETERMINANT,
-        "",
-        expected=0.1,
-        comparison="at_least",
-        verdict="corrected",
+        statement="Section 7",
+        printed=_DETERMINANT,
+        criterion=at_least(0.1),
+        measure=_share_wrong,
+        control=lambda data: 1 - _agreement(data, data.radius),
+        control_is="the spectral criterion",
+        bearing="refutes",
+        note=lambda data: f"With an absolute value: {1 - _agreement(data, np.abs(data.determinant)):.3f}.",
     ),
     Claim(
         "S7.pairs",
-        "Section 7",
         "Share of tied pairs of units on which |determinant| < 1 agrees with simulation, at step 0.05.",
-        _DETERMINANT,
-        "Right, with an absolute value, for two units; as printed it holds for every pair (determinant -w^2).",
-        expected=1.0,
-        comparison="at_least",
-        verdict="holds_with_conditions",
+        statement="Section 7",
+        printed=_DETERMINANT,
+        corrected="Right, with an absolute value, for two units; as printed it holds for every pair "
+        "(determinant -w^2).",
+        criterion=at_least(1.0),
+        measure=lambda data: ((data.pair_weight**2 < 1) == (data.pair_left <= _DECAYED)).mean(),
+        control=lambda data: (data.pair_left <= _DECAYED).mean(),
+        control_is="the determinant as printed, less than 1 for all",
+        bearing="limits",
+        note=lambda data: f"{data.sizes['pair']} pairs.",
     ),
     Claim(
         "S7.attractors",
-        "Section 7",
         "Largest distance of the time average (step 0.005, weights with eigenvalues above 1) from a box minimum.",
-        "A stable attractor exists if, and only if, the weights are small.",
-        "Attractors always exist: the energy has minima on the box between the kinks. Small weights decide whether "
-        "there is a single one inside.",
-        expected=0.01,
-        comparison="at_most",
-        verdict="corrected",
+        statement="Section 7",
+        printed="A stable attractor exists if, and only if, the weights are small.",
+        corrected="Attractors always exist: the energy has minima on the box between the kinks. Small weights decide "
+        "whether there is a single one inside.",
+        criterion=at_most(0.01),
+        measure=lambda data: _finest(data).to_minimum.max(),
+        control=lambda data: _finest(data).to_saddle.max(),
+        control_is="the other stationary points",
+        bearing="refutes",
+        note=_attractors_note,
     ),
     Claim(
         "S7.relaxation",
-        "Section 7",
         "Largest relative difference of the measured decay time from -step / ln(spectral radius), tied networks.",
-        "Nothing is printed on this.",
-        "",
-        expected=1e-2,
-        comparison="at_most",
-        double=1e-8,
+        statement="Section 7",
+        printed="Nothing is printed on this.",
+        criterion=at_most(1e-2, double=1e-8),
+        measure=lambda data: _time_error(data, data.predicted_time),
+        control=lambda data: _time_error(data, data.determinant_time),
+        control_is="the determinant in place of the eigenvalue",
+        bearing="supports",
     ),
 )
 
@@ -228,12 +295,17 @@ def run(key: Key[Array, ""], config: StabilityConfig, progress: Progress) -> xr.
             "determinant_time": ("tied", 1 / (1 - np.linalg.det(tied)), {"units": "tau"}),
             "radius": ("random", many_spectrum["radius"][:n_random], {"long_name": "largest |1 - step + step lambda|"}),
             "determinant": ("random", many_spectrum["determinant"][:n_random]),
+            "margin": ((), config.margin, {"long_name": "least distance of the radius from 1 to be judged"}),
             "left": ("random", left[:n_random], {**activity, "long_name": "deviation left"}),
             "pair_left": ("pair", left[split], {**activity, "long_name": "deviation left"}),
             "pair_weight": ("pair", pair_weights),
+            "n_judged": ((), config.n_judged, {"units": "steps", "long_name": "steps that a deviation is given"}),
             "to_minimum": (("step", "strong"), to_minimum, {**activity, "long_name": "distance to a box minimum"}),
-            "to_saddle": (("step", "strong"), np.where(np.isfinite(to_other), to_other, -1.0),
-                          {**activity, "long_name": "distance to a stationary point that is none; -1: there is none"}),
+            "to_saddle": (
+                ("step", "strong"),
+                np.where(np.isfinite(to_other), to_other, -1.0),
+                {**activity, "long_name": "distance to a stationary point that is none; -1: there is none"},
+            ),
             "reach": (("step", "strong"), reach, {**activity, "long_name": "largest |s| at the end"}),
             "n_minima": ("strong", found.is_minimum.sum(axis=1), {"long_name": "minima on the box"}),
             "is_finite": ("many", many_finite, {"required": "networks with finite states"}),
@@ -250,7 +322,7 @@ def run(key: Key[Array, ""], config: StabilityConfig, progress: Progress) -> xr.
             "strong": np.arange(config.n_strong),
             "step": ("step", np.array(config.steps), {"units": "tau"}),
         },
-    )  # fmt: skip
+    )
 
 
 def _padded(block: np.ndarray) -> np.ndarray:
@@ -328,76 +400,6 @@ def _attractors(key: Key[Array, ""], weights: np.ndarray, bias: np.ndarray, conf
     return np.asarray(average, np.float64).reshape(*shape, N_UNITS), reach.reshape(shape), np.reshape(is_finite, shape)
 
 
-def judge(data: xr.Dataset, config: StabilityConfig) -> dict[str, Measurement]:
-    """Compare the run with the criteria."""
-    n_examples = len(EXAMPLES)
-    growth = data.growth.values[:n_examples]
-    decays = data.example_left.values[:3] <= _DECAYED
-    by_determinant = data.example_determinant.values[:3] < 1
-    by_spectrum = data.predicted_growth.values[:3] < 0
-    is_judged = np.abs(data.radius.values - 1) > config.margin
-    is_stable = (data.left.values <= _DECAYED)[is_judged]
-    spectral = (data.radius.values[is_judged] < 1) == is_stable
-    determinant = (data.determinant.values[is_judged] < 1) == is_stable
-    absolute = (np.abs(data.determinant.values[is_judged]) < 1) == is_stable
-    wrong = 1 - determinant.mean()
-    reach = 1.96 * np.sqrt(wrong * (1 - wrong) / is_judged.sum())
-    pair_stable = data.pair_left.values <= _DECAYED
-    square = data.pair_weight.values**2
-    finest = data.isel(step=int(np.argmin(config.steps)))
-    return {
-        "S7.growth": Measurement(
-            float(growth[0]),
-            control=float(data.trailing_growth[0]),
-            note="Control: the mode of eigenvalue -0.7.",
-        ),
-        "S7.examples": Measurement(
-            float(np.abs(growth - data.predicted_growth.values[:n_examples]).max()),
-            control=float(np.abs(growth - data.determinant_growth.values[:n_examples]).max()),
-            note="Control: the determinant in place of the eigenvalue.",
-        ),
-        "S7.determinant": Measurement(
-            float(np.sum(by_determinant == decays)),
-            control=float(np.sum(by_spectrum == decays)),
-            note=f"Determinants {', '.join(f'{value:.3f}' for value in data.example_determinant.values[:3])}. "
-            "Control: the spectral criterion.",
-        ),
-        "S7.step_limit": Measurement(
-            float(data.example_left[2]),
-            control=float(data.example_left[3]),
-            note=f"Of {_START:g}, after {config.n_judged} steps. Control: step 0.73.",
-        ),
-        "S7.spectral": Measurement(
-            float(spectral.mean()),
-            control=float(determinant.mean()),
-            note=f"{int(is_judged.sum())} of {config.n_random} networks, {is_stable.mean():.0%} of them stable; the "
-            f"others are within {config.margin:g} of the limit. Control: the determinant.",
-        ),
-        "S7.determinant_error": Measurement(
-            float(wrong),
-            (float(wrong - reach), float(wrong + reach)),
-            float(1 - spectral.mean()),
-            f"With an absolute value: {1 - absolute.mean():.3f}. Control: the spectral criterion.",
-        ),
-        "S7.pairs": Measurement(
-            float(np.mean((square < 1) == pair_stable)),
-            control=float(np.mean(pair_stable)),
-            note=f"{config.n_pairs} pairs. Control: the determinant as printed, less than 1 for all.",
-        ),
-        "S7.attractors": Measurement(
-            float(finest.to_minimum.max()),
-            control=float(finest.to_saddle.max()),
-            note=f"States end within |s| <= {float(data.reach.max()):.3f}; {int((data.n_minima > 1).sum())} of "
-            f"{config.n_strong} networks have several minima. Control: the other stationary points.",
-        ),
-        "S7.relaxation": Measurement(
-            float(np.abs(data.decay_time / data.predicted_time - 1).max()),
-            control=float(np.abs(data.decay_time / data.determinant_time - 1).max()),
-            note="Control: the determinant in place of the eigenvalue.",
-        ),
-    }
-
-
 STUDY = Study(
     name="stability",
     title="Stability: eigenvalues, not determinants",
@@ -410,6 +412,5 @@ STUDY = Study(
     smoke=StabilityConfig(n_random=40, n_pairs=20, n_tied=10, n_judged=500, n_strong=8, n_steps=500),
     claims=CLAIMS,
     run=run,
-    judge=judge,
     plot=plot,
 )

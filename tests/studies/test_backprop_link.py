@@ -14,7 +14,7 @@ from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.studies import backprop_link, find, layered, run
-from stdpjax.studies.backprop_claims import binomial_tail, erlang
+from stdpjax.studies.layered import binomial_tail, erlang
 from stdpjax.studies.record import make_config
 
 SIZES = (2, 3, 2)
