@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import stdpjax
 from stdpjax import parallel, settings, studies
-from stdpjax.studies.base import Study
+from stdpjax.lab.study import Study
 
 
 class _OneLineParser(argparse.ArgumentParser):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from stdpjax import _checks
-from stdpjax.studies.base import Study
+from stdpjax.lab.study import Study
 
 VERDICTS = {
     "holds": "The statement was measured and stands.",

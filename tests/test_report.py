@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stdpjax import plotting, report
-from stdpjax.studies.base import Claim, Measurement, Study, make_record
+from stdpjax.lab import Claim, Measurement, Study, at_least, at_most, within
+from stdpjax.lab.study import make_record
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>ρ</text></svg>'
@@ -39,10 +40,9 @@ def a_section(*claims: Claim, name: str = "fake", text: str = "plain", is_smoke:
         smoke=config,
         claims=claims,
         run=none,
-        judge=none,
         plot=lambda data, config: plotting.new_figure(1, 1),
     )
-    records = [make_record(study, claim, Measurement(1.0, (0.5, 1.5), 7.0, text), config, is_smoke) for claim in claims]
+    records = [make_record(study, claim, Measurement(1.0, 7.0, (0.5, 1.5), text), config, is_smoke) for claim in claims]
     record = {
         "is_smoke": is_smoke,
         "configuration": dataclasses.asdict(config),
@@ -56,15 +56,22 @@ def a_section(*claims: Claim, name: str = "fake", text: str = "plain", is_smoke:
 
 
 def a_claim(id: str, text: str = "plain", expected: float = 1.0, **others: Any) -> Claim:
-    others = {"comparison": "within", "tolerance": 0.5, **others}
-    return Claim(id, f"Eq {text}", text, f"printed {text}", f"corrected {text}", expected, **others)
+    parts = {
+        "statement": f"Eq {text}",
+        "printed": f"printed {text}",
+        "corrected": f"corrected {text}",
+        "criterion": within(expected, 0.5),
+        "measure": float,
+        "control": float,
+        "control_is": text,
+        "bearing": "supports",
+    }
+    return Claim(id, text, **{**parts, **others})
 
 
 SECTIONS = (
     a_section(a_claim("A.holds"), a_claim("A.missed", expected=3.0), name="alpha"),
-    a_section(
-        a_claim("B.corrected", verdict="corrected"), a_claim("B.if", verdict="holds_with_conditions"), name="beta"
-    ),
+    a_section(a_claim("B.corrected", bearing="refutes"), a_claim("B.if", bearing="limits"), name="beta"),
 )
 
 
@@ -173,11 +180,10 @@ def test_the_record_of_a_run_can_be_read_in_the_page(html):
 
 
 @pytest.mark.parametrize(
-    ("comparison", "tolerance", "expected"),
-    [("within", 0.25, "1 ± 0.25"), ("at_least", 0, "≥ 1"), ("at_most", 0, "≤ 1")],
+    ("criterion", "expected"), [(within(1.0, 0.25), "1 ± 0.25"), (at_least(1.0), "≥ 1"), (at_most(1.0), "≤ 1")]
 )
-def test_the_criterion_is_spelled_out(comparison, tolerance, expected):
-    section = a_section(a_claim("X", comparison=comparison, tolerance=float(tolerance)))
+def test_the_criterion_is_spelled_out(criterion, expected):
+    section = a_section(a_claim("X", criterion=criterion))
     assert f"<span>{expected}</span>" in report.render([section])
 
 

@@ -1,226 +1,184 @@
-"""What a study is: claims that measure themselves against criteria fixed before the run, a pure run, and a picture."""
+"""What a study is: settings, a pure run, claims that measure what it returns, and a picture."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, SupportsFloat, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import jax
+import numpy as np
 import xarray as xr
+from jaxtyping import Array, Key
+from matplotlib.figure import Figure
 
-from stdpjax import _checks
+from stdpjax import _checks, plotting
+from stdpjax.lab.claim import Claim, Measurement, Verdict
 
-Verdict = Literal["holds", "holds_with_conditions", "corrected", "inconclusive"]
-Comparison = Literal["within", "at_least", "at_most"]
-Bearing = Literal["supports", "limits", "refutes"]
-
-# What becomes of the statement if the criterion is met.
-_VERDICTS: Mapping[Bearing, Verdict] = {
-    "supports": "holds",
-    "limits": "holds_with_conditions",
-    "refutes": "corrected",
-}
+# Called by a run with the fraction done, in [0, 1], and a word on what comes next.
+Progress = Callable[[float, str], None]
 
 
-class Estimate(NamedTuple):
-    """A measured number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
+def silent(fraction: float, stage: str) -> None:
+    """Report no progress."""
 
 
-def estimate(data: xr.Dataset, name: str) -> Estimate:
-    """Return the number that a run keeps as NAME, NAME_low and NAME_high.
+class Variable(NamedTuple):
+    """A number or curve that a sweep keeps for each of its points."""
 
-    Args:
-        data: what a run returned, or a part of it; the three are scalars there.
-        name: of the variable.
+    dims: tuple[str, ...]
+    attributes: Mapping[str, str]
 
-    Example:
-        >>> import xarray as xr
-        >>> from stdpjax.lab import estimate
-        >>> estimate(xr.Dataset({"gain": 1.0, "gain_low": 0.9, "gain_high": 1.2}), "gain")
-        Estimate(value=1.0, low=0.9, high=1.2)
+
+# Compared and hashed as an object: it is a key of the cache of compiled programs.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Point:
+    """What a sweep computes at one point of its grid, for one seed.
+
+    `function(key, values, config)` is pure and can be traced: `values` holds the settings named in `traced` as traced
+    numbers, and `config` all others. In `config` the traced settings are not those of the point: one named in
+    `ceilings` stands at a number no smaller than any that may come, the rest at the study's defaults.
     """
-    return Estimate(*(float(data[part]) for part in (name, f"{name}_low", f"{name}_high")))
+
+    function: Callable[[Key[Array, ""], Mapping[str, Array], Any], dict[str, Array]]
+    variables: Mapping[str, Variable]
+    traced: tuple[str, ...]
+    """Numbers that a sweep may vary without compiling again."""
+    structural: tuple[str, ...]
+    """Settings that a sweep may vary, which decide shapes or branches: one compilation for each combination."""
+    coords: Callable[[Any], Mapping[str, np.ndarray]]
+    """Coordinates of the variables' dims, for a configuration; increasing whole numbers."""
+    ceilings: tuple[str, ...] = ()
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Units of settings and of coordinates."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Criterion:
-    """What a number, with the whole of its interval, has to meet; made by `at_most`, `at_least` and `within`."""
+class Study:
+    """One question, one file: configuration, run, claims, picture.
 
-    comparison: Comparison
-    expected: float
-    """The limit, or for "within" the middle."""
-    tolerance: float = 0.0
-    """For "within": the largest distance from the middle."""
-    double: float | None = None
-    """For a run in double precision, where more can be asked: the limit, or the tolerance, instead."""
+    `config` and `smoke` are two instances of one frozen dataclass with JSON-able fields. `run` and `plot` are pure:
+    no files, no clock, no global state.
+    """
+
+    name: str
+    title: str
+    figure: str
+    source: str
+    caption: str
+    config: Any
+    smoke: Any
+    claims: tuple[Claim, ...]
+    run: Callable[[Key[Array, ""], Any, Progress], xr.Dataset]
+    plot: Callable[[xr.Dataset, Any], Figure]
+    point: Point | None = None
+    """What a sweep computes; None where a study does not lend itself to one."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no criterion."""
-        _checks.choice("comparison", self.comparison, get_args(Comparison))
-        _checks.number("expected", self.expected)
-        _checks.number("tolerance", self.tolerance, at_least=0)
-        if self.double is not None:
-            _checks.number("double", self.double)
-
-    def in_precision(self, is_double: bool) -> "Criterion":
-        """Return what is asked of a run in single or in double precision."""
-        if not is_double or self.double is None:
-            return self
-        return dataclasses.replace(self, **{"tolerance" if self.comparison == "within" else "expected": self.double})
-
-    def is_met_by(self, value: float, interval: tuple[float, float] | None = None) -> bool:
-        """Whether a value and the whole of its interval meet it; a number that is not finite does not."""
-        low, high = (float(end) for end in interval or (value, value))
-        value = float(value)
-        if not all(math.isfinite(number) for number in (value, low, high)):
-            return False
-        if self.comparison == "within":
-            return max(abs(number - self.expected) for number in (value, low, high)) <= self.tolerance
-        if self.comparison == "at_least":
-            return min(value, low) >= self.expected
-        return max(value, high) <= self.expected
+        """Refuse what cannot run."""
+        for name in ("name", "title", "figure", "source", "caption"):
+            _checks.text(name, getattr(self, name), may_be_empty=False)
+        if not self.name.isidentifier():
+            raise ValueError(f"name: expected a word, which is also a folder's name, got {self.name!r}")
+        for name in ("config", "smoke"):
+            config = getattr(self, name)
+            if not dataclasses.is_dataclass(config) or type(config) is not type(self.config):
+                raise ValueError(f"{name}: expected an instance of the study's frozen dataclass, got {config!r:.80}")
+        if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim) for claim in self.claims):
+            raise ValueError(f"claims: expected a tuple of claims, got {self.claims!r:.80}")
+        _checks.distinct("claims", tuple(claim.id for claim in self.claims))
+        for name in ("run", "plot"):
+            if not callable(getattr(self, name)):
+                raise ValueError(f"{name}: expected a function, got {getattr(self, name)!r:.80}")
+        if self.point is not None and not isinstance(self.point, Point):
+            raise ValueError(f"point: expected a Point or None, got {self.point!r:.80}")
 
 
-def at_most(limit: float, *, double: float | None = None) -> Criterion:
-    """Return the criterion that a number is at most a limit.
+class Result(NamedTuple):
+    """A finished study: its labelled data and one ledger record for each claim."""
 
-    Args:
-        limit: the largest number that meets it.
-        double: the limit for a run in double precision, if it is another one.
+    study: Study
+    config: Any
+    seed: int
+    is_smoke: bool
+    data: xr.Dataset
+    records: tuple[dict[str, Any], ...]
 
-    Example:
-        >>> from stdpjax.lab import at_most
-        >>> at_most(1e-5).is_met_by(2e-6), at_most(1e-5).is_met_by(2e-6, (0.0, 2e-5))
-        (True, False)
+    def figure(self) -> Figure:
+        """Draw the study's figure in the house style."""
+        with plotting.style():
+            return self.study.plot(self.data, self.config)
+
+
+def failures(data: xr.Dataset) -> tuple[str, ...]:
+    """Return what went wrong in a run, in words.
+
+    A bool variable with the attribute `required` says for each of its elements (trials, networks) whether that came
+    about; the attribute says what, as in "trials with finite states".
     """
-    return Criterion("at_most", limit, double=double)
+    wrong = []
+    for variable in data.data_vars.values():
+        if "required" in variable.attrs:
+            n_wrong = int((~variable.values.astype(bool)).sum())
+            if n_wrong:
+                first = np.flatnonzero(~variable.values.astype(bool).ravel())[0]
+                wrong.append(f"{variable.attrs['required']}: {n_wrong} of {variable.size} are not (first: {first}).")
+    return tuple(wrong)
 
 
-def at_least(limit: float, *, double: float | None = None) -> Criterion:
-    """Return the criterion that a number is at least a limit; arguments as in `at_most`.
-
-    Example:
-        >>> from stdpjax.lab import at_least
-        >>> at_least(0.9).is_met_by(0.95)
-        True
-    """
-    return Criterion("at_least", limit, double=double)
-
-
-def within(expected: float, tolerance: float, *, double: float | None = None) -> Criterion:
-    """Return the criterion that a number is no farther than a tolerance from what is expected.
-
-    Args:
-        expected: the middle.
-        tolerance: the largest distance, 0 or more.
-        double: the tolerance for a run in double precision, if it is another one.
-
-    Example:
-        >>> from stdpjax.lab import within
-        >>> within(1.0, 0.05).is_met_by(0.97, (0.94, 1.0))
-        False
-    """
-    return Criterion("within", expected, tolerance, double)
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """A number that a run's data decide, the criterion that it has to meet, and a control that must not meet it.
-
-    The criterion is part of the code and so is fixed before any run.
-    """
-
-    id: str
-    """Unique among all studies; the rows of a ledger have it."""
-    measured: str
-    """What is measured, in a sentence."""
-    _: dataclasses.KW_ONLY
-    statement: str
-    """Where the source says it: "Eq 17", "Section 2.2, Figure 2 left"."""
-    criterion: Criterion
-    measure: Callable[[xr.Dataset], SupportsFloat | Estimate]
-    """Takes what the run returned."""
-    control: Callable[[xr.Dataset], SupportsFloat]
-    """The same number from a wrong model that could have passed; it must not meet the criterion."""
-    control_is: str
-    """What the wrong model is, in a few words."""
-    bearing: Bearing
-    """What a met criterion says of the statement: it "supports" it, "limits" it to conditions, or "refutes" it."""
-    printed: str = ""
-    """The statement as the source has it."""
-    corrected: str = ""
-    """What is right, where that is something else."""
-    note: str | Callable[[xr.Dataset], str] = ""
-    """What a reader of the number should know, or a function that says it from the data."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is no claim."""
-        for name in ("id", "measured", "statement", "control_is", "printed", "corrected"):
-            _checks.text(name, getattr(self, name), may_be_empty=name in ("printed", "corrected"))
-        _checks.instance("criterion", self.criterion, Criterion, "a criterion, as `at_most(1e-5)` makes one")
-        for name in ("measure", "control"):
-            _checks.function(name, getattr(self, name), "data")
-        _checks.choice("bearing", self.bearing, get_args(Bearing))
-        if not callable(self.note):
-            _checks.text("note", self.note)
-
-    @property
-    def verdict(self) -> Verdict:
-        """What becomes of the statement if the criterion is met."""
-        return _VERDICTS[self.bearing]
-
-    # By the names of the records.
-    @property
-    def claim(self) -> str:
-        """What is measured."""
-        return self.measured
-
-    @property
-    def equation(self) -> str:
-        """Where the source says it."""
-        return self.statement
-
-    @property
-    def expected(self) -> float:
-        """The limit, or the middle."""
-        return self.criterion.expected
-
-    @property
-    def comparison(self) -> Comparison:
-        """How the number is compared with it."""
-        return self.criterion.comparison
-
-    @property
-    def tolerance(self) -> float:
-        """The largest distance from the middle."""
-        return self.criterion.tolerance
-
-    def in_precision(self, is_double: bool) -> "Claim":
-        """Return the claim with the criterion that holds in single or in double precision."""
-        return dataclasses.replace(self, criterion=self.criterion.in_precision(is_double))
-
-    def measurement(self, data: xr.Dataset) -> "Measurement":
-        """Measure a run and its control."""
-        found = self.measure(data)
-        value, *interval = found if isinstance(found, Estimate) else (found,)
-        notes = (self.note(data) if callable(self.note) else self.note, f"Control: {self.control_is}.")
-        return Measurement(
-            float(value),
-            (float(interval[0]), float(interval[1])) if interval else None,
-            float(self.control(data)),
-            " ".join(note for note in notes if note),
-        )
+def make_record(
+    study: Study,
+    claim: Claim,
+    measurement: Measurement,
+    config: Any,
+    is_smoke: bool,
+    failures: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
+    criterion = claim.criterion.in_precision(jax.dtypes.canonicalize_dtype(float) == np.float64)
+    is_met = criterion.is_met_by(measurement.value, measurement.interval)
+    notes = [measurement.note] if measurement.note else []
+    verdict: Verdict = claim.verdict if is_met else "inconclusive"
+    if failures:
+        verdict = "inconclusive"
+        notes.extend(failures)
+    control = measurement.control
+    if is_met and not math.isfinite(control):
+        verdict = "inconclusive"
+        notes.append("The negative control is not finite, so nothing shows that the check has power.")
+    elif is_met and criterion.is_met_by(control):
+        verdict = "inconclusive"
+        notes.append("The negative control meets the criterion too, so the check has no power here.")
+    if is_smoke:
+        verdict = "inconclusive"
+        notes.append("Smoke configuration: too small to judge.")
+    elif config != study.config:
+        names = [field.name for field in dataclasses.fields(config)]
+        values = {name: repr(getattr(config, name)) for name in names}
+        changed = [
+            f"{name}={values[name]}" if len(values[name]) <= 40 else name
+            for name in names
+            if getattr(config, name) != getattr(study.config, name)
+        ]
+        notes.append(f"The criterion was stated for the default configuration; here {', '.join(changed)}.")
+    return {
+        "id": claim.id,
+        "study": study.name,
+        "equation": claim.statement,
+        "claim": claim.measured,
+        "printed": claim.printed,
+        "corrected": claim.corrected,
+        "measured": _finite_or_none(measurement.value),
+        "expected": criterion.expected,
+        "comparison": criterion.comparison,
+        "tolerance": criterion.tolerance,
+        "interval": None if measurement.interval is None else [_finite_or_none(end) for end in measurement.interval],
+        "control": _finite_or_none(measurement.control),
+        "is_met": is_met,
+        "verdict": verdict,
+        "note": " ".join(notes),
+    }
 
 
-class Measurement(NamedTuple):
-    """What a run says about a claim."""
-
-    value: float
-    interval: tuple[float, float] | None = None
-    """95 % interval; None where the value is exact."""
-    control: float | None = None
-    """The same number from the negative control, which must not meet the criterion."""
-    note: str = ""
+def _finite_or_none(value: float) -> float | None:
+    """Return a JSON number; JSON has no NaN and no infinity."""
+    return float(value) if math.isfinite(value) else None

@@ -24,11 +24,12 @@ from stdpjax.clamps import InputClamp, StateClamp
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
 from stdpjax.energy import Params, target_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.backprop_link import plot
 from stdpjax.studies.layered import (
     binomial_tail,
@@ -43,7 +44,6 @@ from stdpjax.studies.layered import (
     weight_errors,
 )
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # How far apart the curves over time are kept, in steps.

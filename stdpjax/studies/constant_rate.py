@@ -12,13 +12,13 @@ from jaxtyping import Array, Float, Key
 from stdpjax import _checks
 from stdpjax.drives import ramp
 from stdpjax.lab import Claim, Estimate, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import lag_kernel, lag_update, mean_update, rate_update
+from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.constant_rate import plot
-from stdpjax.studies.settings import setting
 
 # Song, Miller & Abbott (2000): depression 5 % stronger than potentiation, equal time constants.
 _SONG = {"A_plus": 1.0, "A_minus": 1.05, "tau_plus": 20.0, "tau_minus": 20.0}

@@ -11,17 +11,17 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
 from stdpjax.lab import Claim, Estimate, at_least, at_most
+from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig
 from stdpjax.learning.data import count_classes
 from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update
 from stdpjax.random import named_key
+from stdpjax.settings import setting
 from stdpjax.stats import wilson_interval
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
 from stdpjax.studies.networks import mean_interval, relative_difference
-from stdpjax.studies.settings import setting
 
 RULES = ("paper", "symmetric", BACKPROPAGATION)
 

@@ -11,9 +11,10 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.completion import (
     completion_error,
     fill_by_encoder,
@@ -25,7 +26,6 @@ from stdpjax.studies.completion import (
 from stdpjax.studies.digit_training import images_of
 from stdpjax.studies.figures.digits_unsupervised import plot
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 from stdpjax.studies.two_layer_em import Layers, Mix, Setting, complete, probabilistic_components, train_layers
 
 

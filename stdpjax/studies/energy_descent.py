@@ -14,14 +14,14 @@ from stdpjax import _checks
 from stdpjax.dynamics import Hyper, Kernel, langevin, leaky_integrator, printed_integrator, simulate
 from stdpjax.energy import Params, energy_of, random_params, tie
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.energy_descent import plot
 from stdpjax.studies.interior import is_active, with_fixed_point
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 # Upper kink of the hard sigmoid, beta_2; the lower one is its negative.
 _KINK = 0.5

@@ -12,12 +12,12 @@ from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, energy_of, field_of, hessian, make_params, target_of
 from stdpjax.lab import Claim, at_least, at_most
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.energy_gradient import plot
 from stdpjax.studies.networks import mean_interval, random_networks, random_states, relative_difference
-from stdpjax.studies.settings import setting
 
 FORMS = ("with slope, tied", "with slope, untied", "without slope, tied")
 _KINKS = (-0.5, 0.5)

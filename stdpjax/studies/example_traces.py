@@ -11,13 +11,13 @@ from jaxtyping import Array, Bool, Float, Key
 from stdpjax import _checks
 from stdpjax.drives import DRIVES, bounded_voltage
 from stdpjax.lab import Claim, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule
+from stdpjax.settings import setting
 from stdpjax.spikes import sample_spikes
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.example_traces import plot
-from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

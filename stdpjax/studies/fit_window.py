@@ -25,13 +25,13 @@ from stdpjax.fitting import (
 )
 from stdpjax.fitting.models import Design, Numbers
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import presets
+from stdpjax.settings import setting
 from stdpjax.stats import wilson_interval
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.fit_window import plot
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 NAMES = tuple(parameter.name for parameter in find_model("pair").parameters)
 TRUTH = {name: float(presets["bi_poo_2001"].parameters[name]) for name in NAMES}

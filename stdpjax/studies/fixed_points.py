@@ -14,14 +14,14 @@ from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, target_of
 from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_least, at_most
+from stdpjax.lab.study import Progress, Study
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import Sample
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 from stdpjax.studies.figures.fixed_points import plot
-from stdpjax.studies.settings import setting
 
 LOW, HIGH = -0.5, 0.5
 # Step of the finite difference that derivatives are compared with, in double precision.

@@ -12,15 +12,15 @@ from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import Hyper, langevin, simulate
 from stdpjax.energy import Params, make_params
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.observers import mean_of
 from stdpjax.random import named_key
 from stdpjax.rules import Sample
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.em_laws import SIGMOID, chain_law, flows, gradients_at_truth, stein_means, stein_terms
 from stdpjax.studies.em_training import METHODS, divergences, train_all
 from stdpjax.studies.figures.impatient_em import plot
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

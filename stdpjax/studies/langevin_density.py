@@ -12,12 +12,12 @@ from stdpjax import _checks
 from stdpjax.dynamics import langevin, leaky_integrator, metropolis_langevin
 from stdpjax.energy import Params, energy_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.langevin_density import plot
 from stdpjax.studies.noise_laws import cases, networks, over_trials, settled_states
-from stdpjax.studies.settings import setting
 
 SAMPLERS = ("paper", "langevin", "metropolis")
 STATISTICS = ("square", "product", "active")

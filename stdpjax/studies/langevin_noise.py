@@ -15,9 +15,10 @@ from stdpjax.dynamics import leaky_integrator
 from stdpjax.energy import Params, random_params, target
 from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, smoothed_hard_sigmoid
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.langevin_noise import plot
 from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.noise_laws import (
@@ -36,7 +37,6 @@ from stdpjax.studies.noise_laws import (
     temperature_slope,
     weights_of,
 )
-from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

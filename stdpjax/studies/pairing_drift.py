@@ -16,16 +16,16 @@ from stdpjax.drives import ornstein_uhlenbeck
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import tie
 from stdpjax.lab import Claim, Estimate, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
 from stdpjax.rules.differential import Pairing
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.pairing_drift import plot
 from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 # Steps at the end of a relaxation over which "at rest" is measured.
 _N_LAST = 100

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.drives import bounded_voltage, smooth_noise
 from stdpjax.lab import Claim, at_least, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import (
@@ -33,11 +34,10 @@ from stdpjax.rules import (
     window_moments,
 )
 from stdpjax.rules.pair_schemes import Scheme
+from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability, sample_spikes
 from stdpjax.stats import bootstrap, correlation_of_sums, pair_sums
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.pairing_schemes import plot
-from stdpjax.studies.settings import setting
 
 WINDOWED = "windowed"
 # Spikes of the picture, and NEST's example for the schemes; times in bins.

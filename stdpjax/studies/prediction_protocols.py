@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from stdpjax import _checks
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.power import sample_size, t_test_power
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.rules import presets
+from stdpjax.settings import setting
 from stdpjax.stats import bootstrap, wilson_interval
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.prediction_protocols import plot
 from stdpjax.studies.prediction_experiments import (
     CONSTANT,
@@ -41,7 +42,6 @@ from stdpjax.studies.prediction_rules import (
     per_pair,
     sampled_changes,
 )
-from stdpjax.studies.settings import setting
 
 Floats = NDArray[np.float64]
 # More cells than an experiment has; stands for all larger numbers.

@@ -15,15 +15,15 @@ from stdpjax import _checks
 from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, printed_integrator, simulate
 from stdpjax.energy import Params, energy_of, target_of
 from stdpjax.lab import Claim, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import Sample
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.printed_update import plot
 from stdpjax.studies.interior import interior_network, is_active, with_fixed_point
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 # Steps over which the decay of a deviation is compared with its closed form.
 _N_DECAY = 10

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from stdpjax import settings
+from stdpjax.lab.study import Study
 from stdpjax.provenance import DECISIVE
-from stdpjax.studies.base import Study
 
 
 def make_config(study: Study, is_smoke: bool, overrides: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """The studies, in the order of the paper. A literal tuple: no discovery, no import side effects."""
 
+from stdpjax.lab.study import Study
 from stdpjax.studies.backprop_link import STUDY as BACKPROP_LINK
-from stdpjax.studies.base import Study
 from stdpjax.studies.conditions import STUDY as CONDITIONS
 from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
 from stdpjax.studies.digits_supervised import STUDY as DIGITS_SUPERVISED

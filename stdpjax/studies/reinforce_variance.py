@@ -10,11 +10,11 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks, stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.reinforce_variance import plot
 from stdpjax.studies.reinforce_networks import ESTIMATORS, RATES, Noise, estimates, gradients, laws, pack, places
-from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

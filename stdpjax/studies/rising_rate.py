@@ -12,13 +12,13 @@ from jaxtyping import Array, Float, Key
 from stdpjax import _checks, stats
 from stdpjax.drives import ramp
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rules import lag_kernel, mean_update, ramp_gain
+from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.rising_rate import plot
 from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, lags_of, make_sequences
-from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

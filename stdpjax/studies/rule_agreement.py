@@ -9,9 +9,10 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks, stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import slope_correlation
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.rule_agreement import plot
 from stdpjax.studies.protocol import (
     ProtocolConfig,
@@ -23,7 +24,6 @@ from stdpjax.studies.protocol import (
     slope_agreement,
     update_per_spike,
 )
-from stdpjax.studies.settings import setting
 from stdpjax.studies.sweep_points import RULE_AGREEMENT_POINT
 
 

@@ -13,10 +13,11 @@ from stdpjax import _checks
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, energy, target
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.rule_is_semigradient import plot
 from stdpjax.studies.networks import (
     cosine,
@@ -26,7 +27,6 @@ from stdpjax.studies.networks import (
     random_states,
     relative_difference,
 )
-from stdpjax.studies.settings import setting
 
 TARGETS: tuple[GradientTarget, ...] = get_args(GradientTarget)
 # Of how far a step along Eq 1 goes, in units of Eq 1's update; the smallest ones decide.

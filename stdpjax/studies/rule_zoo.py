@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, lag_response, mean_update
+from stdpjax.settings import setting
 from stdpjax.spikes import expected_lag_counts, lag_probability
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.rule_zoo import plot
 from stdpjax.studies.protocol import ProtocolConfig, Sequences, make_sequences, mismatched
 from stdpjax.studies.rule_agreement import REFERENCE
-from stdpjax.studies.settings import setting
 from stdpjax.studies.zoo_rules import (
     BALANCED,
     BCM,

@@ -25,9 +25,9 @@ from stdpjax._files import file_checksum, folder_path, make_folder, remove_lefto
 from stdpjax._interrupts import on_interrupt
 from stdpjax._lock import sole_writer
 from stdpjax._progress import is_watched
+from stdpjax.lab.study import Progress, Result, Study, failures, make_record, silent
 from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Progress, Result, Study, failures, make_record, measure, silent
 from stdpjax.studies.record import config_json, identity, make_config
 from stdpjax.studies.registry import STUDIES, find
 
@@ -71,9 +71,9 @@ def run(name: str, seed: int = 0, smoke: bool = False, *, show_progress: bool = 
 
 def _run(study: Study, config: Any, seed: int, is_smoke: bool, progress: Progress) -> Result:
     data = study.run(named_key(key(seed), study.name), config, progress)
-    measurements, wrong = measure(study, data, config), failures(data)
+    wrong = failures(data)
     records = tuple(
-        {**make_record(study, claim, measurements[claim.id], config, is_smoke, wrong), "seed": seed}
+        {**make_record(study, claim, claim.measurement(data), config, is_smoke, wrong), "seed": seed}
         for claim in study.claims
     )
     return Result(study, config, seed, is_smoke, data, records)

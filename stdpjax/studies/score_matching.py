@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from stdpjax import _checks
 from stdpjax.lab import Claim, Estimate, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.score_matching import plot
 from stdpjax.studies.score_fits import CORRECTIONS, bias_grid, fit, from_samples, smoothed_gradients
 from stdpjax.studies.score_laws import gaussian_minimisers, stationary_points
-from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.energy import Params, field_of
 from stdpjax.lab import Claim, at_most
+from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.config import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.sequence_prediction import plot
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 BAR_WIDTH = 3
 BASELINES = ("persistence", "ridge, one frame", "ridge, two frames")

@@ -12,9 +12,10 @@ from jaxtyping import Array, Key
 from stdpjax import _checks
 from stdpjax.energy import Params, random_params
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.speed_with_learning import plot
 from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.plastic_networks import (
@@ -28,7 +29,6 @@ from stdpjax.studies.plastic_networks import (
     predicted_growth,
     static_speed,
 )
-from stdpjax.studies.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

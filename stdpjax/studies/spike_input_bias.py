@@ -17,14 +17,14 @@ from stdpjax.drives import bounded_voltage, smooth_noise
 from stdpjax.dynamics import Hyper, simulate, spiking_integrator
 from stdpjax.energy import Params
 from stdpjax.lab import Claim, Estimate, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, spike_update
+from stdpjax.settings import setting
 from stdpjax.spikes import sample_spikes
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.spike_input_bias import plot
-from stdpjax.studies.settings import setting
 from stdpjax.studies.spike_memory import Lagged, lagged_products_of
 
 # Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.

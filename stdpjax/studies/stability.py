@@ -14,13 +14,13 @@ from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.box_minima import box_points
 from stdpjax.studies.figures.stability import plot
 from stdpjax.studies.fixed_points import draw_networks, settle
-from stdpjax.studies.settings import setting
 
 N_UNITS = 6
 _FULL = 1 - np.eye(3)

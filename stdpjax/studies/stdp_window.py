@@ -11,10 +11,11 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks, stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, slope_by_lag
+from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.stdp_window import plot
 from stdpjax.studies.points import is_point, read_lag_points
 from stdpjax.studies.protocol import (
@@ -27,7 +28,6 @@ from stdpjax.studies.protocol import (
     part_of,
     sampled_counts,
 )
-from stdpjax.studies.settings import setting
 from stdpjax.studies.sweep_points import STDP_WINDOW_POINT
 
 

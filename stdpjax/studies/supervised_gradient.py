@@ -20,11 +20,12 @@ from stdpjax.clamps import InputClamp, StateClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, layered_mask, phase_update, settle
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
-from stdpjax.studies.base import Progress, Study
+from stdpjax.settings import setting
 from stdpjax.studies.figures.supervised_gradient import plot
 from stdpjax.studies.layered import (
     chain_gradient,
@@ -36,7 +37,6 @@ from stdpjax.studies.layered import (
     weight_errors,
 )
 from stdpjax.studies.networks import mean_interval
-from stdpjax.studies.settings import setting
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # What is run, for pulls and for pushes; the other rules are made of these.

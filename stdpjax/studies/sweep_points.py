@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
+from stdpjax.lab.study import Point, Variable
 from stdpjax.random import named_key
 from stdpjax.rules import mean_update
 from stdpjax.spikes import sample_lag_counts
-from stdpjax.studies.base import Point, Variable
 from stdpjax.studies.protocol import ProtocolConfig, Sequences, Values, exact_counts, kernel_of, lags_of, make_sequences
 
 

@@ -18,14 +18,14 @@ from stdpjax.fitting.models import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
 from stdpjax.fitting.task import in_double
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import ORDERS, Rule, event_weight_change, presets, triplet_rule
 from stdpjax.rules.traces import Order
 from stdpjax.rules.triplet import INTERACTIONS, Interaction
+from stdpjax.settings import setting
 from stdpjax.stats import wilson_interval
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.triplet_frequency import plot
-from stdpjax.studies.settings import setting
 
 POINTS = sjostrom_2001()
 MODELS = dict(zip(INTERACTIONS, ("triplet", "triplet_nearest"), strict=True))

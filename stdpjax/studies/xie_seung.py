@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.rules import differential_rule, lag_kernel, linear_response, mean_update, xie_seung_rule
+from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability
-from stdpjax.studies.base import Progress, Study
 from stdpjax.studies.figures.xie_seung import plot
 from stdpjax.studies.protocol import (
     ProtocolConfig,
@@ -26,7 +27,6 @@ from stdpjax.studies.protocol import (
     slope_agreement,
     update_per_spike,
 )
-from stdpjax.studies.settings import setting
 from stdpjax.studies.slope_theory import slope_theory
 from stdpjax.studies.xie_seung_parts import (
     ASYMMETRIC,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stdpjax import _checks, settings
-from stdpjax.studies.base import Point, Study
+from stdpjax.lab.study import Point, Study
 from stdpjax.studies.registry import STUDIES
 
 Grid = Mapping[str, tuple[Any, ...]]

@@ -13,7 +13,7 @@ import numpy as np
 
 from stdpjax import parallel
 from stdpjax._threefry import UNROLLED_THREEFRY
-from stdpjax.studies.base import Point
+from stdpjax.lab.study import Point
 
 _UNITS = {"": 1, "B": 1} | {
     f"{letter}{suffix}": base**power

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from stdpjax import _checks
+from stdpjax.lab.study import Study
 from stdpjax.provenance import provenance
 from stdpjax.settings import replace
-from stdpjax.studies.base import Study
 from stdpjax.studies.record import config_json
 from stdpjax.sweeps import store
 from stdpjax.sweeps.grid import Grid, Group, make_groups, point_of, read_grid

@@ -24,8 +24,8 @@ from stdpjax import _checks, parallel
 from stdpjax._files import folder_path
 from stdpjax._lock import sole_writer
 from stdpjax._progress import is_watched
+from stdpjax.lab.study import Study
 from stdpjax.random import key, named_key
-from stdpjax.studies.base import Study
 from stdpjax.studies.registry import find
 from stdpjax.sweeps import store
 from stdpjax.sweeps.grid import Group, point_of

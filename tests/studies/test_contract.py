@@ -27,7 +27,6 @@ from stdpjax.studies import (
     run,
     stdp_window,
 )
-from stdpjax.studies.base import measure
 from stdpjax.studies.record import config_json, make_config
 
 NAMES = [study.name for study in STUDIES]
@@ -78,12 +77,6 @@ def test_a_smoke_run_decides_nothing(name):
     assert {record["verdict"] for record in smoke(name).records} == {"inconclusive"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_claims_of_a_study_are_measured_and_no_others(name):
-    result = smoke(name)
-    assert set(measure(result.study, result.data, result.config)) == {claim.id for claim in result.study.claims}
-
-
 def test_claims_have_ids_and_studies_names_of_their_own():
     ids = [claim.id for study in STUDIES for claim in study.claims]
     assert len(set(ids)) == len(ids)
@@ -93,13 +86,10 @@ def test_claims_have_ids_and_studies_names_of_their_own():
 @pytest.mark.parametrize("study", STUDIES, ids=NAMES)
 def test_a_claim_states_what_was_printed_and_a_criterion_that_can_fail(study: Study):
     for claim in study.claims:
-        assert claim.equation
-        assert claim.claim.endswith(")") or claim.claim.endswith(".")
+        assert claim.measured.endswith(")") or claim.measured.endswith(".")
         assert claim.printed
-        assert claim.verdict != "inconclusive"
-        assert math.isfinite(claim.expected)
-        assert (claim.tolerance > 0) == (claim.comparison == "within")
-        if claim.verdict in ("corrected", "holds_with_conditions") and not claim.corrected:
+        assert (claim.criterion.tolerance > 0) == (claim.criterion.comparison == "within")
+        if claim.bearing in ("refutes", "limits") and not claim.corrected:
             # The correction or condition may be spelled out once, with a claim of the same statement.
             assert any(other.corrected and other.printed == claim.printed for other in study.claims)
 

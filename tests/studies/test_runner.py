@@ -22,8 +22,9 @@ from matplotlib.figure import Figure
 import stdpjax
 from stdpjax import plotting
 from stdpjax._progress import is_watched
+from stdpjax.lab import Claim, Study, at_most, within
 from stdpjax.provenance import provenance
-from stdpjax.studies import Claim, Measurement, Study, find, registry, run, run_into, runner
+from stdpjax.studies import find, registry, run, run_into, runner
 from stdpjax.studies.record import config_json, identity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,9 +52,6 @@ def fake_study(name: str) -> Study:
         values = np.asarray(jax.random.normal(key, (config.size,)), dtype=np.float64)
         return xr.Dataset({"value": ("time", values)}, coords={"time": np.arange(config.size)})
 
-    def judge(data: xr.Dataset, config: Config) -> dict[str, Measurement]:
-        return {f"{name}.mean": Measurement(float(data.value.mean())), f"{name}.one": Measurement(1.0, control=0.0)}
-
     def plot(data: xr.Dataset, config: Config) -> Figure:
         figure = plotting.new_figure(1, 1)
         figure.subplots().plot(data.time, data.value)
@@ -68,11 +66,28 @@ def fake_study(name: str) -> Study:
         config=Config(),
         smoke=Config(size=2),
         claims=(
-            Claim(f"{name}.mean", "Eq 0", "mean", "", "", expected=9.0, comparison="at_most"),
-            Claim(f"{name}.one", "Eq 0", "one", "", "", expected=1.0, comparison="within"),
+            Claim(
+                f"{name}.mean",
+                "mean",
+                statement="Eq 0",
+                criterion=at_most(9.0),
+                measure=lambda data: data.value.mean(),
+                control=lambda data: 10.0,
+                control_is="ten",
+                bearing="supports",
+            ),
+            Claim(
+                f"{name}.one",
+                "one",
+                statement="Eq 0",
+                criterion=within(1.0, 0.0),
+                measure=lambda data: 1.0,
+                control=lambda data: 0.0,
+                control_is="zero",
+                bearing="supports",
+            ),
         ),
         run=a_run,
-        judge=judge,
         plot=plot,
     )
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stdpjax import plotting
-from stdpjax.studies.base import Claim, Measurement, Study, failures, make_record, meets
+from stdpjax.lab import Claim, Criterion, Measurement, Study, at_least, at_most, estimate, within
+from stdpjax.lab.study import failures, make_record
 
 # Multiples of 1/8 of moderate size: sums and differences are exact, so an edge is an edge.
 EIGHTHS = st.integers(-800, 800).map(lambda n: n / 8)
@@ -26,8 +27,19 @@ class Config:
     width: float = 1.0
 
 
-def a_claim(comparison: Any = "within", expected: float = 1.0, tolerance: float = 0.0, **others: Any) -> Claim:
-    return Claim("X.one", "Eq 0", "a number", "printed", "", expected, comparison, tolerance, **others)
+def a_claim(criterion: Criterion | None = None, **others: Any) -> Claim:
+    def no_data(data: Any) -> float:
+        raise AssertionError("making a record measures nothing")
+
+    parts = {
+        "statement": "Eq 0",
+        "criterion": criterion or within(1.0, 0.0),
+        "measure": no_data,
+        "control": no_data,
+        "control_is": "another number",
+        "bearing": "supports",
+    }
+    return Claim("X.one", "a number", **{**parts, **others})
 
 
 def a_study(claim: Claim) -> Study:
@@ -44,7 +56,6 @@ def a_study(claim: Claim) -> Study:
         smoke=Config(size=1),
         claims=(claim,),
         run=no_run,
-        judge=no_run,
         plot=lambda data, config: plotting.new_figure(1, 1),
     )
 
@@ -55,51 +66,52 @@ def record_of(claim: Claim, measurement: Measurement, config: Config | None = No
 
 @given(EIGHTHS, STEPS, STEPS)
 def test_within_includes_both_edges_and_nothing_beyond(expected, tolerance, beyond):
-    claim = a_claim("within", expected, tolerance)
-    assert meets(claim, expected + tolerance)
-    assert meets(claim, expected - tolerance)
-    assert not meets(claim, expected + tolerance + beyond)
-    assert not meets(claim, expected - tolerance - beyond)
+    criterion = within(expected, tolerance)
+    assert criterion.is_met_by(expected + tolerance)
+    assert criterion.is_met_by(expected - tolerance)
+    assert not criterion.is_met_by(expected + tolerance + beyond)
+    assert not criterion.is_met_by(expected - tolerance - beyond)
 
 
 @given(EIGHTHS, STEPS)
 def test_a_bound_includes_its_edge_and_nothing_beyond(expected, step):
-    at_least, at_most = a_claim("at_least", expected), a_claim("at_most", expected)
-    assert meets(at_least, expected)
-    assert meets(at_least, expected + step)
-    assert not meets(at_least, expected - step)
-    assert meets(at_most, expected)
-    assert meets(at_most, expected - step)
-    assert not meets(at_most, expected + step)
+    assert at_least(expected).is_met_by(expected)
+    assert at_least(expected).is_met_by(expected + step)
+    assert not at_least(expected).is_met_by(expected - step)
+    assert at_most(expected).is_met_by(expected)
+    assert at_most(expected).is_met_by(expected - step)
+    assert not at_most(expected).is_met_by(expected + step)
 
 
 @given(EIGHTHS, STEPS, STEPS)
 def test_the_interval_must_lie_beyond_a_bound_too(expected, margin, reach):
     value = expected + margin
-    assert meets(a_claim("at_least", expected), value, (value - reach, value + reach)) == (reach <= margin)
+    assert at_least(expected).is_met_by(value, (value - reach, value + reach)) == (reach <= margin)
     value = expected - margin
-    assert meets(a_claim("at_most", expected), value, (value - reach, value + reach)) == (reach <= margin)
+    assert at_most(expected).is_met_by(value, (value - reach, value + reach)) == (reach <= margin)
 
 
 @given(EIGHTHS, STEPS, STEPS)
 def test_a_bound_is_not_met_by_an_interval_that_leaves_its_value_out(expected, step, reach):
     # A bootstrap percentile interval can lie beside its value; neither may be on the wrong side.
     good = (expected + step, expected + step + reach)
-    assert not meets(a_claim("at_least", expected), expected - step, good)
-    assert not meets(a_claim("at_most", expected), expected + step, (expected - step - reach, expected - step))
+    assert not at_least(expected).is_met_by(expected - step, good)
+    assert not at_most(expected).is_met_by(expected + step, (expected - step - reach, expected - step))
 
 
 @given(EIGHTHS, STEPS)
 def test_the_whole_interval_has_to_lie_within_a_tolerance(expected, reach):
     interval = (expected - reach, expected + reach)
-    assert meets(a_claim("within", expected, 0.125), expected, interval) == (reach <= 0.125)
+    assert within(expected, 0.125).is_met_by(expected, interval) == (reach <= 0.125)
 
 
-@pytest.mark.parametrize("comparison", ["within", "at_least", "at_most"])
+CRITERIA = (within(0.0, 1e9), at_least(0.0), at_most(0.0))
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
 @pytest.mark.parametrize("value", NOT_FINITE)
-def test_a_number_that_is_not_finite_meets_nothing_and_is_none_in_the_record(comparison, value):
-    claim = a_claim(comparison, 0.0, tolerance=1e9)
-    record = record_of(claim, Measurement(value, (value, value)))
+def test_a_number_that_is_not_finite_meets_nothing_and_is_none_in_the_record(criterion, value):
+    record = record_of(a_claim(criterion), Measurement(value, 5.0, (value, value)))
     assert not record["is_met"]
     assert record["verdict"] == "inconclusive"
     assert record["measured"] is None
@@ -109,23 +121,25 @@ def test_a_number_that_is_not_finite_meets_nothing_and_is_none_in_the_record(com
 @pytest.mark.parametrize("interval", [(math.nan, math.nan), (math.nan, 3.0), (-3.0, math.nan)])
 def test_an_interval_with_an_unknown_end_meets_no_bound(interval):
     # Python's min and max pass over a NaN that comes second, so a failed bootstrap could look like a narrow one.
-    assert not meets(a_claim("at_least", -5.0), 2.0, interval)
-    assert not meets(a_claim("at_most", 5.0), 2.0, interval)
+    assert not at_least(-5.0).is_met_by(2.0, interval)
+    assert not at_most(5.0).is_met_by(2.0, interval)
 
 
-@pytest.mark.parametrize("verdict", ["holds", "holds_with_conditions", "corrected"])
-def test_a_met_criterion_gives_the_verdict_that_the_claim_states(verdict):
-    record = record_of(a_claim(verdict=verdict), Measurement(1.0, control=2.0))
+@pytest.mark.parametrize(
+    ("bearing", "verdict"), [("supports", "holds"), ("limits", "holds_with_conditions"), ("refutes", "corrected")]
+)
+def test_a_met_criterion_gives_the_verdict_that_follows_from_its_bearing(bearing, verdict):
+    record = record_of(a_claim(bearing=bearing), Measurement(1.0, 2.0))
     assert (record["is_met"], record["verdict"], record["note"]) == (True, verdict, "")
 
 
 def test_a_missed_criterion_is_inconclusive():
-    record = record_of(a_claim(), Measurement(1.5, control=2.0, note="as it is"))
+    record = record_of(a_claim(), Measurement(1.5, 2.0, note="as it is"))
     assert (record["is_met"], record["verdict"], record["note"]) == (False, "inconclusive", "as it is")
 
 
 def test_a_control_that_meets_the_criterion_takes_the_verdict_away():
-    record = record_of(a_claim("at_least", 1.0), Measurement(2.0, control=1.0, note="First."))
+    record = record_of(a_claim(at_least(1.0)), Measurement(2.0, 1.0, note="First."))
     assert record["is_met"]
     assert record["verdict"] == "inconclusive"
     assert record["note"].startswith("First. ")
@@ -133,68 +147,74 @@ def test_a_control_that_meets_the_criterion_takes_the_verdict_away():
 
 
 def test_a_missed_criterion_says_nothing_of_the_control():
-    assert "power" not in record_of(a_claim(), Measurement(3.0, control=1.0))["note"]
+    assert "power" not in record_of(a_claim(), Measurement(3.0, 1.0))["note"]
 
 
 def test_a_smoke_run_decides_nothing_and_says_so():
-    record = record_of(a_claim(), Measurement(1.0, control=2.0), Config(size=1), is_smoke=True)
+    record = record_of(a_claim(), Measurement(1.0, 2.0), Config(size=1), is_smoke=True)
     assert record["is_met"]
     assert record["verdict"] == "inconclusive"
     assert "Smoke" in record["note"]
 
 
 def test_a_changed_setting_is_noted_and_an_unchanged_one_is_not():
-    record = record_of(a_claim(), Measurement(1.0), Config(width=2.5))
+    record = record_of(a_claim(), Measurement(1.0, 2.0), Config(width=2.5))
     assert record["verdict"] == "holds"
     assert "width=2.5" in record["note"]
     assert "size" not in record["note"]
-    assert record_of(a_claim(), Measurement(1.0))["note"] == ""
+    assert record_of(a_claim(), Measurement(1.0, 2.0))["note"] == ""
 
 
 def test_a_record_repeats_the_claim_word_for_word():
-    claim = Claim("X.two", "Eq 9", "what", "as printed", "as corrected", 2.0, "at_most", 0.0, "corrected")
-    record = record_of(claim, Measurement(1.0, (0.5, 1.5), 3.0))
-    for field in ("id", "equation", "claim", "printed", "corrected", "expected", "comparison", "tolerance"):
+    claim = a_claim(at_most(2.0), bearing="refutes", printed="as printed", corrected="as corrected")
+    record = record_of(claim, Measurement(1.0, 3.0, (0.5, 1.5)))
+    for field in ("id", "printed", "corrected"):
         assert record[field] == getattr(claim, field)
-    assert (record["study"], record["measured"], record["interval"], record["control"]) == (
-        "fake",
-        1.0,
-        [0.5, 1.5],
-        3.0,
-    )
+    for field in ("expected", "comparison", "tolerance"):
+        assert record[field] == getattr(claim.criterion, field)
+    assert (record["equation"], record["claim"]) == ("Eq 0", "a number")
+    assert (record["study"], record["measured"], record["interval"]) == ("fake", 1.0, [0.5, 1.5])
+    assert record["control"] == 3.0
 
 
-def test_no_interval_and_no_control_are_null():
-    record = record_of(a_claim(), Measurement(1.0))
-    assert record["interval"] is None
-    assert record["control"] is None
+def test_no_interval_is_null():
+    assert record_of(a_claim(), Measurement(1.0, 2.0))["interval"] is None
 
 
-@given(st.floats(), st.tuples(st.floats(), st.floats()), st.none() | st.floats())
+@given(st.floats(), st.tuples(st.floats(), st.floats()), st.floats())
 def test_every_record_is_json(value, interval, control):
-    record = record_of(a_claim("at_least", 0.0), Measurement(value, interval, control))
+    record = record_of(a_claim(at_least(0.0)), Measurement(value, control, interval))
     assert json.loads(json.dumps(record, allow_nan=False)) == record
 
 
-@pytest.mark.parametrize("comparison", ["within", "at_least", "at_most"])
-def test_numpy_numbers_make_a_json_record(comparison):
-    # A judge may hand over what NumPy gives it.
-    record = record_of(a_claim(comparison), Measurement(np.float64(1.0), (np.float64(1.0), np.float64(1.0))))
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_numpy_numbers_make_a_json_record(criterion):
+    one = np.float64(1.0)
+    record = record_of(a_claim(criterion), Measurement(one, one, (one, one)))
     assert json.loads(json.dumps(record)) == record
 
 
+def test_a_claim_measures_a_run_its_control_and_what_to_say_of_it():
+    data = xr.Dataset({"gain": 1.0, "gain_low": 0.5, "gain_high": 1.5, "other": 3.0})
+    measure = {"measure": lambda data: estimate(data, "gain"), "control": lambda data: data.other}
+    claim = a_claim(**measure, note=lambda data: f"Other: {float(data.other)}.")
+    assert claim.measurement(data) == Measurement(1.0, 3.0, (0.5, 1.5), "Other: 3.0. Control: another number.")
+    claim = a_claim(measure=lambda data: data.gain, control=lambda data: 2)
+    assert claim.measurement(data) == Measurement(1.0, 2.0, None, "Control: another number.")
+
+
 def test_a_long_setting_is_named_without_its_value():
-    note = record_of(a_claim(), Measurement(1.0), Config(size=10**50, width=2.0))["note"]
+    note = record_of(a_claim(), Measurement(1.0, 2.0), Config(size=10**50, width=2.0))["note"]
     assert note == "The criterion was stated for the default configuration; here size, width=2.0."
 
 
 def test_double_precision_can_ask_for_more():
-    limit = a_claim("at_most", 1e-5, double=1e-12)
+    limit = at_most(1e-5, double=1e-12)
     assert limit.in_precision(False).expected == 1e-5
     assert limit.in_precision(True).expected == 1e-12
-    value = a_claim("within", 1.0, 1e-3, double=1e-9)
+    value = within(1.0, 1e-3, double=1e-9)
     assert value.in_precision(True) == dataclasses.replace(value, tolerance=1e-9)
-    assert a_claim("at_most", 1e-5).in_precision(True).expected == 1e-5
+    assert at_most(1e-5).in_precision(True).expected == 1e-5
 
 
 def test_a_trial_that_went_wrong_makes_every_verdict_inconclusive():
@@ -204,8 +224,8 @@ def test_a_trial_that_went_wrong_makes_every_verdict_inconclusive():
     assert failures(good) == ()
     (words,) = failures(bad)
     assert words == "trials with finite states: 2 of 3 are not (first: 1)."
-    claim = a_claim("at_most", 1.0)
-    record = make_record(a_study(claim), claim, Measurement(0.5), Config(), False, (words,))
+    claim = a_claim(at_most(1.0))
+    record = make_record(a_study(claim), claim, Measurement(0.5, 2.0), Config(), False, (words,))
     assert record["is_met"]
     assert record["verdict"] == "inconclusive"
     assert words in record["note"]

@@ -1,25 +1,46 @@
 """Rows of `stdpjax.studies`: running them, and what users make."""
 
-import dataclasses
 import tempfile
 from typing import Any
 
-from stdpjax import studies
+import xarray as xr
+
+from stdpjax import lab, studies
 from tests.surface.table import Made, Row, rows
 
 SMALL = {"n_trials": ("any", 50), "n_steps": ("any", 40)}
 EXAMPLE = studies.find("example_traces")
-_CLAIM = {"id": "own.one", "equation": "Eq 1", "claim": "One is one.", "printed": "", "corrected": ""}
+_CLAIM = {
+    "id": ("text", "own.one"),
+    "measured": ("text", "One is one."),
+    "statement": ("text", "Eq 1"),
+    "criterion": ("object", lab.at_most(1.0)),
+    "measure": ("callable", lambda data: 1.0),
+    "control": ("callable", lambda data: 2.0),
+    "control_is": ("text", "two"),
+    "bearing": ("choice", "supports"),
+    "printed": ("claim text", ""),
+    "corrected": ("claim text", ""),
+    "note": ("claim text", ""),
+}
+_STUDY_KINDS = {
+    **dict.fromkeys(("name", "title", "figure", "source", "caption"), "text"),
+    **dict.fromkeys(("config", "smoke", "claims"), "object"),
+    **dict.fromkeys(("run", "plot"), "callable"),
+    "point": "optional object",
+}
+
+DATA = xr.Dataset({"gain": 1.0, "gain_low": 0.5, "gain_high": 1.5})
 
 
-def claim(**fields: Any) -> studies.Claim:
+def claim(**fields: Any) -> lab.Claim:
     """A class in the table's form, which is one of functions."""
-    return studies.Claim(**fields)
+    return lab.Claim(**fields)
 
 
-def study(**fields: Any) -> studies.Study:
+def study(**fields: Any) -> lab.Study:
     """The same."""
-    return studies.Study(**fields)
+    return lab.Study(**fields)
 
 
 ROWS = rows(
@@ -35,17 +56,12 @@ ROWS = rows(
          "smoke": ("flag", True), "force": ("flag", False), "overrides": ("mapping or none", {}),
          "show_progress": ("flag", False), "say": ("callable", lambda line: None)},
     ),
-    Row(claim, {
-        **{name: ("claim text", text) for name, text in _CLAIM.items()},
-        "expected": ("number", 1.0), "comparison": ("choice", "at_most"), "tolerance": ("non-negative", 0.0),
-        "verdict": ("choice", "holds"), "double": ("optional number", None),
+    Row(claim, _CLAIM),
+    Row(study, {name: (kind, getattr(EXAMPLE, name)) for name, kind in _STUDY_KINDS.items()}),
+    Row(lab.at_most, {"limit": ("number", 1.0), "double": ("optional number", None)}),
+    Row(lab.at_least, {"limit": ("number", 1.0), "double": ("optional number", None)}),
+    Row(lab.within, {
+        "expected": ("number", 1.0), "tolerance": ("non-negative", 0.5), "double": ("optional number", None),
     }),
-    Row(study, {
-        field.name: (
-            {str: "text", Any: "object"}.get(field.type, "callable") if field.name not in ("point", "claims", "judge") else
-            {"point": "optional object", "claims": "object", "judge": "optional object"}[field.name],
-            getattr(EXAMPLE, field.name),
-        )
-        for field in dataclasses.fields(studies.Study)
-    }),
+    Row(lab.estimate, {"data": ("object", DATA), "name": ("object", "gain")}),
 )  # fmt: skip
