@@ -20,15 +20,23 @@ FloatArray = NDArray[np.float64]
 
 # Of the sum of squares: rounding alone makes 1e-16 of it.
 _LOST = 1e-12
+# Standard errors to either side of a normal estimate that hold it in 95 of 100 cases, as it is usually rounded.
+_Z95 = 1.96
 
 
 class Estimate(NamedTuple):
-    """A statistic with its standard error and an interval; each field has the shape of the statistic."""
+    """A number, or an array of them, with its 95 % interval; each field has the shape of the statistic."""
 
-    value: FloatArray
-    standard_error: FloatArray
-    low: FloatArray
-    high: FloatArray
+    value: ArrayLike
+    low: ArrayLike
+    high: ArrayLike
+    standard_error: ArrayLike | None = None
+    """Where it is known beside the interval."""
+
+    @property
+    def reach(self) -> FloatArray:
+        """Half the width of the interval: the length of an error bar."""
+        return np.asarray((np.asarray(self.high) - np.asarray(self.low)) / 2)
 
 
 def bootstrap(
@@ -96,7 +104,61 @@ def bootstrap(
         )
     tail = 50 * (1 - confidence)
     low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
-    return Estimate(value, resampled.std(axis=0, ddof=1), low, high)
+    return Estimate(value, low, high, resampled.std(axis=0, ddof=1))
+
+
+def mean_interval(values: ArrayLike, axis: int | None = None) -> Estimate:
+    """Return the mean of independent numbers with its 95 % interval of 1.96 standard errors to either side.
+
+    Args:
+        values: real numbers, at least 2 along the axis; one that is not finite makes its mean not finite.
+        axis: the axis along which they are independent, all by default.
+
+    Returns:
+        The means, with the other axes, their intervals and standard errors.
+
+    Raises:
+        ValueError: no numbers, fewer than 2, or no such axis.
+
+    Example:
+        >>> import stdpjax
+        >>> mean = stdpjax.stats.mean_interval([1.0, 2.0, 3.0])
+        >>> float(mean.value), round(float(mean.high), 4), round(float(mean.reach), 4)
+        (2.0, 3.1316, 1.1316)
+    """
+    values = _real("values", values)
+    if axis is not None:
+        axis = _checks.count("axis", axis, minimum=-values.ndim, maximum=values.ndim - 1)
+    n = values.size if axis is None else values.shape[axis]
+    if n < 2:
+        raise ValueError(f"values: expected at least 2 independent numbers, got {n}")
+    with np.errstate(invalid="ignore"):
+        return normal_interval(values.mean(axis), values.std(axis, ddof=1) / np.sqrt(n))
+
+
+def normal_interval(value: ArrayLike, standard_error: ArrayLike) -> Estimate:
+    """Return the 95 % interval, 1.96 standard errors to either side, of an estimate with normal errors.
+
+    Args:
+        value: the estimate; one that is not finite has no finite interval.
+        standard_error: its standard error, 0 or more, of the same shape.
+
+    Raises:
+        ValueError: a negative error, or another shape.
+
+    Example:
+        >>> import stdpjax
+        >>> [round(float(number), 6) for number in stdpjax.stats.normal_interval(1.0, 0.5)]
+        [1.0, 0.02, 1.98, 0.5]
+    """
+    value, standard_error = _real("value", value), _real("standard_error", standard_error)
+    if value.shape != standard_error.shape:
+        raise ValueError(f"standard_error: expected shape {value.shape}, as of value, got {standard_error.shape}")
+    if (standard_error < 0).any():
+        raise ValueError(f"standard_error: expected numbers of at least 0, got {standard_error.min():g}")
+    reach = _Z95 * standard_error
+    with np.errstate(invalid="ignore"):
+        return Estimate(value, value - reach, value + reach, standard_error)
 
 
 def wilson_interval(n_right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -343,6 +405,14 @@ def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int
         raise ValueError(f"probability: expected a row with two possible outcomes or more, got {probability!r}")
     chi_square = np.sum((observed - expected)[possible] ** 2 / expected[possible])
     return float(chi_square / n_free)
+
+
+def _real(name: str, value: ArrayLike) -> FloatArray:
+    """Return real numbers, finite or not, in double precision; those of labelled data in the data's own unit."""
+    array = np.asarray(_checks.as_array(name, getattr(value, "values", value)))
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    return array.astype(np.float64)
 
 
 def _same_shape(

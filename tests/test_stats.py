@@ -170,3 +170,29 @@ def test_rounding_of_a_complete_law_is_no_outcome(law, dtype):
 def test_a_single_outcome_has_no_chi_square():
     with pytest.raises(ValueError, match="probability: expected a row with two possible outcomes"):
         stats.chi_square_per_cell([[0]], [[0.0]], 100)
+
+
+def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(1000):
+        mean, low, high, _ = stats.mean_interval(rng.normal(size=100))
+        assert low < mean < high
+        covered.append(low < 0 < high)
+    assert abs(np.mean(covered) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 1000)
+
+
+def test_the_interval_of_a_mean_keeps_the_other_axes():
+    values = np.random.default_rng(1).normal(size=(4, 50, 3))
+    found = stats.mean_interval(values, axis=1)
+    error = values.std(axis=1, ddof=1) / np.sqrt(50)
+    np.testing.assert_array_equal(found.value, values.mean(axis=1))
+    np.testing.assert_allclose(found.reach, 1.96 * error, rtol=1e-12)
+    np.testing.assert_array_equal(found.standard_error, error)
+    one = stats.mean_interval(values[0, :, 0])
+    assert (float(one.low), float(one.high)) == (found.low[0, 0], found.high[0, 0])
+
+
+def test_a_mean_that_is_not_finite_has_no_finite_interval():
+    found = stats.mean_interval([1.0, np.nan, 2.0])
+    assert np.isnan([found.value, found.low, found.high]).all()

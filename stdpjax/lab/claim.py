@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, SupportsFloat, get_args
 import xarray as xr
 
 from stdpjax import _checks
+from stdpjax.stats import Estimate
 
 Verdict = Literal["holds", "holds_with_conditions", "corrected", "inconclusive"]
 Comparison = Literal["within", "at_least", "at_most"]
@@ -21,14 +22,6 @@ _VERDICTS: Mapping[Bearing, Verdict] = {
 }
 
 
-class Estimate(NamedTuple):
-    """A measured number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
 def estimate(data: xr.Dataset, name: str) -> Estimate:
     """Return the number that a run keeps as NAME, NAME_low and NAME_high.
 
@@ -36,12 +29,20 @@ def estimate(data: xr.Dataset, name: str) -> Estimate:
         data: what a run returned, or a part of it; the three are scalars there.
         name: of the variable.
 
+    Raises:
+        ValueError: no data, or none of the three by that name.
+
     Example:
         >>> import xarray as xr
         >>> from stdpjax.lab import estimate
         >>> estimate(xr.Dataset({"gain": 1.0, "gain_low": 0.9, "gain_high": 1.2}), "gain")
-        Estimate(value=1.0, low=0.9, high=1.2)
+        Estimate(value=1.0, low=0.9, high=1.2, standard_error=None)
     """
+    _checks.instance("data", data, xr.Dataset, "an xarray.Dataset")
+    _checks.text("name", name, may_be_empty=False)
+    for part in (name, f"{name}_low", f"{name}_high"):
+        if part not in data or data[part].ndim:
+            raise ValueError(f"name: expected one with the scalar variable {part!r} in data, got {name!r}")
     return Estimate(*(float(data[part]) for part in (name, f"{name}_low", f"{name}_high")))
 
 
@@ -96,7 +97,7 @@ def at_most(limit: float, *, double: float | None = None) -> Criterion:
         >>> at_most(1e-5).is_met_by(2e-6), at_most(1e-5).is_met_by(2e-6, (0.0, 2e-5))
         (True, False)
     """
-    return Criterion("at_most", limit, double=double)
+    return Criterion("at_most", _checks.number("limit", limit), double=double)
 
 
 def at_least(limit: float, *, double: float | None = None) -> Criterion:
@@ -107,7 +108,7 @@ def at_least(limit: float, *, double: float | None = None) -> Criterion:
         >>> at_least(0.9).is_met_by(0.95)
         True
     """
-    return Criterion("at_least", limit, double=double)
+    return Criterion("at_least", _checks.number("limit", limit), double=double)
 
 
 def within(expected: float, tolerance: float, *, double: float | None = None) -> Criterion:
@@ -175,7 +176,7 @@ class Claim:
     def measurement(self, data: xr.Dataset) -> "Measurement":
         """Measure a run and its control."""
         found = self.measure(data)
-        value, *interval = found if isinstance(found, Estimate) else (found,)
+        value, interval = (found.value, found[1:3]) if isinstance(found, Estimate) else (found, None)
         notes = (self.note(data) if callable(self.note) else self.note, f"Control: {self.control_is}.")
         return Measurement(
             float(value),

@@ -30,6 +30,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.backprop_link import plot
 from stdpjax.studies.layered import (
     binomial_tail,
@@ -43,7 +44,6 @@ from stdpjax.studies.layered import (
     untie,
     weight_errors,
 )
-from stdpjax.studies.networks import mean_interval
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # How far apart the curves over time are kept, in steps.
@@ -334,7 +334,7 @@ CLAIMS = (
         corrected="The angle with the gradient is O(theta^2) for hard rates, whose reflections come two steps later, "
         "and O(theta) for smooth ones.",
         criterion=within(4.0, 0.25),
-        measure=lambda data: Estimate(*mean_interval(_turning(data).values)),
+        measure=lambda data: mean_interval(_turning(data).values),
         control=lambda data: _turning(data, "smooth").mean(),
         control_is="smooth rates",
         bearing="supports",

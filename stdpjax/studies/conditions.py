@@ -17,9 +17,10 @@ from stdpjax.objectives import EnergyFunction, condition_1, condition_2, conditi
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies import hidden_chain
 from stdpjax.studies.figures.conditions import plot
-from stdpjax.studies.networks import mean_interval, off_diagonal, random_networks, random_states, relative_difference
+from stdpjax.studies.networks import off_diagonal, random_networks, random_states, relative_difference
 
 RATES: dict[str, RateFunction] = {
     "hard": hard_sigmoid(),

@@ -18,10 +18,10 @@ from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update
 from stdpjax.random import named_key
 from stdpjax.settings import setting
-from stdpjax.stats import wilson_interval
+from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
-from stdpjax.studies.networks import mean_interval, relative_difference
+from stdpjax.studies.networks import relative_difference
 
 RULES = ("paper", "symmetric", BACKPROPAGATION)
 
@@ -105,7 +105,7 @@ _CORRECTED = (
 
 def _mean(values: np.ndarray) -> Estimate:
     """Return the mean over networks with its interval."""
-    return Estimate(*mean_interval(values))
+    return mean_interval(values)
 
 
 def _final(data: xr.Dataset, rule: str, depth: str = "") -> np.ndarray:

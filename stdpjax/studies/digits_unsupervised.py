@@ -15,6 +15,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.completion import (
     completion_error,
     fill_by_encoder,
@@ -25,7 +26,6 @@ from stdpjax.studies.completion import (
 )
 from stdpjax.studies.digit_training import images_of
 from stdpjax.studies.figures.digits_unsupervised import plot
-from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.two_layer_em import Layers, Mix, Setting, complete, probabilistic_components, train_layers
 
 
@@ -104,7 +104,7 @@ _TERM = "d^3 E / dx^2 dtheta = 0, so that the second derivative of score matchin
 
 def _mean(values: xr.DataArray) -> Estimate:
     """Return the mean over networks with its interval."""
-    return Estimate(*mean_interval(values.values))
+    return mean_interval(values.values)
 
 
 def _error(data: xr.Dataset, name: str) -> xr.DataArray:

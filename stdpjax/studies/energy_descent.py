@@ -19,9 +19,9 @@ from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_descent import plot
 from stdpjax.studies.interior import is_active, with_fixed_point
-from stdpjax.studies.networks import mean_interval
 
 # Upper kink of the hard sigmoid, beta_2; the lower one is its negative.
 _KINK = 0.5
@@ -67,7 +67,7 @@ class EnergyDescentConfig:
 
 def _mean(values: xr.DataArray) -> Estimate:
     """Return the mean over independent networks, or trials, with its interval."""
-    return Estimate(*mean_interval(values.values))
+    return mean_interval(values.values)
 
 
 def _up_inside(data: xr.Dataset, side: str) -> xr.DataArray:

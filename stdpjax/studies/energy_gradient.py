@@ -16,8 +16,9 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_gradient import plot
-from stdpjax.studies.networks import mean_interval, random_networks, random_states, relative_difference
+from stdpjax.studies.networks import random_networks, random_states, relative_difference
 
 FORMS = ("with slope, tied", "with slope, untied", "without slope, tied")
 _KINKS = (-0.5, 0.5)

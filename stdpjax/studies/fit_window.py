@@ -29,9 +29,8 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import presets
 from stdpjax.settings import setting
-from stdpjax.stats import wilson_interval
+from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.figures.fit_window import plot
-from stdpjax.studies.networks import mean_interval
 
 NAMES = tuple(parameter.name for parameter in find_model("pair").parameters)
 TRUTH = {name: float(presets["bi_poo_2001"].parameters[name]) for name in NAMES}
@@ -213,7 +212,7 @@ def _penalty(data: xr.Dataset, rule: str) -> int:
 def _aic_above(data: xr.Dataset, rule: str) -> Estimate:
     """Return the AIC of a rule above that of pairs, on data that pairs made."""
     above = data.above.sel(other=rule, maker="pair") + _penalty(data, rule)
-    return Estimate(*mean_interval(above.values))
+    return mean_interval(above.values)
 
 
 def _own_aic_above(data: xr.Dataset, rule: str) -> float:
@@ -265,7 +264,7 @@ CLAIMS = (
         printed=_NOTHING,
         corrected="0.95 with errors as stated; with errors stated c times too large, 2 Φ(1.96 c) - 1.",
         criterion=within(0.95, 0.03),
-        measure=lambda data: Estimate(*mean_interval(_alone(data, 1.0).mean(axis=1))),
+        measure=lambda data: mean_interval(_alone(data, 1.0).mean(axis=1)),
         control=lambda data: _alone(data, 0.5).mean(),
         control_is=f"errors stated half as large, {2 * special.ndtr(quantiles()[0] / 2) - 1:.3f} expected",
         bearing="supports",

@@ -25,8 +25,9 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import differential_rule, rate_update
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.hidden_objective import plot
-from stdpjax.studies.networks import centred_network, mean_interval
+from stdpjax.studies.networks import centred_network
 from stdpjax.studies.noise_laws import drift_at
 
 CENTRES = {"high": 0.3, "centre": 0.0, "low": -0.3}

@@ -17,10 +17,10 @@ from stdpjax.observers import mean_of
 from stdpjax.random import named_key
 from stdpjax.rules import Sample
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.em_laws import SIGMOID, chain_law, flows, gradients_at_truth, stein_means, stein_terms
 from stdpjax.studies.em_training import METHODS, divergences, train_all
 from stdpjax.studies.figures.impatient_em import plot
-from stdpjax.studies.networks import mean_interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ImpatientEMConfig:
 
 def _mean(values: xr.DataArray) -> Estimate:
     """Return the mean over independent runs with its interval."""
-    return Estimate(*mean_interval(values.values))
+    return mean_interval(values.values)
 
 
 def _late_bias(data: xr.Dataset) -> xr.DataArray:

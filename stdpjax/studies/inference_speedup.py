@@ -18,9 +18,10 @@ from stdpjax.learning import Labelled
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.inference_speedup import plot
 from stdpjax.studies.hidden_objective import CENTRES
-from stdpjax.studies.networks import centred_network, mean_interval
+from stdpjax.studies.networks import centred_network
 from stdpjax.studies.relaxations import Lesson, learn_stages, settling, train_for_task
 
 LESSONS = ("frozen", "Eq 1", "Eq 1 reversed", "descent on J_h", "weight decay")
@@ -79,7 +80,7 @@ def over(part: float, whole: float) -> float:
 
 def _mean(values: xr.DataArray) -> Estimate:
     """Return the mean over independent networks with its interval."""
-    return Estimate(*mean_interval(values.values))
+    return mean_interval(values.values)
 
 
 def _slower(data: xr.Dataset, lesson: str, centres: Sequence[str] = tuple(CENTRES)) -> list[Estimate]:

@@ -19,8 +19,8 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.langevin_noise import plot
-from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.noise_laws import (
     BASIS,
     LINEAR,
@@ -105,7 +105,7 @@ def _with_margin(difference: xr.DataArray, error: xr.DataArray) -> Estimate:
 def _fall(data: xr.Dataset) -> Estimate:
     """Return the variance at noise 1 relative to noise 0.3, geometric mean over networks."""
     falls = mean_interval(np.log(data.level_variance.sel(level=1.0) / data.level_variance.sel(level=0.3)))
-    return Estimate(*(float(np.exp(number)) for number in falls))
+    return Estimate(*(float(np.exp(number)) for number in falls[:3]))
 
 
 def _linear_growth(modes: NDArray[np.float64]) -> NDArray[np.float64]:

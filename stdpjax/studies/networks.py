@@ -4,12 +4,9 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Key
-from numpy.typing import ArrayLike
 
 from stdpjax.energy import Params, random_params
-from stdpjax.lab import Estimate
 from stdpjax.random import member_keys, named_key
 
 
@@ -57,10 +54,3 @@ def cosine(first: Float[Array, "..."], second: Float[Array, "..."]) -> Float[Arr
 def off_diagonal(matrix: Float[Array, "post pre"]) -> Float[Array, "post pre"]:
     """Return a matrix with 0 on the diagonal: no unit connects to itself."""
     return matrix - jnp.diag(jnp.diagonal(matrix))
-
-
-def mean_interval(values: ArrayLike) -> Estimate:
-    """Return the mean over independent networks, with its 95 % interval of 1.96 standard errors either way."""
-    values = np.asarray(values, np.float64)
-    mean, reach = values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(values.size)
-    return Estimate(float(mean), float(mean - reach), float(mean + reach))

@@ -23,9 +23,9 @@ from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
 from stdpjax.rules.differential import Pairing
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.pairing_drift import plot
 from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
-from stdpjax.studies.networks import mean_interval
 
 # Steps at the end of a relaxation over which "at rest" is measured.
 _N_LAST = 100

@@ -21,9 +21,9 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import Sample
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.printed_update import plot
 from stdpjax.studies.interior import interior_network, is_active, with_fixed_point
-from stdpjax.studies.networks import mean_interval
 
 # Steps over which the decay of a deviation is compared with its closed form.
 _N_DECAY = 10

@@ -18,10 +18,10 @@ from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.rule_is_semigradient import plot
 from stdpjax.studies.networks import (
     cosine,
-    mean_interval,
     off_diagonal,
     random_networks,
     random_states,

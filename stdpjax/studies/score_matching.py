@@ -89,7 +89,7 @@ def _relative_weight(data: xr.Dataset, estimator: str) -> Estimate:
     """Return the weight fitted to samples, relative to the true one."""
     found = estimate(data.sel(component="w", estimator=estimator), "sampled")
     truth = float(data.truth.sel(parameter="two units: w"))
-    return Estimate(*(number / truth for number in found))
+    return Estimate(*(number / truth for number in found[:3]))
 
 
 def _coldest(data: xr.Dataset) -> xr.Dataset:

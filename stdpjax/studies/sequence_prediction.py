@@ -18,8 +18,8 @@ from stdpjax.learning.config import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.sequence_prediction import plot
-from stdpjax.studies.networks import mean_interval
 
 BAR_WIDTH = 3
 BASELINES = ("persistence", "ridge, one frame", "ridge, two frames")

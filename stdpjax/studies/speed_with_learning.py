@@ -16,8 +16,8 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.speed_with_learning import plot
-from stdpjax.studies.networks import mean_interval
 from stdpjax.studies.plastic_networks import (
     DRIVES,
     Case,
@@ -152,7 +152,7 @@ def _small(data: xr.Dataset) -> float:
 
 def _mean(data: xr.Dataset, form: str, rate: float, name: str = "speed") -> Estimate:
     """Return the mean log ratio over networks, OU drive."""
-    return Estimate(*mean_interval(log_ratio(data, name).sel(form=form, drive="OU", learning_rate=rate).values))
+    return mean_interval(log_ratio(data, name).sel(form=form, drive="OU", learning_rate=rate).values)
 
 
 def _in_cells(values: xr.DataArray) -> xr.DataArray:
@@ -166,7 +166,7 @@ def _signed(ratios: xr.DataArray) -> xr.DataArray:
 
 def _least(signed: xr.DataArray) -> Estimate:
     rows = signed.stack(cell=("form", "drive", "learning_rate")).transpose("cell", "network").values
-    return Estimate(*min(mean_interval(row) for row in rows))
+    return min(mean_interval(row) for row in rows)
 
 
 def _off_table(data: xr.Dataset, sign: int) -> float:
@@ -181,7 +181,7 @@ def _farthest(data: xr.Dataset, name: str) -> Estimate:
     """Return the largest size of a mean log ratio at small rates."""
     rates = (-_small(data), _small(data))
     cells = [_mean(data, form, rate, name) for form in ("Eq 1", "tied") for rate in rates]
-    mean, low, high = max(cells, key=lambda cell: abs(cell.value))
+    mean, low, high = max(cells, key=lambda cell: abs(cell.value))[:3]
     return Estimate(mean, low, high) if mean >= 0 else Estimate(-mean, -high, -low)
 
 
@@ -207,7 +207,7 @@ def _steps(data: xr.Dataset) -> xr.DataArray:
 
 
 def _weakest_step(data: xr.Dataset) -> Estimate:
-    return Estimate(*min(mean_interval(row) for row in _steps(data).transpose("pairing", "network").values))
+    return min(mean_interval(row) for row in _steps(data).transpose("pairing", "network").values)
 
 
 def _by_alignment(data: xr.Dataset) -> str:
@@ -219,7 +219,7 @@ def _by_alignment(data: xr.Dataset) -> str:
 def _gradient_over_eq1(data: xr.Dataset, index: int) -> Estimate:
     """Return the log ratio of the speeds with the gradient form and with Eq 1, at one of the rates."""
     ratios = log_ratio(data).sel(drive="OU").isel(learning_rate=index)
-    return Estimate(*mean_interval((ratios.sel(form="gradient form") - ratios.sel(form="Eq 1")).values))
+    return mean_interval((ratios.sel(form="gradient form") - ratios.sel(form="Eq 1")).values)
 
 
 def _growth(data: xr.Dataset) -> xr.DataArray:

@@ -26,6 +26,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.supervised_gradient import plot
 from stdpjax.studies.layered import (
     chain_gradient,
@@ -36,7 +37,6 @@ from stdpjax.studies.layered import (
     untie,
     weight_errors,
 )
-from stdpjax.studies.networks import mean_interval
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # What is run, for pulls and for pushes; the other rules are made of these.
@@ -94,7 +94,7 @@ def _errors(data: xr.Dataset, rule: str, rate: str = "hard", kind: list[str] = _
 def _exponent(errors: xr.DataArray) -> Estimate:
     """Return the exponent of errors in the pull, mean over networks, all kinds of these averaged."""
     logarithms = np.log(errors.mean("kind").transpose("pull", "network").values)
-    return Estimate(*mean_interval(np.polyfit(np.log(errors.pull.values), logarithms, 1)[0]))
+    return mean_interval(np.polyfit(np.log(errors.pull.values), logarithms, 1)[0])
 
 
 def _two_sided_note(data: xr.Dataset) -> str:
@@ -189,7 +189,7 @@ CLAIMS = (
         printed="It will take on the order of the time constant times k for the change in h_k to become significant.",
         corrected="Ten time constants suffice here, one step reaches the weights onto the outputs alone.",
         criterion=at_most(0.1),
-        measure=lambda data: Estimate(*mean_interval(data.error_by_length.isel(length=-1).values)),
+        measure=lambda data: mean_interval(data.error_by_length.isel(length=-1).values),
         control=lambda data: data.error_by_length.isel(length=0).mean(),
         control_is="after the shortest of them",
         bearing="limits",

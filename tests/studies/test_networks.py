@@ -34,13 +34,3 @@ def test_measures_of_agreement_are_those_of_the_definition():
     assert float(networks.cosine(jnp.array(a), jnp.array(b))) == pytest.approx(0.0, abs=1e-7)
     assert float(networks.cosine(jnp.array(a), jnp.array(a + b))) == pytest.approx(30 / np.sqrt(30 * 44))
     np.testing.assert_array_equal(networks.off_diagonal(jnp.array(a)), [[0.0, 2.0], [3.0, 0.0]])
-
-
-def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    covered = []
-    for _ in range(1000):
-        mean, low, high = networks.mean_interval(rng.normal(size=100))
-        assert low < mean < high
-        covered.append(low < 0 < high)
-    assert abs(np.mean(covered) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 1000)

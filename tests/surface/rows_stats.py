@@ -19,6 +19,19 @@ ROWS = rows(
         "key": ("key", random.key(0)), "statistic": ("callable", lambda total: total), "per_sequence": _X,
         "n_resamples": ("count", 3), "confidence": ("one probability", 0.9),
     }),
+    # Elementwise, and what is not finite stays so.
+    Row(
+        stats.mean_interval,
+        {"values": ("array", np.arange(6.0).reshape(2, 3)), "axis": ("optional count", None)},
+        takes=dict.fromkeys(("values", label) for label in ("too many axes", "all nan", "one infinite")),
+    ),
+    Row(
+        stats.normal_interval,
+        {"value": ("array", np.ones(2)), "standard_error": ("array", np.ones(2))},
+        takes=dict.fromkeys(
+            (name, label) for name in ("value", "standard_error") for label in ("all nan", "one infinite")
+        ),
+    ),
     Row(stats.wilson_interval, {
         "n_right": ("count", 1), "n": ("count", 2), "confidence": ("one probability", 0.9),
     }),
