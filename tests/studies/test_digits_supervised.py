@@ -71,7 +71,7 @@ def test_updates_with_the_wrong_sign_learn_nothing(monkeypatch):
 
     monkeypatch.setattr(digit_training, "phase_update", wrong)
     monkeypatch.setattr("stdpjax.learning.config.phase_update", wrong)
-    stdpjax.learning.config.make_learner.cache_clear()
+    stdpjax.learning.config._make_learner.cache_clear()
     try:
         result = run(
             "digits_supervised",
@@ -83,7 +83,7 @@ def test_updates_with_the_wrong_sign_learn_nothing(monkeypatch):
             show_progress=False,
         )
     finally:
-        stdpjax.learning.config.make_learner.cache_clear()
+        stdpjax.learning.config._make_learner.cache_clear()
     verdicts = {record["id"]: record["verdict"] for record in result.records}
     assert {verdicts[f"8.{name}"] for name in ("accuracy", "deep_accuracy", "alignment", "behind")} == {"inconclusive"}
     assert float(result.data.accuracy.sel(rule="symmetric")[:, -1].max()) < 0.5
