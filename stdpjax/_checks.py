@@ -215,7 +215,7 @@ def number(
     """Return `value`, refusing what is not one number, and a known one outside the stated open or closed bounds."""
     value = _units.in_unit(name, value, "dimensionless")
     if np.ndim(value) != 0:
-        raise ValueError(f"{name}: expected one number, got {_described(value)}")
+        raise ValueError(f"{name}: expected one number, got {described(value)}")
     if hasattr(value, "__array__") and not isinstance(value, jax.Array | np.generic):
         value = np.asarray(value).item()
     if not is_concrete(value):
@@ -264,10 +264,10 @@ def key(name: str, value: Any) -> Key[Array, ""]:
         hint = "; for a seed, give `stdpjax.random.key(seed)`"
     elif getattr(value, "dtype", None) == np.uint32:
         hint = "; `jax.random.wrap_key_data` makes a key of the old style one"
-    raise ValueError(f"{name}: expected a key, as `stdpjax.random.key` gives, got {_described(value)}{hint}")
+    raise ValueError(f"{name}: expected a key, as `stdpjax.random.key` gives, got {described(value)}{hint}")
 
 
-def _described(value: Any) -> str:
+def described(value: Any) -> str:
     """Return what came, short enough for a line."""
     if isinstance(value, jax.Array | np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
@@ -277,14 +277,14 @@ def _described(value: Any) -> str:
 def flag(name: str, value: bool) -> bool:
     """Return `value` as a bool, refusing what is no truth value."""
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name}: expected True or False, got {_described(value)}")
+        raise ValueError(f"{name}: expected True or False, got {described(value)}")
     return bool(value)
 
 
 def instance(name: str, value: Any, kind: Any, expected: str) -> Any:
     """Return `value`, refusing what is not of a type; `expected` says what would have been."""
     if not isinstance(value, kind):
-        raise ValueError(f"{name}: expected {expected}, got {_described(value)}")
+        raise ValueError(f"{name}: expected {expected}, got {described(value)}")
     return value
 
 
@@ -294,7 +294,7 @@ def function(name: str, value: Any, arguments: str, hint: str = "") -> Any:
         hash(value)
         inspect.signature(value).bind(*arguments.split(", "))
     except TypeError as error:
-        raise ValueError(f"{name}: expected a function of ({arguments}){hint}, got {_described(value)}") from error
+        raise ValueError(f"{name}: expected a function of ({arguments}){hint}, got {described(value)}") from error
     except ValueError:
         # Of some functions that are not written in Python nothing is known.
         pass
@@ -304,7 +304,7 @@ def function(name: str, value: Any, arguments: str, hint: str = "") -> Any:
 def text(name: str, value: str, *, may_be_empty: bool = True) -> str:
     """Return `value`, refusing what is no text, and an empty one unless it may be."""
     if not isinstance(value, str) or not (value or may_be_empty):
-        raise ValueError(f"{name}: expected a text, got {_described(value)}")
+        raise ValueError(f"{name}: expected a text, got {described(value)}")
     return value
 
 

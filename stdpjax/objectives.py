@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from stdpjax import _checks
 from stdpjax.clamps import Clamps
-from stdpjax.dynamics import Hyper, transition
+from stdpjax.dynamics import transition
 from stdpjax.energy import Params, check_network, check_params, check_state, field_of, target_of
 from stdpjax.rates import RateFunction, check_rate_fn, curvature
 
@@ -67,11 +67,10 @@ def stdp_objective(
     state, noise = check_network(params, state, rate_fn), _checks.finite("noise", noise)
     if noise.shape != (2, *state.shape):
         raise ValueError(f"noise: expected shape {(2, *state.shape)}, for two steps, got {noise.shape}")
-    hyper = Hyper(_checks.number("step", step, above=0, at_most=1))
-    prediction = transition(params, state, noise[0], rate_fn, hyper)
+    prediction = transition(params, state, noise[0], rate_fn, step)
     if target == "predictor_stop":
         prediction = stop_gradient(prediction)
-    reached = transition(params, prediction, noise[1], rate_fn, hyper)
+    reached = transition(params, prediction, noise[1], rate_fn, step)
     if target == "stop":
         reached = stop_gradient(reached)
     return 0.5 * jnp.sum((prediction - reached) ** 2)
@@ -123,8 +122,7 @@ def prediction_error(
     noise, goal = _checks.finite("noise", noise), _checks.finite("goal", goal)
     for name, array in (("noise", noise), ("goal", goal)):
         _checks.same_shape("state", state, name, array)
-    hyper = Hyper(_checks.number("step", step, above=0, at_most=1), clamps=clamps)
-    error = transition(params, state, noise, rate_fn, hyper) - goal.astype(params.weights.dtype)
+    error = transition(params, state, noise, rate_fn, step, clamps) - goal.astype(params.weights.dtype)
     if mask is not None:
         mask = _checks.truths("mask", mask, state.shape[0])
         error = jnp.where(mask, error, 0.0)

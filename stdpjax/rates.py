@@ -5,7 +5,6 @@ A `RateFunction` is any pair of elementwise functions, so a rate function of you
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.stats import norm
 from jaxtyping import Array, ArrayLike, Float
 
-from stdpjax import _checks
+from stdpjax import _alike, _checks
 
 
 class RateFunction(NamedTuple):
@@ -27,6 +26,8 @@ class RateFunction(NamedTuple):
     slope: Callable[[Float[ArrayLike, "..."]], Float[Array, "..."]]
     kinks: tuple[float, float] | None = None
     """Where the slope jumps from 0 to 1 and back, for a function that is linear in between; None for a smooth one."""
+
+    __eq__, __hash__ = _alike.by("value", "slope", "kinks")
 
 
 def check_rate_fn(rate_fn: RateFunction) -> None:
@@ -100,8 +101,6 @@ def hard_sigmoid(threshold: Any = -0.5) -> RateFunction:
     return _hard_sigmoid(_threshold(threshold))
 
 
-# Cached: the same arguments give the same object, so a rate function used as a static argument never recompiles.
-@cache
 def _hard_sigmoid(threshold: float) -> RateFunction:
     @jax.custom_jvp
     def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
@@ -153,7 +152,6 @@ _LEAST = 1e-18
 _FAR = 40.0
 
 
-@cache
 def _smoothed_hard_sigmoid(noise_std: Any, threshold: float) -> RateFunction:
     in_noise = 1 / noise_std
 
@@ -217,7 +215,6 @@ def sigmoid(gain: Any = 4.0) -> RateFunction:
     return _sigmoid(_known("gain", gain, above=0, at_least=_LEAST, at_most=1 / _LEAST))
 
 
-@cache
 def _sigmoid(gain: float) -> RateFunction:
     def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         return jax.nn.sigmoid(gain * activity)
@@ -234,7 +231,7 @@ def _threshold(value: Any) -> float:
 
 
 def _known(name: str, value: Any, **bounds: float) -> float:
-    """Return a number as a float, which a cache can hold, refusing a traced one."""
+    """Return a number as a float, refusing a traced one."""
     if not _checks.is_concrete(value):
         raise ValueError(f"{name}: expected a number known before tracing, got {value}")
     return float(_checks.number(name, value, **bounds))

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from stdpjax import clamps, energy, rates
-from stdpjax.dynamics import Hyper, leaky_integrator, metropolis_langevin, simulate, spiking_integrator
+from stdpjax.dynamics import (
+    HeatHyper,
+    LeakyIntegrator,
+    MetropolisLangevin,
+    NoiseHyper,
+    NoisyIntegrator,
+    SpikingIntegrator,
+    StepHyper,
+    advance,
+    simulate,
+)
 from stdpjax.random import key as make_key
 
 RHO = rates.hard_sigmoid()
@@ -17,10 +27,11 @@ PARAMS = energy.make_params([[0.0, 0.6, -0.3], [0.6, 0.0, 0.2], [-0.3, 0.2, 0.0]
 FIRST = jnp.array([True, False, False])
 
 
-def run(hyper, n_steps, state=(0.2, -0.1, 0.3), kernel=None, key=None, **options):
-    kernel = kernel or leaky_integrator(RHO, "none")
+def run(hyper, n_steps, *held, state=(0.2, -0.1, 0.3), kernel=None, key=None, **options):
+    kernel = kernel or LeakyIntegrator(RHO)
     key = make_key(0) if key is None else key
-    return simulate(key, PARAMS, None, hyper, kernel=kernel, state=jnp.asarray(state), n_steps=n_steps, **options)
+    settings = {"state": jnp.asarray(state), "n_steps": n_steps, "clamps": held}
+    return simulate(key, PARAMS, kernel, hyper, **settings, **options)
 
 
 def trace_of(*arguments, **options):
@@ -30,27 +41,27 @@ def trace_of(*arguments, **options):
 
 
 def test_a_clamped_state_acts_from_the_first_step_on():
-    hyper = Hyper(0.5, clamps=(clamps.clamp_state(FIRST, 0.4),))
-    trace = trace_of(hyper, 3, state=(-1.0, -0.1, 0.3))
+    hyper, held = StepHyper(0.5), clamps.clamp_state(FIRST, 0.4)
+    trace = trace_of(hyper, 3, held, state=(-1.0, -0.1, 0.3))
     np.testing.assert_array_equal(trace[:, 0], np.float32(0.4))
-    same = trace_of(hyper, 3, state=(0.4, -0.1, 0.3))
+    same = trace_of(hyper, 3, held, state=(0.4, -0.1, 0.3))
     np.testing.assert_array_equal(trace, same)
-    with_own_start = trace_of(Hyper(0.5), 1, state=(-1.0, -0.1, 0.3))
+    with_own_start = trace_of(hyper, 1, state=(-1.0, -0.1, 0.3))
     assert abs(float(trace[0, 1] - with_own_start[0, 1])) > 0.05
 
 
 def test_a_clamped_input_is_approached_exponentially():
-    trace = trace_of(Hyper(0.25, clamps=(clamps.clamp_input(FIRST, 0.4),)), 10)
+    trace = trace_of(StepHyper(0.25), 10, clamps.clamp_input(FIRST, 0.4))
     expected = 0.4 - 0.75 ** np.arange(1, 11) * (0.4 - 0.2)
     np.testing.assert_allclose(trace[:, 0], expected, rtol=1e-6)
-    assert float(jnp.abs(run(Hyper(0.25), 10).state[0] - expected[-1])) > 0.01
+    assert float(jnp.abs(run(StepHyper(0.25), 10).state[0] - expected[-1])) > 0.01
 
 
 def test_a_soft_clamp_pulls_with_its_strength():
-    hyper = Hyper(0.25, clamps=(clamps.clamp_softly(FIRST, 0.4, 2.0),))
+    soft = clamps.clamp_softly(FIRST, 0.4, 2.0)
     state = jnp.array([0.2, -0.1, 0.3])
     pull = energy.target(PARAMS, state, RHO) - state + jnp.array([2.0 * (0.4 - 0.2), 0.0, 0.0])
-    np.testing.assert_allclose(run(hyper, 1).state, state + 0.25 * pull, rtol=1e-6)
+    np.testing.assert_allclose(run(StepHyper(0.25), 1, soft).state, state + 0.25 * pull, rtol=1e-6)
 
 
 def test_a_soft_clamp_is_the_gradient_of_its_energy():
@@ -66,23 +77,24 @@ def test_clamps_apply_in_their_order_and_those_of_the_state_last():
     assert float(clamps.clamp_target(jnp.zeros(3), state, (hard, other))[0]) == np.float32(-0.2)
     assert float(clamps.clamp_target(jnp.zeros(3), state, (other, hard))[0]) == np.float32(0.4)
     both = (clamps.clamp_state(FIRST, 0.1), hard)
-    assert float(run(Hyper(0.5, clamps=both), 4).state[0]) == np.float32(0.1)
+    assert float(run(StepHyper(0.5), 4, *both).state[0]) == np.float32(0.1)
 
 
-@pytest.mark.parametrize(("make", "temperature"), [(spiking_integrator, None), (metropolis_langevin, 0.1)])
-def test_held_units_stay_and_others_move(make, temperature, key):
-    hyper = Hyper(0.5, temperature=temperature, clamps=(clamps.clamp_state(FIRST, 0.4),))
-    trace = trace_of(hyper, 50, kernel=make(RHO), key=key)
+@pytest.mark.parametrize(
+    ("make", "hyper"), [(SpikingIntegrator, StepHyper(0.5)), (MetropolisLangevin, HeatHyper(0.5, 0.1))]
+)
+def test_held_units_stay_and_others_move(make, hyper, key):
+    trace = trace_of(hyper, 50, clamps.clamp_state(FIRST, 0.4), kernel=make(RHO), key=key)
     np.testing.assert_array_equal(trace[:, 0], np.float32(0.4))
     assert float(trace[:, 1].std()) > 0.01
 
 
 def test_a_batch_of_values_is_a_vmap(key):
     values = jnp.array([[0.1, 0.0, 0.0], [0.4, 0.0, 0.0]])
-    kernel = leaky_integrator(RHO)
 
     def end(value):
-        return run(Hyper(0.2, 0.1, clamps=(clamps.clamp_state(FIRST, value),)), 5, kernel=kernel, key=key).state
+        held = clamps.clamp_state(FIRST, value)
+        return run(NoiseHyper(0.2, 0.1), 5, held, kernel=NoisyIntegrator(RHO), key=key).state
 
     np.testing.assert_allclose(jax.vmap(end)(values), jnp.stack([end(value) for value in values]), atol=1e-6)
 
@@ -92,8 +104,9 @@ def test_a_clamp_made_by_hand_of_lists_is_the_one_that_is_made_of_arrays():
     jaxtyping.config.update("jaxtyping_disable", True)
     try:
         listed, *rest = clamps.check_clamps((by_hand([True, False, False], [0.4, 0.0, 0.0], 2),), 3, jnp.float32)
-        hyper = Hyper(0.25, clamps=(by_hand([True, False, False], [0.4, 0.0, 0.0], 2),))
-        moved = leaky_integrator(RHO, "none")(make_key(0), jnp.zeros(3), PARAMS, None, hyper)[0]
+        held = (by_hand([True, False, False], [0.4, 0.0, 0.0], 2),)
+        step = StepHyper(0.25)
+        moved = advance(make_key(0), PARAMS, LeakyIntegrator(RHO), step, state=jnp.zeros(3), clamps=held)[0]
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
     assert rest == []

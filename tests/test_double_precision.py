@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import jax, jax.numpy as jnp, numpy as np
 from stdpjax import clamps, dynamics, energy, fixed_points, objectives, observers, rates, rules
-from stdpjax.dynamics import Hyper, simulate
+from stdpjax.dynamics import StepHyper, simulate
 from stdpjax.random import key as make_key
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -38,9 +38,9 @@ for rho in (hard, smooth, rates.smoothed_hard_sigmoid(0.2), own):
 goal = 0.8 * (jax.random.uniform(key, (n,)) - 0.5)
 params = params._replace(bias=goal - params.weights @ hard.value(goal))
 def end(kernel):
-    return simulate(key, params, None, Hyper(0.2), kernel=kernel, state=jnp.zeros(n), n_steps=2000).state
-assert float(jnp.abs(end(dynamics.leaky_integrator(hard, "none")) - goal).max()) < 1e-12
-printed = end(dynamics.printed_integrator(hard))
+    return simulate(key, params, kernel, kernel.Hyper(0.2), state=jnp.zeros(n), n_steps=2000).state
+assert float(jnp.abs(end(dynamics.LeakyIntegrator(hard)) - goal).max()) < 1e-12
+printed = end(dynamics.PrintedIntegrator(hard))
 assert float(jnp.abs(printed - energy.target(params, printed, hard) / 2).max()) < 1e-12
 for form in ("clip", "gradient"):
     found = fixed_points.relax(params, jnp.zeros(n), hard, form=form, tolerance=1e-14)
@@ -61,7 +61,7 @@ for rho, form in ((hard, "clip"), (smooth, "gradient")):
 
 # A network between the kinks grows as its eigenvalue says.
 three = energy.make_params(0.7 * (np.ones((3, 3)) - np.eye(3)), np.full(3, -0.7))
-run = simulate(key, three, None, Hyper(0.1), kernel=dynamics.leaky_integrator(hard, "none"),
+run = simulate(key, three, dynamics.LeakyIntegrator(hard), StepHyper(0.1),
                state=np.full(3, 1e-6), n_steps=100)
 np.testing.assert_allclose(jnp.log(run.state / 1e-6) / 100, np.log(1.04), atol=1e-9)
 stability = fixed_points.spectral_stability(three, jnp.zeros(3), hard, 0.1)
@@ -69,8 +69,8 @@ np.testing.assert_allclose(stability.spectral_radius, 1.04, atol=1e-12)
 
 # Gradients of the objective against the formula.
 noise = 0.1 * jax.random.normal(key, (2, n))
-first = dynamics.transition(params, state, noise[0], smooth, Hyper(0.2))
-second = dynamics.transition(params, first, noise[1], smooth, Hyper(0.2))
+first = dynamics.transition(params, state, noise[0], smooth, 0.2)
+second = dynamics.transition(params, first, noise[1], smooth, 0.2)
 seen = state + noise[0]
 expected = -0.2 * ((second - first) * smooth.slope(seen))[:, None] * smooth.value(seen)[None, :]
 found = jax.grad(objectives.stdp_objective)(params, state, noise, smooth, 0.2).weights
@@ -91,9 +91,8 @@ assert max(gaps) - min(gaps) < 1e-8, gaps
 observe = {"mean": observers.mean_of(lambda sample: sample.next_post_state),
            "covariance": observers.autocovariance_of(lambda sample: sample.next_post_state, 2)}
 held = (clamps.clamp_state(jnp.arange(n) == 0, 0.1), clamps.clamp_softly(jnp.arange(n) == 1, 0.1, 1.0))
-for kernel in (dynamics.leaky_integrator(hard), dynamics.langevin(hard), dynamics.metropolis_langevin(hard)):
-    numbers = dict.fromkeys(kernel.reads, 0.1)
-    run = simulate(key, params, np.zeros((5, n), np.float32), Hyper(0.1, **numbers, clamps=held), kernel=kernel,
+for kernel in (dynamics.NoisyIntegrator(hard), dynamics.Langevin(hard), dynamics.MetropolisLangevin(hard)):
+    run = simulate(key, params, kernel, kernel.Hyper(0.1, 0.1), drive=np.zeros((5, n), np.float32), clamps=held,
                    state=np.zeros((2, n), np.float32), rule=rules.differential_rule(), learning_rate=0.01,
                    observe=observe, trace_every=1)
     for leaf in jax.tree.leaves((run.state, run.params, run.trace, run.observed)):
@@ -103,7 +102,7 @@ for kernel in (dynamics.leaky_integrator(hard), dynamics.langevin(hard), dynamic
 MIXED = """
 import jax, jax.numpy as jnp, numpy as np, optax
 from stdpjax import clamps, dynamics, energy, fixed_points, learning, objectives, rates
-from stdpjax.dynamics import Hyper, simulate
+from stdpjax.dynamics import simulate
 from stdpjax.random import key as make_key
 
 jax.config.update("jax_numpy_dtype_promotion", STRICTNESS)
@@ -119,11 +118,10 @@ for of_params in (np.float32, np.float64):
             np.testing.assert_allclose(found, [0.4, 0.25], atol=3e-6)
             assert found.dtype == of_params
         assert bool(fixed_points.spectral_stability(params, state, hard, 0.1, (soft,)).stable)
-        hyper = Hyper(0.1, clamps=(soft,))
-        for make in (dynamics.metropolis_langevin, dynamics.langevin, dynamics.leaky_integrator):
-            kernel = make(hard)
-            assert kernel(key, state, params, np.ones(2), hyper)[0].dtype == of_params
-            assert simulate(key, params, None, hyper, kernel=kernel, state=state, n_steps=2).state.dtype == of_params
+        for make in (dynamics.MetropolisLangevin, dynamics.Langevin, dynamics.LeakyIntegrator):
+            settings = {"kernel": make(hard), "hyper": make.Hyper(0.1), "state": state, "clamps": (soft,)}
+            assert dynamics.advance(key, params, drive=np.ones(2), **settings)[0].dtype == of_params
+            assert simulate(key, params, n_steps=2, **settings).state.dtype == of_params
         states = jnp.zeros((3, 2), of_state)
         density = objectives.conditional_density(params, states, np.array([-0.5, 0.5]), hard, np.float64(0.5))
         found = objectives.score_matching(params, states, hard, kink_density=density, temperature=np.float64(0.5))
@@ -150,7 +148,8 @@ for of_params, of_inputs in ((np.float64, np.float32), (np.float32, np.float64))
     assert learning.forward(params, inputs, hard, sizes).dtype == of_params
     visible = jnp.arange(9) < 3
     for rule in learning.EM_RULES:
-        update = learning.em_update(hard, dynamics.langevin(hard), visible, Hyper(np.float64(0.1)), rule=rule)
+        update = learning.em_update(
+            hard, dynamics.Langevin(hard), visible, dynamics.HeatHyper(np.float64(0.1)), rule=rule)
         values = jnp.zeros((4, 9), of_inputs)
         chains = learning.start_chains(key, values, visible)
         learner = learning.Learner(update, optax.sgd(0.1))

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from stdpjax import energy, rates
 from stdpjax.clamps import clamp_energy, clamp_input, clamp_softly, clamp_state
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, advance, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax, relaxation_time, spectral_stability
 from tests import plain_network
@@ -65,11 +65,9 @@ def test_soft_clamps_add_up(key):
 def test_the_clip_form_is_where_the_dynamics_chatter(key):
     params = contraction(key)
     held = (clamp_state([True, False, False, False, False], 0.2), clamp_input([False, True, False, False, False], 0.9))
-    step, kernel = 0.005, leaky_integrator(HARD, "none")
-    settled = simulate(key, params, None, Hyper(step, clamps=held), kernel=kernel, state=jnp.zeros(5), n_steps=4000)
-    trace = simulate(
-        key, params, None, Hyper(step, clamps=held), kernel=kernel, n_steps=4000, resume=settled, trace_every=1
-    ).trace
+    hyper, kernel = StepHyper(0.005), LeakyIntegrator(HARD)
+    settled = simulate(key, params, kernel, hyper, clamps=held, state=jnp.zeros(5), n_steps=4000)
+    trace = simulate(key, params, kernel, hyper, clamps=held, n_steps=4000, resume=settled, trace_every=1).trace
     found = relax(params, jnp.zeros(5), HARD, clamps=held)
     assert trace is not None
     np.testing.assert_allclose(trace.mean(0), found.state, atol=2 * step)
@@ -224,9 +222,9 @@ def test_stability_under_clamps_is_that_of_the_free_units(kinds, rate_fn, key):
     clamps = tuple(clamp for kind in kinds for clamp in made[kind])
     found = spectral_stability(params, state, rate_fn, step, clamps)
     # The step itself, differentiated: what a deviation of the units that are not held becomes.
-    kernel = leaky_integrator(rate_fn, "none")
+    kernel, key = LeakyIntegrator(rate_fn), jax.random.key(0)
     held = jnp.where((at < 2) & ("state" in kinds), 0.3, state)
-    by_state = jax.jacfwd(lambda s: kernel(jax.random.key(0), s, params, None, Hyper(step, clamps=clamps))[0])(held)
+    by_state = jax.jacfwd(lambda s: advance(key, params, kernel, StepHyper(step), state=s, clamps=clamps)[0])(held)
     free = np.arange(2 if "state" in kinds else 0, 6)
     block = np.asarray(by_state, np.float64)[np.ix_(free, free)]
     expected = np.linalg.eigvals(block)
@@ -267,9 +265,8 @@ def test_stability_against_numpy_and_the_growth_of_a_deviation():
     run = simulate(
         jax.random.key(0),
         params,
-        None,
-        Hyper(0.1),
-        kernel=leaky_integrator(HARD, "none"),
+        LeakyIntegrator(HARD),
+        StepHyper(0.1),
         state=jnp.full(3, 1e-3),
         n_steps=50,
     )
@@ -285,8 +282,7 @@ def test_a_large_determinant_may_be_stable_and_the_step_decides(step, stable):
     np.testing.assert_allclose(found.determinant, 2.126, rtol=1e-3)
     assert bool(found.stable) is stable
     start = 1e-3 * jnp.array([1.0, 2.0, -1.0, 0.5, 1.0, 1.0])
-    settings = {"kernel": leaky_integrator(HARD, "none"), "state": start, "n_steps": 400}
-    run = simulate(jax.random.key(0), params, None, Hyper(step), **settings)
+    run = simulate(jax.random.key(0), params, LeakyIntegrator(HARD), StepHyper(step), state=start, n_steps=400)
     assert (float(jnp.abs(run.state).max()) < 1e-4) is stable
 
 

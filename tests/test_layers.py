@@ -13,6 +13,7 @@ PACKAGE = Path(stdpjax.__file__).parent
 ORDER = [
     "_units",
     "_checks",
+    "_alike",
     "_files",
     "_interrupts",
     "_lock",
@@ -66,7 +67,6 @@ ORDER = [
     "studies.plastic_networks",
     "studies.speed_with_learning",
     "studies.pairing_drift",
-    "studies.spike_memory",
     "studies.spike_input_bias",
     "studies.rule_is_semigradient",
     "studies.hidden_chain",

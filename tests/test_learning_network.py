@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 import stdpjax
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import random_params
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import differential_rule
 
 RHO = hard_sigmoid()
-KERNEL = leaky_integrator(RHO, "none")
-HYPER = Hyper(step=0.25)
+KERNEL = LeakyIntegrator(RHO)
+HYPER = StepHyper(step=0.25)
 
 
 def learn(rate=1.0, bounds=None, n_steps=30, rule=None):
     params = random_params(stdpjax.random.key(0), 4, 0.6)
     drive = 0.4 * jax.random.normal(stdpjax.random.key(1), (n_steps, 4))
     run = simulate(
-        stdpjax.random.key(2), params, drive, HYPER, kernel=KERNEL, state=jnp.zeros(4),
+        stdpjax.random.key(2), params, KERNEL, HYPER, drive=drive, state=jnp.zeros(4),
         rule=differential_rule() if rule is None else rule, learning_rate=rate, weight_bounds=bounds,
     )  # fmt: skip
     return params, np.asarray(drive, np.float64), run
@@ -76,6 +76,6 @@ def test_bounds_without_a_rule_are_refused():
     params = random_params(stdpjax.random.key(0), 2)
     with pytest.raises(ValueError, match="weight_bounds: expected None without a rule"):
         simulate(
-            stdpjax.random.key(0), params, None, HYPER, kernel=KERNEL, state=jnp.zeros(2), n_steps=1,
+            stdpjax.random.key(0), params, KERNEL, HYPER, state=jnp.zeros(2), n_steps=1,
             weight_bounds=(-1.0, 1.0),
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """What the network's functions refuse, and how they say so."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -9,7 +10,18 @@ import numpy as np
 import pytest
 
 from stdpjax import clamps, dynamics, energy, fixed_points, objectives, rates, rules
-from stdpjax.dynamics import Hyper
+from stdpjax.dynamics import (
+    HeatHyper,
+    Kernel,
+    Langevin,
+    LeakyIntegrator,
+    MetropolisLangevin,
+    NoiseHyper,
+    NoisyIntegrator,
+    PrintedIntegrator,
+    SpikingIntegrator,
+    StepHyper,
+)
 from stdpjax.energy import Params
 from stdpjax.observers import autocovariance_of, histogram_of, mean_of
 from stdpjax.random import key as make_key
@@ -23,14 +35,13 @@ NAN = jnp.array([0.0, np.nan])
 MASK = [True, False]
 HELD = clamps.clamp_state(MASK, 0.1)
 FOR_THREE = clamps.clamp_state([True, False, False], 0.1)
-METROPOLIS = dynamics.metropolis_langevin(RHO)
+METROPOLIS = MetropolisLangevin(RHO)
 
 
 # As users without annotations call them.
 swapped: Any = dynamics.simulate
-kernel_of: Any = dynamics.leaky_integrator
+kernel_of: Any = LeakyIntegrator
 untyped_mean_of: Any = mean_of
-untyped_hyper: Any = Hyper
 by_hand: Any = clamps.StateClamp
 softly_by_hand: Any = clamps.SoftClamp
 energy_of: Any = lambda function: function  # noqa: E731
@@ -44,24 +55,25 @@ def _no_annotations():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
-def run(hyper=None, *, params: Any = GOOD, drive=None, kernel=None, state: Any = ZERO, n_steps: Any = 2, **options):
-    kernel = kernel or dynamics.leaky_integrator(RHO)
+def run(hyper: Any = None, *, params: Any = GOOD, kernel: Any = None, state: Any = ZERO, n_steps: Any = 2, **options):
+    kernel = kernel or NoisyIntegrator(RHO)
     if "rule" in options:
         options.setdefault("learning_rate", 0.1)
-    return dynamics.simulate(
-        make_key(0), params, drive, hyper or Hyper(), kernel=kernel, state=state, n_steps=n_steps, **options
-    )
+    hyper = kernel.Hyper() if hyper is None else hyper
+    return dynamics.simulate(make_key(0), params, kernel, hyper, state=state, n_steps=n_steps, **options)
 
 
-def own_kernel(key, state, params, drive, hyper):
-    return state, rules.Sample(state, state, state)
+def gives(made: Any) -> Kernel:
+    class Wrong(Kernel):
+        def __call__(self, key, state, field, hyper):
+            return made
+
+    return Wrong(RHO)
 
 
-def shape_of(**made):
-    def kernel(key, state, params, drive, hyper):
-        return made.get("state", state), made.get("sample", rules.Sample(state, state, state))
-
-    return kernel
+@dataclass(frozen=True)
+class Listed(LeakyIntegrator):
+    numbers: Any
 
 
 def rule_of(update):
@@ -69,7 +81,7 @@ def rule_of(update):
 
 
 def one_step(drive: Any):
-    return dynamics.leaky_integrator(RHO, "none")(make_key(0), ZERO, GOOD, drive, Hyper(0.5))[0]
+    return dynamics.advance(make_key(0), GOOD, LeakyIntegrator(RHO), StepHyper(0.5), state=ZERO, drive=drive)[0]
 
 
 def matching(**options):
@@ -110,19 +122,25 @@ REFUSED = [
     ],
     # numbers of the dynamics
     *[
-        (lambda step=step: run(Hyper(step)), "step: expected a finite number above 0 and at most 1, got")
+        (lambda step=step: run(NoiseHyper(step)), "step: expected a finite number above 0 and at most 1, got")
         for step in (0.0, -0.1, 1.1, np.nan)
     ],
-    (lambda: run(Hyper(noise_std=-0.1)), r"noise_std: expected a finite number at least 0, got -0\.1"),
+    (lambda: run(NoiseHyper(noise_std=-0.1)), r"noise_std: expected a finite number at least 0, got -0\.1"),
     (
-        lambda: run(Hyper(temperature=-1.0), kernel=dynamics.langevin(RHO)),
+        lambda: run(HeatHyper(temperature=-1.0), kernel=Langevin(RHO)),
         r"temperature: expected a finite number at least 0, got -1\.0",
     ),
-    (lambda: run(Hyper(temperature=0.0), kernel=METROPOLIS), "temperature: expected a finite number above 0, got 0"),
-    (lambda: METROPOLIS(make_key(0), ZERO, GOOD, None, Hyper(temperature=0)), "temperature: expected a finite"),
+    (
+        lambda: run(HeatHyper(temperature=0.0), kernel=METROPOLIS),
+        "temperature: expected a finite number above 0, got 0",
+    ),
+    (
+        lambda: dynamics.advance(make_key(0), GOOD, METROPOLIS, HeatHyper(temperature=0), state=ZERO),
+        "temperature: expected a finite",
+    ),
     (lambda: run(kernel=METROPOLIS, params=UNTIED), "weights: expected a symmetric matrix"),
     (
-        lambda: run(Hyper(clamps=(clamps.clamp_input(MASK, 0.1),)), kernel=METROPOLIS),
+        lambda: run(clamps=(clamps.clamp_input(MASK, 0.1),), kernel=METROPOLIS),
         "clamps: expected clamps that have an energy .* got InputClamp",
     ),
     # clamps
@@ -131,7 +149,7 @@ REFUSED = [
     (lambda: clamps.clamp_input(MASK, [0.1, 0.2, 0.3]), r"value: expected the shape of mask, \(2,\), got \(3,\)"),
     (lambda: clamps.clamp_input(MASK, np.nan), "value: expected finite numbers"),
     (lambda: clamps.clamp_softly(MASK, 0.1, np.inf), "strength: expected a finite number, got inf"),
-    (lambda: run(Hyper(clamps=(FOR_THREE,))), r"clamps: expected a mask for each of 2 units, got shape \(3,\)"),
+    (lambda: run(clamps=(FOR_THREE,)), r"clamps: expected a mask for each of 2 units, got shape \(3,\)"),
     (lambda: fixed_points.relax(GOOD, ZERO, RHO, clamps=(FOR_THREE,)), "clamps: expected a mask for each of 2"),
     # states, drives and the rest of a run
     (lambda: run(state=NAN), "state: expected finite numbers, got 1 of 2"),
@@ -159,28 +177,27 @@ REFUSED = [
     (lambda: run(rule=rules.differential_rule("current", "spikes")), "pre_spikes: expected a sample that has it"),
     # numbers that a kernel does not read
     *[
-        (lambda make=make, hyper=hyper: run(hyper, kernel=make(RHO)), f"{name}: expected none for a kernel that reads")
-        for make, name, hyper in (
-            (dynamics.langevin, "noise_std", Hyper(noise_std=0.3)),
-            (dynamics.metropolis_langevin, "noise_std", Hyper(noise_std=0.3)),
-            (dynamics.spiking_integrator, "noise_std", Hyper(noise_std=0.3)),
-            (dynamics.spiking_integrator, "temperature", Hyper(temperature=0.5)),
-            (dynamics.leaky_integrator, "temperature", Hyper(temperature=0.5)),
-            (dynamics.printed_integrator, "temperature", Hyper(temperature=0.5)),
-            (lambda rho: dynamics.leaky_integrator(rho, "none"), "noise_std", Hyper(noise_std=0.3)),
+        (lambda make=make, hyper=hyper: run(hyper, kernel=make(RHO)), f"hyper: expected a `{make.__name__}.Hyper` of ")
+        for make, hyper in (
+            (Langevin, NoiseHyper(noise_std=0.3)),
+            (MetropolisLangevin, NoiseHyper()),
+            (SpikingIntegrator, NoiseHyper(noise_std=0.3)),
+            (SpikingIntegrator, HeatHyper(temperature=0.5)),
+            (NoisyIntegrator, HeatHyper()),
+            (PrintedIntegrator, HeatHyper(temperature=0.5)),
+            (LeakyIntegrator, NoiseHyper(noise_std=0.3)),
         )
     ],
     (
-        lambda: jax.vmap(lambda level: run(Hyper(noise_std=level), kernel=dynamics.langevin(RHO)))(jnp.array([0.1])),
-        "noise_std: expected none for a kernel that reads step, temperature, clamps alone, got",
-    ),
-    (
-        lambda: dynamics.langevin(RHO)(make_key(0), ZERO, GOOD, None, Hyper(noise_std=0.3)),
-        r"noise_std: expected none .* got 0\.3",
+        lambda: dynamics.advance(make_key(0), GOOD, Langevin(RHO), NoiseHyper(noise_std=0.3), state=ZERO),
+        "hyper: expected a `Langevin.Hyper` of step, temperature alone, got NoiseHyper",
     ),
     # things that are something else
-    (lambda: run(kernel=dynamics.leaky_integrator), "kernel: expected a function of .* got <function leaky_integrator"),
-    (lambda: run(kernel=RHO), "kernel: expected a function of"),
+    (
+        lambda: run(StepHyper(), kernel=LeakyIntegrator),
+        r"kernel: expected .* call it: `LeakyIntegrator\(",
+    ),
+    (lambda: run(StepHyper(), kernel=RHO), "kernel: expected a `stdpjax.dynamics.Kernel`"),
     (lambda: run(rule=rules.differential_rule), "rule: expected a plasticity rule, got <function differential_rule"),
     (lambda: run(rule=rules.pair_rule), "rule: expected a plasticity rule, got <function pair_rule"),
     (lambda: kernel_of(rates.sigmoid), "rate_fn: expected a rate function, as .* got <function"),
@@ -188,23 +205,27 @@ REFUSED = [
     (lambda: run(observe=[mean_of(lambda sample: sample.post_state)]), "observe: expected observers by name or None"),
     (lambda: untyped_mean_of(lambda: 0.0), r"function: expected a function of \(sample\), got"),
     (
-        lambda: swapped(GOOD, make_key(0), None, Hyper(), kernel=own_kernel, state=ZERO, n_steps=1),
+        lambda: swapped(GOOD, make_key(0), METROPOLIS, HeatHyper(), state=ZERO, n_steps=1),
         "key: expected a key",
     ),
     (
-        lambda: swapped(0, GOOD, None, Hyper(), kernel=own_kernel, state=ZERO, n_steps=1),
+        lambda: swapped(0, GOOD, METROPOLIS, HeatHyper(), state=ZERO, n_steps=1),
         r"key: expected a key, .* got 0; for a seed, give `stdpjax\.random\.key\(seed\)`",
     ),
     (lambda: run(params=make_key(0)), "params: expected weights and biases, as .* got an array"),
-    (lambda: run(Hyper("fast")), "step: expected a finite number above 0 and at most 1, got 'fast'"),
-    (lambda: run(hyper=0.1), "hyper: expected a `stdpjax.dynamics.Hyper`, got 0.1"),
-    (lambda: run(untyped_hyper(clamps=HELD)), "clamps: expected a tuple of clamps, see stdpjax.clamps, got StateClamp"),
+    (lambda: run(NoiseHyper("fast")), "step: expected a finite number above 0 and at most 1, got 'fast'"),
+    (lambda: run(hyper=0.1), r"hyper: expected a `NoisyIntegrator\.Hyper` of step, noise_std alone, got 0\.1"),
+    (lambda: run(clamps=HELD), "clamps: expected a tuple of clamps, see stdpjax.clamps, got StateClamp"),
     # what has another shape
     (lambda: run(drive=lambda t: jnp.zeros(3)), r"drive: expected a function that gives shape \(2,\), .* got \(3,\)"),
     (lambda: run(drive=lambda t: 0.1), r"drive: expected a function that gives shape \(2,\), .* got \(\)"),
     (lambda: run(drive=lambda: ZERO), r"drive: expected a function of \(step\), got"),
-    (lambda: run(kernel=shape_of(state=jnp.zeros(3))), r"kernel: expected a next state of shape \(2,\) .* got \(3,\)"),
-    (lambda: run(kernel=shape_of(sample=ZERO)), r"kernel: expected it to return the next state and a `rules\.Sample`"),
+    *[
+        (lambda made=made: run(kernel=gives(made)), r"kernel: expected it to return the next state, or .* \(2,\)")
+        for made in (jnp.zeros(3), (jnp.zeros(3), "info"), jnp.zeros(2, jnp.int32), None, (ZERO, "info", "more"))
+    ],
+    (lambda: run(kernel=Listed(RHO, [0.1])), r"kernel: expected a frozen dataclass of values .* got \[0\.1\]"),
+    (lambda: run(kernel=Kernel(RHO)), r"kernel: expected a class with a __call__, got Kernel"),
     *[
         (lambda update=update: run(rule=rule_of(update)), rf"rule: expected a delta_w .* \(2, 2\), got {got}")
         for update, got in (
@@ -233,7 +254,14 @@ REFUSED = [
         lambda: run(rule=rules.differential_rule(), weight_bounds=(-0.1, 0.1)),
         "weight_bounds: expected weights within them, got some from 0 to 0.5",
     ),
+    (lambda: run(trace_every=1, trace_weights=True), "trace_weights: expected a rule, .* got True"),
+    (lambda: run(rule=rules.differential_rule(), trace_weights=True), "trace_weights: expected .* trace_every, got"),
     # observers
+    (
+        lambda: run(observe={"accepted": mean_of(lambda sample: sample.info.is_accepted)}),
+        "function: expected one that does without .*info, which the samples lack",
+    ),
+    (lambda: mean_of(lambda sample: sample.post_state, burn_in=-1), "burn_in: expected a whole number of at least 0"),
     (
         lambda: run(observe={"mean": autocovariance_of(lambda sample: sample.post_state[0], 1)}),
         r"function: expected a signal of shape \[unit\], got shape \(\)",
@@ -263,7 +291,7 @@ REFUSED = [
         "function: expected one that gives an array of real numbers",
     ),
     # by hand
-    (lambda: run(Hyper(clamps=(by_hand([1, 0], ZERO),))), r"clamps\[0\]\.mask: expected one truth value"),
+    (lambda: run(clamps=(by_hand([1, 0], ZERO),)), r"clamps\[0\]\.mask: expected one truth value"),
     (
         lambda: fixed_points.spectral_stability(GOOD, ZERO, RHO, 0.1, (by_hand(jnp.array([1, 0]), ZERO),)),
         r"clamps\[0\]\.mask: expected one truth value",
@@ -364,12 +392,9 @@ def test_a_kernel_takes_a_list_as_its_drive():
 
 
 def test_edges_are_accepted():
-    run(Hyper(1.0, 0.0))
-    run(Hyper(1.0, temperature=0.0), kernel=dynamics.langevin(RHO))
-    # A number that is not read may have its default, and a kernel of one's own says nothing of what it reads.
-    run(Hyper(1.0, 0.0, 1.0), kernel=dynamics.spiking_integrator(RHO))
-    run(Hyper(1.0, 0.3, 0.5), kernel=own_kernel)
-    run(Hyper(clamps=(HELD,)), kernel=METROPOLIS)
+    run(NoiseHyper(1.0, 0.0))
+    run(HeatHyper(1.0, temperature=0.0), kernel=Langevin(RHO))
+    run(clamps=(HELD,), kernel=METROPOLIS)
     energy.target(UNTIED, ZERO, RHO)
     fixed_points.relax(UNTIED, ZERO, RHO, step=1.0)
     assert float(jax.jit(lambda state: energy.energy(GOOD, state, RHO))(NAN)) != 0  # NaN, but a traced one

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stdpjax import energy, objectives, rates
-from stdpjax.dynamics import Hyper, transition
+from stdpjax.dynamics import transition
 from stdpjax.energy import Params
 
 HARD, SMOOTH = rates.hard_sigmoid(), rates.sigmoid()
@@ -24,8 +24,8 @@ def setting(key):
 
 def path(setting, rate_fn, step=STEP):
     params, state, noise = setting
-    first = transition(params, state, noise[0], rate_fn, Hyper(step))
-    return first, transition(params, first, noise[1], rate_fn, Hyper(step))
+    first = transition(params, state, noise[0], rate_fn, step)
+    return first, transition(params, first, noise[1], rate_fn, step)
 
 
 def weight_slope(setting, rate_fn, target, step=STEP):

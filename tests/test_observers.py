@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from stdpjax import energy, rates
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate, spiking_integrator
+from stdpjax.dynamics import (
+    LeakyIntegrator,
+    NoiseHyper,
+    NoisyIntegrator,
+    SpikingIntegrator,
+    StepHyper,
+    simulate,
+)
 from stdpjax.observers import autocovariance_of, histogram_of, mean_of
-from stdpjax.rules import Sample
+from stdpjax.rules import Sample, differential_rule
 
 RHO = rates.hard_sigmoid()
 
@@ -23,9 +30,8 @@ def observed(key):
     run = simulate(
         key,
         params,
-        None,
-        Hyper(0.2, 0.5),
-        kernel=leaky_integrator(RHO),
+        NoisyIntegrator(RHO),
+        NoiseHyper(0.2, 0.5),
         state=jnp.zeros((3, 4)),
         n_steps=300,
         trace_every=1,
@@ -33,6 +39,9 @@ def observed(key):
             "mean": mean_of(state_after),
             "covariance": autocovariance_of(state_after, 5),
             "counts": histogram_of(state_after, -0.2, 0.2, 8),
+            "late mean": mean_of(state_after, burn_in=100),
+            "late covariance": autocovariance_of(state_after, 5, burn_in=100),
+            "late counts": histogram_of(state_after, -0.2, 0.2, 8, burn_in=100),
         },
     )
     return np.asarray(run.trace, np.float64), run.observed
@@ -42,6 +51,28 @@ def test_mean(observed):
     trace, seen = observed
     np.testing.assert_allclose(seen["mean"].mean, trace.mean(1), rtol=1e-6, atol=1e-7)
     assert seen["mean"].n_seen.tolist() == [300] * 3
+
+
+def test_nothing_is_seen_of_the_burn_in(observed):
+    trace, seen = observed
+    np.testing.assert_allclose(seen["late mean"].mean, trace[:, 100:].mean(1), rtol=1e-6, atol=1e-7)
+    assert seen["late mean"].n_seen.tolist() == [200] * 3
+    expected = np.stack([covariance_at(trace[:, 100:], lag) for lag in range(6)], axis=1)
+    np.testing.assert_allclose(seen["late covariance"].covariance, expected, rtol=1e-4, atol=2e-7)
+    assert np.asarray(seen["late counts"].counts).sum() == trace[:, 100:].size
+
+
+def test_observers_see_the_weights(key):
+    params = energy.random_params(key, 4)
+    settings = {"rule": differential_rule(), "learning_rate": 0.5, "trace_every": 1, "trace_weights": True}
+    observe = {"weights": mean_of(lambda sample: sample.weights)}
+    run = simulate(
+        key, params, LeakyIntegrator(RHO), StepHyper(0.2), state=0.1 * jnp.arange(4.0), n_steps=5, observe=observe,
+        **settings,
+    )  # fmt: skip
+    before = np.concatenate([np.asarray(params.weights)[None], np.asarray(run.weights_trace)[:-1]])
+    np.testing.assert_allclose(run.observed["weights"].mean, before.mean(0), atol=1e-6)
+    assert np.abs(before[-1] - before[0]).max() > 1e-3
 
 
 def covariance_at(trace, lag, n_lags=6):
@@ -63,7 +94,7 @@ def test_a_small_covariance_about_a_large_mean_keeps_its_digits(first):
         def one(so_far, value):
             return observer.update(Sample(value, value, value), so_far), None
 
-        return jax.lax.scan(one, observer.init(values[0]), values)[0]
+        return jax.lax.scan(one, observer.init(Sample(*[values[0]] * 3)), values)[0]
 
     exact = values.astype(np.float64)[None]
     expected = np.stack([covariance_at(exact, lag, 2)[0] for lag in (0, 1)])
@@ -99,9 +130,8 @@ def test_spikes_are_averaged_as_numbers(key):
     run = simulate(
         key,
         params,
-        None,
-        Hyper(0.1),
-        kernel=spiking_integrator(RHO),
+        SpikingIntegrator(RHO),
+        StepHyper(0.1),
         state=jnp.array([-0.6, 0.6]),
         n_steps=1,
         observe={"spikes": mean_of(lambda sample: sample.pre_spikes)},
@@ -117,7 +147,7 @@ def mean_of_a_million(observer, value):
         def one(seen, _):
             return observer.update(sample, seen), None
 
-        return jax.lax.scan(one, observer.init(jnp.zeros(1)), None, length=1_000_000)[0]
+        return jax.lax.scan(one, observer.init(sample), None, length=1_000_000)[0]
 
     return run(sample)
 
@@ -137,9 +167,8 @@ def test_compensation_survives_in_a_simulation(key):
     run = simulate(
         key,
         params,
-        None,
-        Hyper(0.01),
-        kernel=leaky_integrator(RHO, "none"),
+        LeakyIntegrator(RHO),
+        StepHyper(0.01),
         state=jnp.array([[0.1], [0.3]]),
         n_steps=200_000,
         trace_every=1,
@@ -160,16 +189,16 @@ def test_numbers_and_complex_signals_have_their_mean():
         (lambda sample: jax.lax.complex(sample.pre_rate[0], sample.next_post_state[0]), 0.5j),
     ):
         observer = mean_of(function)
-        seen = observer.update(sample, observer.update(sample, observer.init(jnp.zeros(1))))
+        seen = observer.update(sample, observer.update(sample, observer.init(sample)))
         np.testing.assert_allclose(seen.mean, expected, atol=1e-6)
 
 
 def test_nan_is_in_no_bin_and_infinity_in_the_last():
     observer = histogram_of(state_after, 0.0, 1.0, 2)
-    seen = observer.init(jnp.zeros(3))
+    seen = observer.init(Sample(*[jnp.zeros(3)] * 3))
     for values in ([np.nan, 0.2, np.inf], [0.7, np.nan, -np.inf]):
         seen = observer.update(Sample(jnp.zeros(3), jnp.array(values), jnp.zeros(3)), seen)
     assert seen.counts.tolist() == [[0, 1], [1, 0], [1, 1]]
     whole = histogram_of(lambda sample: sample.post_state > 0, 0.0, 2.0, 2)
     spikes = Sample(jnp.array([-1.0, 1.0]), jnp.zeros(2), jnp.zeros(2))
-    assert whole.update(spikes, whole.init(jnp.zeros(2))).counts.tolist() == [[1, 0], [0, 1]]
+    assert whole.update(spikes, whole.init(spikes)).counts.tolist() == [[1, 0], [0, 1]]

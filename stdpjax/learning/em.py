@@ -5,7 +5,7 @@ of chains that go on under the changing weights. One update function does both: 
 """
 
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax import _checks
-from stdpjax.clamps import StateClamp, hold_state
-from stdpjax.dynamics import Hyper, Kernel
+from stdpjax.clamps import Clamps, StateClamp, check_clamps, hold_state
+from stdpjax.dynamics import Kernel, advance
+from stdpjax.dynamics.kernel import check_kernel
 from stdpjax.energy import Params, check_params, field_of
 from stdpjax.learning.training import Update
 from stdpjax.objectives import kernel_density_at_kinks, score_matching
@@ -66,8 +67,9 @@ def em_update(
     rate_fn: RateFunction,
     kernel: Kernel,
     visible: Bool[Array, "unit"],
-    hyper: Hyper,
+    hyper: Any,
     *,
+    clamps: Clamps = (),
     rule: EMRule = "exact",
     n_steps: int = 1,
     n_burn_in: int = 0,
@@ -79,7 +81,8 @@ def em_update(
         rate_fn: the rate function rho.
         kernel: the sampler, from `stdpjax.dynamics`; one that does not sample exp(-E/T) learns something else.
         visible: which units the data clamps, shape `[unit]`.
-        hyper: step, noise and temperature of the sampler; clamps of its own are kept.
+        hyper: the sampler's numbers, with a step, and a temperature if it is not 1.
+        clamps: of the sampler, beside those of the data.
         rule: "literal", Eq 1 on all rows, so clamped units learn nothing; "delta", the delta rule
             (x - R_x) rho'(x) rho(s_j) on their rows and Eq 1 on the others; "dropped", the gradient of score matching
             on the visible units without its second derivative; "exact", with it.
@@ -93,9 +96,10 @@ def em_update(
         floating-point type of the weights; the chains keep theirs.
 
     Raises:
-        ValueError: no rate function, kernel or `Hyper`, `visible` that is not one truth value a unit, unknown rule, or
-            a number out of range; from `update`: no key, parameters that are no network, a batch that is no `Clamped`,
-            values or chains that are not finite or of other units, or rows outside of the chains where they are known.
+        ValueError: no rate function or kernel, numbers that are not the kernel's, `visible` that is not one truth
+            value a unit, unknown rule, or a number out of range; from `update`: no key, parameters that are no network,
+            a batch that is no `Clamped`, values or chains that are not finite or of other units, or rows outside of
+            the chains where they are known.
 
     Source: Bengio et al. 2015, section 6.3; corrections: Eq 23 and 24.
 
@@ -103,7 +107,8 @@ def em_update(
         >>> import jax.numpy as jnp, stdpjax
         >>> from stdpjax import dynamics, learning
         >>> rho, visible = stdpjax.rates.hard_sigmoid(), jnp.array([True, False])
-        >>> update = learning.em_update(rho, dynamics.langevin(rho), visible, dynamics.Hyper(step=0.1))
+        >>> sampler = dynamics.Langevin(rho)
+        >>> update = learning.em_update(rho, sampler, visible, sampler.Hyper(step=0.1))
         >>> params, values = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]]), jnp.zeros((4, 2))
         >>> chains = learning.start_chains(stdpjax.random.key(0), values, visible)
         >>> batch = learning.Clamped(values, jnp.arange(4))
@@ -112,11 +117,9 @@ def em_update(
         ((2, 2), (4, 2))
     """
     check_rate_fn(rate_fn)
-    if not callable(kernel):
-        raise ValueError(f"kernel: expected one of stdpjax.dynamics, got {kernel!r:.60}")
+    check_kernel(kernel)
     visible = _checked_visible(visible)
-    if not isinstance(hyper, Hyper):
-        raise ValueError(f"hyper: expected a stdpjax.dynamics.Hyper, got {hyper!r:.60}")
+    hyper, clamps = kernel.check_hyper(hyper), check_clamps(clamps, visible.shape[0], float)
     _checks.choice("rule", rule, EM_RULES)
     _checks.count("n_steps", n_steps)
     _checks.count("n_burn_in", n_burn_in, minimum=0)
@@ -131,22 +134,24 @@ def em_update(
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(values.shape[0], dtype=jnp.uint32))
 
         def one_step(keys, state, value):
-            clamped = hyper._replace(clamps=(*hyper.clamps, StateClamp(visible, value)))
-            return kernel(keys, hold_state(state, clamped.clamps), params, None, clamped)[0]
+            held = (*clamps, StateClamp(visible, value))
+            return advance(keys, params, kernel, hyper, state=hold_state(state, held), clamps=held)[0]
 
-        def advance(states, number):
+        def advance_all(states, number):
             step_keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, number)
             return jax.vmap(one_step)(step_keys, states, values)
 
         def measured(carry, number):
             states, total = carry
-            moved = advance(states, number)
+            moved = advance_all(states, number)
             delta = _delta(params, states, moved, rate_fn, visible, rule, hyper, bandwidth)
             return (moved, jax.tree.map(jnp.add, total, delta)), None
 
         numbers = jnp.arange(n_burn_in + n_steps, dtype=jnp.uint32)
         states = jnp.where(visible[None], values, chains[batch.chain].astype(dtype))
-        states, _ = jax.lax.scan(lambda states, number: (advance(states, number), None), states, numbers[:n_burn_in])
+        states, _ = jax.lax.scan(
+            lambda states, number: (advance_all(states, number), None), states, numbers[:n_burn_in]
+        )
         nothing = jax.tree.map(jnp.zeros_like, params)
         (states, total), _ = jax.lax.scan(measured, (states, nothing), numbers[n_burn_in:])
         delta = jax.tree.map(lambda leaf: leaf / n_steps, total)
@@ -195,7 +200,7 @@ def _delta(
     rate_fn: RateFunction,
     visible: Bool[Array, "unit"],
     rule: EMRule,
-    hyper: Hyper,
+    hyper: Any,
     bandwidth: float,
 ) -> Params:
     """The update that one step of the chains gives, with the clamped data in the chains' visible units."""
@@ -208,7 +213,7 @@ def _delta(
                 visible[None], jnp.asarray(hyper.step, slopes.dtype) * slopes * (states - towards), changes
             )
         return Params(movement_update(changes, rate_fn.value(states)), jnp.mean(changes, axis=0))
-    density = None
+    density, temperature = None, getattr(hyper, "temperature", 1.0)
     if rule == "exact" and rate_fn.kinks is not None:
         density = kernel_density_at_kinks(states, rate_fn, bandwidth)
 
@@ -217,8 +222,8 @@ def _delta(
         weights = 0.5 * (params.weights + params.weights.T)
         tied = params._replace(weights=weights - jnp.diag(jnp.diagonal(weights)))
         return score_matching(
-            tied, states, rate_fn, rule, visible=visible, kink_density=density, temperature=hyper.filled().temperature
-        )  # fmt: skip
+            tied, states, rate_fn, rule, visible=visible, kink_density=density, temperature=temperature
+        )
 
     slope = jax.grad(objective)(params)
     # By one number for each pair: the derivatives by W_ij and W_ji add up.

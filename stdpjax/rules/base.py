@@ -1,6 +1,7 @@
 """What a plasticity rule is: a pair of pure functions that turn samples of activity into weight updates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from stdpjax import _checks
+from stdpjax import _alike, _checks
 from stdpjax._checks import ArrayLike
 from stdpjax._units import Measured
 
@@ -35,6 +36,10 @@ class Sample(NamedTuple):
     """Slope rho'(s) of the rate function before the step."""
     bin_ms: float | Float[Array, ""] | None = None
     """Length of the step in ms, above 0; None for 1 ms."""
+    weights: Float[Array, "post pre"] | None = None
+    """Weights before the step; a simulation shows them to observers."""
+    info: Any = None
+    """What the kernel of a simulation says of its step, such as its acceptance."""
 
 
 def _refuse(field: "_Absent", *_: Any) -> Any:
@@ -95,6 +100,8 @@ class TraceRule(NamedTuple):
     """Whether the mean of the change is the change at the mean, for independent spikes. `expected_updates` enumerates
     short trains to see whether it is so."""
 
+    __eq__, __hash__ = _alike.by("init", "decay", "spikes", "has_exact_mean", "parameters")
+
 
 def _no_check(weights: ArrayLike) -> None:
     del weights
@@ -116,12 +123,8 @@ class Rule(NamedTuple):
     check_weights: Callable[[ArrayLike], None] = _no_check
     """Raises ValueError for known weights, of any shape, that it cannot start from."""
 
-    # By its functions: a rule of arrays is a static argument as well.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rule) and (self.init, self.update) == (other.init, other.update)
-
-    def __hash__(self) -> int:
-        return hash((self.init, self.update))
+    # A rule that is made anew in a loop is the same static argument.
+    __eq__, __hash__ = _alike.by("init", "update")
 
 
 def check_rule(rule: Rule, name: str = "rule") -> None:
@@ -163,17 +166,8 @@ def change_by(
             that is not of the form that it had.
     """
     before = _form(rule_state)
-    try:
+    with reading(sample, "rule"):
         changed = rule.update(sample, rule_state, weights)
-    except (AttributeError, TypeError) as error:
-        fields = {name: value for name, value in sample._asdict().items() if name != "bin_ms"}
-        missing = [name for name, value in fields.items() if value is None or isinstance(value, _Absent)]
-        if not missing:
-            raise
-        raise ValueError(
-            f"rule: expected one that does without {', '.join(missing)}, which the samples lack, got one that fails: "
-            f"{error}"
-        ) from error
     if not (isinstance(changed, tuple) and len(changed) == 2):
         raise ValueError(f"rule: expected an update that returns (delta_w, rule_state), got {type(changed).__name__}")
     delta_w, rule_state = changed
@@ -187,6 +181,22 @@ def change_by(
             f"{_form(rule_state)}"
         )
     return delta_w, rule_state
+
+
+@contextmanager
+def reading(sample: Sample, name: str) -> Iterator[None]:
+    """Explain a failure of what reads a sample by the fields that the sample lacks, if it lacks any."""
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        fields = {field: value for field, value in sample._asdict().items() if field not in ("bin_ms", "weights")}
+        missing = [field for field, value in fields.items() if value is None or isinstance(value, _Absent)]
+        if not missing:
+            raise
+        raise ValueError(
+            f"{name}: expected one that does without {', '.join(missing)}, which the samples lack, got one that fails: "
+            f"{error}"
+        ) from error
 
 
 def _form(rule_state: RuleState) -> str:

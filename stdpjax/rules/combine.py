@@ -4,7 +4,6 @@ What is made of rules of traces is one again, so that events and, but for bounds
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
@@ -14,14 +13,13 @@ from jaxtyping import Array, Float
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, RuleState, Sample, TraceRule, change_by, check_rule
-from stdpjax.rules.traces import Number, as_arrays, remembered, trace_rule
+from stdpjax.rules.traces import Number, as_arrays, trace_rule
 
 Change = Float[Array, "post pre"]
 # (numbers, change, weights) -> change
 Adjustment = Callable[[Any, Change, Change], Change]
 
 
-@remembered
 def sum_rules(*rules: Rule) -> Rule:
     """Return the rule whose change is the sum of the changes of others.
 
@@ -70,8 +68,6 @@ def sum_rules(*rules: Rule) -> Rule:
     return Rule(init, update, bin_ms=widths[0] if widths else None, check_weights=check_weights)
 
 
-# Cached: programs are compiled for these functions.
-@cache
 def _sum_of(parts: tuple[TraceRule, ...]) -> TraceRule:
     def init(weights: Change) -> tuple[RuleState, ...]:
         return tuple(part.init(weights) for part in parts)
@@ -104,7 +100,6 @@ def _total(changes: list[Change]) -> Change:
     return total
 
 
-@remembered
 def scale_rule(rule: Rule, factor: Number) -> Rule:
     """Return a rule with its changes times a factor.
 
@@ -128,7 +123,6 @@ def scale_rule(rule: Rule, factor: Number) -> Rule:
     return _adjusted(rule, _multiplied, _checks.number("factor", factor))
 
 
-@remembered
 def mask_rule(rule: Rule, mask: ArrayLike) -> Rule:
     """Return a rule that changes some of the weights alone.
 
@@ -165,7 +159,6 @@ class _Bounds(NamedTuple):
     exponent_minus: Number
 
 
-@remembered
 def bounded_rule(
     rule: Rule,
     lower: Number,
@@ -279,8 +272,6 @@ def _adjusted(rule: Rule, adjust: Adjustment, numbers: Any, keeps_mean: bool = T
     return Rule(rule.init, update, bin_ms=rule.bin_ms, check_weights=rule.check_weights)
 
 
-# Cached: programs are compiled for these functions.
-@cache
 def _adjusted_traces(traces: TraceRule, adjust: Adjustment, keeps_mean: bool) -> TraceRule:
     def decay(parameters: Any, state: RuleState, elapsed: Float[Array, ""]) -> RuleState:
         return traces.decay(parameters[0], state, elapsed)

@@ -15,7 +15,6 @@ from jaxtyping import Array, Float
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax.rules.base import Rule, Sample, required
-from stdpjax.rules.traces import remembered
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
 PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
@@ -149,8 +148,6 @@ class _Memory(NamedTuple):
     pre_rate: Float[Array, "pre"]
 
 
-# Cached: the same arguments give the same object, so that a simulation with the rule is compiled once.
-@remembered
 def differential_rule(
     pairing: Pairing = "current",
     presynaptic: Literal["rate", "spikes"] = "rate",

@@ -11,7 +11,6 @@ The paper's windowed rule, which skips presynaptic spikes with neighbours on bot
 """
 
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
@@ -30,7 +29,6 @@ from stdpjax.rules.traces import (
     checked_numbers,
     faded,
     read_other,
-    remembered,
     trace_rule,
 )
 from stdpjax.spikes.pairing import Coincidence
@@ -73,7 +71,6 @@ class _Traces(NamedTuple):
     post: Float[Array, "post #pre"]
 
 
-@remembered
 def pair_rule(
     A_plus: Number,
     A_minus: Number,
@@ -115,8 +112,6 @@ def pair_rule(
     return trace_rule(_definition(scheme, order, coincidence)._replace(parameters=parameters))
 
 
-# Cached: programs are compiled for these functions.
-@cache
 def _definition(scheme: Scheme, order: Order, coincidence: Coincidence) -> TraceRule:
     pre_kind, post_kind = _KINDS[scheme]
 

@@ -14,12 +14,11 @@ from stdpjax._units import Measured
 from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules.base import Rule, Sample, TraceRule, required
 from stdpjax.rules.differential import PAIRINGS, Pairing, change_rule
-from stdpjax.rules.traces import remembered, trace_rule
+from stdpjax.rules.traces import trace_rule
 
 Sign = Literal["anti_hebbian", "hebbian"]
 
 
-@remembered
 def xie_seung_rule(
     rate_fn: RateFunction,
     sign: Sign = "anti_hebbian",
@@ -64,7 +63,6 @@ def xie_seung_rule(
     return change_rule(change_of, pairing, presynaptic, tied=False)
 
 
-@remembered
 def bcm_rule(
     rate_fn: RateFunction,
     tau_threshold: Measured,
@@ -116,7 +114,6 @@ def bcm_rule(
     return Rule(init, update)
 
 
-@remembered
 def hebb_rule(rate_fn: RateFunction | None = None) -> Rule:
     """Return plain Hebb: the product of both rates or, without a rate function, of the spikes of the same step.
 

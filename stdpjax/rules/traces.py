@@ -10,9 +10,7 @@ reading of a trace before or after the spikes of its own instant, and the checks
   "skip" changes nothing at that time, while the traces take in both.
 """
 
-from collections.abc import Callable
-from functools import lru_cache, wraps
-from typing import Any, Literal, ParamSpec, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
@@ -27,8 +25,6 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 Number = float | Float[Array, ""]
 
 _Numbers = TypeVar("_Numbers", bound=Any)
-_Arguments = ParamSpec("_Arguments")
-_Made = TypeVar("_Made")
 
 
 def trace_rule(traces: TraceRule) -> Rule:
@@ -129,18 +125,3 @@ def checked_numbers(numbers: _Numbers) -> _Numbers:
         for name, value in numbers._asdict().items()
     }
     return numbers._replace(**checked)
-
-
-def remembered(make: Callable[_Arguments, _Made]) -> Callable[_Arguments, _Made]:
-    """Give the same object for the same numbers, so that a simulation with it is compiled once; arrays pass by."""
-    remembering = lru_cache(maxsize=256, typed=True)(make)
-
-    @wraps(make)
-    def remember(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Made:
-        try:
-            hash((args, tuple(kwargs.values())))
-        except TypeError:
-            return make(*args, **kwargs)
-        return remembering(*args, **kwargs)
-
-    return remember

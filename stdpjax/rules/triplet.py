@@ -1,6 +1,5 @@
 """Rules of more than two spikes: triplets (Pfister & Gerstner 2006) and suppression (Froemke & Dan 2002)."""
 
-from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
@@ -19,7 +18,6 @@ from stdpjax.rules.traces import (
     faded,
     read_other,
     read_own,
-    remembered,
     trace_rule,
 )
 from stdpjax.spikes.pairing import Coincidence
@@ -48,7 +46,6 @@ class _TripletTraces(NamedTuple):
     slow_post: Float[Array, "post 1"]
 
 
-@remembered
 def triplet_rule(
     A2_plus: Number,
     A3_plus: Number,
@@ -104,8 +101,6 @@ def triplet_rule(
     return trace_rule(_triplets(scheme, order, coincidence)._replace(parameters=numbers))
 
 
-# Cached: programs are compiled for these functions.
-@cache
 def _triplets(scheme: Interaction, order: Order, coincidence: Coincidence) -> TraceRule:
     sums = scheme == "all_to_all"
 
@@ -163,7 +158,6 @@ class _SuppressionTraces(NamedTuple):
     post_suppression: Float[Array, "post 1"]
 
 
-@remembered
 def suppression_rule(
     A_plus: Number,
     A_minus: Number,
@@ -213,8 +207,6 @@ def suppression_rule(
     return trace_rule(_suppression(scheme, order, coincidence)._replace(parameters=numbers))
 
 
-# Cached: programs are compiled for these functions.
-@cache
 def _suppression(scheme: Interaction, order: Order, coincidence: Coincidence) -> TraceRule:
     sums = scheme == "all_to_all"
 

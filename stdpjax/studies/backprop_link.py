@@ -21,7 +21,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
 from stdpjax.clamps import InputClamp, StateClamp
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate, transition
 from stdpjax.energy import Params, target_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
@@ -528,22 +528,20 @@ def _growth(config: BackpropLinkConfig) -> Callable[[Bool[Array, ""], _Setup], d
 def _long_run(config: BackpropLinkConfig) -> Callable[[Key[Array, ""], _Setup], dict[str, Array]]:
     """Simulated states of the stable and the unstable network with hard rates, and the first step of the stable one."""
     rate_fn = RATES["hard"]
-    kernel = leaky_integrator(rate_fn, noise="none")
+    kernel, hyper = LeakyIntegrator(rate_fn), StepHyper(config.long_step)
 
     def long_run(key: Key[Array, ""], setup: _Setup) -> dict[str, Array]:
         state, pull = setup.state, setup.pull
 
         def trace(params: Params) -> Float[Array, "kept unit"]:
-            hyper = Hyper(step=config.long_step, clamps=(pull,))
             run = simulate(
-                key, params, None, hyper, kernel=kernel, state=state, n_steps=config.n_long, trace_every=_KEEP
+                key, params, kernel, hyper, state=state, clamps=(pull,), n_steps=config.n_long, trace_every=_KEEP
             )
             assert run.trace is not None
             return run.trace
 
         def first(clamp: InputClamp | StateClamp) -> Float[Array, "unit"]:
-            hyper = Hyper(step=config.long_step, clamps=(clamp,))
-            return transition(stable, state, jnp.zeros_like(state), rate_fn, hyper)
+            return transition(stable, state, jnp.zeros_like(state), rate_fn, config.long_step, (clamp,))
 
         stable = jax.tree.map(lambda array: array[0], setup.stability)
         return {

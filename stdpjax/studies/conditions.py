@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, transition
+from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
@@ -395,7 +395,7 @@ def argument_difference(
     noisy = state + noise
 
     def after(weights: Float[Array, "post pre"]) -> Float[Array, "unit"]:
-        return transition(params._replace(weights=weights), state, noise, rho, Hyper(step))
+        return transition(params._replace(weights=weights), state, noise, rho, step)
 
     derivative = jax.jacobian(after)(params.weights)
     n_units = state.shape[0]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key
 
-from stdpjax.dynamics import Hyper, langevin
+from stdpjax.dynamics import HeatHyper, Langevin
 from stdpjax.energy import Params
 from stdpjax.learning import Clamped, Learner, apply_update, em_update, start_chains
 from stdpjax.learning import start as start_training
@@ -49,12 +49,12 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
     # Finer, for sampling: the grid of quadrature has few nodes.
     fine = jnp.linspace(-6, 6, 1201)
     density = jnp.interp(fine, place.states[:: place.shape[0], 0], (data_law[:, 0] / _measure(place)))
-    hyper = Hyper(step=jnp.asarray(config.step, float))
+    hyper = HeatHyper(jnp.asarray(config.step, float))
     mask = ~jnp.eye(2, dtype=bool)
     visible_units = jnp.array([True, False])  # not at import: that would start the devices before a cluster is joined
 
     def learner(rule, n_steps: int) -> Learner:
-        update = em_update(SIGMOID, langevin(SIGMOID), visible_units, hyper, rule=rule, n_steps=n_steps)
+        update = em_update(SIGMOID, Langevin(SIGMOID), visible_units, hyper, rule=rule, n_steps=n_steps)
         return Learner(update, optax.sgd(config.learning_rate))
 
     # In the order of METHODS, but for the likelihood, which needs no chains.

@@ -1,7 +1,7 @@
 """Does every step go down the energy? Inside, at kinks, with noise; and how saturated units come back."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,17 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, Kernel, langevin, leaky_integrator, printed_integrator, simulate
+from stdpjax.dynamics import (
+    HeatHyper,
+    Kernel,
+    Langevin,
+    LeakyIntegrator,
+    NoiseHyper,
+    NoisyIntegrator,
+    PrintedIntegrator,
+    StepHyper,
+    simulate,
+)
 from stdpjax.energy import Params, energy_of, random_params, tie
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
@@ -214,9 +224,9 @@ CLAIMS = (
 
 
 def _path(
-    kernel: Kernel, params: Params, start: Float[Array, "unit"], hyper: Hyper, n_steps: int, key: Key[Array, ""]
+    kernel: Kernel, params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""]
 ) -> Float[Array, "time unit"]:
-    run = simulate(key, params, None, hyper, kernel=kernel, state=start, n_steps=n_steps, trace_every=1)
+    run = simulate(key, params, kernel, hyper, state=start, n_steps=n_steps, trace_every=1)
     assert run.trace is not None
     return jnp.concatenate([start[None], run.trace])
 
@@ -255,8 +265,8 @@ def descend(key: Key[Array, ""], config: EnergyDescentConfig) -> Descent:
     """Let one network relax with a step 5 % below the bound, and 5 % above it."""
     params, _, start = inhibited_network(key, config.n_units)
     bound = 2 / (1 - jnp.linalg.eigvalsh(params.weights)[0])
-    kernel = leaky_integrator(hard_sigmoid(), "none")
-    paths = jax.vmap(lambda share: _path(kernel, params, start, Hyper(step=share * bound), config.n_steps, key))(
+    kernel = LeakyIntegrator(hard_sigmoid())
+    paths = jax.vmap(lambda share: _path(kernel, params, start, StepHyper(share * bound), config.n_steps, key))(
         jnp.array([0.95, 1.05], float)
     )
     return Descent(jax.vmap(lambda path: _energies(params, path))(paths), bound, is_active(paths[0], hard_sigmoid()))
@@ -272,9 +282,7 @@ class Kink(NamedTuple):
     """The last values."""
 
 
-def at_kink(
-    params: Params, start: Float[Array, "unit"], hyper: Hyper, n_steps: int, key: Key[Array, ""], kernel: Kernel
-):
+def at_kink(params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""], kernel: Kernel):
     """Return what the energy does over the second half of a run."""
     path = _path(kernel, params, start, hyper, n_steps, key)
     energy = _energies(params, path[n_steps // 2 :])
@@ -326,7 +334,7 @@ def returns(
     params = random_params(key, starts.shape[1], 3.0)
 
     def one(start: Array, step: Array) -> Array:
-        path = _path(kernel, params, start, Hyper(step=step), n_steps, key)
+        path = _path(kernel, params, start, kernel.Hyper(step), n_steps, key)
         is_back = rho.slope(path) == 1
         return jnp.where(is_back.any(0), jnp.argmax(is_back, axis=0), -1)
 
@@ -342,7 +350,7 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
     """Follow the energy in four situations."""
     progress(0.0, "inside, at kinks and with noise")
     rho = hard_sigmoid()
-    right, printed, sampler = leaky_integrator(rho, "none"), printed_integrator(rho), langevin(rho)
+    right, printed, sampler = LeakyIntegrator(rho), PrintedIntegrator(rho), Langevin(rho)
     steps, fields = (jnp.asarray(values, float) for values in (config.steps, config.fields))
     return_steps = np.asarray(config.return_steps)
     network_keys = member_keys(named_key(key, "networks"), config.n_networks)
@@ -360,12 +368,12 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         def one_unit(field: Array, key: Array) -> Kink:
             params = Params(jnp.zeros((1, 1), float), field[None])
             start = jax.random.uniform(key, (1,), float, 0.0, 1.0)
-            return at_kink(params, start, Hyper(step=steps[0]), config.n_kink_steps, key, right)
+            return at_kink(params, start, StepHyper(steps[0]), config.n_kink_steps, key, right)
 
         def networks_at_kinks(kernel: Kernel, temperature: float | None = None) -> Kink:
             def one(key: Array, step: Array) -> Kink:
                 params, start = kink_network(key, config.n_units), jnp.zeros(config.n_units, float)
-                hyper = Hyper(step=step, temperature=temperature)
+                hyper = kernel.Hyper(step) if temperature is None else HeatHyper(step, temperature)
                 return at_kink(params, start, hyper, config.n_kink_steps, key, kernel)
 
             return jax.vmap(lambda key: jax.vmap(lambda step: one(key, step))(steps))(keys)
@@ -375,8 +383,8 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         high = jnp.full(config.n_units, 0.2, float)
 
         def noisy(start: Array, key: Array) -> tuple[Array, Array]:
-            hyper = Hyper(step=config.noise_step, noise_std=config.noise_std)
-            path = _path(leaky_integrator(rho), params, start, hyper, config.n_noise_steps, key)
+            hyper = NoiseHyper(config.noise_step, config.noise_std)
+            path = _path(NoisyIntegrator(rho), params, start, hyper, config.n_noise_steps, key)
             lowest = energy_of(params, jnp.zeros_like(start), rho)
             return _energies(params, path) - lowest, is_active(path, rho)
 

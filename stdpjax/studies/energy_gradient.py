@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import Params, energy_of, field_of, hessian, make_params, target_of
 from stdpjax.lab import Claim, at_least, at_most
 from stdpjax.lab.study import Progress, Study
@@ -255,14 +255,14 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
 
     slopes, curved, landscapes = everything()
     progress(0.5, "descent")
-    hyper = Hyper(step=config.step)
-    kernel = leaky_integrator(hard_sigmoid(), noise="none")
+    hyper = StepHyper(config.step)
+    kernel = LeakyIntegrator(hard_sigmoid())
     descent_key = named_key(key, "descent")  # draws nothing
 
     @jax.jit
     def descend(params: Params, starts: Float[Array, "network start unit"]):
         def one(p: Params, s: Float[Array, "start unit"]):
-            ended = simulate(descent_key, p, None, hyper, kernel=kernel, state=s, n_steps=config.n_steps)
+            ended = simulate(descent_key, p, kernel, hyper, state=s, n_steps=config.n_steps)
             return ended.state, ended.is_finite, change_on_the_way(p, ended.state, 0.25)
 
         return jax.vmap(one)(params, starts)
@@ -394,9 +394,8 @@ def pair_picture(key: Key[Array, ""], config: EnergyGradientConfig) -> dict[str,
     paths = simulate(
         key,
         params,
-        None,
-        Hyper(step=config.step),
-        kernel=leaky_integrator(rho, noise="none"),
+        LeakyIntegrator(rho),
+        StepHyper(config.step),
         state=starts,
         n_steps=config.n_steps,
         trace_every=1,

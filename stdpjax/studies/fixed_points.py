@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, NoisyIntegrator, StepHyper, simulate
 from stdpjax.energy import Params, target_of
 from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_least, at_most
@@ -383,17 +383,16 @@ def _next_state(sample: Sample) -> Float[Array, "unit"]:
 
 
 @partial(jax.jit, static_argnames=("n_steps", "is_noisy"))
-def settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_noisy: bool):
+def settle(keys, params: Params, state: Array, hyper: NoiseHyper, n_steps: int, is_noisy: bool):
     """Run each network with numbers of its own; the state at the end, its time average, and whether all is finite."""
-    kernel = leaky_integrator(hard_sigmoid(), noise="inside" if is_noisy else "none")
+    kernel = (NoisyIntegrator if is_noisy else LeakyIntegrator)(hard_sigmoid())
 
     def one(key, params: Params, state, step, noise_std):
         done = simulate(
             key,
             params,
-            None,
-            Hyper(step, noise_std if is_noisy else None),
-            kernel=kernel,
+            kernel,
+            NoiseHyper(step, noise_std) if is_noisy else StepHyper(step),
             state=state,
             n_steps=n_steps,
             observe={"state": mean_of(_next_state)},
@@ -408,7 +407,7 @@ def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], 
     n_networks, n_units = params.bias.shape
     n_all = steps.shape[0] * n_networks
     every = jax.tree.map(lambda leaf: jnp.tile(leaf, (steps.shape[0], *[1] * (leaf.ndim - 1))), params)
-    hyper = Hyper(jnp.repeat(steps, n_networks), jnp.zeros(n_all, float))
+    hyper = NoiseHyper(jnp.repeat(steps, n_networks), jnp.zeros(n_all, float))
     keys = member_keys(key, n_all)
     state = jnp.zeros((n_all, n_units), float)
     state, _, _ = settle(keys, every, state, hyper, n_steps, False)
@@ -419,7 +418,7 @@ def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], 
 
 def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig):
     n_networks = config.n_networks
-    hyper = Hyper(jnp.full(n_networks, config.noisy_step, float), jnp.full(n_networks, config.noise_std, float))
+    hyper = NoiseHyper(jnp.full(n_networks, config.noisy_step, float), jnp.full(n_networks, config.noise_std, float))
     settle_keys, keys = (member_keys(named_key(key, phase), n_networks) for phase in ("settle", "average"))
     state, _, _ = settle(settle_keys, params, jnp.zeros_like(params.bias), hyper, config.n_noisy, True)
     _, average, is_finite = settle(keys, params, state, hyper, config.n_noisy, True)
@@ -432,9 +431,8 @@ def _chatter(key: Key[Array, ""], fields: Float[Array, "drive"], config: FixedPo
     run = simulate(
         key,
         Params(jnp.zeros((n_drives, n_drives), float), fields),
-        None,
-        Hyper(config.chatter_step),
-        kernel=leaky_integrator(hard_sigmoid(), noise="none"),
+        LeakyIntegrator(hard_sigmoid()),
+        StepHyper(config.chatter_step),
         state=jnp.zeros(n_drives, float),
         n_steps=config.n_chatter,
         trace_every=1,

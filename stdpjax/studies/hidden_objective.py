@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
 from stdpjax.clamps import clamp_state
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate, transition
 from stdpjax.energy import Params, energy_of, random_params, target_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
@@ -354,17 +354,17 @@ def relaxation(
     """
     rate_fn = hard_sigmoid()
     is_visible = np.arange(start.shape[0]) < n_visible
-    clamped = Hyper(step, clamps=(clamp_state(is_visible, start),))
+    clamps = (clamp_state(is_visible, start),)
 
     def advance(state: Float[Array, "unit"], _: None):
-        return transition(params, state, jnp.zeros_like(state), rate_fn, clamped), state
+        return transition(params, state, jnp.zeros_like(state), rate_fn, step, clamps), state
 
     _, path = jax.lax.scan(advance, start, None, length=n_steps + 2)
     still, visible = jnp.zeros_like(start), jnp.asarray(is_visible)
 
     def at(before: Float[Array, "unit"], now: Float[Array, "unit"], after: Float[Array, "unit"]) -> dict[str, Array]:
         before_slope, now_slope = slope_of(params, before), slope_of(params, now)
-        prediction = transition(params, before, still, rate_fn, Hyper(step))
+        prediction = transition(params, before, still, rate_fn, step)
         parts = [
             prediction_error(params, before, still, after, rate_fn, step, mask) for mask in (None, ~visible, visible)
         ]
@@ -396,14 +396,11 @@ def one_update(
     """
     rate_fn = hard_sigmoid()
     visible = jnp.arange(before.shape[0]) < n_visible
-    clamped, still = (
-        Hyper(step, clamps=(clamp_state(np.asarray(np.arange(before.shape[0]) < n_visible), before),)),
-        0 * before,
-    )
+    still, clamps = 0 * before, (clamp_state(np.arange(before.shape[0]) < n_visible, before),)
 
     def reached(params: Params) -> Float[Array, "unit"]:
-        now = transition(params, before, still, rate_fn, clamped)
-        return transition(params, now, still, rate_fn, clamped)
+        now = transition(params, before, still, rate_fn, step, clamps)
+        return transition(params, now, still, rate_fn, step, clamps)
 
     def objective(weights: Float[Array, "post pre"], mask: Array, is_frozen: bool) -> Float[Array, ""]:
         changed = params._replace(weights=weights)
@@ -469,7 +466,7 @@ def learning_relaxations(
     network_key, start_key, test_key = jax.random.split(key, 3)
     weights, bias = centred_network(network_key, centre, 8)
     tests = jax.random.uniform(test_key, (32, 8), float, -0.5, 0.5)
-    kernel = leaky_integrator(hard_sigmoid(), "none")
+    kernel = LeakyIntegrator(hard_sigmoid())
 
     def relax_once(weights: Float[Array, "post pre"], key: Key[Array, ""]):
         params = Params(weights, bias)
@@ -480,9 +477,8 @@ def learning_relaxations(
         run = simulate(
             key,
             params,
-            None,
-            Hyper(0.1),
-            kernel=kernel,
+            kernel,
+            StepHyper(0.1),
             state=start,
             n_steps=n_steps,
             trace_every=1,

@@ -9,7 +9,7 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks
 from stdpjax.clamps import clamp_state
-from stdpjax.dynamics import Hyper, langevin, simulate
+from stdpjax.dynamics import Langevin, simulate
 from stdpjax.energy import Params, make_params
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
@@ -256,7 +256,7 @@ CLAIMS = (
 )
 
 
-_KERNEL = langevin(SIGMOID)
+_KERNEL = Langevin(SIGMOID)
 
 
 def _terms(params: Params):
@@ -273,11 +273,11 @@ def run(key: Key[Array, ""], config: ImpatientEMConfig, progress: Progress) -> x
     pair = make_params([[0.0, 1.5], [1.5, 0.0]], [-0.75, -0.75])
     means = chain_law(0.3, pair, config.average_step, config.far_start, longest)
     bias = np.cumsum(means[:-1])[lengths - 1] / lengths - means[-1]
-    hyper = Hyper(step=config.average_step, clamps=(clamp_state([True, False], 0.3),))
+    hyper, held = _KERNEL.Hyper(config.average_step), clamp_state([True, False], 0.3)
 
     def chains(key: Key[Array, ""], states: np.ndarray, n_steps: int) -> np.ndarray:
         found = simulate(
-            key, pair, None, hyper, kernel=_KERNEL, state=jnp.asarray(states, float), n_steps=n_steps, trace_every=1
+            key, pair, _KERNEL, hyper, state=jnp.asarray(states, float), clamps=(held,), n_steps=n_steps, trace_every=1
         )
         assert found.trace is not None
         return np.asarray(found.trace[..., 1], np.float64)
@@ -297,15 +297,13 @@ def run(key: Key[Array, ""], config: ImpatientEMConfig, progress: Progress) -> x
     progress(0.2, "hidden rows")
     network = make_params([[0.0, 1.0, -0.5], [1.0, 0.0, 0.8], [-0.5, 0.8, 0.0]], [1.0, 0.8, 1.2])
     quadrature = np.asarray(stein_means(network, 10), np.float64)
-    langevin_hyper = Hyper(step=config.stein_step)
     states, observe = jnp.zeros((config.n_stein_chains, 3), float), {"terms": mean_of(_terms(network))}
     for name in ("settle", "measure"):
         found = simulate(
             named_key(key, name),
             network,
-            None,
-            langevin_hyper,
-            kernel=_KERNEL,
+            _KERNEL,
+            _KERNEL.Hyper(config.stein_step),
             state=states,
             n_steps=config.n_stein_steps,
             observe=observe,

@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.dynamics import langevin, leaky_integrator, metropolis_langevin
+from stdpjax.dynamics import Langevin, MetropolisLangevin, NoisyIntegrator
 from stdpjax.energy import Params, energy_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
@@ -272,13 +272,14 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     size = {"n_trials": config.n_trials, "n_steps": config.n_steps, "n_settling": config.n_steps // 4}
 
     progress(0.0, "the paper's noise")
+    noisy, heated, exact = NoisyIntegrator(rate_fn), Langevin(rate_fn), MetropolisLangevin(rate_fn)
     # So narrow a law needs few runs.
     few = {**size, "n_trials": max(2, config.n_trials // 16)}
     paper = settled_states(
         named_key(key, "paper"),
         two,
-        cases(config.step * np.ones(1), config.noise_std),
-        kernel=leaky_integrator(rate_fn),
+        noisy,
+        cases(noisy, step=[config.step], noise_std=config.noise_std),
         every=20,
         **few,
     )
@@ -287,8 +288,8 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     unadjusted = settled_states(
         named_key(key, "langevin"),
         both,
-        cases([config.step, config.mode_step], temperature=[1.0, config.mode_temperature]),
-        kernel=langevin(rate_fn),
+        heated,
+        cases(heated, step=[config.step, config.mode_step], temperature=[1.0, config.mode_temperature]),
         every=20,
         **size,
     )
@@ -296,8 +297,8 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     adjusted = settled_states(
         named_key(key, "metropolis"),
         two,
-        cases([config.metropolis_step]),
-        kernel=metropolis_langevin(rate_fn),
+        exact,
+        cases(exact, step=[config.metropolis_step]),
         every=4,
         n_trials=max(2, config.n_trials // 2),
         n_steps=config.n_metropolis_steps,

@@ -11,7 +11,7 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
-from stdpjax.dynamics import leaky_integrator
+from stdpjax.dynamics import NoisyIntegrator
 from stdpjax.energy import Params, random_params, target
 from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_most, estimate, within
@@ -298,14 +298,14 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     steps = np.array(config.steps)
     weights = weights_of(modes)
     balance = -0.5 * weights.sum(1)
-    inside = leaky_integrator(hard_sigmoid())
+    inside, unbounded = NoisyIntegrator(hard_sigmoid()), NoisyIntegrator(LINEAR)
 
     progress(0.0, "linear network")
     linear = settled_states(
         named_key(key, "linear"),
         networks([weights] * steps.size, [balance] * steps.size),
-        cases(step=steps, noise_std=config.noise_std),
-        kernel=leaky_integrator(LINEAR),
+        unbounded,
+        cases(unbounded, step=steps, noise_std=config.noise_std),
         n_trials=config.n_linear_trials,
         n_steps=config.n_linear_steps,
         n_settling=config.n_linear_steps // 4,
@@ -351,8 +351,8 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     mean_run = settled_states(
         named_key(key, "mean"),
         halved,
-        cases(step=small, noise_std=config.noise_std),
-        kernel=inside,
+        inside,
+        cases(inside, step=small, noise_std=config.noise_std),
         n_trials=config.n_mean_pairs,
         n_steps=config.n_mean_steps,
         n_settling=config.n_mean_steps // 9 * 7,
@@ -382,8 +382,8 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     level_run = settled_states(
         named_key(key, "levels"),
         jax.tree.map(lambda leaf: jnp.repeat(leaf, levels.size, axis=0), random),
-        cases(step=_LEVEL_STEP, noise_std=np.tile(levels, config.n_networks)),
-        kernel=inside,
+        inside,
+        cases(inside, step=_LEVEL_STEP, noise_std=np.tile(levels, config.n_networks)),
         n_trials=8,
         n_steps=config.n_level_steps,
         n_settling=config.n_level_steps // 3,

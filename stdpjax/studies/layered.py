@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax.clamps import Clamps, InputClamp
-from stdpjax.dynamics import Hyper, transition
+from stdpjax.dynamics import transition
 from stdpjax.energy import Params, target_of
 from stdpjax.rates import RateFunction
 
@@ -159,7 +159,6 @@ def displacements(
         >>> displacements(params, jnp.zeros(2), stdpjax.rates.hard_sigmoid(), pull, 0.5, n_steps=2).tolist()
         [[0.125, 0.0], [0.1875, 0.03125]]
     """
-    hyper = Hyper(step=step, clamps=(*others, pull))
     # Gauss and Legendre's points on [0, 1]; where the slope does not change along the way, one is exact.
     points, doubled = np.polynomial.legendre.leggauss(3 if rate_fn.kinks is None else 1)
     nodes, shares = (jnp.asarray(part, state.dtype) for part in (0.5 * (points + 1), 0.5 * doubled))
@@ -167,7 +166,7 @@ def displacements(
     kick = jnp.where(pull.mask, step * (pull.value - state), 0.0)
 
     def moved(at: Float[Array, "unit"]) -> Float[Array, "unit"]:
-        return transition(params, at, jnp.zeros_like(at), rate_fn, hyper)
+        return transition(params, at, jnp.zeros_like(at), rate_fn, step, (*others, pull))
 
     def one_step(change: Float[Array, "unit"], _: None) -> tuple[Float[Array, "unit"], Float[Array, "unit"]]:
         def along(node: Float[Array, ""]) -> Float[Array, "unit"]:

@@ -1,7 +1,7 @@
 """What the studies of noise share: networks with given modes, their laws, and states after they have settled."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, ArrayLike, Bool, Float, Key
 
-from stdpjax.dynamics import Hyper, Kernel, simulate, transition
+from stdpjax.dynamics import Kernel, simulate, transition
 from stdpjax.energy import Params, energy_of, target_of
 from stdpjax.random import member_keys
 from stdpjax.rates import RateFunction, hard_sigmoid
@@ -34,9 +34,9 @@ class Settled(NamedTuple):
 def settled_states(
     key: Key[Array, ""],
     params: Params,
-    hyper: Hyper,
-    *,
     kernel: Kernel,
+    hyper: Any,
+    *,
     n_trials: int,
     n_steps: int,
     n_settling: int,
@@ -49,8 +49,8 @@ def settled_states(
     Args:
         key: a scalar key.
         params: networks, `[case, post, pre]` and `[case, unit]`.
-        hyper: numbers of the dynamics, each of shape `[case]`.
         kernel: one time step, see `stdpjax.dynamics`.
+        hyper: its numbers, each of shape `[case]`.
         n_trials: independent runs of each case.
         n_steps: steps in all.
         n_settling: how many of them are dropped; a multiple of `every`.
@@ -61,18 +61,18 @@ def settled_states(
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.dynamics import langevin
+        >>> from stdpjax.dynamics import Langevin
         >>> from stdpjax.studies.noise_laws import cases, settled_states
         >>> params = stdpjax.energy.Params(jnp.zeros((1, 2, 2)), jnp.zeros((1, 2)))
-        >>> settled_states(stdpjax.random.key(0), params, cases([0.1], temperature=0.1),
-        ...                kernel=langevin(stdpjax.rates.hard_sigmoid()),
+        >>> kernel = Langevin(stdpjax.rates.hard_sigmoid())
+        >>> settled_states(stdpjax.random.key(0), params, kernel, cases(kernel, step=[0.1], temperature=0.1),
         ...                n_trials=3, n_steps=20, n_settling=10, every=5).states.shape
         (1, 3, 2, 2)
     """
 
-    def one(params: Params, hyper: Hyper) -> Settled:
+    def one(params: Params, hyper: Any) -> Settled:
         rest = jnp.zeros((n_trials, params.bias.shape[-1]), params.bias.dtype)
-        run = simulate(key, params, None, hyper, kernel=kernel, state=rest, n_steps=n_steps, trace_every=every)
+        run = simulate(key, params, kernel, hyper, state=rest, n_steps=n_steps, trace_every=every)
         assert run.trace is not None
         return Settled(run.trace[:, n_settling // every :], run.is_finite)
 
@@ -93,20 +93,19 @@ def over_trials(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarr
     return np.asarray(values.mean(axis)), np.asarray(error)
 
 
-def cases(
-    step: npt.ArrayLike, noise_std: npt.ArrayLike | None = None, temperature: npt.ArrayLike | None = None
-) -> Hyper:
-    """Return numbers of the dynamics for many cases, each that is given of shape `[case]`.
+def cases(kernel: Kernel, **numbers: npt.ArrayLike) -> Any:
+    """Return a kernel's numbers for many cases, each of shape `[case]`; what is not given has its default in all.
 
     Example:
+        >>> import stdpjax
         >>> from stdpjax.studies.noise_laws import cases
-        >>> cases([0.1, 0.2], 0.3).noise_std.shape
-        (2,)
+        >>> cases(stdpjax.dynamics.Langevin(stdpjax.rates.hard_sigmoid()), step=[0.1, 0.2]).temperature.tolist()
+        [1.0, 1.0]
     """
-    given = {"step": step, "noise_std": noise_std, "temperature": temperature}
-    given = {name: column for name, column in given.items() if column is not None}
-    columns = np.broadcast_arrays(*given.values())
-    return Hyper(**{name: jnp.asarray(column, float) for name, column in zip(given, columns, strict=True)})
+    kind: Any = type(kernel).Hyper
+    every = {**kind._field_defaults, **numbers}
+    columns = np.broadcast_arrays(*every.values())
+    return kind(**{name: jnp.asarray(column, float) for name, column in zip(every, columns, strict=True)})
 
 
 def networks(weights: list[np.ndarray], bias: list[np.ndarray]) -> Params:
@@ -195,13 +194,12 @@ def noisy_walks(
         Eq 14, from Eq 14 with the gradient at the state without noise, and of nu from eta' - (1 - step) eta.
     """
     rate_fn = hard_sigmoid()
-    hyper = Hyper(step)
 
     def walk(key: Key[Array, ""]) -> tuple[Float[Array, "time unit"], Float[Array, "three"]]:
         eta = noise_std * jax.random.normal(key, (n_steps + 1, params.bias.shape[0]), params.bias.dtype)
 
         def advance(state: Float[Array, "unit"], noise: Float[Array, "unit"]):
-            return transition(params, state, noise, rate_fn, hyper), state
+            return transition(params, state, noise, rate_fn, step), state
 
         _, states = jax.lax.scan(advance, jnp.zeros_like(params.bias), eta)
         slope = jax.vmap(jax.grad(lambda state: energy_of(params, state, rate_fn)))

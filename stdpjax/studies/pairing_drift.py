@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stdpjax import _checks
 from stdpjax.drives import ornstein_uhlenbeck
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import tie
 from stdpjax.lab import Claim, Estimate, at_most, within
 from stdpjax.lab.study import Progress, Study
@@ -295,9 +295,8 @@ def relax_network(
     run = simulate(
         key,
         params,
-        None,
-        Hyper(step=step),
-        kernel=leaky_integrator(rate_fn, "none"),
+        LeakyIntegrator(rate_fn),
+        StepHyper(step),
         state=network.start,
         n_steps=config.n_steps,
         trace_every=1,
@@ -357,11 +356,11 @@ def drive_network(key: Key[Array, ""], network: Interior, config: PairingDriftCo
     drive = jax.vmap(one)(member_keys(named_key(key, "drive"), config.n_trials))
     drive = jnp.concatenate([drive, -drive])
     params, start = network.params, jnp.broadcast_to(network.fixed_point, (2 * config.n_trials, config.n_units))
-    hyper, kernel = Hyper(step=config.driven_step), leaky_integrator(hard_sigmoid(), "none")
+    hyper, kernel = StepHyper(config.driven_step), LeakyIntegrator(hard_sigmoid())
     before, after = drive[:, : config.n_burn_in], drive[:, config.n_burn_in :]
-    settled = simulate(key, params, before, hyper, kernel=kernel, state=start)
+    settled = simulate(key, params, kernel, hyper, state=start, drive=before)
     observe = {"updates": mean_of(_updates), "active": mean_of(_reach)}
-    run = simulate(key, params, after, hyper, kernel=kernel, state=settled.state, observe=observe, trace_every=1)
+    run = simulate(key, params, kernel, hyper, state=settled.state, drive=after, observe=observe, trace_every=1)
     assert run.trace is not None
     stays_active = run.is_finite & (run.observed["active"].mean == 1)
     updates = run.observed["updates"].mean

@@ -5,17 +5,17 @@ cases is traced numbers: the form of the rule too, which is compiled once for al
 """
 
 import math
-from functools import cache, partial
-from typing import NamedTuple
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, Key
 
 from stdpjax.drives import ornstein_uhlenbeck
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import Field, NoisyIntegrator, simulate
 from stdpjax.energy import Params, energy_of
-from stdpjax.observers import Observer, mean_of
+from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Rule, Sample
@@ -130,21 +130,20 @@ def _speed_and_saturation(sample: Sample) -> Float[Array, "two"]:
     return jnp.stack([jnp.sum(slope * slope), jnp.mean(1 - required(sample, "post_slope"))])
 
 
-@cache
-def _late_mean(n_dropped: int) -> Observer:
-    """An observer of speed and saturation that starts after some steps."""
-    inner = mean_of(_speed_and_saturation)
+class _Numbers(NamedTuple):
+    step: Any
+    noise_std: Any
+    is_prescribed: Any
 
-    def init(state: Float[Array, "unit"]):
-        return jnp.zeros((), jnp.int32), inner.init(state)
 
-    def update(sample: Sample, statistics):
-        n_seen, so_far = statistics
-        new = inner.update(sample, so_far)
-        kept = jax.tree.map(lambda new, old: jnp.where(n_seen >= n_dropped, new, old), new, so_far)
-        return n_seen + 1, kept
+class _Prescribed(NoisyIntegrator):
+    """The noisy step, or the drive itself as the next state where it is prescribed."""
 
-    return Observer(init, update)
+    Hyper: ClassVar[type] = _Numbers
+
+    def __call__(self, key: Key[Array, ""], state: Float[Array, "unit"], field: Field, hyper: Any) -> Any:
+        """Return the next state."""
+        return jnp.where(hyper.is_prescribed > 0, field.drive, super().__call__(key, state, field, hyper))
 
 
 @partial(jax.jit, static_argnames=("n_dropped", "is_plastic"))
@@ -174,17 +173,12 @@ def learn(
     """
     n_steps, n_units = drives.shape[-2:]
     noise_std = jnp.asarray(NOISE_STD, float)
-    observer = _late_mean(n_dropped)
-    plain = leaky_integrator(hard_sigmoid())
+    observe = {"late": mean_of(_speed_and_saturation, burn_in=n_dropped)}
+    kernel = _Prescribed(hard_sigmoid())
 
     def one(weights, case, key, bias, drives):
         def drive(number):
             return drives[case.drive, number]
-
-        def kernel(key, state, params, drive, hyper):
-            next_state, sample = plain(key, state, params, drive, hyper)
-            next_state = jnp.where(case.is_prescribed > 0, drive, next_state)
-            return next_state, sample._replace(next_post_state=next_state)
 
         rule = (
             {"rule": eq1_rule(case.form), "learning_rate": case.rate, "weight_bounds": (-bound, bound)}
@@ -192,10 +186,10 @@ def learn(
             else {}
         )
         run = simulate(
-            key, Params(weights, bias), drive, Hyper(STEP, noise_std[case.drive]), kernel=kernel,
-            state=jnp.zeros(n_units, float), n_steps=n_steps, observe={"late": observer}, **rule,
+            key, Params(weights, bias), kernel, _Numbers(STEP, noise_std[case.drive], case.is_prescribed),
+            state=jnp.zeros(n_units, float), n_steps=n_steps, drive=drive, observe=observe, **rule,
         )  # fmt: skip
-        speed, saturation = run.observed["late"][1].mean
+        speed, saturation = run.observed["late"].mean
         return Learned(speed, saturation, run.params.weights, run.state, run.is_finite)
 
     one = jax.vmap(one, (0, None, 0, 0, 0))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,14 @@ from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, printed_integrator, simulate
+from stdpjax.clamps import Clamps, StateClamp
+from stdpjax.dynamics import Field, Kernel, LeakyIntegrator, PrintedIntegrator, simulate
 from stdpjax.energy import Params, energy_of, target_of
 from stdpjax.lab import Claim, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
-from stdpjax.rules import Sample
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.printed_update import plot
@@ -193,29 +193,13 @@ CLAIMS = (
 )
 
 
-def literal_leak(rate_fn: RateFunction, n_clamped: int) -> Kernel:
-    """Return Eq 6 to the letter: what leaks are the first of s_t, which are the clamped units, in the place of h_t."""
+class LiteralLeak(Kernel):
+    """Eq 6 to the letter: what leaks are the first half of s_t, which are the clamped units, in the place of h_t."""
 
-    def kernel(key, state, params, drive, hyper):
-        del key, drive
-        leak = jnp.concatenate([state[:n_clamped], state[:n_clamped]])
-        moved = state + hyper.step * (target_of(params, state, rate_fn) - leak)
-        following = jnp.where(jnp.arange(state.shape[0]) < n_clamped, state, moved)
-        return following, Sample(state, following, rate_fn.value(state))
-
-    return kernel
-
-
-def right_leak(rate_fn: RateFunction, n_clamped: int) -> Kernel:
-    """Return Eq 6 with the leak of the units themselves, the first ones clamped."""
-    free = leaky_integrator(rate_fn, "none")
-
-    def kernel(key, state, params, drive, hyper):
-        following, sample = free(key, state, params, drive, hyper)
-        following = jnp.where(jnp.arange(state.shape[0]) < n_clamped, state, following)
-        return following, sample._replace(next_post_state=following)
-
-    return kernel
+    def __call__(self, key: Key[Array, ""], state: Float[Array, "unit"], field: Field, hyper: Any) -> Any:
+        """Return the next state."""
+        clamped = state[: state.shape[0] // 2]
+        return state + hyper.step * (field.target(state) - jnp.concatenate([clamped, clamped]))
 
 
 class Paths(NamedTuple):
@@ -235,12 +219,13 @@ class Paths(NamedTuple):
     is_active: Bool[Array, ""]
 
 
-def _path(kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int) -> Array:
+def _path(
+    kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int, clamps: Clamps = ()
+) -> Array:
     """Return the states from the start on, without noise."""
-    # The kernels ask for a key and multiply what they draw by a noise of 0.
-    run = simulate(
-        key_of(0), params, None, Hyper(step=step), kernel=kernel, state=start, n_steps=n_steps, trace_every=1
-    )
+    # Of the printed update too, whose noise is 0.
+    hyper = kernel.Hyper(step)
+    run = simulate(key_of(0), params, kernel, hyper, state=start, clamps=clamps, n_steps=n_steps, trace_every=1)
     assert run.trace is not None
     return jnp.concatenate([start[None], run.trace])
 
@@ -261,7 +246,7 @@ def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateCon
     rho = hard_sigmoid()
     network = interior_network(key, config.n_units, rho)
     fixed_point = network.fixed_point
-    right, printed = leaky_integrator(rho, "none"), printed_integrator(rho)
+    right, printed = LeakyIntegrator(rho), PrintedIntegrator(rho)
     eigenvalues, vectors = jnp.linalg.eigh(network.params.weights)
     alone = with_fixed_point(jnp.zeros_like(network.params.weights), fixed_point, rho)
     # One loop over time for each kernel: the network, the units alone, and the network pushed along its eigenvectors.
@@ -292,8 +277,9 @@ def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateCon
     half = config.n_units // 2
     is_clamped = jnp.arange(config.n_units) < half
     start = jnp.where(is_clamped, fixed_point, network.start)
+    held = StateClamp(is_clamped, start)
     leaks = [
-        _path(leak(rho, half), network.params, start, step, config.n_steps)[-1] for leak in (right_leak, literal_leak)
+        _path(kernel, network.params, start, step, config.n_steps, (held,))[-1] for kernel in (right, LiteralLeak(rho))
     ]
 
     first = slice(_N_DECAY + 1)
@@ -349,7 +335,7 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
 
         def to_horizon(params: Params, start: Array) -> Array:
             """Return the state at the horizon, `[update, size, unit]`."""
-            kernels = (leaky_integrator(smooth, "none"), printed_integrator(smooth))
+            kernels = (LeakyIntegrator(smooth), PrintedIntegrator(smooth))
             return jnp.stack(
                 [
                     jax.vmap(partial(euler, kernel, params, start))(sizes, jnp.asarray(n_euler, jnp.int32))

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
 from stdpjax.clamps import SoftClamp
-from stdpjax.dynamics import Hyper, transition
+from stdpjax.dynamics import transition
 from stdpjax.energy import Params
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid
@@ -105,8 +105,7 @@ def _settle(packed: Packed, bias: Float[Array, "sheet unit"], strength, rate_fn:
         clamp = SoftClamp(jnp.ones(goal.shape, bool), goal, strength)
 
         def step(state, _):
-            params, hyper = Params(weights, bias), Hyper(step=jnp.asarray(0.9, state.dtype), clamps=(clamp,))
-            moved = transition(params, state, jnp.zeros_like(state), rate_fn, hyper)
+            moved = transition(Params(weights, bias), state, jnp.zeros_like(state), rate_fn, 0.9, (clamp,))
             return moved, jnp.max(jnp.abs(moved - state))
 
         state, changes = jax.lax.scan(step, start, None, length=n_steps)

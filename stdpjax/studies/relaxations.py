@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Key, UInt32
 
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate, transition
 from stdpjax.energy import Params
 from stdpjax.fixed_points import clip_target, relax, relaxation_time, spectral_stability
 from stdpjax.learning import Labelled, Learner, Phases, layered_mask, phase_update, predict, random_layers, train_epoch
@@ -96,14 +96,14 @@ def learn_stages(
         at its start, self-products included, which in the active region is what the tied Eq 1 adds up; whether all was
         finite.
     """
-    kernel, rate_fn = leaky_integrator(hard_sigmoid(), "none"), hard_sigmoid()
+    kernel, rate_fn = LeakyIntegrator(hard_sigmoid()), hard_sigmoid()
     rule = lesson_rule(params.bias, lesson)
 
     def relax_once(carry, key: Key[Array, ""]):
         weights, gained = carry
         start = jax.random.uniform(key, params.bias.shape, float, -0.5, 0.5)
         run = simulate(
-            key, params._replace(weights=weights), None, Hyper(STEP), kernel=kernel, state=start, n_steps=n_steps,
+            key, params._replace(weights=weights), kernel, StepHyper(STEP), state=start, n_steps=n_steps,
             rule=rule, learning_rate=1.0,
         )  # fmt: skip
         first, last = rate_fn.value(start), rate_fn.value(run.state)
@@ -141,7 +141,7 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
         >>> round(float(found.relaxation_time), 2), round(float(found.late_time), 2)
         (1.95, 1.95)
     """
-    rate_fn, hyper = hard_sigmoid(), Hyper(STEP)
+    rate_fn = hard_sigmoid()
     found = relax(params, jnp.zeros_like(params.bias), rate_fn, step=0.5, tolerance=1e-6, max_steps=2000)
     low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
     is_free = (found.state > low + 1e-5) & (found.state < high - 1e-5)
@@ -152,7 +152,7 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
         if is_clipped:
             state = state + STEP * (clip_target(params, rate_fn, (), state) - state)
         else:
-            state = transition(params, state, jnp.zeros_like(state), rate_fn, hyper)
+            state = transition(params, state, jnp.zeros_like(state), rate_fn, STEP)
         return state, jnp.linalg.norm(state - found.state)
 
     def times(start: Float[Array, "unit"]) -> tuple[Array, Array]:

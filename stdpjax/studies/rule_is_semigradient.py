@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, transition
+from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy, target
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
@@ -436,9 +436,8 @@ def two_steps(
     params: Params, state: Float[Array, "unit"], noise: Float[Array, "two unit"], step: float | Array
 ) -> tuple[Float[Array, "unit"], Float[Array, "unit"]]:
     """Return s_t and s_{t+1} from s_{t-1}."""
-    hyper = Hyper(step)
-    current = transition(params, state, noise[0], hard_sigmoid(), hyper)
-    return current, transition(params, current, noise[1], hard_sigmoid(), hyper)
+    current = transition(params, state, noise[0], hard_sigmoid(), step)
+    return current, transition(params, current, noise[1], hard_sigmoid(), step)
 
 
 def half_squared_speed(params: Params, state: Float[Array, "unit"]) -> Float[Array, ""]:

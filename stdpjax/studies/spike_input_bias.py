@@ -14,18 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.drives import bounded_voltage, smooth_noise
-from stdpjax.dynamics import Hyper, simulate, spiking_integrator
+from stdpjax.dynamics import SpikingIntegrator, StepHyper, simulate
 from stdpjax.energy import Params
 from stdpjax.lab import Claim, Estimate, at_most, within
 from stdpjax.lab.study import Progress, Study
-from stdpjax.observers import mean_of
+from stdpjax.observers import LaggedProducts, lagged_products_of, mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, spike_update
 from stdpjax.settings import setting
 from stdpjax.spikes import sample_spikes
 from stdpjax.studies.figures.spike_input_bias import plot
-from stdpjax.studies.spike_memory import Lagged, lagged_products_of
 
 # Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.
 _POST, _DRIVING, _SILENT = 0, 1, 2
@@ -238,24 +237,23 @@ def simulate_network(
     rho = hard_sigmoid()
     weights = jnp.zeros((3, 3), float).at[_POST, _DRIVING].set(weight)
     at_rate = jnp.array([False, True, True])
-    hyper = Hyper(step=step, clamps=(clamp_state(at_rate, jnp.full(3, config.probability - 0.5, float)),))
+    held = clamp_state(at_rate, jnp.full(3, config.probability - 0.5, float))
     start = jnp.full((config.n_trials, 3), config.probability - 0.5, float)
     start = start.at[:, _POST].set(weight * config.probability)
     run = simulate(
         key,
         Params(weights, jnp.zeros(3, float)),
-        None,
-        hyper,
-        kernel=spiking_integrator(rho),
+        SpikingIntegrator(rho),
+        StepHyper(step),
         state=start,
+        clamps=(held,),
         n_steps=config.n_steps,
         observe={"products": lagged_products_of(_change, _spikes_less_rates, config.max_lag), "slope": mean_of(_slope)},
     )
-    seen: Lagged = run.observed["products"]
+    seen: LaggedProducts = run.observed["products"]
     # The memory holds nothing before the start: a lag has that many products less.
     share = (config.n_steps - jnp.arange(config.max_lag + 1, dtype=float)) / config.n_steps
-    mean = seen.products.mean.reshape(config.n_trials, config.max_lag + 1, 2)
-    covariance = jnp.swapaxes(mean, -1, -2) / share[None, None]
+    covariance = jnp.swapaxes(seen.mean[:, 0], -1, -2) / share[None, None]
     return Network(covariance, run.is_finite & (run.observed["slope"].mean == 1))
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, StepHyper, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
@@ -365,10 +365,10 @@ def _spectra(params: Params, steps: np.ndarray) -> dict[str, np.ndarray]:
 
 @partial(jax.jit, static_argnames="n_steps")
 def _states(keys: Array, params: Params, start: Array, steps: Array, n_steps: int) -> tuple[Array, Array]:
-    kernel = leaky_integrator(hard_sigmoid(), noise="none")
+    kernel = LeakyIntegrator(hard_sigmoid())
 
     def one(key: Array, params: Params, state: Array, step: Array) -> tuple[Array, Array]:
-        done = simulate(key, params, None, Hyper(step), kernel=kernel, state=state, n_steps=n_steps)
+        done = simulate(key, params, kernel, StepHyper(step), state=state, n_steps=n_steps)
         return done.state, done.is_finite
 
     return jax.vmap(one)(keys, params, start, steps)
@@ -387,7 +387,7 @@ def _attractors(key: Key[Array, ""], weights: np.ndarray, bias: np.ndarray, conf
     n_steps, n_networks = len(config.steps), config.n_strong
     params = Params(*(jnp.asarray(np.concatenate([part] * n_steps), float) for part in (weights, bias)))
     start = jax.random.uniform(named_key(key, "start"), (n_networks, N_UNITS), float, -1.0, 1.0)
-    hyper = Hyper(jnp.repeat(jnp.asarray(config.steps, float), n_networks), jnp.zeros(n_steps * n_networks, float))
+    hyper = NoiseHyper(jnp.repeat(jnp.asarray(config.steps, float), n_networks), jnp.zeros(n_steps * n_networks, float))
     keys = member_keys(key, n_steps * n_networks)
     # Coarsely first: some networks leave the neighbourhood of a saddle slowly.
     coarse = hyper._replace(step=jnp.full_like(hyper.step, max(config.steps)))

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from stdpjax import learning, objectives, rates
-from stdpjax.dynamics import Hyper, langevin, leaky_integrator
+from stdpjax.dynamics import HeatHyper, Langevin, LeakyIntegrator, StepHyper
 from stdpjax.energy import Params, energy_of, random_params
 from stdpjax.learning import EM_RULES, Clamped, em_update, start_chains
 
 VISIBLE = jnp.array([True, True, False, False, True])
 N = 5
-HYPER = Hyper(step=0.1)
+HYPER = HeatHyper(step=0.1)
 HARD, SMOOTH = rates.hard_sigmoid(), rates.sigmoid()
 
 
@@ -35,7 +35,7 @@ def chains(key):
 
 def quiet(rate_fn, rule, **options):
     """With a sampler that draws nothing, so that a run of several steps equals runs of one."""
-    return em_update(rate_fn, leaky_integrator(rate_fn, noise="none"), VISIBLE, HYPER, rule=rule, **options)
+    return em_update(rate_fn, LeakyIntegrator(rate_fn), VISIBLE, StepHyper(HYPER.step), rule=rule, **options)
 
 
 def test_chains_start_at_the_data_and_at_normal_hidden_units(key):
@@ -65,7 +65,7 @@ def test_patient_em_is_impatient_em_with_more_steps_averaged(key, params, batch,
 
 
 def test_chains_go_on_where_they_were_and_others_stay(key, params, batch, chains):
-    moved = jax.jit(em_update(SMOOTH, langevin(SMOOTH), VISIBLE, HYPER))(key, params, batch, chains)[2]
+    moved = jax.jit(em_update(SMOOTH, Langevin(SMOOTH), VISIBLE, HYPER))(key, params, batch, chains)[2]
     used = np.asarray(batch.chain)
     others = np.setdiff1d(np.arange(7), used)
     np.testing.assert_array_equal(moved[others], chains[others])
@@ -76,7 +76,7 @@ def test_chains_go_on_where_they_were_and_others_stay(key, params, batch, chains
 
 
 def test_a_sample_has_the_random_numbers_of_its_place_and_of_the_key(key, params, batch, chains):
-    update = jax.jit(em_update(SMOOTH, langevin(SMOOTH), VISIBLE, HYPER))
+    update = jax.jit(em_update(SMOOTH, Langevin(SMOOTH), VISIBLE, HYPER))
     first, again = update(key, params, batch, chains)[2], update(key, params, batch, chains)[2]
     np.testing.assert_array_equal(first, again)
     assert bool(jnp.any(update(jax.random.fold_in(key, 1), params, batch, chains)[2] != first))
@@ -159,7 +159,7 @@ def samples(seed, n):
 def learnt_from(data, rule):
     """Parameters at which the update of two visible units vanishes; it is linear in them."""
     both, key = jnp.array([True, True]), jax.random.key(0)
-    update = em_update(SMOOTH, langevin(SMOOTH), both, HYPER, rule=rule)
+    update = em_update(SMOOTH, Langevin(SMOOTH), both, HYPER, rule=rule)
     batch = Clamped(data, jnp.arange(len(data)))
 
     def slope(numbers):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import stdpjax
-from stdpjax.dynamics import Hyper, simulate, spiking_integrator
+from stdpjax.dynamics import SpikingIntegrator, StepHyper, simulate
 from stdpjax.energy import Params
 from stdpjax.observers import Observer
 from stdpjax.rates import hard_sigmoid, sigmoid
@@ -105,8 +105,8 @@ N_UNITS, N_RUN = 3, 60
 
 
 def _record() -> Observer:
-    def init(state):
-        return jnp.zeros((N_RUN, state.shape[-1]), bool), jnp.zeros((), jnp.int32)
+    def init(sample):
+        return jnp.zeros((N_RUN, *sample.post_state.shape), bool), jnp.zeros((), jnp.int32)
 
     def update(sample, so_far):
         spikes, count = so_far
@@ -125,15 +125,16 @@ def test_a_learning_network_learns_what_its_spikes_say(which, is_bounded, bin_ms
     if is_bounded:
         rule = bounded_rule(rule, -0.5, 0.5, 0.5)
     weights = jnp.array([[0.0, 0.3, -0.2], [0.1, 0.0, 0.4], [-0.3, 0.2, 0.0]])
-    params, key, hyper = Params(weights, jnp.zeros(N_UNITS)), stdpjax.random.key(0), Hyper(0.2)
+    params, key = Params(weights, jnp.zeros(N_UNITS)), stdpjax.random.key(0)
     settings = {
-        "kernel": spiking_integrator(hard_sigmoid()),
+        "kernel": SpikingIntegrator(hard_sigmoid()),
+        "hyper": StepHyper(0.2),
         "rule": rule,
         "learning_rate": 1.0,
         "bin_ms": bin_ms,
         "observe": {"seen": RECORD},
     }
-    run = simulate(key, params, None, hyper, state=jnp.zeros(N_UNITS), n_steps=N_RUN, **settings)
+    run = simulate(key, params, state=jnp.zeros(N_UNITS), n_steps=N_RUN, **settings)
     spikes = np.asarray(run.observed["seen"][0]).T
     assert 0.1 < spikes.mean() < 0.9
     for post in range(N_UNITS):
@@ -144,8 +145,8 @@ def test_a_learning_network_learns_what_its_spikes_say(which, is_bounded, bin_ms
                 found = run.params.weights[post, pre] - weights[post, pre]
                 np.testing.assert_allclose(found, learned, rtol=1e-3, atol=2e-5)
                 assert abs(float(found)) > 2e-4
-    first = simulate(key, params, None, hyper, state=jnp.zeros(N_UNITS), n_steps=N_RUN // 2, **settings)
-    second = simulate(key, params, None, hyper, resume=first, n_steps=N_RUN // 2, **settings)
+    first = simulate(key, params, state=jnp.zeros(N_UNITS), n_steps=N_RUN // 2, **settings)
+    second = simulate(key, params, resume=first, n_steps=N_RUN // 2, **settings)
     np.testing.assert_array_equal(second.params.weights, run.params.weights)
 
 
@@ -153,13 +154,11 @@ def test_a_network_refuses_bins_and_weights_that_its_rule_cannot_use():
     params = Params(jnp.array([[0.0, 0.3], [0.9, 0.0]]), jnp.zeros(2))
 
     def run(rule, bin_ms=1.0):
-        kernel = spiking_integrator(hard_sigmoid())
         return simulate(
             stdpjax.random.key(0),
             params,
-            None,
-            Hyper(),
-            kernel=kernel,
+            SpikingIntegrator(hard_sigmoid()),
+            StepHyper(),
             state=jnp.zeros(2),
             n_steps=1,
             rule=rule,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stdpjax.clamps import clamp_input, clamp_state
-from stdpjax.dynamics import Hyper, transition
+from stdpjax.dynamics import transition
 from stdpjax.energy import target, target_of
 from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.random import named_key
@@ -78,7 +78,7 @@ def test_displacements_are_differences_of_a_plain_loop(key, kind, with_state_cla
     path = layered.displacements(params, state, RATES[kind], pull, 0.2, 20, others)
     current = state
     for change in path:
-        current = transition(params, current, jnp.zeros_like(state), RATES[kind], Hyper(0.2, clamps=(*others, pull)))
+        current = transition(params, current, jnp.zeros_like(state), RATES[kind], 0.2, (*others, pull))
         np.testing.assert_allclose(change, current - state, atol=1e-6)
     assert bool((path[:, 5:] == 0).all()) == with_state_clamp
     assert not path[0, 2:].any()
@@ -121,8 +121,8 @@ def test_data_say_what_they_are():
 
 def _printed_leak(patch):
     # Eq 17 as printed: the leak is subtracted twice.
-    def twice(params, state, noise, rate_fn, hyper):
-        return layered_transition(params, state, noise, rate_fn, hyper) - hyper.step * state
+    def twice(params, state, noise, rate_fn, step, clamps=()):
+        return layered_transition(params, state, noise, rate_fn, step, clamps) - step * state
 
     layered_transition = layered.transition
     patch.setattr(layered, "transition", twice)

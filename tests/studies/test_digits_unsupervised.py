@@ -8,7 +8,7 @@ import pytest
 import stdpjax
 from stdpjax import learning
 from stdpjax.clamps import StateClamp
-from stdpjax.dynamics import Hyper, langevin
+from stdpjax.dynamics import HeatHyper, Langevin, advance
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
 from stdpjax.learning.config import RATE
@@ -41,8 +41,8 @@ VALUES = jnp.asarray(RNG.uniform(-0.5, 0.5, (6, N_VISIBLE)), float)
 )
 def test_updates_are_those_of_the_whole_network(rule, mix):
     temperature, step = 0.03, 0.2
-    hyper = Hyper(step=step, temperature=temperature)
-    update = learning.em_update(RATE, langevin(RATE), VISIBLE, hyper, rule=rule, bandwidth=BANDWIDTH)
+    hyper = HeatHyper(step=step, temperature=temperature)
+    update = learning.em_update(RATE, Langevin(RATE), VISIBLE, hyper, rule=rule, bandwidth=BANDWIDTH)
     hidden = jnp.asarray(RNG.uniform(-0.4, 0.4, (6, N_HIDDEN)), float)
     key = stdpjax.random.key(0)
     batch = learning.Clamped(jnp.pad(VALUES, ((0, 0), (0, N_HIDDEN))), jnp.arange(6))
@@ -66,8 +66,8 @@ def test_the_chains_step_is_langevins():
     found = step_hidden(LAYERS, VALUES, hidden, jnp.zeros(()), 0.2)
     for row in range(6):
         state = jnp.concatenate([VALUES[row], hidden[row]])
-        hyper = Hyper(step=0.2, temperature=0.0)
-        moved = langevin(RATE)(stdpjax.random.key(0), state, NETWORK, None, hyper)[0]
+        hyper = HeatHyper(step=0.2, temperature=0.0)
+        moved = advance(stdpjax.random.key(0), NETWORK, Langevin(RATE), hyper, state=state)[0]
         np.testing.assert_allclose(found[row], moved[N_VISIBLE:], atol=1e-6)
 
 

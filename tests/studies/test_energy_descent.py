@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stdpjax.dynamics import Hyper, leaky_integrator, printed_integrator
+from stdpjax.dynamics import LeakyIntegrator, PrintedIntegrator, StepHyper
 from stdpjax.energy import Params
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import energy_descent, run
@@ -19,6 +19,7 @@ from stdpjax.studies.energy_descent import (
     noisy_network,
     returns,
 )
+from tests.wrong_kernels import AtTemperatureOne, PrintedLeak
 
 QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 40, "n_kink_steps": 400, "n_trials": 200, "n_returns": 20}
 
@@ -33,7 +34,7 @@ def test_saturated_units_come_back_when_a_plain_loop_does(key, step):
             state, n_steps = (1 - step) * state, n_steps + 1
         counts.append(n_steps)
     assert formula(starts, np.array([[step]])).tolist() == [counts]
-    kernel = leaky_integrator(hard_sigmoid(), "none")
+    kernel = LeakyIntegrator(hard_sigmoid())
     found = returns(jnp.asarray(starts, float), jnp.array([step], float), key, kernel, 100)
     assert found.tolist() == [counts]
 
@@ -42,7 +43,7 @@ def test_energy_rises_at_a_kink_as_in_a_plain_loop(key):
     step, field = 0.05, 1.3
     kink = at_kink(
         Params(jnp.zeros((1, 1), float), jnp.array([field], float)), jnp.array([0.1], float),
-        Hyper(jnp.asarray(step, float)), 200, key, leaky_integrator(hard_sigmoid(), "none"),
+        StepHyper(jnp.asarray(step, float)), 200, key, LeakyIntegrator(hard_sigmoid()),
     )  # fmt: skip
     state, energies = 0.1, []
     for _ in range(201):
@@ -85,17 +86,15 @@ def test_with_the_leak_subtracted_twice_the_claims_on_the_dynamics_are_lost(monk
     lost = {"T7.steps", "T18.noise_law"}
     right = verdicts()
     assert {right[claim] for claim in lost} == {"holds"}
-    monkeypatch.setattr(energy_descent, "leaky_integrator", lambda rate_fn, noise="inside": printed_integrator(rate_fn))
+    monkeypatch.setattr(energy_descent, "LeakyIntegrator", PrintedLeak)
+    monkeypatch.setattr(energy_descent, "NoisyIntegrator", PrintedIntegrator)
     wrong = verdicts()
     assert {wrong[claim] for claim in lost} == {"inconclusive"}
 
 
 @pytest.mark.slow
 def test_with_noise_added_to_the_steps_inside_the_energy_does_rise(monkeypatch):
-    def noisy(rate_fn, noise="inside"):
-        return energy_descent.langevin(rate_fn) if noise == "none" else leaky_integrator(rate_fn)
-
-    monkeypatch.setattr(energy_descent, "leaky_integrator", noisy)
+    monkeypatch.setattr(energy_descent, "LeakyIntegrator", AtTemperatureOne)
     wrong = verdicts()
     assert wrong["T18.interior"] == wrong["T18.kink_size"] == "inconclusive"
 

@@ -7,12 +7,13 @@ import pytest
 from scipy.optimize import minimize
 
 import stdpjax
-from stdpjax.dynamics import printed_integrator
+from stdpjax.dynamics import PrintedIntegrator
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import fixed_points, run
 from stdpjax.studies.box_minima import box_minimum, box_points, linear_fixed_points
+from tests.wrong_kernels import PrintedLeak
 
 
 def networks(n_networks, n_units, largest, bias_std=0.6):
@@ -100,6 +101,7 @@ def test_the_printed_leak_loses_the_verdicts_on_averages(monkeypatch):
         return {record["id"]: record["verdict"] for record in result.records}
 
     assert "inconclusive" not in verdicts(20_010).values()
-    monkeypatch.setattr(fixed_points, "leaky_integrator", lambda rate_fn, noise: printed_integrator(rate_fn))
+    monkeypatch.setattr(fixed_points, "LeakyIntegrator", PrintedLeak)
+    monkeypatch.setattr(fixed_points, "NoisyIntegrator", PrintedIntegrator)
     lost = {"E25.average", "E25.chatter_range", "E25.duty_cycle", "E26.noise"}
     assert {claim for claim, verdict in verdicts(20_020).items() if verdict == "inconclusive"} == lost

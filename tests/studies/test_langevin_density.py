@@ -1,13 +1,14 @@
 """The study of the stationary law: its quadrature and statistics, and wrong samplers that lose their verdicts."""
 
 import math
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import stdpjax
-from stdpjax.dynamics import leaky_integrator
+from stdpjax.dynamics import HeatHyper, Kernel, NoiseHyper, NoisyIntegrator
 from stdpjax.studies import find, langevin_density, run
 from stdpjax.studies.record import make_config
 
@@ -58,24 +59,23 @@ def test_settings_that_cannot_be_used_are_refused(settings, message):
         make_config(find("langevin_density"), True, settings)
 
 
-def half_the_noise(rate_fn):
+class HalfTheNoise(Kernel):
     """The paper's noise with the variance of the step times the temperature, where a sampler needs twice as much."""
-    step = leaky_integrator(rate_fn)
 
-    def kernel(key, state, params, drive, hyper):
-        noise_std = jnp.sqrt(hyper.temperature / hyper.step)
-        return step(key, state, params, drive, hyper._replace(noise_std=noise_std, temperature=None))
+    Hyper: ClassVar[type] = HeatHyper
 
-    return kernel
+    def __call__(self, key, state, field, hyper):
+        noise = NoiseHyper(hyper.step, jnp.sqrt(hyper.temperature / hyper.step))
+        return NoisyIntegrator(self.rate_fn)(key, state, field, noise)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "lost"),
     [
-        ("metropolis_langevin", {"E14.metropolis"}),
+        ("MetropolisLangevin", {"E14.metropolis"}),
         (
-            "langevin",
+            "Langevin",
             {"E14.langevin_square", "E14.langevin_product", "E14.langevin_active", "E14.langevin_mode", "T6.variance"},
         ),
     ],
@@ -84,6 +84,6 @@ def test_the_papers_noise_in_place_of_a_sampler_loses_its_verdicts(name, lost, m
     right = {record["id"]: record["verdict"] for record in run("langevin_density", show_progress=False).records}
     assert right == {claim.id: claim.verdict for claim in find("langevin_density").claims}
     with monkeypatch.context() as patch:
-        patch.setattr(langevin_density, name, half_the_noise)
+        patch.setattr(langevin_density, name, HalfTheNoise)
         wrong = {record["id"]: record["verdict"] for record in run("langevin_density", show_progress=False).records}
     assert {wrong[claim] for claim in lost} == {"inconclusive"}

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import stdpjax
-from stdpjax.dynamics import Hyper, langevin, leaky_integrator, simulate
+from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
 from stdpjax.energy import Params, check_params
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import find, langevin_noise, noise_laws, run
 from stdpjax.studies.record import make_config
+from tests.wrong_kernels import AtTemperatureOneWhateverTheNoise
 
 MODES = np.array([-0.5, 0.3, 0.6, -0.4])
 
@@ -39,12 +40,12 @@ def test_temperature_slope_tells_a_power_law_from_a_temperature():
 
 
 def test_settled_states_are_those_of_a_simulation_on_its_own():
-    key, kernel = stdpjax.random.key(3), leaky_integrator(hard_sigmoid())
+    key, kernel = stdpjax.random.key(3), NoisyIntegrator(hard_sigmoid())
     params = noise_laws.networks([np.zeros((2, 2)), np.array([[0, 0.5], [0.5, 0]])], [np.zeros(2), np.ones(2)])
-    hyper = noise_laws.cases(step=[0.1, 0.2], noise_std=0.3)
-    found = noise_laws.settled_states(key, params, hyper, kernel=kernel, n_trials=3, n_steps=12, n_settling=4, every=2)
+    hyper = noise_laws.cases(kernel, step=[0.1, 0.2], noise_std=0.3)
+    found = noise_laws.settled_states(key, params, kernel, hyper, n_trials=3, n_steps=12, n_settling=4, every=2)
     alone = simulate(
-        key, Params(params.weights[1], params.bias[1]), None, Hyper(step=0.2, noise_std=0.3), kernel=kernel,
+        key, Params(params.weights[1], params.bias[1]), kernel, NoiseHyper(step=0.2, noise_std=0.3),
         state=jnp.zeros((3, 2)), n_steps=12, trace_every=2,
     )  # fmt: skip
     assert alone.trace is not None
@@ -113,7 +114,7 @@ def test_langevin_noise_instead_of_the_papers_loses_the_verdicts(monkeypatch):
     right = {record["id"]: record["verdict"] for record in run("langevin_noise", show_progress=False).records}
     assert right == {claim.id: claim.verdict for claim in find("langevin_noise").claims}
     with monkeypatch.context() as patch:
-        patch.setattr(langevin_noise, "leaky_integrator", lambda rate_fn: langevin(rate_fn).run)
+        patch.setattr(langevin_noise, "NoisyIntegrator", AtTemperatureOneWhateverTheNoise)
         patch.setattr(
             langevin_noise, "noisy_walks",
             lambda key, *_, n_walks, n_steps: (jax.random.normal(key, (n_walks, n_steps, 4)), jnp.ones((n_walks, 3))),

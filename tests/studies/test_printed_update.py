@@ -6,12 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stdpjax.dynamics import Hyper
+from stdpjax.clamps import clamp_state
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, advance
 from stdpjax.energy import Params, make_params
 from stdpjax.random import key as key_of
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.studies import printed_update, run
-from stdpjax.studies.printed_update import PrintedUpdateConfig, doubled_energy, literal_leak, reference, right_leak
+from stdpjax.studies.printed_update import LiteralLeak, PrintedUpdateConfig, doubled_energy, reference
 
 QUICK: dict[str, Any] = {"n_networks": 3, "n_units": 4, "n_steps": 400, "steps": (0.2, 0.5), "halvings": 2}
 
@@ -27,10 +28,10 @@ def test_the_doubled_energy_is_that_of_a_plain_loop():
 
 def test_the_two_leaks_of_eq_6_differ_by_hidden_less_clamped_activity():
     params = make_params([[0.0, 0.5], [0.5, 0.0]])
-    state, hyper = jnp.array([0.2, -0.1]), Hyper(step=0.5)
+    state, held = jnp.array([0.2, -0.1]), clamp_state([True, False], 0.2)
     right, literal = (
-        leak(hard_sigmoid(), 1)(key_of(0), state, params, None, hyper)[0].tolist()
-        for leak in (right_leak, literal_leak)
+        advance(key_of(0), params, kernel, StepHyper(0.5), state=state, clamps=(held,))[0].tolist()
+        for kernel in (LeakyIntegrator(hard_sigmoid()), LiteralLeak(hard_sigmoid()))
     )
     # R_h = 0.5 * (0.2 + 0.5) = 0.35; the clamped unit stays.
     assert right == pytest.approx([0.2, -0.1 + 0.5 * (0.35 + 0.1)])
@@ -58,9 +59,9 @@ def test_with_the_two_updates_exchanged_the_claims_on_them_are_lost(monkeypatch)
     lost = {"E17.corrected", "E17.half", "E17.distance", "3.6.constant_target", "3.6.eigenvectors", "T5.order"}
     right = verdicts()
     assert {right[claim] for claim in lost}.isdisjoint({"inconclusive"})
-    kernels = printed_update.printed_integrator, printed_update.leaky_integrator
-    monkeypatch.setattr(printed_update, "leaky_integrator", lambda rate_fn, noise: kernels[0](rate_fn))
-    monkeypatch.setattr(printed_update, "printed_integrator", lambda rate_fn: kernels[1](rate_fn, "none"))
+    kernels = printed_update.PrintedIntegrator, printed_update.LeakyIntegrator
+    monkeypatch.setattr(printed_update, "LeakyIntegrator", kernels[0])
+    monkeypatch.setattr(printed_update, "PrintedIntegrator", kernels[1])
     wrong = verdicts()
     assert {wrong[claim] for claim in lost} == {"inconclusive"}
 

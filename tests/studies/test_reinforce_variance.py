@@ -89,9 +89,8 @@ def test_the_local_rule_is_the_contrast_of_two_phases():
         clamp = stdpjax.clamps.clamp_softly(np.ones(6, bool), PACKED.goal[1], strength)
         params = Params(PACKED.weights[1], biases(PACKED, rate_fn)[1])
         state = PACKED.rest[1]
-        hyper = stdpjax.dynamics.Hyper(step=0.5, clamps=(clamp,))
         for _ in range(60):
-            state = stdpjax.dynamics.transition(params, state, jnp.zeros(6), rate_fn, hyper)
+            state = stdpjax.dynamics.transition(params, state, jnp.zeros(6), rate_fn, 0.5, (clamp,))
         return rate_fn.value(state)[None]
 
     _, bias = contrastive_update(phase(jnp.asarray(0.2)), phase(jnp.asarray(-0.2)), 0.4)

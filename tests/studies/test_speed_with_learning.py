@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import stdpjax
-from stdpjax.dynamics import Hyper, leaky_integrator, simulate
+from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
 from stdpjax.energy import Params, random_params, target
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule, rate_update
@@ -97,8 +97,8 @@ def test_a_case_among_others_is_a_simulation_on_its_own():
         keys, Params(both, params.bias), drives, cases, jnp.asarray(3.0), n_dropped=20, is_plastic=True
     )
     alone = simulate(
-        keys[1], Params(params.weights[1], params.bias[1]), drives[1, 1], Hyper(0.1, 0.1), kernel=leaky_integrator(RHO),
-        state=jnp.zeros(4), rule=differential_rule(), learning_rate=0.5, trace_every=1,
+        keys[1], Params(params.weights[1], params.bias[1]), NoisyIntegrator(RHO), NoiseHyper(0.1, 0.1),
+        drive=drives[1, 1], state=jnp.zeros(4), rule=differential_rule(), learning_rate=0.5, trace_every=1,
     )  # fmt: skip
     np.testing.assert_allclose(found.weights[0, 1], alone.params.weights, atol=1e-6)
     assert alone.trace is not None

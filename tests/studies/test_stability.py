@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import stdpjax
-from stdpjax.dynamics import printed_integrator
 from stdpjax.fixed_points import relaxation_time, spectral_stability
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import run, stability
 from stdpjax.studies.stability import EXAMPLES
+from tests.wrong_kernels import PrintedLeak
 
 
 def test_the_examples_have_the_determinants_and_eigenvalues_that_make_them_examples():
@@ -57,7 +57,7 @@ def test_the_printed_leak_loses_the_verdicts_on_growth(monkeypatch):
         return {record["id"]: record["verdict"] for record in result.records}
 
     assert "inconclusive" not in verdicts(21).values()
-    monkeypatch.setattr(stability, "leaky_integrator", lambda rate_fn, noise: printed_integrator(rate_fn))
+    monkeypatch.setattr(stability, "LeakyIntegrator", PrintedLeak)
     lost = {"S7.growth", "S7.examples", "S7.spectral", "S7.pairs", "S7.relaxation"}
     wrong = verdicts(22)
     assert {wrong[claim] for claim in lost} == {"inconclusive"}

@@ -12,6 +12,7 @@ import optax
 from stdpjax import dynamics, learning, random, rates
 from stdpjax.energy import Params
 from stdpjax.learning import Clamped, Labelled, Learner, Phases
+from tests.surface.rows_dynamics import CLAMPS
 from tests.surface.table import Made, Row, rows
 
 KEY, SIZES, RHO = random.key(0), (3, 4, 2), rates.hard_sigmoid()
@@ -59,7 +60,7 @@ def trained_labels(labels: Any) -> Any:
 
 
 def sampled(key: Any, params: Any, batch: Any) -> Any:
-    update = learning.em_update(RHO, dynamics.langevin(RHO), VISIBLE, dynamics.Hyper(step=0.1))
+    update = learning.em_update(RHO, dynamics.Langevin(RHO), VISIBLE, dynamics.HeatHyper(step=0.1))
     return update(key, params, batch, VALUES)[0]
 
 
@@ -95,9 +96,9 @@ ROWS = rows(
     Row(learning.backpropagation_update, {"rate_fn": ("rate_fn", RHO), "sizes": ("sizes", SIZES)}),
     Row(
         learning.em_update,
-        {"rate_fn": ("rate_fn", RHO), "kernel": ("kernel", dynamics.langevin(RHO)), "visible": ("truths", VISIBLE),
-         "hyper": ("object", dynamics.Hyper(step=0.1)), "rule": ("choice", "exact"), "n_steps": ("count", 1),
-         "n_burn_in": ("count", 0), "bandwidth": ("positive", 0.1)},
+        {"rate_fn": ("rate_fn", RHO), "kernel": ("kernel", dynamics.Langevin(RHO)), "visible": ("truths", VISIBLE),
+         "hyper": ("object", dynamics.HeatHyper(step=0.1)), "clamps": CLAMPS, "rule": ("choice", "exact"),
+         "n_steps": ("count", 1), "n_burn_in": ("count", 0), "bandwidth": ("positive", 0.1)},
     ),
     Row(
         learning.start_chains,
