@@ -121,12 +121,13 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
         >>> import jax.numpy as jnp, stdpjax
         >>> from stdpjax.observers import autocovariance_of
         >>> observer = autocovariance_of(lambda sample: sample.next_post_state, max_lag=1)
-        >>> samples = [stdpjax.rules.Sample(jnp.zeros(1), jnp.full(1, s), jnp.zeros(1)) for s in (1.0, -1.0, 1.0, -1.0)]
+        >>> signal = [jnp.full(1, value) for value in (1.0, -1.0, 1.0, -1.0, 1.0)]
+        >>> samples = [stdpjax.rules.Sample(value, value, value) for value in signal]
         >>> seen = observer.init(samples[0])
         >>> for sample in samples:
         ...     seen = observer.update(sample, seen)
-        >>> seen.covariance[:, 0].round(2).tolist()
-        [0.89, -0.89]
+        >>> seen.covariance[:, 0].tolist()
+        [1.0, -1.0]
     """
     signal = _signal(function, 1)
     max_lag = _checks.count("max_lag", max_lag, minimum=0)

@@ -58,8 +58,8 @@ class Kernel:
         >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]])
         >>> heun = Heun(stdpjax.rates.hard_sigmoid())
         >>> key, start = stdpjax.random.key(0), jnp.array([0.25, 0.25])
-        >>> simulate(key, params, heun, StepHyper(0.5), state=start, n_steps=1).state.round(4).tolist()
-        [0.2969, 0.2969]
+        >>> simulate(key, params, heun, StepHyper(0.5), state=start, n_steps=1).state.tolist()
+        [0.3046875, 0.3046875]
     """
 
     rate_fn: RateFunction

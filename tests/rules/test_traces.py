@@ -157,7 +157,7 @@ def test_long_protocols_keep_their_lags():
 
 
 def test_the_same_numbers_give_the_same_rule_and_other_numbers_another():
-    assert pair_rule(1.0, 0.5, 10.0, 20.0) is pair_rule(1.0, 0.5, 10.0, 20.0)
+    assert pair_rule(1.0, 0.5, 10.0, 20.0) == pair_rule(1.0, 0.5, 10.0, 20.0)
     assert pair_rule(1.0, 0.5, 10.0, 20.0) != pair_rule(1.0, 0.5, 10.0, 21.0)
     of_arrays = pair_rule(jnp.asarray(1.0), 0.5, 10.0, 20.0)
     assert hash(of_arrays) == hash(of_arrays)
