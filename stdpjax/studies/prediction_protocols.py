@@ -126,7 +126,7 @@ def _share_found(data: xr.Dataset, rule: str, name: str) -> Estimate:
 
 
 def _cells(data: xr.Dataset) -> str:
-    d, low, high = estimate(data.sel(rule="windowed"), "contrast_d")
+    d, low, high = estimate(data.sel(rule="windowed"), "contrast_d")[:3]
     return (
         f"{int(data.n_stated)} cells in each arm for d = {d:.2f} ({low:.2f} … {high:.2f} in {int(data.n_cells)} "
         f"cells), standard deviation between cells {float(data.between_cells):g}."
