@@ -71,7 +71,7 @@ def em_update(
     rule: EMRule = "exact",
     n_steps: int = 1,
     n_burn_in: int = 0,
-    bandwidth: float = 0.1,
+    bandwidth: float | None = None,
 ) -> Update:
     """Return the update function of patient or impatient EM.
 
@@ -85,7 +85,8 @@ def em_update(
             on the visible units without its second derivative; "exact", with it.
         n_steps: steps of the chains whose updates are averaged; 1 for impatient EM.
         n_burn_in: steps before them, for patient EM.
-        bandwidth: of the kernel estimate of the density at the kinks, for "exact" with a rate function that has any.
+        bandwidth: of the kernel estimate of the density at the kinks, 0.1 by default, for "exact" with a rate
+            function that has any; to be left out elsewhere.
 
     Returns:
         `update(key, params, batch, chains) -> (delta, metrics, chains)` with `batch` a `Clamped`; `delta` is to be
@@ -120,7 +121,12 @@ def em_update(
     _checks.choice("rule", rule, EM_RULES)
     _checks.count("n_steps", n_steps)
     _checks.count("n_burn_in", n_burn_in, minimum=0)
-    _checks.number("bandwidth", bandwidth, above=0)
+    if bandwidth is not None and (rule != "exact" or rate_fn.kinks is None):
+        raise ValueError(
+            "bandwidth: expected it to be left out but for the rule 'exact' with a rate function that has kinks, as it "
+            f"has no effect elsewhere, got {bandwidth!r:.60}"
+        )
+    width = 0.1 if bandwidth is None else _checks.number("bandwidth", bandwidth, above=0)
 
     def update(key, params, batch, chains):
         key = _checks.key("key", key)
@@ -141,7 +147,7 @@ def em_update(
         def measured(carry, number):
             states, total = carry
             moved = advance(states, number)
-            delta = _delta(params, states, moved, rate_fn, visible, rule, hyper, bandwidth)
+            delta = _delta(params, states, moved, rate_fn, visible, rule, hyper, width)
             return (moved, jax.tree.map(jnp.add, total, delta)), None
 
         numbers = jnp.arange(n_burn_in + n_steps, dtype=jnp.uint32)

@@ -97,7 +97,7 @@ ROWS = rows(
         learning.em_update,
         {"rate_fn": ("rate_fn", RHO), "kernel": ("kernel", dynamics.langevin(RHO)), "visible": ("truths", VISIBLE),
          "hyper": ("object", dynamics.Hyper(step=0.1)), "rule": ("choice", "exact"), "n_steps": ("count", 1),
-         "n_burn_in": ("count", 0), "bandwidth": ("positive", 0.1)},
+         "n_burn_in": ("count", 0), "bandwidth": ("optional positive", 0.1)},
     ),
     Row(
         learning.start_chains,
