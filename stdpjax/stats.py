@@ -7,7 +7,7 @@ random numbers, and takes a key for them.
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -27,10 +27,10 @@ _Z95 = 1.96
 class Estimate(NamedTuple):
     """A number, or an array of them, with its 95 % interval; each field has the shape of the statistic."""
 
-    value: ArrayLike
-    low: ArrayLike
-    high: ArrayLike
-    standard_error: ArrayLike | None = None
+    value: Any
+    low: Any
+    high: Any
+    standard_error: Any = None
     """Where it is known beside the interval."""
 
     @property

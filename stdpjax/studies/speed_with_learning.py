@@ -192,7 +192,7 @@ def _lasts(data: xr.Dataset) -> str:
 
 
 def _effects(speed: xr.DataArray) -> str:
-    logs = np.log(speed)
+    logs = xr.DataArray(np.log(speed))
     both = np.exp((logs[[0, 2]] - logs.sel(static_rate=0.0)).mean("network"))
     return " and ".join(f"{float(value):.5f}" for value in both)
 

@@ -42,8 +42,8 @@ VALUES = jnp.asarray(RNG.uniform(-0.5, 0.5, (6, N_VISIBLE)), float)
 def test_updates_are_those_of_the_whole_network(rule, mix):
     temperature, step = 0.03, 0.2
     hyper = Hyper(step=step, temperature=temperature)
-    bandwidth = {"bandwidth": BANDWIDTH} if rule == "exact" else {}
-    update = learning.em_update(RATE, langevin(RATE), VISIBLE, hyper, rule=rule, **bandwidth)
+    bandwidth = BANDWIDTH if rule == "exact" else None
+    update = learning.em_update(RATE, langevin(RATE), VISIBLE, hyper, rule=rule, bandwidth=bandwidth)
     hidden = jnp.asarray(RNG.uniform(-0.4, 0.4, (6, N_HIDDEN)), float)
     key = stdpjax.random.key(0)
     batch = learning.Clamped(jnp.pad(VALUES, ((0, 0), (0, N_HIDDEN))), jnp.arange(6))
