@@ -225,7 +225,13 @@ def replace(config: Any, values: Mapping[str, Any], owner: str) -> Any:
         if name not in known:
             raise ValueError(f"{name}: expected a setting of {owner} ({', '.join(known)}), got {name!r}")
         replaced[name] = _like(known[name], value, getattr(config, name))
-    return dataclasses.replace(config, **replaced)
+    changed = dataclasses.replace(config, **replaced)
+    for name in replaced:
+        value = getattr(changed, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ValueError(f"{name}: expected finite numbers, got {number!r}")
+    return changed
 
 
 def without_effect(config: Any, name: str) -> str | None:
@@ -277,12 +283,12 @@ def changed(config: Any) -> list[str]:
 
 def _refuse(field: dataclasses.Field, value: Any) -> None:
     """Refuse a value that a field may not have."""
-    name, rules = field.name, field.metadata
-    is_sequence = isinstance(field.default, tuple)
+    name, rules, is_sequence = field.name, field.metadata, isinstance(field.default, tuple)
     if is_sequence and not isinstance(value, tuple):
         raise ValueError(f"{name}: expected a tuple, got {value!r}")
     bounds, example = rules.get("bounds", {}), _example(field, field.default)
-    for one in value if is_sequence else (value,):
+    values: tuple[Any, ...] = value if is_sequence else (value,)
+    for one in values:
         if rules.get("choices"):
             _checks.choice(name, one, rules["choices"])
         elif isinstance(example, str):
@@ -334,6 +340,4 @@ def _one_like(name: str, value: Any, example: Any) -> Any:
         is_right = is_number if isinstance(example, float) else is_whole
     if not is_right:
         raise ValueError(f"{name}: expected {type(example).__name__}, got {value!r}")
-    if is_number and not math.isfinite(value):
-        raise ValueError(f"{name}: expected a finite number, got {value!r}")
     return type(example)(value)
