@@ -72,7 +72,7 @@ def setting(
         ValueError: width: expected a finite number above 0, got 0.0
     """
     first = default[0] if isinstance(default, tuple) and default else default
-    if isinstance(first, int) and at_least is None:
+    if type(first) is int and at_least is None:
         at_least = 1
     if probability:
         above = 0 if above is None and at_least is None else above
@@ -148,29 +148,14 @@ def described(field: dataclasses.Field) -> str:
 
 
 def parse(config: Any, name: str, text: str, owner: str) -> Any:
-    """Return the value of a setting from its text.
-
-    Args:
-        config: an instance with the defaults, whose types the values have.
-        name: name of the setting.
-        text: a number, a word, numbers separated by commas, or a file name where the setting is read from a file.
-        owner: whose settings these are, for the message.
-
-    Returns:
-        The value, with the type of the setting.
-
-    Raises:
-        ValueError: unknown setting (the known ones are listed), or a text that is not of its type.
+    """Return the value of a setting from its text, with the type that it has in `config`; errors name the owner.
 
     Example:
         >>> from stdpjax import learning, settings
         >>> settings.parse(learning.TrainConfig(), "hidden", "64,32", "train")
         (64, 32)
     """
-    fields = {field.name: field for field in dataclasses.fields(config)}
-    if name not in fields:
-        raise ValueError(f"{name}: expected a setting of {owner} ({', '.join(fields)}), got {name!r}")
-    metadata, default = fields[name].metadata, getattr(config, name)
+    metadata, default = _field(config, name, owner).metadata, getattr(config, name)
     if "read" in metadata:
         return metadata["read"](text)
     if not isinstance(default, tuple):
@@ -200,31 +185,18 @@ def as_text(value: Any) -> str:
 
 
 def replace(config: Any, values: Mapping[str, Any], owner: str) -> Any:
-    """Return a configuration with some settings replaced.
+    """Return a configuration with some settings replaced, checked; errors name the owner.
 
-    Args:
-        config: the configuration.
-        values: name to value; a list becomes a tuple and a whole number a float where the setting needs it.
-        owner: whose settings these are, for the message.
-
-    Returns:
-        The configuration, checked.
-
-    Raises:
-        ValueError: unknown setting (the known ones are listed), or a value of the wrong type, not finite or out of
-            range.
+    A list becomes a tuple and a whole number a float where the setting needs it.
 
     Example:
         >>> from stdpjax import learning, settings
         >>> settings.replace(learning.TrainConfig(), {"hidden": [64]}, "train").hidden
         (64,)
     """
-    known = {field.name: field for field in dataclasses.fields(config)}
-    replaced = {}
-    for name, value in values.items():
-        if name not in known:
-            raise ValueError(f"{name}: expected a setting of {owner} ({', '.join(known)}), got {name!r}")
-        replaced[name] = _like(known[name], value, getattr(config, name))
+    replaced = {
+        name: _like(_field(config, name, owner), value, getattr(config, name)) for name, value in values.items()
+    }
     changed = dataclasses.replace(config, **replaced)
     for name in replaced:
         value = getattr(changed, name)
@@ -242,22 +214,14 @@ def without_effect(config: Any, name: str) -> str | None:
         >>> settings.without_effect(learning.TrainConfig(rule="backpropagation"), "pull")
         "rule 'backpropagation'"
     """
-    (field,) = (field for field in dataclasses.fields(config) if field.name == name)
-    for other, values in field.metadata.get("only", {}).items():
+    for other, values in _field(config, name, "it").metadata.get("only", {}).items():
         if getattr(config, other) not in values:
             return f"{other} {getattr(config, other)!r}"
     return None
 
 
 def refuse_without_effect(config: Any, names: Iterable[str]) -> None:
-    """Refuse settings that were given and play no part beside the others.
-
-    Args:
-        config: the configuration.
-        names: the settings that were given.
-
-    Raises:
-        ValueError: one of them plays no part.
+    """Refuse settings, by their names, that were given and play no part beside the others.
 
     Example:
         >>> from stdpjax import learning, settings
@@ -281,6 +245,13 @@ def changed(config: Any) -> list[str]:
     return [field.name for field in dataclasses.fields(config) if getattr(config, field.name) != field.default]
 
 
+def _field(config: Any, name: str, owner: str) -> dataclasses.Field:
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    if name not in fields:
+        raise ValueError(f"{name}: expected a setting of {owner} ({', '.join(fields)}), got {name!r}")
+    return fields[name]
+
+
 def _refuse(field: dataclasses.Field, value: Any) -> None:
     """Refuse a value that a field may not have."""
     name, rules, is_sequence = field.name, field.metadata, isinstance(field.default, tuple)
@@ -292,7 +263,7 @@ def _refuse(field: dataclasses.Field, value: Any) -> None:
         if rules.get("choices"):
             _checks.choice(name, one, rules["choices"])
         elif isinstance(example, str):
-            _checks.text(name, one, may_be_empty=False)
+            _checks.text(name, one, may_be_empty=not field.default)
         elif isinstance(example, float):
             (_checks.one_probability if rules.get("probability") else _checks.number)(name, one, **bounds)
         elif isinstance(example, int) and not isinstance(example, bool):
