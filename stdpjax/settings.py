@@ -90,12 +90,6 @@ def configuration(cls: type[T]) -> type[T]:
 
     A `__post_init__` of its own, for what one setting means for another, runs after the bounds of all fields hold.
 
-    Args:
-        cls: the class.
-
-    Returns:
-        The dataclass.
-
     Example:
         >>> from stdpjax import settings
         >>> @settings.configuration
@@ -221,12 +215,7 @@ def without_effect(config: Any, name: str) -> str | None:
 
 
 def refuse_without_effect(config: Any, names: Iterable[str]) -> None:
-    """Refuse settings, by their names, that were given and play no part beside the others.
-
-    Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.refuse_without_effect(learning.TrainConfig(), ["pull", "step"])
-    """
+    """Refuse settings, by their names, that were given and play no part beside the others."""
     for name in names:
         beside = without_effect(config, name)
         if beside is not None:
@@ -303,12 +292,8 @@ def _like(field: dataclasses.Field, value: Any, example: Any) -> Any:
 
 
 def _one_like(name: str, value: Any, example: Any) -> Any:
-    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    is_whole = is_number and not isinstance(value, float | np.floating)
-    if isinstance(example, bool) or not isinstance(example, int | float):
-        is_right = isinstance(value, type(example))
-    else:
-        is_right = is_number if isinstance(example, float) else is_whole
-    if not is_right:
-        raise ValueError(f"{name}: expected {type(example).__name__}, got {value!r}")
-    return type(example)(value)
+    kind = type(example)
+    taken = {int: int | np.integer, float: int | float | np.integer | np.floating}.get(kind, kind)
+    if not isinstance(value, taken) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{name}: expected {kind.__name__}, got {value!r}")
+    return kind(value)

@@ -71,11 +71,7 @@ class ConditionsConfig:
     step: float = setting(0.1, "step size epsilon = dt / tau", **STEP)
     noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity", at_least=0)
     widths: tuple[float, ...] = setting(
-        (0.1, 0.04),
-        "widths of smoothing with which the kinks of the hard sigmoid are approached",
-        above=0,
-        at_most=0.1,
-        distinct=True,
+        (0.1, 0.04), "widths of smoothing of the kinks of the hard sigmoid", above=0, at_most=0.1, distinct=True
     )
     n_sequences: int = setting(400, "sequences of the hidden chain", **TRIALS)
     n_symbols: int = setting(10, "symbols of each sequence", at_most=14)

@@ -47,16 +47,13 @@ class ConstantRateConfig:
     n_trials: int = setting(200_000, "presynaptic spikes sampled at each probability", **TRIALS)
     saturated_probability: float = setting(
         0.1,
-        "spike probability per bin at rate 1, for the activity that decays inside the saturated range",
+        "spike probability per bin at rate 1, for activity decaying in the saturated range",
         probability=True,
         below=1,
     )
     decay: float = setting(0.01, "step over time constant of that decay", above=0, below=1)
     causal_probability: float = setting(
-        0.03,
-        "background spike probability per bin of the postsynaptic neuron that presynaptic spikes excite",
-        probability=True,
-        below=1,
+        0.03, "background spike probability per bin of the excited postsynaptic neuron", probability=True, below=1
     )
     causal_weights: tuple[float, ...] = setting(
         (0.0, 0.01, 0.03),
