@@ -149,7 +149,7 @@ def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collectio
             dest=f"setting.{field.name}",
             metavar=placeholder,
             # argparse takes % for its own.
-            help=f"{field.metadata.get('help', '')} (default: {settings.as_text(default)})".strip().replace("%", "%%"),
+            help=settings.described(field).replace("%", "%%"),
         )
 
 

@@ -37,7 +37,7 @@ def a_section(*claims: Claim, name: str = "fake", text: str = "plain", is_smoke:
         source=text,
         caption=f"Caption {text}",
         config=config,
-        smoke=config,
+        smoke={},
         claims=claims,
         run=none,
         plot=lambda data, config: plotting.new_figure(1, 1),

@@ -47,7 +47,11 @@ def try_all(name, example, make, whose=r"\w[\w .]*"):
 def test_a_wrong_value_of_a_study_is_refused_by_name(study):
     for field in dataclasses.fields(study.config):
         # A setting may be refused for what it means for another one.
-        try_all(field.name, getattr(study.smoke, field.name), lambda given: make_config(study, True, given))
+        try_all(
+            field.name,
+            getattr(study.configuration(is_smoke=True), field.name),
+            lambda given: make_config(study, True, given),
+        )
 
 
 def test_an_unknown_setting_is_refused_with_the_known_ones():

@@ -1,11 +1,9 @@
 """Settings of a fit from the command line."""
 
-import dataclasses
-
 from stdpjax import _checks
 from stdpjax.fitting.measurements import PRESETS
 from stdpjax.fitting.models import MODELS, checked_number, find_model
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 
 
 def _read_names(text: str) -> tuple[str, ...]:
@@ -27,7 +25,7 @@ def _read_values(text: str) -> tuple[tuple[str, float], ...]:
     return tuple(values)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class FitConfig:
     """Settings of `fit_into`."""
 
@@ -39,11 +37,15 @@ class FitConfig:
         placeholder="PRESET|FILE.csv",
     )
     n_repeats: int = setting(
-        0, "how often each protocol was repeated, for a file of frequency_hz without n_repeats; else 0", placeholder="N"
+        0,
+        "how often each protocol was repeated, for a file of frequency_hz without n_repeats; else 0",
+        at_least=0,
+        placeholder="N",
     )
     compare: tuple[str, ...] = setting(
         (),
         "other rules to compare it with, all but their own held parameters free, separated by commas, or all",
+        distinct=True,
         read=_read_rules,
         placeholder="RULE,...|all",
     )
@@ -57,24 +59,18 @@ class FitConfig:
         (), "parameters of the rule to be fitted although it holds them", read=_read_names, placeholder="NAME,..."
     )
     n_starts: int = setting(20, "random starts")
-    n_resamples: int = setting(200, "refits of the bootstrap, 0 for none")
-    confidence: float = setting(0.95, "coverage of the intervals")
+    n_resamples: int = setting(200, "refits of the bootstrap, 0 for none", at_least=0)
+    confidence: float = setting(0.95, "coverage of the intervals", above=0, below=1)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot run."""
-        model = find_model(_checks.choice("rule", self.rule, MODELS))
+        """Refuse what does not go together."""
+        model = find_model(self.rule)
         known = {parameter.name: parameter for parameter in model.parameters}
-        if not isinstance(self.data, str) or not self.data:
-            raise ValueError(f"data: expected {', '.join(PRESETS)} or the name of a file, got {self.data!r}")
-        for argument, names in (("compare", self.compare), ("free", self.free)):
-            if not isinstance(names, tuple):
-                raise ValueError(f"{argument}: expected a tuple of names, got {names!r}")
         for name in self.compare:
             _checks.choice("compare", name, MODELS)
-        _checks.distinct("compare", self.compare)
         if self.compare and not {*self.compare} - {self.rule}:
             raise ValueError(f"compare: expected other rules than {self.rule!r}, got {', '.join(self.compare)}")
-        if not isinstance(self.fix, tuple) or not all(isinstance(one, tuple) and len(one) == 2 for one in self.fix):
+        if not all(isinstance(one, tuple) and len(one) == 2 for one in self.fix):
             raise ValueError(f"fix: expected a tuple of names with their values, got {self.fix!r}")
         for name, value in self.fix:
             checked_number(f"fix: {name}", known[_checks.choice("fix", name, known)], value)
@@ -83,7 +79,3 @@ class FitConfig:
         for argument, names in (("fix", [name for name, _ in self.fix]), ("free", self.free)):
             if len(set(names)) < len(names):
                 raise ValueError(f"{argument}: expected each parameter once, got {', '.join(names)}")
-        _checks.count("n_repeats", self.n_repeats, minimum=0)
-        _checks.count("n_starts", self.n_starts)
-        _checks.count("n_resamples", self.n_resamples, minimum=0)
-        _checks.number("confidence", self.confidence, above=0, below=1)

@@ -1,6 +1,5 @@
 """What a training run is made of: its settings, and the learner that they describe."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 from functools import cache, partial
@@ -9,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from stdpjax import _checks, settings
+from stdpjax import _checks
 from stdpjax.energy import Params
 from stdpjax.learning.backpropagation import backpropagation_update
 from stdpjax.learning.layers import layer_slices
 from stdpjax.learning.supervised import ORDERS, PHASE_RULES, Order, PhaseRule, Phases, phase_update
 from stdpjax.learning.training import Learner
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 
 BACKPROPAGATION = "backpropagation"
 RULES = (*PHASE_RULES, BACKPROPAGATION)
@@ -32,7 +31,7 @@ RATE = hard_sigmoid()
 _PHASES = {"rule": PHASE_RULES}
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class TrainConfig:
     """Settings of `train`."""
 
@@ -46,57 +45,45 @@ class TrainConfig:
     rule: str = setting("symmetric", "what measures the updates", choices=RULES)
     n_epochs: int = setting(40, "passes over the training images")
     batch_size: int = setting(20, "images in a batch")
-    learning_rate: float = setting(5e-4, "step size of the optimiser, at the start")
+    learning_rate: float = setting(5e-4, "step size of the optimiser, at the start", above=0)
     optimizer: str = setting("adam", "what turns updates into steps", choices=OPTIMIZERS)
     schedule: str = setting("cosine", "the learning rate over time", choices=SCHEDULES)
-    clip_norm: float = setting(0.0, "longest update that the optimiser gets, 0 for no limit")
-    weight_decay: float = setting(0.0, "share of a weight that is lost per step, times the learning rate")
+    clip_norm: float = setting(0.0, "longest update that the optimiser gets, 0 for no limit", at_least=0)
+    weight_decay: float = setting(0.0, "share of a weight that is lost per step, times the learning rate", at_least=0)
     layer_rates: tuple[float, ...] = setting(
         (),
         "factor on the learning rate for each pair of neighbouring layers, inputs first, with the biases of its upper "
         "layer",
+        at_least=0,
         optional=True,
     )
-    weight_bound: float = setting(0.0, "largest absolute weight, 0 for no limit")
+    weight_bound: float = setting(0.0, "largest absolute weight, 0 for no limit", at_least=0)
     n_settle: int = setting(20, "steps of the first phase", only=_PHASES)
     n_pulled: int = setting(6, "steps of the second phase", only=_PHASES)
-    step: float = setting(0.5, "step size of the phases, in (0, 1]", only={**_PHASES, "order": ("simultaneous",)})
+    step: float = setting(0.5, "step size of the phases", **STEP, only={**_PHASES, "order": ("simultaneous",)})
     order: str = setting(
         "simultaneous",
         "which units move in a step: all together, or every second layer and then the others, with no step size",
         choices=ORDERS,
         only=_PHASES,
     )
-    pull: float = setting(0.5, "strength of the pull towards the label, in (0, 1)", only=_PHASES)
-    gain: float = setting(0.5, "spread of the initial weights; from about 0.7 on learning may fail")
+    pull: float = setting(0.5, "strength of the pull towards the label", above=0, below=1, only=_PHASES)
+    gain: float = setting(0.5, "spread of the initial weights; from about 0.7 on learning may fail", at_least=0)
     test_share: float = setting(
-        0.2, "share of the images that is kept for the test, for data that come without a split of their own"
+        0.2,
+        "share of the images that is kept for the test, for data that come without a split of their own",
+        above=0,
+        below=1,
     )
 
     def __post_init__(self) -> None:
-        """Refuse what cannot run."""
-        settings.check_types(self)
-        for size in self.hidden:
-            _checks.count("hidden", size)
-        _checks.choice("rule", self.rule, RULES)
-        _checks.choice("order", self.order, ORDERS)
-        _checks.count("n_epochs", self.n_epochs)
-        _checks.count("batch_size", self.batch_size)
-        _checks.number("learning_rate", self.learning_rate, above=0)
-        _checks.choice("optimizer", self.optimizer, OPTIMIZERS)
-        _checks.choice("schedule", self.schedule, SCHEDULES)
-        for name in ("clip_norm", "weight_decay", "weight_bound"):
-            _checks.number(name, getattr(self, name), at_least=0)
-        for factor in self.layer_rates:
-            _checks.number("layer_rates", factor, at_least=0)
+        """Refuse what does not go together."""
         n_connections = len(self.hidden) + 1
         if self.layer_rates and len(self.layer_rates) != n_connections:
             raise ValueError(
                 f"layer_rates: expected {n_connections} factors, one for each pair of neighbouring layers, got "
                 f"{len(self.layer_rates)}"
             )
-        _checks.number("gain", self.gain, at_least=0)
-        _checks.number("test_share", self.test_share, above=0, below=1)
         self.phases((1, *self.hidden, 1))
 
     def phases(self, sizes: tuple[int, ...] | None = None) -> Phases:

@@ -1,14 +1,11 @@
 """The paper's three conditions on an energy, for its own and for others, and the likelihood of Eq 12."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, energy_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
@@ -16,7 +13,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.objectives import EnergyFunction, condition_1, condition_2, condition_3
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, TRIALS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies import hidden_chain
 from stdpjax.studies.figures.conditions import plot
@@ -62,39 +59,26 @@ _N_PAPER = len(RATES)
 _ACTIVITY = np.linspace(-1, 0, 401)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ConditionsConfig:
     """Settings of the study of conditions; activities in units of the width of the active region."""
 
-    n_networks: int = setting(64, "random networks, tied, each at one random state")
-    n_units: int = setting(5, "units of each network")
-    weight_scale: float = setting(0.5, "standard deviation of the weights times the root of the number of units")
-    step: float = setting(0.1, "step size epsilon = dt / tau")
-    noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity")
-    widths: tuple[float, ...] = setting(
-        (0.1, 0.04), "widths of smoothing with which the kinks of the hard sigmoid are approached, in (0, 0.1]"
+    n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
+    n_units: int = setting(5, "units of each network", at_least=5)
+    weight_scale: float = setting(
+        0.5, "standard deviation of the weights times the root of the number of units", above=0
     )
-    n_sequences: int = setting(400, "sequences of the hidden chain")
-    n_symbols: int = setting(10, "symbols of each sequence, at most 14")
-    switching: float = setting(0.2, "probability per step that the hidden state switches")
-    emission: tuple[float, float] = setting((0.1, 0.8), "probabilities of symbol 1 in the two hidden states")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        # Two active units at least besides any one.
-        _checks.count("n_units", self.n_units, minimum=5)
-        _checks.number("weight_scale", self.weight_scale, above=0)
-        _checks.number("step", self.step, above=0, at_most=1)
-        _checks.number("noise_std", self.noise_std, at_least=0)
-        for width in self.widths:
-            _checks.number("widths", width, above=0, at_most=0.1)
-        _checks.distinct("widths", self.widths)
-        _checks.count("n_sequences", self.n_sequences, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_symbols", self.n_symbols, maximum=14)
-        for name, values in (("switching", (self.switching,)), ("emission", self.emission)):
-            for value in values:
-                _checks.number(name, value, above=0, below=1)
+    step: float = setting(0.1, "step size epsilon = dt / tau", **STEP)
+    noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity", at_least=0)
+    widths: tuple[float, ...] = setting(
+        (0.1, 0.04), "widths of smoothing of the kinks of the hard sigmoid", above=0, at_most=0.1, distinct=True
+    )
+    n_sequences: int = setting(400, "sequences of the hidden chain", **TRIALS)
+    n_symbols: int = setting(10, "symbols of each sequence", at_most=14)
+    switching: float = setting(0.2, "probability per step that the hidden state switches", above=0, below=1)
+    emission: tuple[float, float] = setting(
+        (0.1, 0.8), "probabilities of symbol 1 in the two hidden states", above=0, below=1
+    )
 
 
 def _largest(values: xr.DataArray) -> float:
@@ -438,7 +422,7 @@ STUDY = Study(
     "constant but follows rho'. Bottom left: condition 3 about a kink that is smoothed more and more narrowly; the "
     "area stays 1. Bottom right: the product of Eq 12 is the likelihood if it averages over the hidden state.",
     config=ConditionsConfig(),
-    smoke=ConditionsConfig(n_networks=8, n_sequences=50, n_symbols=6),
+    smoke=dict(n_networks=8, n_sequences=50, n_symbols=6),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """The paper's experimental prediction: no mean weight change while the postsynaptic rate is constant."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -16,7 +15,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import lag_kernel, lag_update, mean_update, rate_update
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, TRIALS, configuration, setting
 from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
 from stdpjax.studies.figures.constant_rate import plot
 
@@ -33,51 +32,43 @@ KERNELS: dict[str, tuple[str, dict[str, float]]] = {
 ANTISYMMETRIC = ("exponential", "sign", "inverse", "linear")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ConstantRateConfig:
     """Settings of the constant-rate study; probabilities per bin, times in bins."""
 
     window: int = setting(20, "longest lag on either side, in bins")
     probabilities: tuple[float, ...] = setting(
         (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3),
-        "constant postsynaptic spike probabilities per bin, at most 2/3",
+        "constant postsynaptic spike probabilities per bin",
+        probability=True,
+        at_most=2 / 3,
+        distinct=True,
     )
-    n_trials: int = setting(200_000, "presynaptic spikes sampled at each probability")
+    n_trials: int = setting(200_000, "presynaptic spikes sampled at each probability", **TRIALS)
     saturated_probability: float = setting(
-        0.1, "spike probability per bin at rate 1, for the activity that decays inside the saturated range"
+        0.1,
+        "spike probability per bin at rate 1, for activity decaying in the saturated range",
+        probability=True,
+        below=1,
     )
-    decay: float = setting(0.01, "step over time constant of that decay, in (0, 1)")
+    decay: float = setting(0.01, "step over time constant of that decay", above=0, below=1)
     causal_probability: float = setting(
-        0.03, "background spike probability per bin of the postsynaptic neuron that presynaptic spikes excite"
+        0.03, "background spike probability per bin of the excited postsynaptic neuron", probability=True, below=1
     )
     causal_weights: tuple[float, ...] = setting(
-        (0.0, 0.01, 0.03), "rises of the postsynaptic spike probability after a presynaptic spike; the first is 0"
+        (0.0, 0.01, 0.03),
+        "rises of the postsynaptic spike probability after a presynaptic spike; the first is 0",
+        at_least=0,
+        distinct=True,
     )
     causal_bins: int = setting(5, "how many bins the rise lasts")
-    causal_pre_probability: float = setting(0.02, "presynaptic spike probability per bin")
-    n_causal_trains: int = setting(20_000, "pairs of spike trains at each causal weight")
+    causal_pre_probability: float = setting(0.02, "presynaptic spike probability per bin", probability=True, below=1)
+    n_causal_trains: int = setting(20_000, "pairs of spike trains at each causal weight", **TRAINS)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.window(self.window)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_causal_trains", self.n_causal_trains, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.count("causal_bins", self.causal_bins)
-        if not self.probabilities or not self.causal_weights:
-            raise ValueError("probabilities: expected at least one probability and one causal weight, got none")
-        for value in self.probabilities:
-            _checks.one_probability("probabilities", value, below_one=True)
-            # The rising control reaches 1.5 times the constant probability.
-            _checks.number("probabilities", value, at_most=2 / 3)
-        _checks.distinct("probabilities", self.probabilities)
-        for name in ("saturated_probability", "causal_probability", "causal_pre_probability"):
-            _checks.one_probability(name, getattr(self, name), below_one=True)
-        _checks.number("decay", self.decay, above=0, below=1)
+        """Refuse what does not go together."""
         for value in self.causal_weights:
-            _checks.number(
-                "causal_weights", value, at_least=0, at_most=(1 - self.causal_probability) / self.causal_bins
-            )
-        _checks.distinct("causal_weights", self.causal_weights)
+            _checks.number("causal_weights", value, at_most=(1 - self.causal_probability) / self.causal_bins)
         if self.causal_weights[0] != 0:
             raise ValueError(f"causal_weights: expected 0, the control, and then others, got {self.causal_weights}")
 
@@ -395,7 +386,7 @@ STUDY = Study(
     "changes weights in saturation, where the rate is constant. Bottom right: the prediction also needs spikes that "
     "are independent given the rates.",
     config=ConstantRateConfig(),
-    smoke=ConstantRateConfig(n_trials=2000, n_causal_trains=500),
+    smoke=dict(n_trials=2000, n_causal_trains=500),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig
@@ -17,7 +16,7 @@ from stdpjax.learning.data import count_classes
 from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update
 from stdpjax.random import named_key
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
@@ -26,16 +25,18 @@ from stdpjax.studies.networks import relative_difference
 RULES = ("paper", "symmetric", BACKPROPAGATION)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class DigitsSupervisedConfig:
     """Settings of the study of supervised digits."""
 
     data: str = setting("digits", 'labelled images: "digits", bundled with scikit-learn, or an .npz file')
-    n_images: int = setting(1797, "images that each network draws, or all if there are fewer")
+    n_images: int = setting(1797, "images that each network draws, or all if there are fewer", at_least=20)
     test_share: float = setting(0.2, "share of them that is kept for the test")
     n_hidden: int = setting(128, "units in each hidden layer")
-    n_networks: int = setting(10, "networks with one hidden layer for each rule, each with its own split and weights")
-    n_deep_networks: int = setting(10, "networks with two hidden layers for each rule")
+    n_networks: int = setting(
+        10, "networks with one hidden layer for each rule, each with its own split and weights", at_least=2
+    )
+    n_deep_networks: int = setting(10, "networks with two hidden layers for each rule", at_least=2)
     n_stages: int = setting(6, "stages of the training, after each of which the networks are measured")
     n_epochs: int = setting(4, "passes over the training images in a stage, one hidden layer")
     n_deep_epochs: int = setting(5, "the same, two hidden layers")
@@ -55,11 +56,7 @@ class DigitsSupervisedConfig:
     deep_gain: float = setting(0.45, "the same, two hidden layers")
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_deep_networks", "n_images"):
-            _checks.count(name, getattr(self, name), minimum=20 if name == "n_images" else 2)
-        for name in ("n_hidden", "n_stages"):
-            _checks.count(name, getattr(self, name))
+        """Refuse what does not go together."""
         for n_layers in (1, 2):
             self.training(n_layers)
 
@@ -359,7 +356,7 @@ STUDY = Study(
     "falls far behind. Summed over a pull and a push, with the layers relaxed in turn, it is equilibrium propagation "
     "and keeps up. Bands and bars: 95 % intervals over networks.",
     config=DigitsSupervisedConfig(),
-    smoke=DigitsSupervisedConfig(
+    smoke=dict(
         n_images=60,
         n_hidden=8,
         n_networks=2,
@@ -367,7 +364,6 @@ STUDY = Study(
         n_stages=2,
         n_epochs=1,
         n_deep_epochs=1,
-        batch_size=20,
         deep_batch_size=20,
     ),
     claims=CLAIMS,

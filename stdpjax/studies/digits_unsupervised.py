@@ -1,6 +1,5 @@
 """Handwritten digits learned without labels by impatient score matching: missing halves filled in (section 6.3)."""
 
-import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -14,7 +13,7 @@ from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.completion import (
     completion_error,
@@ -54,41 +53,30 @@ ENCODERS = METHODS[2:]
 N_FILTERS, N_EXAMPLES = 32, 8
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class DigitsUnsupervisedConfig:
     """Settings of the study of digits without labels."""
 
     data: str = setting("digits", 'images: "digits", bundled with scikit-learn, or an .npz file')
     n_images: int = setting(1797, "images that each network draws, or all if there are fewer")
-    n_test: int = setting(200, "of them kept for the test")
+    n_test: int = setting(200, "of them kept for the test", at_least=N_EXAMPLES)
     n_hidden: int = setting(128, "hidden units, also of the autoencoders")
-    n_networks: int = setting(4, "networks for each rule, each with its own split and weights")
+    n_networks: int = setting(4, "networks for each rule, each with its own split and weights", at_least=2)
     n_epochs: int = setting(60, "passes over the training images, for all methods")
     batch_size: int = setting(40, "images in a batch, for all methods")
-    learning_rate: float = setting(0.01, "largest step size of Adam, for all methods")
-    gain: float = setting(0.5, "spread of the initial weights")
-    contrast: float = setting(0.4, "activity between black and white; 1 reaches from kink to kink")
-    noise: float = setting(0.02, "temperature of the chains, in units of the contrast squared")
-    step: float = setting(0.2, "step of the chains, in (0, 1]")
+    learning_rate: float = setting(0.01, "largest step size of Adam, for all methods", above=0)
+    gain: float = setting(0.5, "spread of the initial weights", above=0)
+    contrast: float = setting(0.4, "activity between black and white; 1 reaches from kink to kink", **STEP)
+    noise: float = setting(0.02, "temperature of the chains, in units of the contrast squared", above=0)
+    step: float = setting(0.2, "step of the chains", **STEP)
     n_turns: int = setting(80, "turns in which missing pixels and hidden units settle")
     component_choices: tuple[int, ...] = setting(
         (4, 8, 12, 16, 20, 24, 28, 32, 40, 48), "numbers of principal components to choose from"
     )
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_hidden", "n_epochs", "n_turns"):
-            _checks.count(name, getattr(self, name))
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_test", self.n_test, minimum=N_EXAMPLES)
+        """Refuse what does not go together."""
         _checks.count("n_images", self.n_images, minimum=self.n_test + self.batch_size)
-        _checks.count("batch_size", self.batch_size)
-        for name in ("learning_rate", "gain", "noise"):
-            _checks.number(name, getattr(self, name), above=0)
-        for name in ("contrast", "step"):
-            _checks.number(name, getattr(self, name), above=0, at_most=1)
-        for number in self.component_choices:
-            _checks.count("component_choices", number)
 
 
 _PRINTED = (
@@ -426,9 +414,7 @@ STUDY = Study(
     "autoencoder that was trained on these halves. Eq 1 as printed learns nothing, and pixels that reach the kinks of "
     "the rate function undo it. Bars: 95 % intervals over networks.",
     config=DigitsUnsupervisedConfig(),
-    smoke=DigitsUnsupervisedConfig(
-        n_images=200, n_test=40, n_hidden=16, n_networks=2, n_epochs=2, n_turns=10, component_choices=(4, 16)
-    ),
+    smoke=dict(n_images=200, n_test=40, n_hidden=16, n_networks=2, n_epochs=2, n_turns=10, component_choices=(4, 16)),
     claims=CLAIMS,
     run=run,
     plot=plot,

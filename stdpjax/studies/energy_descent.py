@@ -10,7 +10,6 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Int, Key
 from numpy.typing import NDArray
 
-from stdpjax import _checks
 from stdpjax.dynamics import Hyper, Kernel, langevin, leaky_integrator, printed_integrator, simulate
 from stdpjax.energy import Params, energy_of, random_params, tie
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
@@ -18,7 +17,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_descent import plot
 from stdpjax.studies.interior import is_active, with_fixed_point
@@ -27,42 +26,24 @@ from stdpjax.studies.interior import is_active, with_fixed_point
 _KINK = 0.5
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class EnergyDescentConfig:
     """Settings of the study of the energy; steps are fractions of the time constant."""
 
-    n_networks: int = setting(64, "networks that relax inside the active region, and at kinks")
-    n_units: int = setting(6, "units of a network")
+    n_networks: int = setting(64, "networks that relax inside the active region, and at kinks", at_least=2)
+    n_units: int = setting(6, "units of a network", at_least=2)
     n_steps: int = setting(100, "steps inside the active region")
-    steps: tuple[float, ...] = setting((0.01, 0.02, 0.05, 0.1), "step sizes at kinks, increasing, in (0, 1]")
-    n_kink_steps: int = setting(2000, "steps at kinks, the last half of which counts")
+    steps: tuple[float, ...] = setting((0.01, 0.02, 0.05, 0.1), "step sizes at kinks", **STEP, increasing=True)
+    n_kink_steps: int = setting(2000, "steps at kinks, the last half of which counts", at_least=10)
     fields: tuple[float, ...] = setting(
-        (0.6, 0.8, 1.1, 1.7, 2.3, 3.7), "inputs to one unit, above the threshold 1/2, that drive it past the kink"
+        (0.6, 0.8, 1.1, 1.7, 2.3, 3.7), "inputs to one unit that drive it past the kink", above=_KINK, distinct=True
     )
-    noise_std: float = setting(0.05, "noise inside R, in units of activity")
-    noise_step: float = setting(0.1, "step size with noise")
+    noise_std: float = setting(0.05, "noise inside R, in units of activity", above=0, at_most=0.05)
+    noise_step: float = setting(0.1, "step size with noise", **STEP)
     n_noise_steps: int = setting(60, "steps with noise")
-    n_trials: int = setting(4000, "trials with noise")
-    n_returns: int = setting(200, "units that come back from saturation, for each step size")
-    return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return, in (0, 1/2]")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_units", "n_trials", "n_returns"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        for name in ("n_steps", "n_noise_steps"):
-            _checks.count(name, getattr(self, name))
-        _checks.count("n_kink_steps", self.n_kink_steps, minimum=10)
-        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for step in (*self.steps, self.noise_step):
-            _checks.number("steps", step, above=0, at_most=1)
-        for step in self.return_steps:
-            _checks.number("return_steps", step, above=0, at_most=0.5)
-        for field in self.fields:
-            _checks.number("fields", field, above=_KINK)
-        _checks.distinct("fields", self.fields)
-        _checks.number("noise_std", self.noise_std, above=0, at_most=0.05)
+    n_trials: int = setting(4000, "trials with noise", at_least=2)
+    n_returns: int = setting(200, "units that come back from saturation, for each step size", at_least=2)
+    return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return", above=0, at_most=0.5)
 
 
 def _mean(values: xr.DataArray) -> Estimate:
@@ -447,7 +428,7 @@ STUDY = Study(
     "order of the step. With noise only the mean goes down, and only from above equilibrium. A saturated unit comes "
     "back after a number of steps that its start alone decides.",
     config=EnergyDescentConfig(),
-    smoke=EnergyDescentConfig(n_networks=4, n_kink_steps=200, n_trials=100, n_returns=20),
+    smoke=dict(n_networks=4, n_kink_steps=200, n_trials=100, n_returns=20),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,21 +1,18 @@
 """The energy, its gradient and its minima, and the rate function with its kinks (Eq 13, 16, 18)."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, energy_of, field_of, hessian, make_params, target_of
 from stdpjax.lab import Claim, at_least, at_most
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_gradient import plot
 from stdpjax.studies.networks import random_networks, random_states, relative_difference
@@ -31,28 +28,22 @@ _PAIR_AXIS = np.linspace(-1.2, 1.2, 49)
 _N_PATHS = 12
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class EnergyGradientConfig:
     """Settings of the study of the energy; activities in units of the width of the active region."""
 
-    n_networks: int = setting(64, "random networks, tied, each at one random state")
-    n_units: int = setting(6, "units of each network")
-    weight_scale: float = setting(0.8, "standard deviation of the weights times the root of the number of units")
-    difference: float = setting(0.05, "half the distance of the states between which the energy is differenced")
-    n_starts: int = setting(16, "states far from rest, in each network, from which the energy is descended")
-    reach: float = setting(3.0, "largest activity of a unit at those states")
-    step: float = setting(0.02, "step size epsilon = dt / tau of the descent")
+    n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
+    n_units: int = setting(6, "units of each network", at_least=2)
+    weight_scale: float = setting(
+        0.8, "standard deviation of the weights times the root of the number of units", above=0
+    )
+    difference: float = setting(
+        0.05, "half the distance of the states between which the energy is differenced", above=0, at_most=0.2
+    )
+    n_starts: int = setting(16, "states far from rest, in each network, from which the energy is descended", at_least=2)
+    reach: float = setting(3.0, "largest activity of a unit at those states", above=1)
+    step: float = setting(0.02, "step size epsilon = dt / tau of the descent", **STEP)
     n_steps: int = setting(600, "steps of the descent")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_units", "n_starts"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        _checks.count("n_steps", self.n_steps)
-        _checks.number("weight_scale", self.weight_scale, above=0)
-        _checks.number("difference", self.difference, above=0, at_most=0.2)
-        _checks.number("reach", self.reach, above=1)
-        _checks.number("step", self.step, above=0, at_most=1)
 
 
 def _largest(values: xr.DataArray) -> xr.DataArray:
@@ -419,7 +410,7 @@ STUDY = Study(
     "between the kinks lowers it (bottom middle), so all minima lie there (top left). At the kinks the slope is taken "
     "as 1 (bottom right).",
     config=EnergyGradientConfig(),
-    smoke=EnergyGradientConfig(n_networks=8, n_starts=4, n_steps=300),
+    smoke=dict(n_networks=8, n_starts=4, n_steps=300),
     claims=CLAIMS,
     run=run,
     plot=plot,

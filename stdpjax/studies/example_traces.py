@@ -1,46 +1,33 @@
 """Figure 3: one example of presynaptic spikes, postsynaptic activity and the weight under Eq 2."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 
-from stdpjax import _checks
 from stdpjax.drives import DRIVES, bounded_voltage
 from stdpjax.lab import Claim, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, configuration, setting
 from stdpjax.spikes import sample_spikes
 from stdpjax.studies.figures.example_traces import plot
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ExampleTracesConfig:
     """Settings of the example; times in bins."""
 
-    n_steps: int = setting(160, "length of the example, in bins")
-    max_probability: float = setting(0.2, "presynaptic spike probability per bin at rate 1")
+    n_steps: int = setting(160, "length of the example, in bins", at_least=2)
+    max_probability: float = setting(0.2, "presynaptic spike probability per bin at rate 1", probability=True)
     drive: str = setting("smooth_noise", "random process behind the activities", choices=DRIVES)
-    width: float = setting(10.0, "time scale of the drive, in bins")
-    learning_rate: float = setting(1.0, "factor on every weight change")
+    width: float = setting(10.0, "time scale of the drive, in bins", above=0)
+    learning_rate: float = setting(1.0, "factor on every weight change", above=0)
     initial_weight: float = setting(0.0, "the weight at the start")
-    n_trials: int = setting(20_000, "presynaptic trains over which Eq 2 is averaged")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_steps", self.n_steps, minimum=2)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.one_probability("max_probability", self.max_probability)
-        _checks.choice("drive", self.drive, DRIVES)
-        _checks.number("width", self.width, above=0)
-        _checks.number("learning_rate", self.learning_rate, above=0)
-        _checks.number("initial_weight", self.initial_weight)
+    n_trials: int = setting(20_000, "presynaptic trains over which Eq 2 is averaged", **TRAINS)
 
 
 def _share_at_spikes(data: xr.Dataset, weight: xr.DataArray) -> float:
@@ -186,7 +173,7 @@ STUDY = Study(
     caption="The paper's Figure 3: presynaptic spikes and rate, postsynaptic activity, and the weight under Eq 2, "
     "which moves only at presynaptic spikes. Its mean over many spike trains is Eq 1 times the spike probability.",
     config=ExampleTracesConfig(),
-    smoke=ExampleTracesConfig(n_trials=500),
+    smoke=dict(n_trials=500),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Fits of rules to measured weight changes: intervals that cover, a published window, triplets to ten points."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import presets
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.figures.fit_window import plot
 
@@ -40,21 +39,20 @@ _HELD = {"tau_plus": 16.8, "tau_minus": 33.7}
 _NO_TRIPLETS = {"A3_plus": 0.0, "A3_minus": 0.0}
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class FitWindowConfig:
     """Settings of the study of fits."""
 
-    n_seeds: int = setting(500, "synthetic data sets")
-    n_compared: int = setting(96, "synthetic data sets of each rule to which rules are compared, at most n_seeds")
+    n_seeds: int = setting(500, "synthetic data sets", at_least=2)
+    n_compared: int = setting(
+        96, "synthetic data sets of each rule to which rules are compared, at most n_seeds", at_least=2
+    )
     n_starts: int = setting(20, "random starts of each fit")
-    n_resamples: int = setting(192, "refits for the bands of the window")
+    n_resamples: int = setting(192, "refits for the bands of the window", at_least=20)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_seeds", self.n_seeds, minimum=2)
-        _checks.count("n_compared", self.n_compared, minimum=2, maximum=self.n_seeds)
-        _checks.count("n_starts", self.n_starts)
-        _checks.count("n_resamples", self.n_resamples, minimum=20)
+        """Refuse what does not go together."""
+        _checks.count("n_compared", self.n_compared, maximum=self.n_seeds)
 
 
 def antisymmetric(name: str) -> Model:
@@ -430,7 +428,7 @@ STUDY = Study(
     "are stated too small. Points drawn from the published window give its numbers back. The paper's window of 20 bins "
     "and one with equal sides do worse. Triplets fitted to the ten points of frequency do as well as published.",
     config=FitWindowConfig(),
-    smoke=FitWindowConfig(n_seeds=6, n_compared=4, n_starts=4, n_resamples=20),
+    smoke=dict(n_seeds=6, n_compared=4, n_starts=4, n_resamples=20),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Where the network settles: interior fixed points, and the kinks that Eq 25 and 26 leave out."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -9,7 +8,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, target_of
 from stdpjax.fixed_points import relax
@@ -19,7 +17,7 @@ from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import Sample
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.studies.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 from stdpjax.studies.figures.fixed_points import plot
 
@@ -28,42 +26,33 @@ LOW, HIGH = -0.5, 0.5
 _DIFFERENCE = 1e-6
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class FixedPointsConfig:
     """Settings of the fixed-points study; times in steps, activities in units of activity."""
 
-    n_networks: int = setting(40, "random networks with tied weights")
-    n_units: int = setting(5, f"units of each, at most {MAX_UNITS}")
-    max_eigenvalue: float = setting(0.9, "largest eigenvalue of the weights, below 0.95; drawn from a fifth of it up")
-    bias_std: float = setting(0.35, "standard deviation of the biases, about those that balance the network at rest")
-    steps: tuple[float, ...] = setting((0.002, 0.005, 0.02, 0.05), "step sizes of the raw iteration, rising")
+    n_networks: int = setting(40, "random networks with tied weights", at_least=2)
+    n_units: int = setting(5, "units of each", at_least=2, at_most=MAX_UNITS)
+    max_eigenvalue: float = setting(
+        0.9, "largest eigenvalue of the weights; drawn from a fifth of it up", above=0, below=0.95
+    )
+    bias_std: float = setting(
+        0.35, "standard deviation of the biases, about those that balance the network at rest", above=0
+    )
+    steps: tuple[float, ...] = setting(
+        (0.002, 0.005, 0.02, 0.05), "step sizes of the raw iteration, rising", **STEP, distinct=True
+    )
     n_steps: int = setting(25_000, "steps to settle, and again as many to average over")
     fields: tuple[float, ...] = setting(
-        (0.25, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0), "fields u that drive a single unit, above 0"
+        (0.25, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0), "fields u that drive a single unit", above=0, distinct=True
     )
-    chatter_step: float = setting(0.01, "step size of the single unit")
-    n_chatter: int = setting(4000, "steps of the single unit, of which the second half counts")
-    noise_std: float = setting(0.2, "standard deviation of the noise in the noisy networks")
-    noisy_step: float = setting(0.01, "step size of the noisy networks")
+    chatter_step: float = setting(0.01, "step size of the single unit", **STEP)
+    n_chatter: int = setting(4000, "steps of the single unit, of which the second half counts", at_least=2)
+    noise_std: float = setting(0.2, "standard deviation of the noise in the noisy networks", above=0)
+    noisy_step: float = setting(0.01, "step size of the noisy networks", **STEP)
     n_noisy: int = setting(10_000, "steps of the noisy networks to settle, and again as many to average over")
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name, least in (("n_networks", 2), ("n_steps", 1), ("n_chatter", 2), ("n_noisy", 1)):
-            _checks.count(name, getattr(self, name), minimum=least)
-        _checks.count("n_units", self.n_units, minimum=2, maximum=MAX_UNITS)
-        _checks.number("max_eigenvalue", self.max_eigenvalue, above=0, below=0.95)
-        for name in ("bias_std", "noise_std"):
-            _checks.number(name, getattr(self, name), above=0)
-        if not self.steps or not self.fields:
-            raise ValueError("steps: expected at least one step and one field, got none")
-        for name, values in (("steps", self.steps), ("chatter_step", (self.chatter_step,))):
-            for value in (*values, self.noisy_step):
-                _checks.number(name, value, above=0, at_most=1)
-        _checks.distinct("steps", self.steps)
-        for value in self.fields:
-            _checks.number("fields", value, above=0)
-        _checks.distinct("fields", self.fields)
+        """Refuse what does not go together."""
         if max(self.fields) <= HIGH:
             raise ValueError(f"fields: expected one above {HIGH:g}, which drives the unit past its kink")
 
@@ -452,7 +441,7 @@ STUDY = Study(
     "fixed point: it chatters about the kink, with an average at the energy's minimum on the box between the kinks. "
     "In general s = clip(b + W rho(s)), and with noise the fixed point of the smoothed rate.",
     config=FixedPointsConfig(),
-    smoke=FixedPointsConfig(n_networks=10, n_steps=500, n_chatter=1000, n_noisy=200),
+    smoke=dict(n_networks=10, n_steps=500, n_chatter=1000, n_noisy=200),
     claims=CLAIMS,
     run=run,
     plot=plot,

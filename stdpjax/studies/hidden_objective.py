@@ -4,7 +4,6 @@ J = J_h + J_x (Eq 19); f and the objective by the energy's gradient (Eq 20 to 22
 J_h makes the network faster.
 """
 
-import dataclasses
 from collections.abc import Iterable
 from functools import partial
 
@@ -14,7 +13,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
 from stdpjax.energy import Params, energy_of, random_params, target_of
@@ -24,7 +22,7 @@ from stdpjax.objectives import prediction_error
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import differential_rule, rate_update
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.hidden_objective import plot
 from stdpjax.studies.networks import centred_network
@@ -33,36 +31,25 @@ from stdpjax.studies.noise_laws import drift_at
 CENTRES = {"high": 0.3, "centre": 0.0, "low": -0.3}
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class HiddenObjectiveConfig:
     """Settings of the study of J_h and J_x; tied random networks whose first units are clamped."""
 
-    n_networks: int = setting(64, "random networks")
+    n_networks: int = setting(64, "random networks", **TRAINS)
     n_visible: int = setting(3, "units of each that are clamped")
     n_hidden: int = setting(5, "units that are not")
-    steps: tuple[float, ...] = setting((0.02, 0.2), "step over time constant, the smallest first")
-    late: float = setting(6.0, "how long the hidden units have relaxed when it is late, in time constants")
-    strength: float = setting(0.1, "rate of one gradient step on the weights, times the squared step")
-    noise_std: float = setting(0.03, "standard deviation of the noise in J_x, small enough to stay between the kinks")
-    large_noise_std: float = setting(0.3, "standard deviation of the noise in Eq 20")
-    n_draws: int = setting(50_000, "noise draws in each of 8 networks")
-    n_learners: int = setting(12, "networks that learn over repeated relaxations")
+    steps: tuple[float, ...] = setting((0.02, 0.2), "step over time constant", **STEP, increasing=True)
+    late: float = setting(6.0, "how long the hidden units have relaxed when it is late, in time constants", above=0)
+    strength: float = setting(0.1, "rate of one gradient step on the weights, times the squared step", above=0)
+    noise_std: float = setting(
+        0.03, "standard deviation of the noise in J_x, small enough to stay between the kinks", above=0
+    )
+    large_noise_std: float = setting(0.3, "standard deviation of the noise in Eq 20", above=0)
+    n_draws: int = setting(50_000, "noise draws in each of 8 networks", **TRAINS)
+    n_learners: int = setting(12, "networks that learn over repeated relaxations", **TRAINS)
     n_relaxations: int = setting(60, "relaxations of each, from random starts")
     n_relaxation_steps: int = setting(300, "steps of 0.1 time constants in each relaxation")
-    learning_rate: float = setting(0.02, "rate of Eq 1 in them")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_visible", "n_hidden", "n_relaxations", "n_relaxation_steps"):
-            _checks.count(name, getattr(self, name))
-        for name in ("n_networks", "n_learners", "n_draws"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        for value in self.steps:
-            _checks.number("steps", value, above=0, at_most=1)
-        if list(self.steps) != sorted(set(self.steps)) or len(self.steps) < 2:
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for name in ("late", "strength", "noise_std", "large_noise_std", "learning_rate"):
-            _checks.number(name, getattr(self, name), above=0)
+    learning_rate: float = setting(0.02, "rate of Eq 1 in them", above=0)
 
 
 _APART = tuple(name for name in CENTRES if name != "centre")
@@ -606,9 +593,7 @@ STUDY = Study(
     "A step on it with the target frozen lowers the gradient of clamped units, and raises that of hidden ones: J_h "
     "speeds the network up, which need not make it converge sooner.",
     config=HiddenObjectiveConfig(),
-    smoke=HiddenObjectiveConfig(
-        n_networks=8, n_draws=2000, n_learners=2, n_relaxations=5, n_relaxation_steps=50, late=2.0
-    ),
+    smoke=dict(n_networks=8, n_draws=2000, n_learners=2, n_relaxations=5, n_relaxation_steps=50, late=2.0),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,13 +1,10 @@
 """MCMC-EM score matching (section 6.3): impatient and patient averages, hidden rows at equilibrium, consistency."""
 
-import dataclasses
-
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import Hyper, langevin, simulate
 from stdpjax.energy import Params, make_params
@@ -16,52 +13,46 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.observers import mean_of
 from stdpjax.random import named_key
 from stdpjax.rules import Sample
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.em_laws import SIGMOID, chain_law, flows, gradients_at_truth, stein_means, stein_terms
 from stdpjax.studies.em_training import METHODS, divergences, train_all
 from stdpjax.studies.figures.impatient_em import plot
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ImpatientEMConfig:
     """Settings of the study of EM by score matching; activities, weights and biases in units of activity."""
 
-    average_step: float = setting(0.1, "step of the Langevin chain whose running average is taken")
+    average_step: float = setting(
+        0.1, "step of the Langevin chain whose running average is taken", above=0, at_most=0.5
+    )
     far_start: float = setting(3.0, "where its hidden unit starts")
-    lengths: tuple[int, ...] = setting((50, 100, 200, 400, 800, 1600), "steps T averaged over, increasing")
-    n_chains: int = setting(2048, "chains for the running average")
-    stein_step: float = setting(0.02, "step of the Langevin chains on which Stein's identity is measured")
-    n_stein_chains: int = setting(1000, "how many of these chains")
-    n_stein_steps: int = setting(1000, "their steps, after as many to settle")
+    lengths: tuple[int, ...] = setting(
+        (50, 100, 200, 400, 800, 1600), "steps T averaged over, increasing", at_most=100_000
+    )
+    n_chains: int = setting(2048, "chains for the running average", **TRAINS)
+    stein_step: float = setting(
+        0.02, "step of the Langevin chains on which Stein's identity is measured", above=0, at_most=0.5
+    )
+    n_stein_chains: int = setting(1000, "how many of these chains", **TRAINS)
+    n_stein_steps: int = setting(1000, "their steps, after as many to settle", at_least=5)
     truth: tuple[float, float] = setting((4.0, -2.0), "weight and visible bias of the model that makes the data")
     start: tuple[float, float] = setting((0.5, 0.0), "weight and visible bias before learning")
     hidden_bias: float = setting(-1.0, "bias of the hidden unit, known")
-    step: float = setting(0.05, "step of the Langevin chains while learning")
+    step: float = setting(0.05, "step of the Langevin chains while learning", above=0, at_most=0.5)
     learning_rate: float = setting(2.0, "factor on every update")
-    n_updates: int = setting(120, "updates of each method")
+    n_updates: int = setting(120, "updates of each method", **TRAINS)
     n_patient: int = setting(8, "chain steps for each update of patient EM")
-    n_samples: int = setting(1000, "samples of the visible unit for each seed")
-    n_seeds: int = setting(8, "independent data sets, starts and chains")
-    n_flow_updates: int = setting(260, "mean updates of the three-unit model")
-    n_nodes: int = setting(12, "quadrature nodes between two break points")
+    n_samples: int = setting(1000, "samples of the visible unit for each seed", **TRAINS)
+    n_seeds: int = setting(8, "independent data sets, starts and chains", **TRAINS)
+    n_flow_updates: int = setting(260, "mean updates of the three-unit model", **TRAINS)
+    n_nodes: int = setting(12, "quadrature nodes between two break points", at_least=4, at_most=60)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("average_step", "stein_step", "step"):
-            _checks.number(name, getattr(self, name), above=0, at_most=0.5)
-        for name in ("n_chains", "n_stein_chains", "n_seeds", "n_samples", "n_updates", "n_flow_updates"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.count("n_stein_steps", self.n_stein_steps, minimum=5)
-        _checks.count("n_patient", self.n_patient)
-        _checks.count("n_nodes", self.n_nodes, minimum=4, maximum=60)
-        for length in self.lengths:
-            _checks.count("lengths", length, maximum=100_000)
+        """Refuse what does not go together."""
         if len(self.lengths) < 2 or list(self.lengths) != sorted(set(self.lengths)) or self.lengths[-1] < 400:
             raise ValueError(f"lengths: expected increasing numbers, the last at least 400, got {self.lengths}")
-        for name in ("truth", "start"):
-            if len(getattr(self, name)) != 2:
-                raise ValueError(f"{name}: expected a weight and a bias, got {getattr(self, name)}")
 
 
 def _mean(values: xr.DataArray) -> Estimate:
@@ -380,7 +371,7 @@ STUDY = Study(
     "the second derivative that the paper drops. With it kept, a model is learnt from its own samples; dropped, the "
     "model gets worse.",
     config=ImpatientEMConfig(),
-    smoke=ImpatientEMConfig(
+    smoke=dict(
         lengths=(50, 400),
         n_chains=8,
         n_stein_chains=20,

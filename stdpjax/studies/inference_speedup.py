@@ -1,6 +1,5 @@
 """Whether learning makes inference faster: relaxation times before and after (section 6.2 and 6.3)."""
 
-import dataclasses
 from collections.abc import Sequence
 from functools import partial
 
@@ -10,14 +9,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks
 from stdpjax.energy import Params
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.inference_speedup import plot
 from stdpjax.studies.hidden_objective import CENTRES
@@ -28,40 +26,28 @@ LESSONS = ("frozen", "Eq 1", "Eq 1 reversed", "descent on J_h", "weight decay")
 COURSES = ("weak", "strong", "weak, wrong sign", "strong, frozen")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class InferenceSpeedupConfig:
     """Settings of the study of relaxation times; times in units of the time constant tau."""
 
-    n_networks: int = setting(20, "random networks of 8 units for each fixed point")
+    n_networks: int = setting(20, "random networks of 8 units for each fixed point", **TRAINS)
     n_stages: int = setting(4, "how often they are measured while they learn")
     n_relaxations: int = setting(12, "relaxations from random starts in each stage")
     n_relaxation_steps: int = setting(100, "steps of 0.1 time constants in each")
-    learning_rate: float = setting(0.02, "rate of Eq 1; tied and in descent on J_h half of it")
-    slow_rate: float = setting(0.0005, "rate with which the law of small changes is checked")
-    decay: float = setting(1.0, "time constants of weight decay that learning lasts")
+    learning_rate: float = setting(0.02, "rate of Eq 1; tied and in descent on J_h half of it", above=0)
+    slow_rate: float = setting(0.0005, "rate with which the law of small changes is checked", above=0)
+    decay: float = setting(1.0, "time constants of weight decay that learning lasts", above=0)
     n_starts: int = setting(8, "starts of simulated relaxations for each network")
-    n_steps: int = setting(300, "steps of these")
-    n_learners: int = setting(6, "networks that learn digits, of each kind")
+    n_steps: int = setting(300, "steps of these", at_least=100)
+    n_learners: int = setting(6, "networks that learn digits, of each kind", **TRAINS)
     n_hidden: int = setting(32, "hidden units of these")
-    gains: tuple[float, ...] = setting((0.2, 0.4), "spread of their weak and strong first weights")
-    task_rate: float = setting(0.001, "step size of Adam in them")
+    gains: tuple[float, float] = setting(
+        (0.2, 0.4), "spread of their weak and strong first weights", above=0, increasing=True
+    )
+    task_rate: float = setting(0.001, "step size of Adam in them", above=0)
     n_passes: int = setting(3, "passes over the training images")
-    n_images: int = setting(800, "training images")
-    n_probes: int = setting(6, "test images with which relaxation is measured")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_stages", "n_relaxations", "n_relaxation_steps", "n_starts", "n_hidden", "n_passes", "n_probes"):
-            _checks.count(name, getattr(self, name))
-        for name in ("n_networks", "n_learners"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.count("n_steps", self.n_steps, minimum=100)
-        _checks.count("n_images", self.n_images, minimum=20, maximum=1400)
-        _checks.count("n_probes", self.n_probes, maximum=300)
-        for name in ("learning_rate", "slow_rate", "decay", "task_rate"):
-            _checks.number(name, getattr(self, name), above=0)
-        if len(self.gains) != 2 or not 0 < self.gains[0] < self.gains[1]:
-            raise ValueError(f"gains: expected two increasing numbers above 0, got {self.gains}")
+    n_images: int = setting(800, "training images", at_least=20, at_most=1400)
+    n_probes: int = setting(6, "test images with which relaxation is measured", at_most=300)
 
 
 _APART = ["high", "low"]
@@ -504,7 +490,7 @@ STUDY = Study(
     "it ends at kinks. Weight decay is faster. Learned digits slow inference through the weights, and only units that "
     "come to rest at kinks make it faster.",
     config=InferenceSpeedupConfig(),
-    smoke=InferenceSpeedupConfig(
+    smoke=dict(
         n_networks=2,
         n_stages=1,
         n_relaxations=2,

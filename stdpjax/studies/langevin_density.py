@@ -1,21 +1,18 @@
 """What the paper's dynamics sample, beside proper Langevin dynamics and exp(-E) itself (section 4.1, Eq 14)."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import langevin, leaky_integrator, metropolis_langevin
 from stdpjax.energy import Params, energy_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, TRAINS, configuration, setting
 from stdpjax.studies.figures.langevin_density import plot
 from stdpjax.studies.noise_laws import cases, networks, over_trials, settled_states
 
@@ -25,39 +22,24 @@ STATISTICS = ("square", "product", "active")
 _REACH, _N_BINS = 5.0, 50
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class LangevinDensityConfig:
     """Settings of the study of the stationary law; two hard-sigmoid units and temperature 1."""
 
     weight: float = setting(0.8, "weight between the two units, tied")
     bias: float = setting(-0.2, "bias of both")
-    noise_std: float = setting(0.3, "standard deviation of the paper's noise eta")
-    step: float = setting(0.02, "step over time constant, of the paper's and of unadjusted Langevin dynamics")
-    n_trials: int = setting(16384, "independent runs of each")
-    n_steps: int = setting(2000, "steps of each, a multiple of 40; the first quarter is dropped")
-    mode_step: float = setting(0.2, "step of the runs in which linear modes are measured")
-    mode_weight: float = setting(0.5, "weight between their two units, above -1 and below 1")
-    mode_temperature: float = setting(0.0025, "their temperature, low enough to stay between the kinks")
-    metropolis_step: float = setting(0.6, "step of the Metropolis-adjusted dynamics")
-    n_metropolis_steps: int = setting(240, "their steps, a multiple of 40; the first quarter is dropped")
-    temperatures: tuple[float, ...] = setting((1.0, 0.25, 0.1, 0.04, 0.01), "temperatures of one unit without bias")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("step", "mode_step", "metropolis_step"):
-            _checks.number(name, getattr(self, name), above=0, at_most=1)
-        _checks.number("noise_std", self.noise_std, above=0)
-        _checks.number("mode_weight", self.mode_weight, above=-1, below=1)
-        _checks.number("mode_temperature", self.mode_temperature, above=0)
-        for name in ("weight", "bias"):
-            _checks.number(name, getattr(self, name))
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        for name in ("n_steps", "n_metropolis_steps"):
-            if _checks.count(name, getattr(self, name)) % 40:
-                raise ValueError(f"{name}: expected a multiple of 40, got {getattr(self, name)}")
-        for value in self.temperatures:
-            _checks.number("temperatures", value, above=0)
-        _checks.distinct("temperatures", self.temperatures)
+    noise_std: float = setting(0.3, "standard deviation of the paper's noise eta", above=0)
+    step: float = setting(0.02, "step over time constant, of the paper's and of unadjusted Langevin dynamics", **STEP)
+    n_trials: int = setting(16384, "independent runs of each", **TRAINS)
+    n_steps: int = setting(2000, "steps of each; the first quarter is dropped", multiple_of=40)
+    mode_step: float = setting(0.2, "step of the runs in which linear modes are measured", **STEP)
+    mode_weight: float = setting(0.5, "weight between their two units", above=-1, below=1)
+    mode_temperature: float = setting(0.0025, "their temperature, low enough to stay between the kinks", above=0)
+    metropolis_step: float = setting(0.6, "step of the Metropolis-adjusted dynamics", **STEP)
+    n_metropolis_steps: int = setting(240, "their steps; the first quarter is dropped", multiple_of=40)
+    temperatures: tuple[float, ...] = setting(
+        (1.0, 0.25, 0.1, 0.04, 0.01), "temperatures of one unit without bias", above=0, distinct=True
+    )
 
 
 _CHAIN = "The leaky neural integration seems to follow a Langevin Monte-Carlo Markov chain of P(s) ~ exp(-E(s))."
@@ -373,7 +355,7 @@ STUDY = Study(
     "find it (up to the step, or exactly with a Metropolis step), the paper's dynamics stay in one spot, with a "
     "variance orders of magnitude smaller.",
     config=LangevinDensityConfig(),
-    smoke=LangevinDensityConfig(n_trials=64, n_steps=200, n_metropolis_steps=80),
+    smoke=dict(n_trials=64, n_steps=200, n_metropolis_steps=80),
     claims=CLAIMS,
     run=run,
     plot=plot,

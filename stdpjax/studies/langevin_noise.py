@@ -1,6 +1,5 @@
 """Is the paper's noisy leaky integration a Langevin chain? Mean, variance and correlation of its noise (Eq 14, 15)."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -18,7 +17,7 @@ from stdpjax.lab import Claim, Estimate, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, smoothed_hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.langevin_noise import plot
 from stdpjax.studies.noise_laws import (
@@ -39,48 +38,36 @@ from stdpjax.studies.noise_laws import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class LangevinNoiseConfig:
     """Settings of the study of the noise; activities are in units of the hard sigmoid's width."""
 
-    noise_std: float = setting(0.3, "standard deviation of the noise eta on each unit")
+    noise_std: float = setting(0.3, "standard deviation of the noise eta on each unit", **STEP)
     modes: tuple[float, ...] = setting(
-        (-0.5, 0.3, 0.6), "three eigenvalues of the weights, below 1; a fourth makes their sum 0"
+        (-0.5, 0.3, 0.6), "three eigenvalues of the weights; a fourth makes their sum 0", above=-3, below=1
     )
-    steps: tuple[float, ...] = setting((0.05, 0.2, 0.5), "step over time constant, in (0, 1]")
-    n_linear_trials: int = setting(5120, "runs of the linear network at each step")
-    n_linear_steps: int = setting(1280, "their steps, a multiple of 40; the first quarter is dropped")
-    n_drift_states: int = setting(8, "states at which the mean drift is measured")
-    n_draws: int = setting(100_000, "noise draws at each of them")
-    walk_step: float = setting(0.1, "step of the runs whose noise term is correlated in time")
-    n_walks: int = setting(1024, "how many of these runs")
-    n_walk_steps: int = setting(500, "their steps")
-    small_step: float = setting(0.005, "step of the runs whose mean state is measured")
-    n_mean_pairs: int = setting(256, "pairs of these runs, with noise of opposite sign")
-    n_mean_steps: int = setting(3600, "their steps, a multiple of 45; the first 7/9 are dropped")
-    levels: tuple[float, ...] = setting((0.05, 0.1, 0.2, 0.3, 0.5, 1.0), "noise levels, increasing, with 0.3 and 1")
-    n_networks: int = setting(32, "random networks of 4 units at each level")
-    n_level_steps: int = setting(1200, "steps of each, a multiple of 60; the first third is dropped")
+    steps: tuple[float, ...] = setting((0.05, 0.2, 0.5), "step over time constant", **STEP, distinct=True)
+    n_linear_trials: int = setting(5120, "runs of the linear network at each step", **TRAINS)
+    n_linear_steps: int = setting(1280, "their steps; the first quarter is dropped", multiple_of=40)
+    n_drift_states: int = setting(8, "states at which the mean drift is measured", **TRAINS)
+    n_draws: int = setting(100_000, "noise draws at each of them", **TRAINS)
+    walk_step: float = setting(0.1, "step of the runs whose noise term is correlated in time", **STEP)
+    n_walks: int = setting(1024, "how many of these runs", **TRAINS)
+    n_walk_steps: int = setting(500, "their steps", at_least=10)
+    small_step: float = setting(0.005, "step of the runs whose mean state is measured", **STEP)
+    n_mean_pairs: int = setting(256, "pairs of these runs, with noise of opposite sign", **TRAINS)
+    n_mean_steps: int = setting(3600, "their steps; the first 7/9 are dropped", multiple_of=45)
+    levels: tuple[float, ...] = setting(
+        (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), "noise levels, increasing, with 0.3 and 1", above=0
+    )
+    n_networks: int = setting(32, "random networks of 4 units at each level", **TRAINS)
+    n_level_steps: int = setting(1200, "steps of each; the first third is dropped", multiple_of=60)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("noise_std", "walk_step", "small_step"):
-            _checks.number(name, getattr(self, name), above=0, at_most=1)
-        for name in ("n_linear_trials", "n_drift_states", "n_draws", "n_walks", "n_mean_pairs", "n_networks"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.count("n_walk_steps", self.n_walk_steps, minimum=10)
-        for name, factor in (("n_linear_steps", 40), ("n_mean_steps", 45), ("n_level_steps", 60)):
-            if _checks.count(name, getattr(self, name)) % factor:
-                raise ValueError(f"{name}: expected a multiple of {factor}, got {getattr(self, name)}")
-        for value in (*self.modes, -sum(self.modes)):
-            _checks.number("modes", value, above=-3, below=1)
+        """Refuse what does not go together."""
+        _checks.number("modes", -sum(self.modes), above=-3, below=1)
         if len(self.modes) != 3 or 0 in self.modes or sum(self.modes) == 0:
             raise ValueError(f"modes: expected three numbers other than 0, whose sum is not 0, got {self.modes}")
-        for value in self.steps:
-            _checks.number("steps", value, above=0, at_most=1)
-        _checks.distinct("steps", self.steps)
-        for value in self.levels:
-            _checks.number("levels", value, above=0)
         if 0.3 not in self.levels or 1.0 not in self.levels or list(self.levels) != sorted(set(self.levels)):
             raise ValueError(f"levels: expected increasing numbers, among them 0.3 and 1, got {self.levels}")
 
@@ -481,7 +468,7 @@ STUDY = Study(
     "step noise^2 m^2 / 2, the noise term of Eq 15 cancels in the long run, and the mean follows the energy of the "
     "smoothed rates.",
     config=LangevinNoiseConfig(),
-    smoke=LangevinNoiseConfig(
+    smoke=dict(
         n_linear_trials=64,
         n_linear_steps=160,
         n_draws=2000,

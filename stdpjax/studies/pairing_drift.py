@@ -1,6 +1,5 @@
 """When the presynaptic rate of Eq 1 is read: what the four readings add up to over time."""
 
-import dataclasses
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,7 +10,6 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import ArrayLike, NDArray
 
-from stdpjax import _checks
 from stdpjax.drives import ornstein_uhlenbeck
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import tie
@@ -22,7 +20,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
 from stdpjax.rules.differential import Pairing
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.pairing_drift import plot
 from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
@@ -31,36 +29,25 @@ from stdpjax.studies.interior import Interior, interior_network, is_active, with
 _N_LAST = 100
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PairingDriftConfig:
     """Settings of the pairing study; steps are fractions of the time constant."""
 
-    n_networks: int = setting(64, "networks that relax")
-    n_units: int = setting(6, "units of a network")
-    steps: tuple[float, ...] = setting((0.02, 0.05, 0.1, 0.2), "step sizes, increasing, in (0, 1]")
-    n_steps: int = setting(2000, "steps of each relaxation")
-    n_trials: int = setting(512, "trials of the driven network, each with a drive and with its mirror image")
+    n_networks: int = setting(64, "networks that relax", at_least=2)
+    n_units: int = setting(6, "units of a network", at_least=2)
+    steps: tuple[float, ...] = setting((0.02, 0.05, 0.1, 0.2), "step sizes", **STEP, increasing=True)
+    n_steps: int = setting(2000, "steps of each relaxation", at_least=_N_LAST + 1)
+    n_trials: int = setting(
+        512, "trials of the driven network, each with a drive and with its mirror image", at_least=2
+    )
     n_driven_steps: int = setting(1000, "steps of a trial that count")
     n_burn_in: int = setting(300, "steps of a trial before those")
-    driven_step: float = setting(0.1, "step size of the driven network")
-    drive_std: float = setting(0.06, "standard deviation of the drive, in units of activity")
-    drive_width: float = setting(20.0, "correlation time of the drive, in steps")
-    shared_drive: float = setting(0.25, "share of the drive's variance that all units have in common, in [0, 1]")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_units", "n_trials"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        _checks.count("n_steps", self.n_steps, minimum=_N_LAST + 1)
-        _checks.count("n_driven_steps", self.n_driven_steps)
-        _checks.count("n_burn_in", self.n_burn_in)
-        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for step in (*self.steps, self.driven_step):
-            _checks.number("steps", step, above=0, at_most=1)
-        _checks.number("drive_std", self.drive_std, above=0)
-        _checks.number("drive_width", self.drive_width, above=0)
-        _checks.number("shared_drive", self.shared_drive, at_least=0, at_most=1)
+    driven_step: float = setting(0.1, "step size of the driven network", **STEP)
+    drive_std: float = setting(0.06, "standard deviation of the drive, in units of activity", above=0)
+    drive_width: float = setting(20.0, "correlation time of the drive, in steps", above=0)
+    shared_drive: float = setting(
+        0.25, "share of the drive's variance that all units have in common", at_least=0, at_most=1
+    )
 
 
 # What the summed tied update gains for each product of two changes, beyond the change of the rates' product.
@@ -498,7 +485,7 @@ STUDY = Study(
     "step but never average out. At rest nothing changes; in a driven stationary network an antisymmetric update "
     "remains.",
     config=PairingDriftConfig(),
-    smoke=PairingDriftConfig(n_networks=8, n_steps=500, n_trials=32, n_driven_steps=200, n_burn_in=100),
+    smoke=dict(n_networks=8, n_steps=500, n_trials=32, n_driven_steps=200, n_burn_in=100),
     claims=CLAIMS,
     run=run,
     plot=plot,

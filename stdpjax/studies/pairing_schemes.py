@@ -1,6 +1,5 @@
 """Which pairs of spikes count: the paper's windowed rule beside the pairing schemes of Morrison et al. (2008)."""
 
-import dataclasses
 from functools import partial
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
-from stdpjax import _checks
 from stdpjax.drives import bounded_voltage, smooth_noise
 from stdpjax.lab import Claim, at_least, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
@@ -34,7 +32,7 @@ from stdpjax.rules import (
     window_moments,
 )
 from stdpjax.rules.pair_schemes import Scheme
-from stdpjax.settings import setting
+from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import lag_probability, sample_spikes
 from stdpjax.stats import bootstrap, correlation_of_sums, pair_sums
 from stdpjax.studies.figures.pairing_schemes import plot
@@ -47,35 +45,30 @@ WORKED = (np.array([10.0, 20.0]), np.array([20.0]))
 _SETTLE = 60
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PairingSchemesConfig:
     """Settings of the study of pairing schemes; probabilities per bin, times in bins."""
 
-    tau: float = setting(10.0, "time constant of both sides of the window, in bins, from 1 to 20")
+    tau: float = setting(10.0, "time constant of both sides of the window, in bins", at_least=1, at_most=20)
     window: int = setting(20, "longest lag of the windowed rule, in bins")
-    pre_probability: float = setting(0.05, "presynaptic spike probability per bin, in (0, 1)")
+    pre_probability: float = setting(0.05, "presynaptic spike probability per bin", probability=True, below=1)
     probabilities: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1, 0.2, 0.3), "constant postsynaptic spike probabilities per bin, in (0, 1), rising"
+        (0.01, 0.03, 0.1, 0.2, 0.3),
+        "constant postsynaptic spike probabilities per bin",
+        probability=True,
+        below=1,
+        increasing=True,
     )
-    max_probability: float = setting(0.05, "postsynaptic spike probability per bin at rate 1, for the drives")
-    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "widths of the random drives, in bins, above 0, rising")
-    n_sequences: int = setting(100, "random drives of each width, and a tenth of that random rates to sample")
-    n_trials: int = setting(1000, "pairs of spike trains for each rate")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.number("tau", self.tau, at_least=1, at_most=20)
-        _checks.window(self.window)
-        for name in ("pre_probability", "max_probability"):
-            _checks.one_probability(name, getattr(self, name), below_one=True)
-        for name in ("probabilities", "widths"):
-            _checks.rising(name, getattr(self, name))
-        for value in self.probabilities:
-            _checks.one_probability("probabilities", value, below_one=True)
-        for value in self.widths:
-            _checks.number("widths", value, above=0)
-        _checks.count("n_sequences", self.n_sequences, minimum=10)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+    max_probability: float = setting(
+        0.05, "postsynaptic spike probability per bin at rate 1, for the drives", probability=True, below=1
+    )
+    widths: tuple[float, ...] = setting(
+        (3.0, 10.0, 20.0), "widths of the random drives, in bins", above=0, increasing=True
+    )
+    n_sequences: int = setting(
+        100, "random drives of each width, and a tenth of that random rates to sample", at_least=10
+    )
+    n_trials: int = setting(1000, "pairs of spike trains for each rate", **TRIALS)
 
 
 def rule_of(scheme: Scheme, tau: float) -> Rule:
@@ -411,7 +404,7 @@ STUDY = Study(
     "both sides. Others pair otherwise. With one antisymmetric window, all but one scheme change nothing at constant "
     "rates; all follow the slope of slow drives, each with its own gain.",
     config=PairingSchemesConfig(),
-    smoke=PairingSchemesConfig(n_sequences=20, n_trials=100),
+    smoke=dict(n_sequences=20, n_trials=100),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """The experiment that the paper calls for: constant, rising and falling postsynaptic rates under each rule."""
 
-import dataclasses
 import math
 
 import jax
@@ -17,7 +16,7 @@ from stdpjax.power import sample_size, t_test_power
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.rules import presets
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.stats import bootstrap, wilson_interval
 from stdpjax.studies.figures.prediction_protocols import plot
 from stdpjax.studies.prediction_experiments import (
@@ -52,44 +51,36 @@ SIZES = (4, 8, 16, 32, 64, 128, 256)
 _MOST_SIMULATED = 2000
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PredictionProtocolsConfig:
     """Settings of the predicted experiment; bins of 1 ms."""
 
-    pre_hz: float = setting(20.0, "presynaptic rate in Hz, above 0")
-    low_hz: float = setting(5.0, "lowest postsynaptic rate of the ramps in Hz, at least 0")
-    high_hz: float = setting(45.0, "highest one, above the lowest")
-    duration_ms: float = setting(400.0, "length of a ramp in ms, a whole number")
-    rest_ms: float = setting(500.0, "silence after each ramp in ms, a whole number of at least 400")
-    n_repeats: int = setting(100, "ramps in each cell")
-    amplitude: float = setting(0.013, "change by a pair, as a share of the weight, of the antisymmetric windows")
-    tau: float = setting(10.0, "their time constant in ms, from 1 to 20")
+    pre_hz: float = setting(20.0, "presynaptic rate in Hz", above=0, at_most=1000)
+    low_hz: float = setting(5.0, "lowest postsynaptic rate of the ramps in Hz", at_least=0)
+    high_hz: float = setting(45.0, "highest one, above the lowest", at_most=1000)
+    duration_ms: float = setting(400.0, "length of a ramp in ms, a whole number", at_least=2)
+    rest_ms: float = setting(500.0, "silence after each ramp in ms, a whole number", at_least=400)
+    n_repeats: int = setting(100, "ramps in each cell", at_most=10_000)
+    amplitude: float = setting(
+        0.013, "change by a pair, as a share of the weight, of the antisymmetric windows", above=0
+    )
+    tau: float = setting(10.0, "their time constant in ms", at_least=1, at_most=20)
     window: int = setting(20, "longest lag of the windowed rule in ms")
     between_cells: float = setting(
-        0.25, "standard deviation of cells under the same spikes, as a share of the weight, above 0"
+        0.25, "standard deviation of cells under the same spikes, as a share of the weight", above=0
     )
-    power: float = setting(0.8, "wanted probability of finding an effect at the level of 5 %, in (0.05, 1)")
-    n_cells: int = setting(200, "cells sampled in each arm")
-    n_experiments: int = setting(5000, "experiments simulated")
+    power: float = setting(0.8, "wanted probability of finding an effect at the level of 5 %", above=0.05, below=1)
+    n_cells: int = setting(200, "cells sampled in each arm", at_least=20, at_most=10**5)
+    n_experiments: int = setting(5000, "experiments simulated", at_least=10, at_most=10**6)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.number("amplitude", self.amplitude, above=0)
-        _checks.number("tau", self.tau, at_least=1, at_most=20)
-        _checks.number("pre_hz", self.pre_hz, above=0, at_most=1000)
-        _checks.number("low_hz", self.low_hz, at_least=0)
-        _checks.number("high_hz", self.high_hz, above=self.low_hz, at_most=1000)
-        _checks.number("between_cells", self.between_cells, above=0)
-        _checks.number("power", self.power, above=0.05, below=1)
-        for name, least in (("duration_ms", 2), ("rest_ms", 400)):
-            value = _checks.number(name, getattr(self, name), at_least=least)
-            if value != round(value):
-                raise ValueError(f"{name}: expected a whole number of ms, got {value:g}")
-        if _checks.window(self.window) > self.duration_ms:
+        """Refuse what does not go together."""
+        _checks.number("high_hz", self.high_hz, above=self.low_hz)
+        for name in ("duration_ms", "rest_ms"):
+            if getattr(self, name) != round(getattr(self, name)):
+                raise ValueError(f"{name}: expected a whole number of ms, got {getattr(self, name):g}")
+        if self.window > self.duration_ms:
             raise ValueError(f"window: expected at most the ramp's {self.duration_ms:g} ms, got {self.window}")
-        _checks.count("n_repeats", self.n_repeats, maximum=10_000)
-        _checks.count("n_cells", self.n_cells, minimum=20, maximum=10**5)
-        _checks.count("n_experiments", self.n_experiments, minimum=10, maximum=10**6)
 
 
 def share_off(changes: xr.DataArray) -> xr.DataArray:
@@ -382,7 +373,7 @@ STUDY = Study(
     "leaves what follows the slope. A sliding threshold (BCM) lags behind the rate, and so sees its slope too. Changes "
     "add up without bounds.",
     config=PredictionProtocolsConfig(),
-    smoke=PredictionProtocolsConfig(n_repeats=10, n_cells=20, n_experiments=50),
+    smoke=dict(n_repeats=10, n_cells=20, n_experiments=50),
     claims=CLAIMS,
     run=run,
     plot=plot,

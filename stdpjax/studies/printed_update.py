@@ -1,6 +1,5 @@
 """The state update as printed and as corrected (Eq 6, 7 and 17), and the differential equation behind it."""
 
-import dataclasses
 from functools import partial
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
-from stdpjax import _checks
 from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, printed_integrator, simulate
 from stdpjax.energy import Params, energy_of, target_of
 from stdpjax.lab import Claim, at_most, within
@@ -20,7 +18,7 @@ from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import Sample
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.printed_update import plot
 from stdpjax.studies.interior import interior_network, is_active, with_fixed_point
@@ -31,27 +29,17 @@ _N_DECAY = 10
 _HORIZON = 2.0
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PrintedUpdateConfig:
     """Settings of the study of the state update; steps are fractions of the time constant."""
 
-    n_networks: int = setting(32, "networks, half of whose units are clamped where Eq 6 is read literally")
-    n_units: int = setting(6, "units of a network, an even number")
-    steps: tuple[float, ...] = setting((0.1, 0.2, 0.5), "step sizes, increasing, in (0, 1/2]")
-    n_steps: int = setting(800, "steps towards the fixed point")
-    halvings: int = setting(4, "how often the step 0.2 is halved to measure the order of the error")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        if _checks.count("n_units", self.n_units, minimum=2) % 2:
-            raise ValueError(f"n_units: expected an even number, got {self.n_units}")
-        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for step in self.steps:
-            _checks.number("steps", step, above=0, at_most=0.5)
-        _checks.count("n_steps", self.n_steps, minimum=_N_DECAY)
-        _checks.count("halvings", self.halvings, minimum=2, maximum=8)
+    n_networks: int = setting(32, "networks, half of whose units are clamped where Eq 6 is read literally", at_least=2)
+    n_units: int = setting(6, "units of a network", multiple_of=2)
+    steps: tuple[float, ...] = setting((0.1, 0.2, 0.5), "step sizes", above=0, at_most=0.5, increasing=True)
+    n_steps: int = setting(800, "steps towards the fixed point", at_least=_N_DECAY)
+    halvings: int = setting(
+        4, "how often the step 0.2 is halved to measure the order of the error", at_least=2, at_most=8
+    )
 
 
 _EQ17 = "s_(t+1) = (1-step) s_t + step (rho'(s~) u(s~) - s~_t), which is said to follow from Eq 14 and 16."
@@ -415,7 +403,7 @@ STUDY = Study(
     "eigenvector, by 1-step only where the target stays constant, and the update solves the differential equation to "
     "first order.",
     config=PrintedUpdateConfig(),
-    smoke=PrintedUpdateConfig(n_networks=4, n_steps=200, halvings=2),
+    smoke=dict(n_networks=4, n_steps=200, halvings=2),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -32,7 +32,7 @@ def make_config(study: Study, is_smoke: bool, overrides: dict[str, Any]) -> Any:
         >>> make_config(find("stdp_window"), is_smoke=True, overrides={"window": 10}).window
         10
     """
-    config = settings.replace(study.smoke if is_smoke else study.config, overrides, study.name)
+    config = settings.replace(study.configuration(is_smoke), overrides, study.name)
     if len(overrides) < len(dataclasses.fields(config)):
         settings.refuse_without_effect(config, overrides)
     return config

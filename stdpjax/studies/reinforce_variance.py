@@ -1,6 +1,5 @@
 """How the variance of a gradient estimate grows with the network: a global reward against a local rule (section 9)."""
 
-import dataclasses
 import itertools
 
 import jax.numpy as jnp
@@ -8,45 +7,39 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks, stats
+from stdpjax import stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.studies.figures.reinforce_variance import plot
 from stdpjax.studies.reinforce_networks import ESTIMATORS, RATES, Noise, estimates, gradients, laws, pack, places
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ReinforceVarianceConfig:
     """Settings of the study of estimators' variances; activities in units of the hard sigmoid's width."""
 
     sizes: tuple[int, ...] = setting(
-        (8, 16, 32, 64, 128, 256, 512), "numbers of neurons, increasing, the last at least the sum of the others"
+        (8, 16, 32, 64, 128, 256, 512),
+        "numbers of neurons, the last at least the sum of the others",
+        at_least=2,
+        at_most=2048,
+        increasing=True,
     )
-    noise_std: float = setting(0.03, "standard deviation of the noise on each neuron's bias")
-    distance: float = setting(0.2, "distance of each neuron's target from its settled activity")
-    spread: float = setting(0.15, "largest absolute settled activity")
-    radius: float = setting(0.3, "largest absolute eigenvalue of the weights")
-    strength: float = setting(0.2, "pull towards the targets in the local rule's two phases")
-    n_trials: int = setting(400, "independent trials")
-    n_steps: int = setting(30, "steps in which a network settles")
-    n_resamples: int = setting(500, "bootstrap resamples of trials")
+    noise_std: float = setting(0.03, "standard deviation of the noise on each neuron's bias", above=0, at_most=0.1)
+    distance: float = setting(0.2, "distance of each neuron's target from its settled activity", **STEP)
+    spread: float = setting(0.15, "largest absolute settled activity", above=0, at_most=0.3)
+    radius: float = setting(0.3, "largest absolute eigenvalue of the weights", above=0, at_most=0.5)
+    strength: float = setting(0.2, "pull towards the targets in the local rule's two phases", above=0, at_most=0.3)
+    n_trials: int = setting(400, "independent trials", at_least=2, at_most=10_000)
+    n_steps: int = setting(30, "steps in which a network settles", at_most=1000)
+    n_resamples: int = setting(500, "bootstrap resamples of trials", at_least=2, at_most=10_000)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for size in self.sizes:
-            _checks.count("sizes", size, minimum=2, maximum=2048)
-        if len(self.sizes) < 2 or list(self.sizes) != sorted(set(self.sizes)) or sum(self.sizes[:-1]) > self.sizes[-1]:
-            raise ValueError(
-                f"sizes: expected at least two increasing numbers, the last at least the sum of the others, got "
-                f"{self.sizes}"
-            )
-        for name, most in (("noise_std", 0.1), ("distance", 1), ("spread", 0.3), ("radius", 0.5), ("strength", 0.3)):
-            _checks.number(name, getattr(self, name), above=0, at_most=most)
-        for name in ("n_trials", "n_resamples"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=10_000)
-        _checks.count("n_steps", self.n_steps, maximum=1000)
+        """Refuse what does not go together."""
+        if sum(self.sizes[:-1]) > self.sizes[-1]:
+            raise ValueError(f"sizes: expected the last at least the sum of the others, got {self.sizes}")
 
 
 _PRINTED = "The variance of the REINFORCE estimator grows linearly with the number of neurons."
@@ -251,7 +244,7 @@ STUDY = Study(
     "the gradient with a variance that grows with the number of neurons, faster than linearly unless the mean is "
     "subtracted; the contrast of two pulled phases gives it with a variance that does not grow.",
     config=ReinforceVarianceConfig(),
-    smoke=ReinforceVarianceConfig(sizes=(8, 16, 32), n_trials=50, n_resamples=50),
+    smoke=dict(sizes=(8, 16, 32), n_trials=50, n_resamples=50),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Figure 2 left: what a rising postsynaptic rate does to the lags, and why spikes on both sides must cancel."""
 
-import dataclasses
 from itertools import pairwise
 
 import jax
@@ -15,45 +14,37 @@ from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rules import lag_kernel, mean_update, ramp_gain
-from stdpjax.settings import setting
+from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
 from stdpjax.studies.figures.rising_rate import plot
 from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, lags_of, make_sequences
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class RisingRateConfig:
     """Settings of the rising-rate study; probabilities per bin, times in bins."""
 
     window: int = setting(20, "longest lag on either side, in bins")
     probabilities: tuple[float, ...] = setting(
-        (0.02, 0.05, 0.2), "postsynaptic spike probabilities per bin at the presynaptic spike"
+        (0.02, 0.05, 0.2), "postsynaptic spike probabilities per bin at the presynaptic spike", distinct=True
     )
     slopes: tuple[float, ...] = setting(
-        (0.0, 2e-4, 5e-4, 9e-4), "rises of the spike probability per bin: 0 and then increasing"
+        (0.0, 2e-4, 5e-4, 9e-4), "rises of the spike probability per bin: 0 and then increasing", at_least=0
     )
-    n_trials: int = setting(200_000, "presynaptic spikes sampled for each probability and slope")
-    n_sequences: int = setting(500, "random rising rates (T1) and random drives (T3)")
-    max_probability: float = setting(0.05, "spike probability per bin at rate 1 of the random drives (T3)")
-    tau: float = setting(10.0, "decay of the exponential lag kernel, in bins")
+    n_trials: int = setting(200_000, "presynaptic spikes sampled for each probability and slope", **TRIALS)
+    n_sequences: int = setting(500, "random rising rates (T1) and random drives (T3)", at_least=2)
+    max_probability: float = setting(
+        0.05, "spike probability per bin at rate 1 of the random drives (T3)", probability=True
+    )
+    tau: float = setting(10.0, "decay of the exponential lag kernel, in bins", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.window(self.window)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_sequences", self.n_sequences, minimum=2)
-        if len(self.slopes) < 2 or len(self.probabilities) < 1:
-            raise ValueError(f"slopes: expected at least two slopes and one probability, got {self.slopes}")
-        for slope in self.slopes:
-            _checks.number("slopes", slope, at_least=0)
-        if self.slopes[0] != 0 or any(low >= high for low, high in pairwise(self.slopes)):
+        """Refuse what does not go together."""
+        if len(self.slopes) < 2 or self.slopes[0] != 0 or any(low >= high for low, high in pairwise(self.slopes)):
             raise ValueError(f"slopes: expected 0 and then increasing numbers, got {self.slopes}")
+        reach = max(self.slopes) * self.window
         for value in self.probabilities:
-            reach = max(self.slopes) * self.window
             _checks.number("probabilities", value, above=reach, below=1 - reach)
-        _checks.distinct("probabilities", self.probabilities)
-        _checks.one_probability("max_probability", self.max_probability)
-        _checks.number("tau", self.tau, above=0)
 
 
 # Mean lag given that exactly the right window has a spike, from an independent double-precision implementation.
@@ -385,7 +376,7 @@ STUDY = Study(
     "shortens the lag, is false for the pairs that change the weight, unless the rate is high. Bottom right: without "
     "the cancellation of both-sided spikes the curve would not jump at lag 0 (T3).",
     config=RisingRateConfig(),
-    smoke=RisingRateConfig(n_trials=2000, n_sequences=40),
+    smoke=dict(n_trials=2000, n_sequences=40),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,18 +1,17 @@
 """Figure 2 right: do nearest-neighbour STDP and the rate rule agree?"""
 
 import dataclasses
-from functools import partial
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks, stats
+from stdpjax import stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import slope_correlation
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.studies.figures.rule_agreement import plot
 from stdpjax.studies.protocol import (
     ProtocolConfig,
@@ -27,34 +26,30 @@ from stdpjax.studies.protocol import (
 from stdpjax.studies.sweep_points import RULE_AGREEMENT_POINT
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class RuleAgreementConfig(ProtocolConfig):
     """Settings of the rule agreement study."""
 
-    max_probability: float = setting(0.05, "spike probability per bin at rate 1")
-    n_bins: int = setting(30, "bins of equal count of the value of Eq 1, as on the horizontal axis of Figure 2")
+    max_probability: float = setting(0.05, "spike probability per bin at rate 1", probability=True)
+    n_bins: int = setting(
+        30, "bins of equal count of the value of Eq 1, as on the horizontal axis of Figure 2", at_least=3
+    )
     probabilities: tuple[float, ...] = setting(
-        (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0), "maximal spike probabilities per bin of the table"
+        (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0),
+        "maximal spike probabilities per bin of the table",
+        probability=True,
+        distinct=True,
     )
-    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "drive widths of the table, in bins")
+    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "drive widths of the table, in bins", above=0, distinct=True)
     highest_agreeing: float = setting(
-        0.3, "spike probability per bin up to which the binned relation is claimed to be linear"
+        0.3, "spike probability per bin up to which the binned relation is claimed to be linear", above=0
     )
-    saturating_scale: float = setting(0.6, "standard deviation of the activity in the saturating control")
-    saturating_width: float = setting(20.0, "drive width of the saturating control, in bins")
+    saturating_scale: float = setting(0.6, "standard deviation of the activity in the saturating control", above=0)
+    saturating_width: float = setting(20.0, "drive width of the saturating control, in bins", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
+        """Refuse what does not go together."""
         super().__post_init__()
-        _checks.count("n_bins", self.n_bins, minimum=3)
-        for name, check in (("probabilities", _checks.one_probability), ("widths", partial(_checks.number, above=0))):
-            if not getattr(self, name):
-                raise ValueError(f"{name}: expected at least one value, got none")
-            for value in getattr(self, name):
-                check(name, value)
-            _checks.distinct(name, getattr(self, name))
-        for name in ("highest_agreeing", "saturating_scale", "saturating_width"):
-            _checks.number(name, getattr(self, name), above=0)
         if min(self.probabilities) > self.highest_agreeing:
             raise ValueError(
                 f"highest_agreeing: expected at least the lowest of probabilities, {min(self.probabilities):g}, "
@@ -313,9 +308,7 @@ STUDY = Study(
     "bin and binned. Bottom right: where the drive saturates, nearest-neighbour STDP follows the change of the rate, "
     "not of the activity.",
     config=RuleAgreementConfig(),
-    smoke=RuleAgreementConfig(
-        n_sequences=40, n_trials=50, n_resamples=200, probabilities=(0.02, 0.1, 1.0), widths=(3.0, 10.0)
-    ),
+    smoke=dict(n_sequences=40, n_trials=50, n_resamples=200, probabilities=(0.02, 0.1, 1.0), widths=(3.0, 10.0)),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Whose gradient the rule is: J_STDP with its three gradient targets, and in continuous time (Eq 3, 5, 9 to 11)."""
 
-import dataclasses
 from typing import get_args
 
 import jax
@@ -9,7 +8,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, energy, target
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
@@ -17,7 +15,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.rule_is_semigradient import plot
 from stdpjax.studies.networks import (
@@ -33,30 +31,24 @@ TARGETS: tuple[GradientTarget, ...] = get_args(GradientTarget)
 RATES = np.linspace(-1, 1, 21)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class RuleIsSemigradientConfig:
     """Settings of the gradient study; activities in units of the width of the active region."""
 
-    n_networks: int = setting(64, "random networks, tied, each at one random state")
-    n_units: int = setting(6, "units of each network")
-    weight_scale: float = setting(0.3, "standard deviation of the weights times the root of the number of units")
-    noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity")
-    steps: tuple[float, ...] = setting(
-        (0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon at which directions are compared, decreasing"
+    n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
+    n_units: int = setting(6, "units of each network", at_least=3)
+    weight_scale: float = setting(
+        0.3, "standard deviation of the weights times the root of the number of units", above=0
     )
-    exact_step: float = setting(0.1, "step size at which gradients are compared with their formulas")
-    finite_step: float = setting(0.02, "step size at which weights are moved along Eq 1")
+    noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity", at_least=0)
+    steps: tuple[float, ...] = setting(
+        (0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon at which directions are compared, decreasing", **STEP
+    )
+    exact_step: float = setting(0.1, "step size at which gradients are compared with their formulas", **STEP)
+    finite_step: float = setting(0.02, "step size at which weights are moved along Eq 1", **STEP)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_units", self.n_units, minimum=3)
-        _checks.number("weight_scale", self.weight_scale, above=0)
-        _checks.number("noise_std", self.noise_std, at_least=0)
-        for name, values in (("steps", self.steps), ("exact_step", (self.exact_step,))):
-            for value in values:
-                _checks.number(name, value, above=0, at_most=1)
-        _checks.number("finite_step", self.finite_step, above=0, at_most=1)
+        """Refuse what does not go together."""
         if len(self.steps) < 2 or list(self.steps) != sorted(set(self.steps), reverse=True):
             raise ValueError(f"steps: expected two or more step sizes, decreasing, got {self.steps}")
 
@@ -457,7 +449,7 @@ STUDY = Study(
     "value of J_STDP is half the squared speed times step^2 (bottom left), whose gradient has no factor 2 (bottom "
     "right). With tied weights the update has two terms and becomes the change of r_i r_j (bottom middle).",
     config=RuleIsSemigradientConfig(),
-    smoke=RuleIsSemigradientConfig(n_networks=8),
+    smoke=dict(n_networks=8),
     claims=CLAIMS,
     run=run,
     plot=plot,

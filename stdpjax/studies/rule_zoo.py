@@ -15,7 +15,7 @@ from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, lag_response, mean_update
-from stdpjax.settings import setting
+from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import expected_lag_counts, lag_probability
 from stdpjax.studies.figures.rule_zoo import plot
 from stdpjax.studies.protocol import ProtocolConfig, Sequences, make_sequences, mismatched
@@ -53,42 +53,31 @@ TURNING = (TRIPLETS[0], TRIPLETS[2])
 DRIFTING = (*TURNING, BI_POO, SONG)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class RuleZooConfig:
     """Settings of the study of all rules; probabilities per bin, times in bins of 1 ms."""
 
-    n_sequences: int = setting(100, "pairs of rate sequences")
+    n_sequences: int = setting(100, "pairs of rate sequences", at_least=2)
     n_steps: int = setting(
-        240, "length of a sequence, and of what is simulated on either side of it, in bins, at least 80"
+        240, "length of a sequence, and of what is simulated on either side of it, in bins", at_least=80
     )
-    n_trials: int = setting(400, "pairs of spike trains sampled for each sequence of rates")
-    width: float = setting(20.0, "width of the random drives, in bins")
+    n_trials: int = setting(400, "pairs of spike trains sampled for each sequence of rates", **TRIALS)
+    width: float = setting(20.0, "width of the random drives, in bins", above=0)
     window: int = setting(20, "longest lag of the windowed rule, in bins")
-    tau: float = setting(10.0, "time constant of the antisymmetric windows, in bins, from 1 to 20")
+    tau: float = setting(10.0, "time constant of the antisymmetric windows, in bins", at_least=1, at_most=20)
     max_probability: float = setting(0.05, "spike probability per bin at rate 1, one of the probabilities")
     probabilities: tuple[float, ...] = setting(
-        (0.02, 0.05, 0.1, 0.2), "spike probabilities per bin at rate 1, in (0, 1), rising"
+        (0.02, 0.05, 0.1, 0.2), "spike probabilities per bin at rate 1", probability=True, below=1, increasing=True
     )
-    saturating_scale: float = setting(0.6, "standard deviation of the activity under the saturating drive")
-    small_scale: float = setting(0.2, "the same where modulations are small and linear theory holds")
-    bcm_tau: float = setting(1000.0, "time constant of the threshold of BCM, in bins")
-    highest_hz: float = setting(50.0, "highest of the constant postsynaptic rates, in Hz, above 0 and below 1000")
-    n_resamples: int = setting(500, "bootstrap resamples of the sequences, for intervals")
+    saturating_scale: float = setting(0.6, "standard deviation of the activity under the saturating drive", above=0)
+    small_scale: float = setting(0.2, "the same where modulations are small and linear theory holds", above=0)
+    bcm_tau: float = setting(1000.0, "time constant of the threshold of BCM, in bins", above=0)
+    highest_hz: float = setting(50.0, "highest of the constant postsynaptic rates, in Hz", above=0, below=1000)
+    n_resamples: int = setting(500, "bootstrap resamples of the sequences, for intervals", at_least=2)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_sequences", self.n_sequences, minimum=2)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_resamples", self.n_resamples, minimum=2)
-        _checks.window(self.window)
-        _checks.count("n_steps", self.n_steps, minimum=max(80, self.window))
-        for name in ("width", "saturating_scale", "small_scale", "bcm_tau"):
-            _checks.number(name, getattr(self, name), above=0)
-        _checks.number("tau", self.tau, at_least=1, at_most=20)
-        _checks.number("highest_hz", self.highest_hz, above=0, below=1000)
-        _checks.rising("probabilities", self.probabilities)
-        for value in self.probabilities:
-            _checks.one_probability("probabilities", value, below_one=True)
+        """Refuse what does not go together."""
+        _checks.count("n_steps", self.n_steps, minimum=self.window)
         if self.max_probability not in self.probabilities:
             raise ValueError(f"max_probability: expected one of probabilities, got {self.max_probability:g}")
 
@@ -402,7 +391,7 @@ STUDY = Study(
     "windows follow the slope of slow drives and agree with Eq 1; published windows, which do not balance, follow the "
     "rate as well; BCM and Hebb follow the rate alone. Where a drive saturates, all follow the rate.",
     config=RuleZooConfig(),
-    smoke=RuleZooConfig(n_sequences=10, n_steps=80, n_trials=40, n_resamples=100),
+    smoke=dict(n_sequences=10, n_steps=80, n_trials=40, n_resamples=100),
     claims=CLAIMS,
     run=run,
     plot=plot,

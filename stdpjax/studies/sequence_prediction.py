@@ -1,6 +1,5 @@
 """Predicting the next frame of a sequence, learned online by J_x on clamped units (section 4, Eq 12)."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -17,7 +16,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.config import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.sequence_prediction import plot
 
@@ -26,32 +25,24 @@ BASELINES = ("persistence", "ridge, one frame", "ridge, two frames")
 LEARNED = ("no hidden units", "hidden units", "hidden units, frames in another order")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SequencePredictionConfig:
     """Settings of the study of sequences; activities in [-1/2, 1/2]."""
 
-    n_pixels: int = setting(16, "pixels of the ring on which a bar travels")
-    n_frames: int = setting(12, "frames of a sequence of bars")
+    n_pixels: int = setting(16, "pixels of the ring on which a bar travels", at_least=BAR_WIDTH + 1)
+    n_frames: int = setting(12, "frames of a sequence of bars", at_least=3)
     n_training: int = setting(200, "sequences that are learned, of each kind")
     n_test: int = setting(200, "held-out sequences of each kind")
     n_hidden: int = setting(64, "hidden units, whose own weights stay as they are")
-    n_networks: int = setting(8, "networks, each with its own weights and sequences")
+    n_networks: int = setting(8, "networks, each with its own weights and sequences", at_least=2)
     n_passes: int = setting(6, "passes over the training sequences")
-    learning_rate: float = setting(0.005, "step size of the delta rule")
-    step: float = setting(0.5, "step of the hidden units per frame, in (0, 1]")
-    penalty: float = setting(0.01, "of the ridge regression")
+    learning_rate: float = setting(0.005, "step size of the delta rule", above=0)
+    step: float = setting(0.5, "step of the hidden units per frame", **STEP)
+    penalty: float = setting(0.01, "of the ridge regression", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_training", "n_test", "n_hidden", "n_passes"):
-            _checks.count(name, getattr(self, name))
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_frames", self.n_frames, minimum=3)
-        _checks.count("n_pixels", self.n_pixels, minimum=BAR_WIDTH + 1)
+        """Refuse what does not go together."""
         _checks.count("n_training", self.n_training + self.n_test, maximum=1797)
-        _checks.number("learning_rate", self.learning_rate, above=0)
-        _checks.number("step", self.step, above=0, at_most=1)
-        _checks.number("penalty", self.penalty, above=0)
 
 
 _PRINTED = "P(x_1, ..., x_T) = prod_t P(x_t | s_(t-1)): predicting what comes next from the state fits the sequence."
@@ -275,7 +266,7 @@ STUDY = Study(
     "prediction is as good as the best linear one from a frame; hidden units that remember earlier frames make it "
     "better. For bars a regression on two frames is exact, which online learning does not reach.",
     config=SequencePredictionConfig(),
-    smoke=SequencePredictionConfig(n_training=20, n_test=10, n_hidden=8, n_networks=2, n_passes=2),
+    smoke=dict(n_training=20, n_test=10, n_hidden=8, n_networks=2, n_passes=2),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Do units move less when their weights change by Eq 1? The comparison that the paper announces (section 5.1)."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -9,13 +8,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks
 from stdpjax.energy import Params, random_params
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.speed_with_learning import plot
 from stdpjax.studies.plastic_networks import (
@@ -31,32 +29,28 @@ from stdpjax.studies.plastic_networks import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SpeedWithLearningConfig:
     """Settings of the comparison; activities are in units of the hard sigmoid's width."""
 
-    n_networks: int = setting(48, "independent networks")
-    n_units: int = setting(8, "units of each")
-    n_steps: int = setting(6000, "steps of 0.1 time constants, a multiple of 3; the last third counts")
+    n_networks: int = setting(48, "independent networks", **TRAINS)
+    n_units: int = setting(8, "units of each", at_least=2)
+    n_steps: int = setting(6000, "steps of 0.1 time constants; the last third counts", at_least=60, multiple_of=3)
     n_fresh_steps: int = setting(
-        3000, "the same for the learned weights, held, with a fresh drive; the first third is dropped"
+        3000,
+        "the same for the learned weights, held, with a fresh drive; the first third is dropped",
+        at_least=60,
+        multiple_of=3,
     )
-    small_rate: float = setting(0.02, "learning rate, with either sign")
-    large_rate: float = setting(0.1, "another, with either sign")
-    static_rate: float = setting(0.05, "learning rate of the network that is compared with a static one")
-    bound: float = setting(3.0, "largest absolute weight")
-    layer_rate: float = setting(0.2, "learning rate of the feedforward layer")
-    layer_std: float = setting(0.17, "standard deviation of the rates of its inputs")
+    small_rate: float = setting(0.02, "learning rate, with either sign", above=0)
+    large_rate: float = setting(0.1, "another, with either sign", above=0)
+    static_rate: float = setting(0.05, "learning rate of the network that is compared with a static one", above=0)
+    bound: float = setting(3.0, "largest absolute weight", above=0)
+    layer_rate: float = setting(0.2, "learning rate of the feedforward layer", above=0)
+    layer_std: float = setting(0.17, "standard deviation of the rates of its inputs", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.count("n_units", self.n_units, minimum=2)
-        for name in ("n_steps", "n_fresh_steps"):
-            if _checks.count(name, getattr(self, name), minimum=60) % 3:
-                raise ValueError(f"{name}: expected a multiple of 3, got {getattr(self, name)}")
-        for name in ("small_rate", "large_rate", "static_rate", "bound", "layer_rate", "layer_std"):
-            _checks.number(name, getattr(self, name), above=0)
+        """Refuse what does not go together."""
         if self.small_rate >= self.large_rate:
             raise ValueError(
                 f"large_rate: expected a number above small_rate, {self.small_rate}, got {self.large_rate}"
@@ -548,7 +542,7 @@ STUDY = Study(
     "units, Eq 1 makes them move more, and its reverse less: learning with it raises the objective as a number. Nearly "
     "all of this is the weights following the activity of the moment, which a static network can imitate.",
     config=SpeedWithLearningConfig(),
-    smoke=SpeedWithLearningConfig(n_networks=6, n_steps=300, n_fresh_steps=300),
+    smoke=dict(n_networks=6, n_steps=300, n_fresh_steps=300),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Eq 2 in a network, where the presynaptic spike itself moves the postsynaptic neuron."""
 
-import dataclasses
 from functools import partial
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, spike_update
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, TRIALS, configuration, setting
 from stdpjax.spikes import sample_spikes
 from stdpjax.studies.figures.spike_input_bias import plot
 from stdpjax.studies.spike_memory import Lagged, lagged_products_of
@@ -31,34 +30,25 @@ from stdpjax.studies.spike_memory import Lagged, lagged_products_of
 _POST, _DRIVING, _SILENT = 0, 1, 2
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SpikeInputBiasConfig:
     """Settings of the study of spikes that are the input; steps are fractions of the time constant."""
 
-    step: float = setting(0.1, "step size, in (0, 1/2]")
-    probability: float = setting(0.2, "presynaptic spike probability per step, in (0, 1)")
-    weight: float = setting(0.5, "weight of the synapse, in (0, 1/2]: the postsynaptic neuron stays active")
+    step: float = setting(0.1, "step size", above=0, at_most=0.5)
+    probability: float = setting(0.2, "presynaptic spike probability per step", above=0, below=1)
+    weight: float = setting(0.5, "weight of the synapse: the postsynaptic neuron stays active", above=0, at_most=0.5)
     other_weights: tuple[float, ...] = setting(
-        (-0.5, -0.25, 0.25), "more weights, in [-1/2, 1/2], to compare the bias with"
+        (-0.5, -0.25, 0.25), "more weights to compare the bias with", at_least=-0.5, at_most=0.5
     )
-    max_lag: int = setting(20, "longest time from a spike to a change, in steps")
-    n_trials: int = setting(500, "independent trials")
+    max_lag: int = setting(20, "longest time from a spike to a change, in steps", at_least=2)
+    n_trials: int = setting(500, "independent trials", **TRIALS)
     n_steps: int = setting(2000, "steps of a trial")
-    n_prescribed: int = setting(60, "steps of the prescribed activity")
-    n_trains: int = setting(10_000, "spike trains beside the prescribed activity")
+    n_prescribed: int = setting(60, "steps of the prescribed activity", at_least=2)
+    n_trains: int = setting(10_000, "spike trains beside the prescribed activity", **TRAINS)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.number("step", self.step, above=0, at_most=0.5)
-        _checks.number("probability", self.probability, above=0, below=1)
-        _checks.number("weight", self.weight, above=0, at_most=0.5)
-        for weight in self.other_weights:
-            _checks.number("other_weights", weight, at_least=-0.5, at_most=0.5)
-        _checks.count("max_lag", self.max_lag, minimum=2)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+        """Refuse what does not go together."""
         _checks.count("n_steps", self.n_steps, minimum=self.max_lag + 2)
-        _checks.count("n_prescribed", self.n_prescribed, minimum=2)
-        _checks.count("n_trains", self.n_trains, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
 
 
 _PRINTED = "Since we are talking about the average change, Eq 2 could be written for Eq 1."
@@ -341,7 +331,7 @@ STUDY = Study(
     "postsynaptic activity is prescribed. A spike that drives the neuron goes together with its own effect: the weight "
     "gains a term of its own sign, or, with the spike of the step before, loses a small one.",
     config=SpikeInputBiasConfig(),
-    smoke=SpikeInputBiasConfig(n_trials=50, n_steps=300, n_trains=500),
+    smoke=dict(n_trials=50, n_steps=300, n_trains=500),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Whether a fixed point is stable: eigenvalues decide, and not the determinant (section 7)."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -9,7 +8,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
@@ -17,7 +15,7 @@ from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.studies.box_minima import box_points
 from stdpjax.studies.figures.stability import plot
 from stdpjax.studies.fixed_points import draw_networks, settle
@@ -38,32 +36,24 @@ _START = 1e-3
 _DECAYED = 0.1 * _START
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class StabilityConfig:
     """Settings of the stability study; times in steps."""
 
-    n_random: int = setting(400, f"random untied networks of {N_UNITS} units at random step sizes")
-    scale: float = setting(1.6, "standard deviation of their weights, times the square root of the number of units")
-    margin: float = setting(0.01, "least distance of the spectral radius from 1 for a network to be judged")
-    n_pairs: int = setting(200, "random pairs of units with tied weights")
-    n_tied: int = setting(100, "random tied networks whose decay is timed")
-    n_growth: int = setting(20, "steps over which growth along an eigenvector is measured")
-    n_judged: int = setting(2000, "steps after which a deviation has grown or decayed")
-    n_strong: int = setting(40, "random tied networks with large weights, for their attractors")
-    steps: tuple[float, ...] = setting((0.005, 0.02, 0.1), "step sizes of these, rising")
-    n_steps: int = setting(10_000, "steps of these to settle, and again as many to average over")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_random", "n_pairs", "n_tied", "n_growth", "n_judged", "n_strong", "n_steps"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        _checks.number("scale", self.scale, above=0)
-        _checks.number("margin", self.margin, above=0, below=0.5)
-        if not self.steps:
-            raise ValueError("steps: expected at least one step size, got none")
-        for value in self.steps:
-            _checks.number("steps", value, above=0, at_most=1)
-        _checks.distinct("steps", self.steps)
+    n_random: int = setting(400, f"random untied networks of {N_UNITS} units at random step sizes", at_least=2)
+    scale: float = setting(
+        1.6, "standard deviation of their weights, times the square root of the number of units", above=0
+    )
+    margin: float = setting(
+        0.01, "least distance of the spectral radius from 1 for a network to be judged", above=0, below=0.5
+    )
+    n_pairs: int = setting(200, "random pairs of units with tied weights", at_least=2)
+    n_tied: int = setting(100, "random tied networks whose decay is timed", at_least=2)
+    n_growth: int = setting(20, "steps over which growth along an eigenvector is measured", at_least=2)
+    n_judged: int = setting(2000, "steps after which a deviation has grown or decayed", at_least=2)
+    n_strong: int = setting(40, "random tied networks with large weights, for their attractors", at_least=2)
+    steps: tuple[float, ...] = setting((0.005, 0.02, 0.1), "step sizes of these, rising", **STEP, distinct=True)
+    n_steps: int = setting(10_000, "steps of these to settle, and again as many to average over", at_least=2)
 
 
 _DETERMINANT = "A stable attractor exists if, and only if, the determinant of the Jacobian R'(s) is less than 1."
@@ -409,7 +399,7 @@ STUDY = Study(
     "point is stable if all eigenvalues lie in the disc |1 - step + step * eigenvalue| < 1. Bottom: random networks; "
     "and networks with large weights, which settle in minima of the energy on the box between the kinks all the same.",
     config=StabilityConfig(),
-    smoke=StabilityConfig(n_random=40, n_pairs=20, n_tied=10, n_judged=500, n_strong=8, n_steps=500),
+    smoke=dict(n_random=40, n_pairs=20, n_tied=10, n_judged=500, n_strong=8, n_steps=500),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks, stats
+from stdpjax import stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, slope_by_lag
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.figures.stdp_window import plot
 from stdpjax.studies.points import is_point, read_lag_points
@@ -31,13 +31,15 @@ from stdpjax.studies.protocol import (
 from stdpjax.studies.sweep_points import STDP_WINDOW_POINT
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class StdpWindowConfig(ProtocolConfig):
     """Settings of the STDP window study."""
 
-    bin_ms: float = setting(1.0, "width of a bin in ms, used only to lay the published curve over the simulated lags")
+    bin_ms: float = setting(
+        1.0, "width of a bin in ms, used only to lay the published curve over the simulated lags", above=0
+    )
     sparse_probability: float = setting(
-        0.05, "a second, lower spike probability per bin, at which the curve by lag does not decay"
+        0.05, "a second, lower spike probability per bin, at which the curve by lag does not decay", probability=True
     )
     data: tuple[tuple[float, ...], ...] = setting(
         (),
@@ -47,10 +49,8 @@ class StdpWindowConfig(ProtocolConfig):
     )
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
+        """Refuse what does not go together."""
         super().__post_init__()
-        _checks.number("bin_ms", self.bin_ms, above=0)
-        _checks.one_probability("sparse_probability", self.sparse_probability)
         for point in self.data:
             if not is_point(point):
                 raise ValueError(
@@ -443,7 +443,7 @@ STUDY = Study(
     "intervals over sequences, lines the exact expectation. Bottom: the shapes on one scale, and the condition for "
     "the decay with lag: the curve per lag falls only where spikes are frequent.",
     config=StdpWindowConfig(),
-    smoke=StdpWindowConfig(n_sequences=40, n_trials=50, n_resamples=200),
+    smoke=dict(n_sequences=40, n_trials=50, n_resamples=200),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -5,7 +5,6 @@ through the chain output, hidden layers, input. Second phase to its end: Eq 1 su
 are compared with the gradient of the settled outputs' squared error, by implicit differentiation of the equilibrium.
 """
 
-import dataclasses
 import itertools
 from typing import Any
 
@@ -25,7 +24,7 @@ from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, la
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.supervised_gradient import plot
 from stdpjax.studies.layered import (
@@ -45,43 +44,32 @@ RULES = (*_RUN, "symmetric", "random_sign", "paper_two_sided")
 NETWORKS = ("layered", "all to all", "untied")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SupervisedGradientConfig:
     """Settings of the two-phase study; times in steps."""
 
     sizes: tuple[int, ...] = setting((6, 8, 8, 4), "units in each layer, inputs first and outputs last")
-    n_networks: int = setting(8, "random networks of each kind")
+    n_networks: int = setting(8, "random networks of each kind", at_least=2)
     n_samples: int = setting(4, "labelled samples for each network")
-    largest: float = setting(0.6, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R') in (0, 1)")
-    spread: float = setting(0.2, "activities without a sample lie between plus and minus this, below 1/2")
-    input_spread: float = setting(0.2, "inputs differ from those by up to this")
-    pulls: tuple[float, ...] = setting((0.02, 0.04, 0.08, 0.16), "increasing strengths of the pull, below 1")
+    largest: float = setting(
+        0.6, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R')", above=0, below=1
+    )
+    spread: float = setting(0.2, "activities without a sample lie between plus and minus this", above=0, below=0.5)
+    input_spread: float = setting(0.2, "inputs differ from those by up to this", above=0)
+    pulls: tuple[float, ...] = setting(
+        (0.02, 0.04, 0.08, 0.16), "strengths of the pull", above=0, below=1, increasing=True
+    )
     n_steps: int = setting(100, "steps of each phase, long enough to settle")
-    lengths: tuple[int, ...] = setting((1, 2, 3, 20), "increasing lengths of a second phase that is cut short")
-    step: float = setting(0.5, "step size dt/tau of the phases")
-    arrival_step: float = setting(0.01, "step size dt/tau at which first arrivals are compared")
+    lengths: tuple[int, ...] = setting((1, 2, 3, 20), "lengths of a second phase that is cut short", increasing=True)
+    step: float = setting(0.5, "step size dt/tau of the phases", **STEP)
+    arrival_step: float = setting(0.01, "step size dt/tau at which first arrivals are compared", **STEP)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
+        """Refuse what does not go together."""
         layer_slices(self.sizes)
         if len(self.sizes) < 3:
             raise ValueError(f"sizes: expected at least three layers, got {self.sizes!r}")
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_samples", self.n_samples)
-        _checks.count("n_steps", self.n_steps)
-        for name in ("pulls", "lengths"):
-            values = getattr(self, name)
-            if len(values) < 2 or list(values) != sorted(set(values)):
-                raise ValueError(f"{name}: expected two or more increasing numbers, got {values!r}")
-        for value in self.pulls:
-            _checks.number("pulls", value, above=0, below=1)
-        for value in self.lengths:
-            _checks.count("lengths", value)
-        _checks.number("largest", self.largest, above=0, below=1)
-        _checks.number("spread", self.spread, above=0, below=0.5)
-        _checks.number("input_spread", self.input_spread, above=0, at_most=0.5 - self.spread)
-        for name in ("step", "arrival_step"):
-            _checks.number(name, getattr(self, name), above=0, at_most=1)
+        _checks.number("input_spread", self.input_spread, at_most=0.5 - self.spread)
 
 
 _TIED = ["layered", "all to all"]
@@ -434,7 +422,7 @@ STUDY = Study(
     "contrast of two equilibria, whose error against the gradient of the settled loss is proportional to the pull. "
     "Pulling and pushing leaves an error of second order. All of it needs tied weights, and Eq 1 hard rates.",
     config=SupervisedGradientConfig(),
-    smoke=SupervisedGradientConfig(n_networks=2, n_samples=2, pulls=(0.04, 0.16), lengths=(1, 3)),
+    smoke=dict(n_networks=2, n_samples=2, pulls=(0.04, 0.16), lengths=(1, 3)),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """How pairing depends on frequency: ten measured points under triplet rules, pair rules and the paper's window."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -12,7 +11,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 from scipy import special
 
-from stdpjax import _checks, protocols
+from stdpjax import protocols
 from stdpjax.fitting import find_model, predict, random_starts, search, sjostrom_2001
 from stdpjax.fitting.models import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
@@ -23,7 +22,7 @@ from stdpjax.random import named_key
 from stdpjax.rules import ORDERS, Rule, event_weight_change, presets, triplet_rule
 from stdpjax.rules.traces import Order
 from stdpjax.rules.triplet import INTERACTIONS, Interaction
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.stats import wilson_interval
 from stdpjax.studies.figures.triplet_frequency import plot
 
@@ -51,21 +50,14 @@ MOTIFS = {
 STATED = {"all_to_all": (0.202, -0.104, 0.043, 0.358), "nearest": (0.152, -0.134, 0.050, 0.378)}
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class TripletFrequencyConfig:
     """Settings of the study of pairing frequency."""
 
     n_starts: int = setting(20, "random starts of each fit")
-    n_resamples: int = setting(192, "data sets drawn from a fitted rule and fitted again")
-    n_frequencies: int = setting(51, "frequencies of the curves, from 0.1 to 50 Hz")
-    longest_lag_ms: float = setting(60.0, "longest lag of the curves of pairs, in ms, at most 400")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_starts", self.n_starts)
-        _checks.count("n_resamples", self.n_resamples, minimum=2)
-        _checks.count("n_frequencies", self.n_frequencies, minimum=2)
-        _checks.number("longest_lag_ms", self.longest_lag_ms, above=0, at_most=400)
+    n_resamples: int = setting(192, "data sets drawn from a fitted rule and fitted again", at_least=2)
+    n_frequencies: int = setting(51, "frequencies of the curves, from 0.1 to 50 Hz", at_least=2)
+    longest_lag_ms: float = setting(60.0, "longest lag of the curves of pairs, in ms", above=0, at_most=400)
 
 
 @partial(jax.jit, static_argnames=("scheme", "order"))
@@ -439,7 +431,7 @@ STUDY = Study(
     "potentiates. Rules of triplets give that, rules of pairs do not, and the paper's windowed rule is one of these. "
     "Whether traces are read before or after spikes are added to them decides the outcome.",
     config=TripletFrequencyConfig(),
-    smoke=TripletFrequencyConfig(n_starts=4, n_resamples=16, n_frequencies=6),
+    smoke=dict(n_starts=4, n_resamples=16, n_frequencies=6),
     claims=CLAIMS,
     run=run,
     plot=plot,

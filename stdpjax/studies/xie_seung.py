@@ -15,7 +15,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.rules import differential_rule, lag_kernel, linear_response, mean_update, xie_seung_rule
-from stdpjax.settings import setting
+from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.figures.xie_seung import plot
 from stdpjax.studies.protocol import (
@@ -49,45 +49,36 @@ _N_BINS = 30
 _N_SLOW, _SETTLE, _SMALL = 40, 200, 0.1
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class XieSeungConfig:
     """Settings of the study of Xie & Seung's rule; probabilities per bin, times in bins."""
 
-    n_sequences: int = setting(400, "pairs of rate sequences of each drive")
+    n_sequences: int = setting(400, "pairs of rate sequences of each drive", at_least=2)
     n_steps: int = setting(160, "length of a sequence, in bins")
-    n_trials: int = setting(1000, "spike trains sampled for each sequence of the saturating drive")
+    n_trials: int = setting(1000, "spike trains sampled for each sequence of the saturating drive", **TRIALS)
     window: int = setting(20, "longest lag of the nearest-neighbour rule, in bins")
-    tau: float = setting(10.0, "time constant of its window, in bins, from 1 to 20")
-    max_probability: float = setting(0.05, "spike probability per bin at rate 1")
-    rare_probability: float = setting(0.01, "the same where theory for rare spikes is tested")
-    scale: float = setting(0.6, "standard deviation of the activity under the saturating drive")
-    scales: tuple[float, ...] = setting((0.1, 0.3, 0.45, 0.6, 1.0), "standard deviations of the sweep, rising")
-    width: float = setting(20.0, "width of the drives of that sweep, in bins")
-    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0, 40.0), "widths of the saturating drives, in bins, rising")
-    gain: float = setting(4.0, "steepness of the smooth sigmoid")
-    slow_widths: tuple[float, ...] = setting(
-        (25.0, 50.0, 100.0, 200.0), "widths of the slow drives of pair rules, in bins, rising"
+    tau: float = setting(10.0, "time constant of its window, in bins", at_least=1, at_most=20)
+    max_probability: float = setting(0.05, "spike probability per bin at rate 1", probability=True, below=1)
+    rare_probability: float = setting(
+        0.01, "the same where theory for rare spikes is tested", probability=True, below=1
     )
-    n_resamples: int = setting(500, "bootstrap resamples of the sequences, for intervals")
+    scale: float = setting(0.6, "standard deviation of the activity under the saturating drive", above=0)
+    scales: tuple[float, ...] = setting(
+        (0.1, 0.3, 0.45, 0.6, 1.0), "standard deviations of the sweep", above=0, increasing=True
+    )
+    width: float = setting(20.0, "width of the drives of that sweep, in bins", above=0)
+    widths: tuple[float, ...] = setting(
+        (3.0, 10.0, 20.0, 40.0), "widths of the saturating drives, in bins", above=0, increasing=True
+    )
+    gain: float = setting(4.0, "steepness of the smooth sigmoid", above=0)
+    slow_widths: tuple[float, ...] = setting(
+        (25.0, 50.0, 100.0, 200.0), "widths of the slow drives of pair rules, in bins", above=0, increasing=True
+    )
+    n_resamples: int = setting(500, "bootstrap resamples of the sequences, for intervals", at_least=2)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_sequences", "n_resamples"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_steps", self.n_steps)
+        """Refuse what does not go together."""
         _checks.window(self.window, self.n_steps)
-        _checks.number("tau", self.tau, at_least=1, at_most=20)
-        for name in ("max_probability", "rare_probability"):
-            _checks.one_probability(name, getattr(self, name), below_one=True)
-            _checks.number(name, getattr(self, name), above=0)
-        for name in ("scale", "width", "gain"):
-            _checks.number(name, getattr(self, name), above=0)
-        for name in ("scales", "widths", "slow_widths"):
-            values = getattr(self, name)
-            _checks.rising(name, values)
-            for value in values:
-                _checks.number(name, value, above=0)
 
 
 def drive_of(config: XieSeungConfig, **changes: Any) -> ProtocolConfig:
@@ -464,7 +455,7 @@ STUDY = Study(
     "activity are the same; where it saturates, Eq 1 moves on and STDP does not. Slow rates meet a window by two "
     "numbers, its sum and its first moment; the sign of the rule is that of the window.",
     config=XieSeungConfig(),
-    smoke=XieSeungConfig(
+    smoke=dict(
         n_sequences=40, n_steps=100, n_trials=50, n_resamples=100, widths=(3.0, 20.0), slow_widths=(25.0, 100.0)
     ),
     claims=CLAIMS,

@@ -242,4 +242,4 @@ def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, A
 
 
 def _config(study: Study, smoke: bool, values: Mapping[str, Any]) -> Any:
-    return settings.replace(study.smoke if smoke else study.config, values, study.name)
+    return settings.replace(study.configuration(smoke), values, study.name)

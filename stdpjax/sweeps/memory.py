@@ -75,7 +75,7 @@ def make_program(point: Point, config: Any) -> Program:
     Example:
         >>> from stdpjax import studies
         >>> study = studies.find("stdp_window")
-        >>> make_program(study.point, study.smoke).results["lag_count"]
+        >>> make_program(study.point, study.configuration(is_smoke=True)).results["lag_count"]
         ShapeDtypeStruct(shape=(41,), dtype=int32)
     """
 

@@ -52,8 +52,7 @@ def make_plan(
     programs = [make_program(point, group.config) for group in groups]
     all_seeds = seed + np.arange(n_seeds, dtype=np.int64)
     origin = provenance()
-    base = study.smoke if smoke else study.config
-    settings = config_json(replace(base, overrides, study.name))
+    settings = config_json(replace(study.configuration(smoke), overrides, study.name))
     description = {
         "study": study.name,
         **{f"grid.{name}": list(entries) for name, entries in values.items()},

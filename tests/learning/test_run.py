@@ -404,7 +404,7 @@ def test_help_shows_every_setting(capsys):
     for field in dataclasses.fields(TrainConfig):
         assert f"--{field.name.replace('_', '-')} " in text
         assert field.metadata["help"]
-    assert "(default: 128)" in text
+    assert "(at least 1; default: 128)" in text
     assert "backpropagation (default: symmetric)" in text
 
 

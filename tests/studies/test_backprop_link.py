@@ -165,7 +165,7 @@ def test_a_wrong_model_loses_the_verdicts(patch, lost, monkeypatch):
     ("settings", "message"),
     [
         ({"sizes": (3, 2)}, "sizes: expected at least three layers"),
-        ({"steps": (0.01, 0.001)}, "steps: expected two or more increasing numbers"),
+        ({"steps": (0.01, 0.001)}, "steps: expected at least two increasing numbers"),
         ({"n_steps": 205}, "n_steps: expected a multiple of 10"),
         ({"spread": 0.4}, "distance: expected a finite number"),
     ],

@@ -113,7 +113,7 @@ def test_the_reward_is_that_of_the_units_own_network():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sizes": (8, 16, 20)}, "sizes: expected at least two increasing numbers, the last at least the sum"),
+        ({"sizes": (8, 16, 20)}, "sizes: expected the last at least the sum"),
         ({"sizes": (8,)}, "sizes: expected at least two increasing numbers"),
         ({"noise_std": 0.5}, "noise_std: expected a finite number above 0 and at most 0.1"),
     ],

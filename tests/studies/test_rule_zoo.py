@@ -91,7 +91,7 @@ def test_windows_are_those_of_the_rules():
     ("settings", "message"),
     [
         ({"n_steps": 60}, "n_steps: expected a whole number of at least 80"),
-        ({"probabilities": (0.2, 0.05)}, "probabilities: expected at least two rising numbers"),
+        ({"probabilities": (0.2, 0.05)}, "probabilities: expected at least two increasing numbers"),
         ({"probabilities": (0.05, 1.0)}, "probabilities: expected a finite number"),
         ({"max_probability": 0.07}, "max_probability: expected one of probabilities, got 0.07"),
         ({"tau": 30.0}, "tau: expected a finite number at least 1"),

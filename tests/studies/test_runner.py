@@ -64,7 +64,7 @@ def fake_study(name: str) -> Study:
         source="tests",
         caption="A few random numbers.",
         config=Config(),
-        smoke=Config(size=2),
+        smoke={"size": 2},
         claims=(
             Claim(
                 f"{name}.mean",
@@ -150,7 +150,9 @@ def test_the_files_of_a_real_study_are_what_their_names_say(tmp_path):
     assert "<svg" in (folder / "figure.svg").read_text(encoding="utf-8")[:2000]
     result = run("example_traces", seed=3, smoke=True, show_progress=False)
     with xr.open_dataset(folder / "result.nc", engine="h5netcdf") as stored:
-        assert json.loads(stored.attrs["configuration"]) == config_json(find("example_traces").smoke)
+        assert json.loads(stored.attrs["configuration"]) == config_json(
+            find("example_traces").configuration(is_smoke=True)
+        )
         assert stored.attrs["seed"] == 3
         assert stored.attrs["study"] == "example_traces"
         assert json.loads(stored.attrs["is_smoke"]) is True

@@ -53,7 +53,7 @@ def a_study(claim: Claim) -> Study:
         source="none",
         caption="nothing",
         config=Config(),
-        smoke=Config(size=1),
+        smoke={"size": 1},
         claims=(claim,),
         run=no_run,
         plot=lambda data, config: plotting.new_figure(1, 1),

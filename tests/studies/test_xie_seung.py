@@ -75,8 +75,8 @@ def test_moments_and_updates_of_pairs_are_those_of_their_window():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scales": (0.6,)}, "scales: expected at least two rising numbers"),
-        ({"widths": (20.0, 3.0)}, "widths: expected at least two rising numbers"),
+        ({"scales": (0.6,)}, "scales: expected at least two increasing numbers"),
+        ({"widths": (20.0, 3.0)}, "widths: expected at least two increasing numbers"),
         ({"slow_widths": (0.0, 3.0)}, "slow_widths: expected a finite number above 0"),
         ({"rare_probability": 0.0}, "rare_probability: expected a finite number above 0"),
         ({"window": 200}, "window: expected at most the record's 160 bins"),

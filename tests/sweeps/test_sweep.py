@@ -65,10 +65,13 @@ def test_the_store_holds_what_a_loop_over_points_computes(finished):
     assert dict(data.sizes) == {"window": 2, "max_probability": 3, "seed": 2, "lag": 9}
     assert set(data.data_vars) == set(point_of(study).variables)
     window = 3  # the shorter one, which is padded
-    config = dataclasses.replace(study.smoke, **SMALL, window=window, width=16.0)
+    config = dataclasses.replace(study.configuration(is_smoke=True), **SMALL, window=window, width=16.0)
     function = jax.jit(lambda key, values: point_of(study).function(key, values, config))
     for q, seed in itertools.product(GRID["max_probability"], (0, 1)):
-        values = {name: jnp.asarray(getattr(study.smoke, name), float) for name in point_of(study).traced}
+        values = {
+            name: jnp.asarray(getattr(study.configuration(is_smoke=True), name), float)
+            for name in point_of(study).traced
+        }
         values["max_probability"] = jnp.asarray(q, float)
         right = function(named_key(key(seed), study.name), values)
         cell = data.sel(window=window, max_probability=q, seed=seed)
@@ -85,8 +88,10 @@ def test_the_store_holds_what_a_loop_over_points_computes(finished):
 @pytest.mark.slow
 def test_correlations_are_those_of_double_precision(key):
     study = studies.find("rule_agreement")
-    config = dataclasses.replace(study.smoke, n_sequences=200, width=16.0)
-    values = {name: jnp.asarray(getattr(study.smoke, name), float) for name in point_of(study).traced}
+    config = dataclasses.replace(study.configuration(is_smoke=True), n_sequences=200, width=16.0)
+    values = {
+        name: jnp.asarray(getattr(study.configuration(is_smoke=True), name), float) for name in point_of(study).traced
+    }
     ours = jax.jit(lambda k: point_of(study).function(k, values, config))(key)
     made = sweep_points.make_sequences(named_key(key, "sequences"), config, values)
     eq1 = np.asarray(made.slope, np.float64) * np.asarray(made.pre_rate, np.float64)
@@ -159,13 +164,13 @@ def test_other_values_seeds_and_chunks_compile_nothing(finished, tmp_path, monke
     grid = {"window": (4, 3), "max_probability": (0.3, 0.7, 0.9)}
     sweep(tmp_path / "store", grid, seed=5, tau=3.0, width=7.0)
     assert traces == []
-    make_program(point_of(STUDY), dataclasses.replace(STUDY.smoke, n_steps=25))
+    make_program(point_of(STUDY), dataclasses.replace(STUDY.configuration(is_smoke=True), n_steps=25))
     assert traces == [1]  # power: another length is another program
 
 
 def test_the_estimate_of_memory_covers_what_xla_uses():
     study = studies.find("stdp_window")
-    program = make_program(point_of(study), dataclasses.replace(study.smoke, width=16.0))
+    program = make_program(point_of(study), dataclasses.replace(study.configuration(is_smoke=True), width=16.0))
     values = {name: jax.ShapeDtypeStruct((), float) for name in point_of(study).traced}
     compiled = jax.jit(program.function).lower(jax.ShapeDtypeStruct((2,), jnp.uint32), values).compile()
     analysis = compiled.memory_analysis()
