@@ -33,7 +33,6 @@ COLORS = {
     "rate": "#E69F00",
     "pre": "#56B4E9",
 }
-LINESTYLES = ("-", "--", "-.", ":", "none")
 CYCLE = [COLORS[name] for name in ("eq1", "sum", "nearest", "points", "rate", "pre", "biology")]
 
 _STYLE: dict[Any, Any] = {
@@ -257,82 +256,6 @@ def bars(
         options = {"capsize": 3, "error_kw": {"lw": 1}, **options, "yerr": _reach(y)}
         y = y.value
     ax.bar(*_together(x, y), _checks.number("width", width, above=0), **{**options, **_look(ax, color, label)})
-
-
-def label(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
-    """Give axes a title and both labels."""
-    _check_axes(ax)
-    for name, text in (("title", title), ("xlabel", xlabel), ("ylabel", ylabel)):
-        _checks.text(name, text)
-    ax.set_title(title)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-
-
-def zero_lines(ax: Axes) -> None:
-    """Draw thin lines through the origin."""
-    _check_axes(ax)
-    ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-    ax.axvline(0, color="0.75", lw=0.8, zorder=0)
-
-
-def lag_curve(ax: Axes, data: xr.Dataset, name: str, *, color: str, label: str, linestyle: str = "-") -> Axes:
-    """Draw a sampled curve by lag with its 95 % band, and the exact expectation as a line.
-
-    Args:
-        ax: axes to draw into.
-        data: holds `name`, `name_low`, `name_high` and `name_exact` along the dimension `lag` (bins).
-        name: variable to draw; lag 0, which means no update, is left out.
-        color: colour of points, band and line.
-        label: legend entry of the sampled points.
-        linestyle: style of the exact line.
-
-    Returns:
-        The axes.
-
-    Raises:
-        ValueError: no axes, data without these variables, or a colour or style that matplotlib does not know.
-    """
-    _check_axes(ax)
-    if not isinstance(data, xr.Dataset):
-        raise ValueError(f"data: expected an xarray.Dataset, got {type(data).__name__}")
-    _checks.text("name", name)
-    for needed in (name, f"{name}_low", f"{name}_high", f"{name}_exact", "lag"):
-        if needed not in data:
-            raise ValueError(f"name: expected one with the variable {needed!r} in data, got {name!r}")
-    if not is_color_like(color):
-        raise ValueError(f"color: expected a colour of matplotlib, got {color!r}")
-    _checks.text("label", label)
-    _checks.choice("linestyle", linestyle, LINESTYLES)
-    data = data.where(data.lag != 0)
-    ax.fill_between(data.lag, data[f"{name}_low"], data[f"{name}_high"], color=color, alpha=0.2, lw=0)
-    ax.plot(data.lag, data[name], ".", ms=5, color=color, label=label)
-    ax.plot(data.lag, data[f"{name}_exact"], linestyle, lw=1, color=color, label="exact")
-    zero_lines(ax)
-    return ax
-
-
-def same_zero(left: Axes, right: Axes) -> None:
-    """Give two axes that share x symmetric limits, so that their zeros coincide."""
-    for ax in (left, right):
-        _check_axes(ax)
-    for ax in (left, right):
-        low, high = ax.get_ylim()
-        reach = max(abs(low), abs(high))
-        ax.set_ylim(-reach, reach)
-
-
-def joint_legend(left: Axes, right: Axes, **options: Any) -> None:
-    """One legend for two axes that share x, without repeated entries."""
-    for ax in (left, right):
-        _check_axes(ax)
-    handles, labels = [], []
-    for ax in (left, right):
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            if text not in labels:
-                handles.append(handle)
-                labels.append(text)
-    left.legend(handles, labels, **options)
 
 
 def table(

@@ -1,7 +1,6 @@
 """Rows of `stdpjax.plotting`."""
 
 import numpy as np
-import xarray as xr
 
 from stdpjax import plotting
 from tests.surface.table import Made, Row, rows
@@ -12,10 +11,6 @@ COLOR, LABEL = ("text", "eq1"), ("claim text", "x")
 # A gap in a line is a number that is missing, and numbers of any shape are points.
 GAPS = dict.fromkeys((name, label) for name in ("x", "y") for label in ("all nan", "one infinite"))
 SHAPES = dict.fromkeys((name, "too many axes") for name in ("x", "y"))
-LAGS = np.arange(-2, 3)
-LAG_CURVE = xr.Dataset(
-    {name: ("lag", np.ones(5)) for name in ("a", "a_low", "a_high", "a_exact")}, coords={"lag": LAGS}
-)
 AXIS = ("choice", "x")
 
 ROWS = rows(
@@ -55,21 +50,6 @@ ROWS = rows(
         {"ax": AXES, "x": NUMBERS, "y": NUMBERS, "color": COLOR, "label": LABEL, "width": ("positive", 0.5)},
         takes={**GAPS, ("label", "none"): None},
     ),
-    Row(plotting.label, {"ax": AXES, "title": LABEL, "xlabel": LABEL, "ylabel": LABEL}),
-    Row(plotting.zero_lines, {"ax": AXES}),
-    Row(
-        plotting.lag_curve,
-        {
-            "ax": AXES,
-            "data": ("object", LAG_CURVE),
-            "name": ("text", "a"),
-            "color": ("text", "#000000"),
-            "label": LABEL,
-            "linestyle": ("text", "-"),
-        },
-    ),
-    Row(plotting.same_zero, {"left": AXES, "right": AXES}),
-    Row(plotting.joint_legend, {"left": AXES, "right": AXES}),
     Row(
         plotting.table,
         {
