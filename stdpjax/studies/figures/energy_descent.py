@@ -80,7 +80,8 @@ def _noise(ax: Axes, data: xr.Dataset) -> None:
 
 def _return(ax: Axes, data: xr.Dataset) -> None:
     for index, (step, color) in enumerate(zip(data.return_step.values, CYCLE, strict=False)):
-        row = data.sel(return_step=step).sortby("return_start", ascending=False)
+        row = data.sel(return_step=step)
+        row = row.sortby(np.abs(row.return_start))
         far, label = np.abs(row.return_start) / 0.5, rf"formula, $\varepsilon$ = {step:g}"
         curve(ax, far, row.return_formula, "-", color, label, lw=1, drawstyle="steps-post")
         points(ax, far, row.return_count, "o", color, None if index else "counted", ms=3, mew=0)
