@@ -107,12 +107,12 @@ def bootstrap(
     return Estimate(value, low, high, resampled.std(axis=0, ddof=1))
 
 
-def mean_interval(values: ArrayLike, axis: int | None = None) -> Estimate:
+def mean_interval(values: ArrayLike, axis: int | str | None = None) -> Estimate:
     """Return the mean of independent numbers with its 95 % interval of 1.96 standard errors to either side.
 
     Args:
         values: real numbers, at least 2 along the axis; one that is not finite makes its mean not finite.
-        axis: the axis along which they are independent, all by default.
+        axis: the axis along which they are independent, of labelled data also by its name; all by default.
 
     Returns:
         The means, with the other axes, their intervals and standard errors.
@@ -126,6 +126,9 @@ def mean_interval(values: ArrayLike, axis: int | None = None) -> Estimate:
         >>> float(mean.value), round(float(mean.high), 4), round(float(mean.reach), 4)
         (2.0, 3.1316, 1.1316)
     """
+    if isinstance(axis, str):
+        _checks.choice("axis", axis, getattr(values, "dims", ()))
+        axis = getattr(values, "dims", ()).index(axis)
     values = _real("values", values)
     if axis is not None:
         axis = _checks.count("axis", axis, minimum=-values.ndim, maximum=values.ndim - 1)

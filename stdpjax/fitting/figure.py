@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from stdpjax import plotting
 from stdpjax.fitting.fit import Fit
 from stdpjax.fitting.measurements import Measurements
 from stdpjax.fitting.models import find_model
+from stdpjax.plotting import COLORS, CYCLE, curve, frame, new_figure, points
+from stdpjax.stats import Estimate
 
 # At the value in the figure.
 _BOUNDS = {"low": " (lower bound)", "high": " (upper bound)", "both": " (not determined)"}
@@ -43,7 +44,7 @@ def plot(found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str, c
         The figure.
     """
     n_panels = 3 if len(compared) > 1 else 2
-    figure = plotting.new_figure(4.6 * n_panels, 3.9)
+    figure = new_figure(4.6 * n_panels, 3.9)
     axes = figure.subplots(1, n_panels, width_ratios=(1.3, *[1] * (n_panels - 1)))
     if curves:
         _draw_curves(axes[0], found, data, curves, xlabel)
@@ -55,64 +56,52 @@ def plot(found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str, c
     return figure
 
 
+def _with_bars(data: Measurements, chosen: Any = slice(None)) -> Estimate | NDArray[np.float64]:
+    """Return measured changes in percent, with bars of one standard error where those are known."""
+    change = 100 * data.change[chosen]
+    if data.sem is None:
+        return change
+    reach = 100 * data.sem[chosen]
+    return Estimate(change, change - reach, change + reach)
+
+
 def _draw_curves(ax: Axes, found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str) -> None:
-    colors = [plotting.COLORS[name] for name in ("eq1", "sum", "nearest", "points", "rate", "pre")]
     # Points of two series may lie on each other.
-    for curve, color, marker in zip(curves, colors * len(curves), "osD^v<" * len(curves), strict=False):
-        ax.plot(curve.x, 100 * curve.change, color=color, lw=1.5)
-        chosen = curve.is_measured
-        error = None if data.sem is None else 100 * data.sem[chosen]
-        ax.errorbar(
-            curve.measured_x,
-            100 * data.change[chosen],
-            error,
-            fmt=marker,
-            ms=4.5,
-            mec="white",
-            mew=0.5,
-            color=color,
-            label=curve.label,
-            lw=1,
-            capsize=2,
-        )
-    ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-    of_all = colors[0] if len(curves) == 1 else "0.4"
-    ax.plot([], [], color=of_all, lw=1.5, label=f"fitted rule: {found.model}")
+    for one, color, marker in zip(curves, CYCLE[:6] * len(curves), "osD^v<" * len(curves), strict=False):
+        curve(ax, one.x, 100 * one.change, "-", color)
+        shown = _with_bars(data, one.is_measured)
+        points(ax, one.measured_x, shown, marker, color, one.label, ms=4.5, mec="white", mew=0.5)
+    of_all = CYCLE[0] if len(curves) == 1 else "0.4"
+    curve(ax, [], [], "-", of_all, f"fitted rule: {found.model}")
+    errors = "" if data.sem is None else ", bars: standard errors"
+    ax.set_title(f"{data.name}: points and fit")
+    frame(ax, f"{xlabel}{errors}", "weight change (%)", zero="y")
     # Below the axes, where it covers nothing whatever the measurements are.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    errors = "" if data.sem is None else ", bars: standard errors"
-    plotting.label(ax, f"{data.name}: points and fit", f"{xlabel}{errors}", "weight change (%)")
 
 
 def _draw_predictions(ax: Axes, found: Fit, data: Measurements) -> None:
-    error = None if data.sem is None else 100 * data.sem
-    ax.errorbar(
-        100 * found.prediction, 100 * data.change, error, fmt="o", ms=4, color=plotting.COLORS["eq1"], label="protocols"
-    )
+    points(ax, 100 * found.prediction, _with_bars(data), "o", "eq1", "protocols", capsize=0)
     ends = 100 * np.array([np.min([found.prediction, data.change]), np.max([found.prediction, data.change])])
-    ax.plot(ends, ends, color=plotting.COLORS["exact"], lw=1, label="equal")
+    curve(ax, ends, ends, "-", "exact", "equal", lw=1)
+    ax.set_title(f"{data.name}: against the fit")
+    frame(ax, f"weight change by {found.model} (%)", "measured weight change (%)")
     ax.legend()
-    plotting.label(
-        ax, f"{data.name}: against the fit", f"weight change by {found.model} (%)", "measured weight change (%)"
-    )
 
 
 def _draw_parameters(ax: Axes, found: Fit) -> None:
     """Intervals as multiples of the estimate, so that all fit on one logarithmic axis."""
-    names = list(found.parameters)
     kinds = [("simultaneous", "profile, all parameters together", "control", 5.0)]
     kinds += [("profile", "profile, each by itself", "eq1", 2.5)]
-    if found.parameters[names[0]].bootstrap is not None:
+    if next(iter(found.parameters.values())).bootstrap is not None:
         kinds += [("bootstrap", "bootstrap", "sum", 2.5)]
     shortest, longest = 1e-3, 1e3
     # A decade to either side at least, or the labels of the ticks are many.
     lowest, highest = 0.1, 10.0
-    edge = plotting.COLORS["biology"]
     ranges = {parameter.name: (parameter.low, parameter.high) for parameter in find_model(found.model).parameters}
-    is_open = False
-    for row, name in enumerate(names):
-        estimate = found.parameters[name]
-        for offset, (kind, label, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
+    is_open, names = False, []
+    for row, (name, estimate) in enumerate(found.parameters.items()):
+        for offset, (kind, words, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
             ends = [end / estimate.value for end in getattr(estimate, kind)]
             low, high = np.clip(ends, shortest, longest)
             lowest, highest = min(lowest, low), max(highest, high)
@@ -122,63 +111,44 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
                 is_open |= at_range
                 if at_range or end != at:
                     shown, size = (marker, 5) if end != at else ("|", 8)
-                    ax.plot(at, row + offset, shown, ms=size, mew=1.5, color=plotting.COLORS[color], clip_on=False)
-            ax.plot(
-                [low, high],
-                [row + offset] * 2,
-                color=plotting.COLORS[color],
-                lw=width,
-                alpha=0.6 if kind == "simultaneous" else 1,
-                label=label if row == 0 else None,
-                solid_capstyle="butt",
-            )
-        ax.plot(1, row, "o", ms=4.5, color=edge, mfc="white" if estimate.bound else edge, zorder=5)
+                    points(ax, at, row + offset, shown, color, ms=size, mew=1.5, clip_on=False)
+            look = {"lw": width, "alpha": 0.6 if kind == "simultaneous" else 1, "solid_capstyle": "butt"}
+            curve(ax, [low, high], [row + offset] * 2, "-", color, None if row else words, **look)
+        fill = "white" if estimate.bound else COLORS["biology"]
+        points(ax, 1, row, "o", "biology", ms=4.5, mfc=fill, zorder=5)
+        unit, bound = " ms" if estimate.unit == "ms" else "", _BOUNDS[estimate.bound] if estimate.bound else ""
+        names.append(f"{name}\n{estimate.value:.3g}{unit}{bound}")
     if any(estimate.bound for estimate in found.parameters.values()):
-        ax.plot([], [], "o", ms=4.5, color=edge, mfc="white", label="value on a bound, or not determined")
+        points(ax, [], [], "o", "biology", "value on a bound, or not determined", ms=4.5, mfc="white")
     if is_open:
-        ax.plot([], [], "|", ms=8, mew=1.5, color=edge, label="end of the range of the fit")
-    ax.set_xscale("log")
-    ax.set_xlim(lowest / 1.3, highest * 1.3)
-    ax.plot([1, 1], [-0.4, len(names) - 0.4], color="0.75", lw=0.8, zorder=0)
-    ax.set_yticks(
-        range(len(names)),
-        [
-            f"{name}\n{estimate.value:.3g}{' ms' if estimate.unit == 'ms' else ''}"
-            + (_BOUNDS[estimate.bound] if estimate.bound else "")
-            for name, estimate in found.parameters.items()
-        ],
-    )
-    # Below the axes, as that of the points.
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    percent = f"{100 * found.confidence:g} %"
+        points(ax, [], [], "|", "biology", "end of the range of the fit", ms=8, mew=1.5)
+    curve(ax, [1, 1], [-0.4, len(names) - 0.4], "-", "0.75", lw=0.8, zorder=0)
     is_cut = lowest <= shortest or highest >= longest
     xlabel = "value / best value" + (", arrows: beyond a factor of 1000" if is_cut else "")
-    plotting.label(ax, f"What the data say: {percent} intervals", xlabel, "")
+    ax.set_title(f"What the data say: {100 * found.confidence:g} % intervals")
+    limits = {"xlim": (lowest / 1.3, highest * 1.3), "ylim": (len(names) - 0.4, -0.6)}
+    frame(ax, xlabel, "", log="x", yticks=names, **limits)
+    # Below the axes, as that of the points.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
 def _draw_comparison(ax: Axes, found: Fit, compared: Sequence[Fit]) -> None:
-    names = [one.model for one in compared]
-    colors = [plotting.COLORS["eq1" if one.model == found.model else "control"] for one in compared]
     criterion = "AIC" if found.has_errors else "AICc"
     with np.errstate(invalid="ignore"):
         differences = np.array([one.aicc - compared[0].aicc for one in compared])
     # Too few points for the correction.
     is_known = np.isfinite(differences)
     differences = np.where(is_known, differences, 0.0)
-    ax.barh(range(len(names)), differences, color=colors, height=0.6)
     widest = max(1.0, float(differences.max()))
     for row, one in enumerate(compared):
-        text = (
-            f"{differences[row]:.1f} (k = {one.n_fitted})" if is_known[row] else f"too few points (k = {one.n_fitted})"
-        )
-        ax.text(differences[row] + 0.02 * widest, row, text, va="center", fontsize=7.5)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xlim(0, 1.7 * widest)
-    if is_known.any():
-        xlabel = f"{criterion} above the best rule's, k numbers fitted"
-    else:
+        color = COLORS["eq1" if one.model == found.model else "control"]
+        ax.barh(row, differences[row], color=color, height=0.6)
+        number = f"{differences[row]:.1f}" if is_known[row] else "too few points"
+        ax.text(differences[row] + 0.02 * widest, row, f"{number} (k = {one.n_fitted})", va="center", fontsize=7.5)
+    xlabel = f"{criterion} above the best rule's, k numbers fitted"
+    if not is_known.any():
         ax.set_xticks([])
         xlabel = f"{criterion} needs k + 2 points, these are {found.n_points}"
-    plotting.label(ax, f"Which rule: {criterion}, less is better", xlabel, "")
+    ax.set_title(f"Which rule: {criterion}, less is better")
+    limits = {"xlim": (0, 1.7 * widest), "ylim": (len(compared) - 0.4, -0.6)}
+    frame(ax, xlabel, "", yticks=[one.model for one in compared], **limits)

@@ -222,9 +222,8 @@ def _delta(
         # The tied matrix enters twice, as its lower and as its upper half.
         weights = 0.5 * (params.weights + params.weights.T)
         tied = params._replace(weights=weights - jnp.diag(jnp.diagonal(weights)))
-        return score_matching(
-            tied, states, rate_fn, rule, visible=visible, kink_density=density, temperature=hyper.filled().temperature
-        )  # fmt: skip
+        chosen = {"visible": visible, "kink_density": density, "temperature": hyper.filled().temperature}
+        return score_matching(tied, states, rate_fn, rule, **chosen)
 
     slope = jax.grad(objective)(params)
     # By one number for each pair: the derivatives by W_ij and W_ji add up.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from stdpjax import plotting
+from stdpjax.plotting import COLORS, curve, frame, new_figure
 
 
 def plot(history: Sequence[Mapping[str, float]], interval: tuple[float, float], title: str) -> Figure:
@@ -19,23 +19,22 @@ def plot(history: Sequence[Mapping[str, float]], interval: tuple[float, float], 
         The figure.
     """
     epochs = range(1, len(history) + 1)
-    figure = plotting.new_figure(9.0, 3.6)
     names = [name for name in ("loss", "energy") if name in history[0]]
+    figure = new_figure(9.0, 3.6)
     errors, *others = figure.subplots(1, 1 + len(names), width_ratios=(1.5, *[1] * len(names)))
-    for name, values, color in (
-        ("training, during the epoch", [metrics["error"] for metrics in history], plotting.COLORS["eq1"]),
-        ("test, after the epoch", [1 - metrics["test_accuracy"] for metrics in history], plotting.COLORS["sum"]),
-    ):
-        errors.plot(epochs, [100 * value for value in values], color=color, marker=".", ms=3, lw=1.2, label=name)
+    wrong = [100 * metrics["error"] for metrics in history]
+    wrong_in_test = [100 * (1 - metrics["test_accuracy"]) for metrics in history]
+    curve(errors, epochs, wrong, ".-", "eq1", "training, during the epoch", ms=3, lw=1.2)
+    curve(errors, epochs, wrong_in_test, ".-", "sum", "test, after the epoch", ms=3, lw=1.2)
     low, high = (100 * (1 - end) for end in reversed(interval))
-    errors.axhspan(low, high, color=plotting.COLORS["sum"], alpha=0.15, lw=0, label="test, 95 % interval at the end")
-    errors.set_ylim(bottom=0)
+    errors.axhspan(low, high, color=COLORS["sum"], alpha=0.15, lw=0, label="test, 95 % interval at the end")
+    errors.set_title(title)
+    frame(errors, "epoch", "wrong labels (%)", ylim=(0, None))
     errors.legend()
-    plotting.label(errors, title, "epoch", "wrong labels (%)")
-    for ax, name, color in zip(others, names, (plotting.COLORS["eq1"], plotting.COLORS["nearest"]), strict=False):
-        ax.plot(epochs, [metrics[name] for metrics in history], color=color, marker=".", ms=3, lw=1.2)
-        words = {"loss": "squared error / 2", "energy": "energy after the first phase"}[name]
-        plotting.label(ax, f"Training {name}", "epoch", words)
+    for ax, name, color in zip(others, names, ("eq1", "nearest"), strict=False):
+        curve(ax, epochs, [metrics[name] for metrics in history], ".-", color, ms=3, lw=1.2)
+        ax.set_title(f"Training {name}")
+        frame(ax, "epoch", {"loss": "squared error / 2", "energy": "energy after the first phase"}[name])
     for ax in (errors, *others):
         ax.xaxis.get_major_locator().set_params(integer=True)
     return figure

@@ -122,11 +122,15 @@ presets: Mapping[str, Preset] = _Presets(
     {
         "bi_poo_2001": _pair(
             "Bi & Poo 2001 (Annu Rev Neurosci 24:139), exponential fit to Bi & Poo 1998 (J Neurosci 18:10464)",
-            _BY_EXPERIMENT, (0.777, 16.8), (0.273, 33.7),
+            _BY_EXPERIMENT,
+            (0.777, 16.8),
+            (0.273, 33.7),
         ),
         "song_miller_abbott_2000": _pair(
             "Song, Miller & Abbott 2000 (Nat Neurosci 3:919); numbers as in VH-Lab's stdp_apply",
-            "fraction of the greatest conductance, by one pair", (0.005, 20.0), (0.005 * 1.05, 20.0),
+            "fraction of the greatest conductance, by one pair",
+            (0.005, 20.0),
+            (0.005 * 1.05, 20.0),
         ),
         "froemke_dan_2002": Preset(
             suppression_rule,
@@ -141,7 +145,8 @@ presets: Mapping[str, Preset] = _Presets(
                     "scheme": _ALL,
                 }
             ),
-            _BY_EXPERIMENT, "Froemke & Dan 2002 (Nature 416:433); numbers as in BrainGrid's AllSTDPSynapses",
+            _BY_EXPERIMENT,
+            "Froemke & Dan 2002 (Nature 416:433); numbers as in BrainGrid's AllSTDPSynapses",
         ),
         "pfister_gerstner_2006_visual_cortex_all_to_all_full": _triplet(
             _VISUAL, _ALL, (5e-10, 6.2e-3), (7e-3, 2.3e-4), (101.0, 125.0), _TUTORIAL
@@ -153,7 +158,11 @@ presets: Mapping[str, Preset] = _Presets(
             _VISUAL, _ALL, (0.0, 6.5e-3), (7.1e-3, 0.0), (None, 114.0), "numbers as in an Igor procedure"
         ),
         "pfister_gerstner_2006_visual_cortex_nearest_minimal": _triplet(
-            _VISUAL, _NEAREST, (0.0, 5.0e-2), (8e-3, 0.0), (None, 40.0),
+            _VISUAL,
+            _NEAREST,
+            (0.0, 5.0e-2),
+            (8e-3, 0.0),
+            (None, 40.0),
             "numbers as in Simbrain, with the amplitude of triplets that fits better; SNNUtils has 5.2e-2",
         ),
         "pfister_gerstner_2006_hippocampus_all_to_all_full": _triplet(
@@ -169,4 +178,4 @@ presets: Mapping[str, Preset] = _Presets(
             _HIPPOCAMPUS, _NEAREST, (4.6e-3, 9.1e-3), (3e-3, 0.0), (None, 48.0), "numbers as in SNNUtils"
         ),
     }
-)  # fmt: skip
+)

@@ -192,9 +192,16 @@ def learn(
             else {}
         )
         run = simulate(
-            key, Params(weights, bias), drive, Hyper(STEP, noise_std[case.drive]), kernel=kernel,
-            state=jnp.zeros(n_units, float), n_steps=n_steps, observe={"late": observer}, **rule,
-        )  # fmt: skip
+            key,
+            Params(weights, bias),
+            drive,
+            Hyper(STEP, noise_std[case.drive]),
+            kernel=kernel,
+            state=jnp.zeros(n_units, float),
+            n_steps=n_steps,
+            observe={"late": observer},
+            **rule,
+        )
         speed, saturation = run.observed["late"][1].mean
         return Learned(speed, saturation, run.params.weights, run.state, run.is_finite)
 

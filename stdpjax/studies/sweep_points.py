@@ -118,8 +118,16 @@ def _no_coords(config: ProtocolConfig) -> Mapping[str, np.ndarray]:
 
 _TRACED = ("max_probability", "width", "voltage_scale", "tau")
 _STRUCTURAL = (
-    "window", "n_steps", "n_sequences", "n_trials", "drive", "voltage", "edges", "coincidence", "kernel",
-)  # fmt: skip
+    "window",
+    "n_steps",
+    "n_sequences",
+    "n_trials",
+    "drive",
+    "voltage",
+    "edges",
+    "coincidence",
+    "kernel",
+)
 _UNITS = {"max_probability": "1/bin", "width": "bins", "tau": "bins", "window": "bins", "n_steps": "bins"}
 
 

@@ -116,8 +116,8 @@ def read_grid(study: Study, grid: Mapping[str, Any]) -> dict[str, tuple[Any, ...
     read = {}
     for name, values in grid.items():
         if name not in known:
-            raise ValueError(f"grid: expected a parameter of {study.name} that can be swept ({', '.join(known)}), "
-                             f"got {name!r}")  # fmt: skip
+            wanted = f"a parameter of {study.name} that can be swept ({', '.join(known)})"
+            raise ValueError(f"grid: expected {wanted}, got {name!r}")
         example = getattr(study.config, name)
         if isinstance(values, str):
             values = _read_text(name, values, example)
@@ -217,9 +217,8 @@ def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, A
             for value in values:
                 _config(study, smoke, {**fixed, **first, name: value})
         # A grid in which only this combination is left; its axes stay, so cells keep their numbers.
-        places = np.ix_(*(
-            [grid[name].index(fixed[name])] if name in structural else range(len(grid[name])) for name in grid
-        ))  # fmt: skip
+        only = {name: [grid[name].index(fixed[name])] for name in structural}
+        places = np.ix_(*(only.get(name, range(len(grid[name]))) for name in grid))
         cells = numbers[places].ravel()
         axes = np.unravel_index(cells, shape)
         values = {}

@@ -160,8 +160,8 @@ def _open(
     intact = set(store.intact_blocks(out, plan.layout, manifest))
     n_recorded = len(manifest["checksums"])
     if len(intact) < n_recorded:
-        say(f"{plan.study.name}: {n_recorded - len(intact)} of {n_recorded} stored blocks fail their checksum and are "
-            "computed again")  # fmt: skip
+        bad = f"{n_recorded - len(intact)} of {n_recorded} stored blocks fail their checksum"
+        say(f"{plan.study.name}: {bad} and are computed again")
         manifest["checksums"] = {block: sum_ for block, sum_ in manifest["checksums"].items() if int(block) in intact}
     if 0 < len(intact) < n_blocks:
         say(f"{plan.study.name}: going on after {len(intact)} of {n_blocks} blocks")
