@@ -25,7 +25,8 @@ _CLAIM = {
 }
 _STUDY_KINDS = {
     **dict.fromkeys(("name", "title", "figure", "source", "caption"), "text"),
-    **dict.fromkeys(("config", "smoke", "claims"), "object"),
+    **dict.fromkeys(("config", "claims"), "object"),
+    "smoke": "mapping",
     **dict.fromkeys(("run", "plot"), "callable"),
     "point": "optional object",
 }
