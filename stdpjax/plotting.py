@@ -152,15 +152,16 @@ def _numbers(name: str, values: Any) -> Any:
     return values if isinstance(values, xr.DataArray) else array
 
 
-def _together(x: Any, y: Any) -> tuple[NDArray[Any], ...]:
+def _together(x: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return both as flat arrays with an element for each pair; axes of labelled numbers go together by their names."""
     x, y = _numbers("x", x), _numbers("y", y)
     if isinstance(x, xr.DataArray) and isinstance(y, xr.DataArray):
         x, y = xr.broadcast(x, y)
     try:
-        return tuple(array.ravel() for array in np.broadcast_arrays(x, y))
+        x, y = np.broadcast_arrays(x, y)
     except ValueError as error:
         raise ValueError(f"y: expected the shape of x, {np.shape(x)}, got {np.shape(y)}") from error
+    return x.ravel(), y.ravel()
 
 
 def _reach(estimate: Estimate) -> NDArray[Any]:

@@ -112,7 +112,11 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
                 if at_range or end != at:
                     shown, size = (marker, 5) if end != at else ("|", 8)
                     points(ax, at, row + offset, shown, color, ms=size, mew=1.5, clip_on=False)
-            look = {"lw": width, "alpha": 0.6 if kind == "simultaneous" else 1, "solid_capstyle": "butt"}
+            look: dict[str, Any] = {
+                "lw": width,
+                "alpha": 0.6 if kind == "simultaneous" else 1,
+                "solid_capstyle": "butt",
+            }
             curve(ax, [low, high], [row + offset] * 2, "-", color, None if row else words, **look)
         fill = "white" if estimate.bound else COLORS["biology"]
         points(ax, 1, row, "o", "biology", ms=4.5, mfc=fill, zorder=5)
@@ -126,7 +130,7 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
     is_cut = lowest <= shortest or highest >= longest
     xlabel = "value / best value" + (", arrows: beyond a factor of 1000" if is_cut else "")
     ax.set_title(f"What the data say: {100 * found.confidence:g} % intervals")
-    limits = {"xlim": (lowest / 1.3, highest * 1.3), "ylim": (len(names) - 0.4, -0.6)}
+    limits: dict[str, Any] = {"xlim": (lowest / 1.3, highest * 1.3), "ylim": (len(names) - 0.4, -0.6)}
     frame(ax, xlabel, "", log="x", yticks=names, **limits)
     # Below the axes, as that of the points.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
@@ -150,5 +154,5 @@ def _draw_comparison(ax: Axes, found: Fit, compared: Sequence[Fit]) -> None:
         ax.set_xticks([])
         xlabel = f"{criterion} needs k + 2 points, these are {found.n_points}"
     ax.set_title(f"Which rule: {criterion}, less is better")
-    limits = {"xlim": (0, 1.7 * widest), "ylim": (len(compared) - 0.4, -0.6)}
+    limits: dict[str, Any] = {"xlim": (0, 1.7 * widest), "ylim": (len(compared) - 0.4, -0.6)}
     frame(ax, xlabel, "", yticks=[one.model for one in compared], **limits)

@@ -10,7 +10,6 @@ NUMBERS = ("array", np.arange(3.0))
 COLOR, LABEL = ("text", "eq1"), ("claim text", "x")
 # A gap in a line is a number that is missing, and numbers of any shape are points.
 GAPS = dict.fromkeys((name, label) for name in ("x", "y") for label in ("all nan", "one infinite"))
-SHAPES = dict.fromkeys((name, "too many axes") for name in ("x", "y"))
 AXIS = ("choice", "x")
 
 ROWS = rows(
@@ -37,12 +36,12 @@ ROWS = rows(
     ),
     Row(
         plotting.curve,
-        {"ax": AXES, "x": NUMBERS, "y": NUMBERS, "style": ("text", "-"), "color": COLOR, "label": LABEL},
+        {"ax": AXES, "x": NUMBERS, "y": NUMBERS, "style": ("claim text", "-"), "color": COLOR, "label": LABEL},
         takes={**GAPS, ("label", "none"): None},
     ),
     Row(
         plotting.points,
-        {"ax": AXES, "x": NUMBERS, "y": NUMBERS, "style": ("text", "o"), "color": COLOR, "label": LABEL},
+        {"ax": AXES, "x": NUMBERS, "y": NUMBERS, "style": ("claim text", "o"), "color": COLOR, "label": LABEL},
         takes={**GAPS, ("label", "none"): None},
     ),
     Row(

@@ -31,8 +31,8 @@ def _table(ax: Axes, data: xr.Dataset, config: Any) -> None:
     for (row, column), value in np.ndenumerate(shown):
         ax.text(column, row, f"{value:.2f}" if value else "0: holds", ha="center", va="center")
     ax.set_title("The paper's energy meets conditions 1 and 2; others do not")
-    ticks = {"xticks": list(names.values()), "yticks": [str(name) for name in data.energy.values]}
-    frame(ax, "condition (mean over networks)", "energy", **ticks)
+    energies = [str(name) for name in data.energy.values]
+    frame(ax, "condition (mean over networks)", "energy", xticks=list(names.values()), yticks=energies)
 
 
 def _factor(ax: Axes, data: xr.Dataset, config: Any) -> None:

@@ -41,7 +41,7 @@ def _window(ax: Axes, data: xr.Dataset) -> None:
     for rule, (words, color) in _RULES.items():
         curve(ax, jump.lag, 100 * jump.curve.sel(rule=rule), "-", color, words)
     curve(ax, jump.lag, 100 * jump.published, ":", "black", "published fit")
-    drawn = {"fmt": "o", "ms": 3.5, "capsize": 1.5, "lw": 0.9, "color": COLORS["kernel"], "zorder": 0}
+    drawn: dict[str, Any] = {"fmt": "o", "ms": 3.5, "capsize": 1.5, "lw": 0.9, "color": COLORS["kernel"], "zorder": 0}
     label = "drawn points, standard error"
     ax.errorbar(data.data_lag, 100 * data.change, 100 * data.sem, **drawn, label=label)
     ax.set_title("Points drawn from Bi & Poo's fit")
@@ -58,8 +58,8 @@ def _intervals(ax: Axes, data: xr.Dataset) -> None:
     for row, name in enumerate(data.parameter.values):
         one = data.sel(parameter=name)
         for kind, color, width, words in kinds:
-            ends, look = one.interval.sel(kind=kind) / one.truth, {"lw": width, "solid_capstyle": "butt"}
-            curve(ax, ends, [row, row], "-", color, None if row else words, **look)
+            ends, label = one.interval.sel(kind=kind) / one.truth, None if row else words
+            curve(ax, ends, [row, row], "-", color, label, lw=width, solid_capstyle="butt")
         points(ax, one.fitted / one.truth, row, "o", "black", None if row else "fitted", ms=5)
         unit = " ms" if name.startswith("tau") else ""
         names.append(f"{_SYMBOLS[name].replace(', ', chr(10))}\n{float(one.fitted):.3g}{unit}")
@@ -101,8 +101,8 @@ def _estimates(ax: Axes, data: xr.Dataset) -> None:
         words = "published, which made them" if sign == "minus" else None
         points(ax, tau.truth, amplitude.truth, "+", "black", words, ms=13, mew=2)
     ax.set_title("Amplitude against time constant")
-    ticks = {"xticks": [5, 10, 20, 50, 100], "yticks": [0.2, 0.5, 1, 2]}
-    frame(ax, "time constant (ms)", "amplitude (share of the weight)", log="xy", **ticks)
+    xticks, yticks = [5, 10, 20, 50, 100], [0.2, 0.5, 1, 2]
+    frame(ax, "time constant (ms)", "amplitude (share of the weight)", log="xy", xticks=xticks, yticks=yticks)
     ax.legend(loc="upper right")
 
 

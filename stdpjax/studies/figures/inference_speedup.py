@@ -55,8 +55,8 @@ def _course(ax: Axes, data: xr.Dataset) -> None:
             error = times.std("network", ddof=1) / np.sqrt(times.count("network"))
             curve(ax, shown.stage, normal_interval(times.mean("network"), error), f"{marker}-", color, words)
         if n_shown < data.sizes["stage"] and name == "Eq 1":
-            words, options = "Eq 1: units at kinks,\nthe network chatters", {"ha": "right", "fontsize": 8}
-            ax.text(0.97, 0.52, words, transform=ax.transAxes, color=COLORS[color], **options)
+            words = "Eq 1: units at kinks,\nthe network chatters"
+            ax.text(0.97, 0.52, words, transform=ax.transAxes, ha="right", fontsize=8, color=COLORS[color])
     lone = -0.1 / np.log(0.9)
     ax.axhline(lone, ls=":", lw=1, color=COLORS["exact"])
     ax.text(data.stage.values[-1], lone + 0.02, "a lone unit", ha="right", va="bottom", fontsize=8)

@@ -26,7 +26,7 @@ def _picture(ax: Axes, data: xr.Dataset, config: Any) -> None:
     for start, end, color, name in ((-config.window, -1, "sum", "before"), (1, config.window, "nearest", "after")):
         ax.axvspan(start - 0.5, end + 0.5, color=COLORS[color], alpha=0.12, lw=0)
         words = f"window {name}: {float(probability.sel(time=slice(start, end)).sum()):.2f} spikes expected"
-        place = {"transform": ax.get_xaxis_transform(), "ha": "center"}
+        place: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center"}
         ax.text((start + end) / 2, 1.02, words, color=COLORS[color], fontsize=8, **place)
     curve(ax, data.time, probability, "-", "rate", "postsynaptic spike probability", lw=2)
     ax.axvline(0, color=COLORS["pre"], lw=2, label="presynaptic spike")

@@ -35,8 +35,8 @@ def _estimates(ax: Axes, data: xr.Dataset, config: Any) -> None:
         points(ax, data.estimate.sel(estimator=name).values, place[:, None], marker, color, words, ms=6)
     ax.set_title("Only the corrected objective finds the truth")
     names = [str(name).replace("b = ", "b=") for name in data.parameter.values]
-    xlabel, limits = "fitted parameter (units of activity)", {"xlim": (-1.6, 1.75), "ylim": (len(place) + 2.4, -0.6)}
-    frame(ax, xlabel, "data", yticks=names, **limits)
+    limits = len(place) + 2.4, -0.6
+    frame(ax, "fitted parameter (units of activity)", "data", yticks=names, xlim=(-1.6, 1.75), ylim=limits)
     ax.legend(loc="lower center")
 
 
@@ -107,6 +107,6 @@ def _samples(ax: Axes, data: xr.Dataset, config: Any) -> None:
         fitted = Estimate(row.sampled, row.sampled_low, row.sampled_high)
         points(ax, fitted, place + shift, marker, color, f"{words}, 95 %", ms=6, capsize=3)
     ax.set_title(f"Two units, {config.n_batches * config.n_samples:,} proposed samples")
-    ticks = {"zero": "x", "yticks": ["weight w", "bias b"], "ylim": (2.6, -0.5)}
-    frame(ax, "fitted parameter (units of activity)", "parameter", **ticks)
+    xlabel, names = "fitted parameter (units of activity)", ["weight w", "bias b"]
+    frame(ax, xlabel, "parameter", zero="x", yticks=names, ylim=(2.6, -0.5))
     ax.legend(loc="lower center")

@@ -52,7 +52,7 @@ def _static(ax: Axes, data: xr.Dataset) -> None:
         places, heights = np.arange(ratio.size) + shift, 100 * (ratio.values - 1)
         bars(ax, places, heights, color, words, width=0.36)
         for place in zip(places, heights, strict=True):
-            options = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5}
+            options: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5}
             ax.annotate(f"{place[1]:+.2f}", place, (0, 3 if place[1] >= 0 else -11), **options)
     ax.set_title("The effect is that of a softer, static energy")
     names = [f"{rate:+g}" if rate else "0" for rate in data.static_rate.values]
@@ -88,7 +88,7 @@ def _cells(ax: Axes, ratio: xr.DataArray) -> None:
     ax.set_axis_off()
     ax.set_title("All ratios (red: faster)")
     rows = [[f"{value:.3f}" if value < 10 else f"{value:.0f}" for value in row] for row in ratio.values]
-    names = {"rowLabels": [f"{drive}, {form}" for drive, form in ratio.row.values]}
+    names: dict[str, Any] = {"rowLabels": [f"{drive}, {form}" for drive, form in ratio.row.values]}
     names["colLabels"] = [f"{rate:+g}" for rate in ratio.learning_rate.values]
     drawn = ax.table(rows, **names, bbox=(0.42, 0.0, 0.6, 1.0), cellLoc="center")
     drawn.auto_set_font_size(False)

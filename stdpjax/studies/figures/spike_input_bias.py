@@ -61,7 +61,7 @@ def _prescribed(ax: Axes, data: xr.Dataset, config: Any) -> None:
     time = data.time + 1
     mean, spread = data.spike_update.cumsum(), np.sqrt(data.spike_variance.cumsum())
     predicted = np.sqrt(data.predicted_variance.cumsum())
-    shade = {"lw": 0, "alpha": 0.2, "color": COLORS["nearest"]}
+    shade: dict[str, Any] = {"lw": 0, "alpha": 0.2, "color": COLORS["nearest"]}
     ax.fill_between(time, mean - spread, mean + spread, **shade, label="Eq 2, one s.d. over trains")
     curve(ax, time, mean, "-", "nearest", f"Eq 2, mean of {config.n_trains} trains", lw=2.5)
     curve(ax, time, data.rate_update.cumsum(), "--", "exact", "p times Eq 1", lw=1)

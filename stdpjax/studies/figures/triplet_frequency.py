@@ -38,7 +38,7 @@ def _frequency(ax: Axes, data: xr.Dataset, lag: float) -> None:
         change = data.curve.sel(order="read_before", scheme=scheme, rule=rule, pair_lag=lag)
         curve(ax, data.frequency, 100 * change, style, color, words, lw=1.4)
     point = data.isel(point=data.point_lag.values == lag)
-    look = {"fmt": "o", "ms": 5, "capsize": 2, "color": "black", "zorder": 3}
+    look: dict[str, Any] = {"fmt": "o", "ms": 5, "capsize": 2, "color": "black", "zorder": 3}
     label = "measured, standard error"
     ax.errorbar(point.point_frequency, 100 * point.measured, 100 * point.sem, label=label, **look)
     frame(ax, "frequency of pairs (Hz)", "weight change by 60 pairs (%)", zero="y", ylim=(-60, 150))
@@ -64,7 +64,7 @@ def _errors(ax: Axes, data: xr.Dataset) -> None:
             ax.text(after * 1.3, row, f"{after:.3g}", va="center", fontsize=7.5)
     points(ax, [], [], "x", "biology", "traces read after adding the spike", ms=7, mew=2)
     ax.set_title("Errors on the ten points")
-    limits = {"xlim": (0.1, 900), "ylim": (len(rows) - 0.4, -1.4)}
+    limits: dict[str, Any] = {"xlim": (0.1, 900), "ylim": (len(rows) - 0.4, -1.4)}
     xlabel = "mean squared error (standard errors squared)"
     frame(ax, xlabel, "rule", log="x", yticks=[words for words, *_ in rows], **limits)
     ax.legend(loc="upper right")
@@ -112,7 +112,7 @@ def _refits(ax: Axes, data: xr.Dataset) -> None:
         ("pair", 4, "pairs", "sum"),
     ):
         drawn = np.minimum(data.refit.sel(drawn_from=name).values, 29.9)
-        look = {"density": True, "color": COLORS[color], "alpha": 0.35}
+        look: dict[str, Any] = {"density": True, "color": COLORS[color], "alpha": 0.35}
         ax.hist(drawn, edges.tolist(), label=f"{words}: refits of drawn data", **look)
         half = (n_points - n_fitted) / 2
         density = np.exp((half - 1) * np.log(grid / 2) - grid / 2 - special.gammaln(half)) / 2

@@ -25,7 +25,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
 
 def _example(ax: Axes, data: xr.Dataset, config: Any) -> None:
     is_saturated = np.abs(data.example_activity.values) > 0.5
-    shade = {"transform": ax.get_xaxis_transform(), "color": "0.9", "lw": 0, "label": "saturated"}
+    shade: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "color": "0.9", "lw": 0, "label": "saturated"}
     ax.fill_between(data.time, 0, 1, where=is_saturated, **shade)
     for rule, look in zip(data.rule.values, _SLOPES.values(), strict=True):
         curve(ax, data.time, data.example_slopes.sel(rule=rule), "-", *look)
