@@ -11,6 +11,7 @@ limit and for the unstable networks, which leave the active region.
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -163,12 +164,23 @@ def _unstable_cosines(data: xr.Dataset) -> xr.DataArray:
     return (1 - _hidden(data).long_angle.sel(stability="unstable").isel(long_time=-1)).mean("network")
 
 
-_ARRIVAL = "Delta h_1 = 2 step^3 dC/dh_1, Delta h_2 = 2 step^4 dC/dh_2, in general a factor step^(k+2), C = |X - x|^2."
 _CORRECTED = (
     "Delta h_k = -(step^(k+1) / 2) dC/dh_k at first arrival, step k+1: another power, another factor and descent. The "
     "printed law is off by 1/(4 step)."
 )
-_LATER = "There are differences, especially when we consider what happens after more time steps."
+
+_eq_28_30_and_31 = partial(
+    Claim,
+    statement="Eq 28, 30 and 31",
+    printed="Delta h_1 = 2 step^3 dC/dh_1, Delta h_2 = 2 step^4 dC/dh_2, in general a factor step^(k+2), "
+    "C = |X - x|^2.",
+    bearing="refutes",
+)
+_section_8 = partial(
+    Claim,
+    statement="Section 8",
+    printed="There are differences, especially when we consider what happens after more time steps.",
+)
 
 CLAIMS = (
     Claim(
@@ -208,54 +220,42 @@ CLAIMS = (
             f"Both rates, tied and untied; X - x is up to {_largest(data.squared_error) ** 0.5:.2g} long."
         ),
     ),
-    Claim(
+    _eq_28_30_and_31(
         "E28.exponents",
         "Largest deviation of the exponent of |Delta h_k|, k = 1, 2, ..., in the step from k+1 (hard rates).",
-        statement="Eq 28, 30 and 31",
-        printed=_ARRIVAL,
         corrected=_CORRECTED,
         criterion=at_most(1e-3),
         measure=lambda data: _exponent_error(_hidden(data).arrival),
         control=lambda data: _exponent_error(_hidden(data).printed_law),
         control_is="the printed law",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_28_30_and_31(
         "E28.exponents_smooth",
         "The same for smooth rates (logistic), where the law is that of small steps.",
-        statement="Eq 28, 30 and 31",
-        printed=_ARRIVAL,
         corrected=_CORRECTED,
         criterion=at_most(1e-3),
         measure=lambda data: _exponent_error(_hidden(data, rate="smooth").arrival),
         control=lambda data: _exponent_error(_hidden(data, rate="smooth").printed_law),
         control_is="the printed law",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_28_30_and_31(
         "E28.prefactor",
         "Largest deviation of |Delta h_k| / ((step^(k+1) / 2) |dC/dh_k|) from 1, over steps and layers (hard rates).",
-        statement="Eq 28, 30 and 31",
-        printed=_ARRIVAL,
         corrected=_CORRECTED,
         criterion=at_most(1e-5, double=1e-6),
         measure=lambda data: _largest(_to_corrected_law(_hidden(data)) - 1),
         control=lambda data: _largest(_to_corrected_law(_hidden(data, "untied")) - 1),
         control_is="untied weights",
-        bearing="refutes",
         note=lambda data: f"Smooth rates, smallest step: {_largest(_to_corrected_law(_smooth_start(data)) - 1):.1g}.",
     ),
-    Claim(
+    _eq_28_30_and_31(
         "E28.printed",
         "Mean over k of |Delta h_k| over the printed 2 step^(k+2) |dC/dh_k|, times 4 step (hard rates).",
-        statement="Eq 28, 30 and 31",
-        printed=_ARRIVAL,
         corrected="The measured displacement is 1/(4 step) times the printed one: 25 times at step 0.01.",
         criterion=within(1.0, 1e-5, double=1e-6),
         measure=lambda data: (4 * data.step * _to_printed_law(data)).mean(),
         control=lambda data: _to_printed_law(data).mean(),
         control_is="the bare ratio to the printed law",
-        bearing="refutes",
     ),
     Claim(
         "T17.direction",
@@ -298,11 +298,9 @@ CLAIMS = (
         control_is="untied weights",
         bearing="limits",
     ),
-    Claim(
+    _section_8(
         "S8.binomial",
         "Largest deviation from 1, up to one tau, of the growth over Pr[Bin(n, step) >= k+1]; mean over networks.",
-        statement="Section 8",
-        printed=_LATER,
         corrected="|displacement of h_k| = |dC/dh_k| / 2 Pr[Bin(n, step) >= k+1] up to reflections, for n step below "
         "about 1.",
         criterion=at_most(0.02),
@@ -326,11 +324,9 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: f"Step {float(data.fine_step):g}.",
     ),
-    Claim(
+    _section_8(
         "S8.turning",
         "Exponent of 1 - cosine in time, from 0.3 to 1 tau, mean over networks and hidden layers (hard rates).",
-        statement="Section 8",
-        printed=_LATER,
         corrected="The angle with the gradient is O(theta^2) for hard rates, whose reflections come two steps later, "
         "and O(theta) for smooth ones.",
         criterion=within(4.0, 0.25),
@@ -351,11 +347,9 @@ CLAIMS = (
         control_is="unstable networks at the end of the long simulation",
         bearing="limits",
     ),
-    Claim(
+    _section_8(
         "S8.limit",
         "Largest relative error of the settled displacement against (1 - R'_hh)^-1 R'_hx (X - x).",
-        statement="Section 8",
-        printed=_LATER,
         corrected="The network settles at the total derivative, with all loops, instead of the chain x, h_1, h_2, ...",
         criterion=at_most(1e-3, double=1e-5),
         measure=lambda data: _largest(data.limit_error),

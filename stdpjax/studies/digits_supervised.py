@@ -148,45 +148,35 @@ def _accuracies_note(data: xr.Dataset, depth: str = "") -> str:
     return f"{_networks_note(data, depth)} {means}."
 
 
+_section_8 = partial(Claim, statement="Section 8", printed=_PRINTED, corrected=_CORRECTED, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _section_8(
         "8.two_sided",
         "Largest relative difference of Eq 1, summed over a pull and a push with the midpoint, from "
         "equilibrium propagation.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(1e-4, double=1e-10),
         measure=lambda data: data.difference.sel(variant="paper_two_sided").max(),
         control=lambda data: data.difference.sel(variant="paper").min(),
         control_is="one pull, pairing as printed",
-        bearing="refutes",
         note="Units move together, or layer by layer as in the training.",
     ),
-    Claim(
+    _section_8(
         "8.accuracy",
         "Test accuracy of Eq 1 over a pull and a push, one hidden layer.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.97),
         measure=lambda data: _mean(_final(data, "symmetric")),
         control=lambda data: _shuffled(data, "symmetric"),
         control_is="shuffled labels",
-        bearing="refutes",
         note=_accuracies_note,
     ),
-    Claim(
+    _section_8(
         "8.behind",
         "Back-propagation's test accuracy less that of the two-sided rule.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(0.01),
         measure=lambda data: _mean(_behind(data, "symmetric")),
         control=lambda data: _shuffled_behind(data, "symmetric"),
         control_is="the two-sided rule with shuffled labels",
-        bearing="refutes",
         note=_networks_note,
     ),
     Claim(
@@ -202,58 +192,42 @@ CLAIMS = (
         bearing="limits",
         note=_networks_note,
     ),
-    Claim(
+    _section_8(
         "8.deep_accuracy",
         "Test accuracy of Eq 1 over a pull and a push, two hidden layers.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.965),
         measure=lambda data: _mean(_final(data, "symmetric", "deep_")),
         control=lambda data: _shuffled(data, "symmetric", "deep_"),
         control_is="shuffled labels",
-        bearing="refutes",
         note=lambda data: _accuracies_note(data, "deep_"),
     ),
-    Claim(
+    _section_8(
         "8.deep_behind",
         "As 8.behind, two hidden layers.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(0.015),
         measure=lambda data: _mean(_behind(data, "symmetric", "deep_")),
         control=lambda data: _shuffled_behind(data, "symmetric", "deep_"),
         control_is="the two-sided rule with shuffled labels",
-        bearing="refutes",
         note=lambda data: _networks_note(data, "deep_"),
     ),
-    Claim(
+    _section_8(
         "8.deep_printed",
         "Share of networks more than 5 points worse with Eq 1 as printed than with back-propagation, "
         "two hidden layers.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.5),
         measure=lambda data: _share_lost(data, "paper"),
         control=lambda data: _share_lost(data, "symmetric").value,
         control_is="the two-sided rule",
-        bearing="refutes",
         note=lambda data: f"On average {100 * _behind(data, 'paper', 'deep_').mean():.1f} points.",
     ),
-    Claim(
+    _section_8(
         "8.alignment",
         "Least cosine over the stages, of means over networks, of the two-sided update with a weak pull and minus the "
         "gradient of the settled loss (one hidden layer).",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.95),
         measure=lambda data: _mean(_worst_stage(data).values),
         control=lambda data: data.misalignment.sel(rule="symmetric")[:, 1:].mean(),
         control_is="the gradient for other labels, while learning",
-        bearing="refutes",
         note=lambda data: f"Least after {int(_worst_stage(data).epoch)} passes.",
     ),
 )

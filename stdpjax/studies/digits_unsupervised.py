@@ -1,6 +1,7 @@
 """Handwritten digits learned without labels by impatient score matching: missing halves filled in (section 6.3)."""
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -99,7 +100,6 @@ _RULE = (
     "Eq 1 leaves clamped rows unchanged and its hidden rows feed back on themselves. The delta rule on clamped rows, "
     "with tied weights and hidden chains, learns: data within the active region give probabilistic PCA."
 )
-_TERM = "d^3 E / dx^2 dtheta = 0, so that the second derivative of score matching can be ignored."
 
 
 def _mean(values: xr.DataArray) -> Estimate:
@@ -123,92 +123,66 @@ def _errors_note(data: xr.Dataset) -> str:
     return f"Errors relative to the mean image: {', '.join(parts)}."
 
 
+_section_6_3 = partial(Claim, statement="Section 6.3", printed=_PRINTED, corrected=_RULE, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _section_6_3(
         "6.3.digits_law",
         "Relative difference of W W^T from probabilistic PCA with the noise of the chains.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(0.2),
         measure=lambda data: _mean(data.law_difference.sel(rule="delta")),
         control=lambda data: data.law_difference.sel(rule="literal").mean(),
         control_is="Eq 1 alone",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_mean",
         "Squared error of held-out halves, filled by settling, relative to the mean image.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(0.75),
         measure=lambda data: _mean(_relative(data, "delta", "mean")),
         control=lambda data: _relative(data, "shuffled", "mean").mean(),
         control_is="pixels shuffled over the images",
-        bearing="refutes",
         note=_errors_note,
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_pca",
         "The same relative to probabilistic PCA with the best number of components.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(1.1),
         measure=lambda data: _mean(_relative(data, "delta", "pca")),
         control=lambda data: _relative(data, "shuffled", "pca").mean(),
         control_is="pixels shuffled over the images",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_autoencoder",
         "The same relative to a denoising autoencoder of that size, random missing pixels.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(1.2),
         measure=lambda data: _mean(_relative(data, "delta", "random_pixels")),
         control=lambda data: _relative(data, "shuffled", "random_pixels").mean(),
         control_is="pixels shuffled over the images",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_loses",
         "The same relative to an autoencoder trained on these very halves: it loses.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_least(1.2),
         measure=lambda data: _mean(_relative(data, "delta", "halves")),
         control=lambda data: _relative(data, "delta", "random_pixels").mean(),
         control_is="the autoencoder that does not know the halves",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_printed",
         "Error with Eq 1 on all rows relative to the untrained network: nothing is learned.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_least(0.9),
         measure=lambda data: _mean(_error(data, "literal") / data.untrained_error),
         control=lambda data: (_error(data, "delta") / data.untrained_error).mean(),
         control_is="the delta rule",
-        bearing="refutes",
         note="A hundredth of the step size.",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_hidden_rows",
         "Error with the delta rule and Eq 1 on hidden rows relative to the mean image: worse than that.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_least(1.0),
         measure=lambda data: _mean(_relative(data, "hidden", "mean")),
         control=lambda data: _relative(data, "delta", "mean").mean(),
         control_is="the delta rule alone",
-        bearing="refutes",
         note="Same step size.",
     ),
     Claim(
@@ -227,7 +201,7 @@ CLAIMS = (
         "E24.digits",
         "Error with the second derivative kept relative to without, for data that keep away from the kinks.",
         statement="Eq 24",
-        printed=_TERM,
+        printed="d^3 E / dx^2 dtheta = 0, so that the second derivative of score matching can be ignored.",
         corrected="Only for data with no density at the kinks of the rate function.",
         criterion=within(1.0, 0.05),
         measure=lambda data: _mean(_relative(data, "kept", "delta")),

@@ -1,6 +1,7 @@
 """Does every step go down the energy? Inside, at kinks, with noise; and how saturated units come back."""
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -104,16 +105,17 @@ def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
     return float(np.abs((above.noisy_energy - expected) / above.noisy_error).max())
 
 
-_PRINTED = (
-    "Each step of inference on average brings us towards an equally or more likely configuration, down the energy."
+_section_9_eq_16 = partial(
+    Claim,
+    statement="Section 9, Eq 16",
+    printed="Each step of inference on average brings us towards an equally or more likely configuration, "
+    "down the energy.",
 )
 
 CLAIMS = (
-    Claim(
+    _section_9_eq_16(
         "T18.interior",
         "Largest share of upward steps, over networks inside the active region, no noise, step below 2/lambda_max(H).",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="Without noise, away from kinks, and for steps shorter than 2 over the largest "
         "curvature of the energy.",
         criterion=at_most(0.0),
@@ -123,11 +125,9 @@ CLAIMS = (
         bearing="limits",
         note=_interior_note,
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.kink_up",
         "Share of steps at which the energy rises where all units chatter about kinks, noise-free.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="At kinks, where units driven past their threshold settle, about half of the steps go up.",
         criterion=within(0.5, 0.05),
         measure=lambda data: _mean(data.kink_up.mean("step")),
@@ -135,11 +135,9 @@ CLAIMS = (
         control_is="inside the active region",
         bearing="refutes",
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.kink_single",
         "Largest difference of that share for one unit from 2 d (1-d), d the threshold over the input.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="One unit spends a share d of its steps below the kink; 2 d (1-d) of all steps go up, "
         "one half at most.",
         criterion=at_most(0.03),
@@ -148,11 +146,9 @@ CLAIMS = (
         control_is="one half for every input",
         bearing="refutes",
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.kink_size",
         "Order in the step of the largest rise at kinks (slope on logarithmic axes).",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="The rises are of the order of the step.",
         criterion=within(1.0, 0.1),
         measure=lambda data: _mean(_order(data.kink_rise)),
@@ -161,11 +157,9 @@ CLAIMS = (
         bearing="limits",
         note=_size_note,
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.noise_above",
         "Mean change of the energy in the first step with noise, from above equilibrium.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="With noise the mean falls from above equilibrium; from below, as from the minimum itself, it rises.",
         criterion=at_most(0.0),
         measure=lambda data: _mean(data.first_change.sel(start="above")),
@@ -174,11 +168,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{data.sizes['trial']} trials.",
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.noise_single",
         "Share of single steps at which the energy rises with noise, at equilibrium.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="Single steps go up about as often as down at equilibrium.",
         criterion=within(0.5, 0.1),
         measure=lambda data: _mean(data.late_up),

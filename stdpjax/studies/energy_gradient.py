@@ -1,6 +1,7 @@
 """The energy, its gradient and its minima, and the rate function with its kinks (Eq 13, 16, 18)."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -84,10 +85,14 @@ def _line(data: xr.Dataset) -> np.ndarray:
 
 
 _ASCENT = "R(s) - s is proportional to d log P / ds = -dE/ds if R is a linear combination of the input rates."
-_ENERGY = "E(s) = sum_i s_i^2 / 2 - sum_{i<j} W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)."
 _RATE = "rho is piecewise linear, with kinks at beta_1 < 0 < beta_2 = beta_1 + 1."
 
 _NOTHING = "Nothing is printed on this."
+
+_eq_16 = partial(
+    Claim, statement="Eq 16", printed="E(s) = sum_i s_i^2 / 2 - sum_{i<j} W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)."
+)
+_eq_16_and_18 = partial(Claim, statement="Eq 16 and 18", printed=_NOTHING, bearing="supports")
 
 CLAIMS = (
     Claim(
@@ -127,11 +132,9 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    _eq_16(
         "E16.tied",
         "Asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)) with untied weights, sigmoid (mean).",
-        statement="Eq 16",
-        printed=_ENERGY,
         corrected="The energy needs tied weights, W_ij = W_ji, and none from a unit to itself.",
         criterion=at_least(0.05),
         measure=lambda data: mean_interval(_smooth_asymmetry(data, FORMS[1])),
@@ -140,22 +143,18 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    _eq_16(
         "E16.finite_difference",
         "Largest difference of the energy's finite differences from s - R(s), away from kinks.",
-        statement="Eq 16",
-        printed=_ENERGY,
         criterion=at_most(1e-4, double=1e-8),
         measure=lambda data: _largest(data.differenced - data.away_from_target),
         control=lambda data: _largest(data.differenced - data.away_from_field),
         control_is="without the factor rho'",
         bearing="supports",
     ),
-    Claim(
+    _eq_16(
         "E16.hessian",
         "Largest relative difference of the energy's second derivative from 1 - R'(s), hard sigmoid and sigmoid.",
-        statement="Eq 16",
-        printed=_ENERGY,
         corrected="H = 1 - R'(s), with R' = D W D + diag(rho''(s) u), D = diag(rho'(s)) and u = b + W rho(s).",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.hessian_difference.max(),
@@ -175,30 +174,24 @@ CLAIMS = (
         control_is="the bound |s|^2 / 2",
         bearing="supports",
     ),
-    Claim(
+    _eq_16_and_18(
         "E16.projection",
         "Largest change of the energy when a state is moved to the nearest point of the box [beta_1, beta_2]^n.",
-        statement="Eq 16 and 18",
-        printed=_NOTHING,
         corrected="It never rises, so all minima lie in the closed box, kinks included.",
         criterion=at_most(0.0),
         measure=lambda data: data.projected_change.max(),
         control=lambda data: data.shrunk_change.max(),
         control_is="ends of descents, moved to a box of half the width",
-        bearing="supports",
         note=lambda data: f"{data.projected_change.size} states.",
     ),
-    Claim(
+    _eq_16_and_18(
         "E16.minima",
         "Largest distance from the box after descent, over step times the largest field of a unit.",
-        statement="Eq 16 and 18",
-        printed=_NOTHING,
         corrected="Descent from anywhere ends in the box, up to the chatter of one step about a kink.",
         criterion=at_most(1.0),
         measure=lambda data: _beyond(data, 0.5),
         control=lambda data: _beyond(data, 0.25),
         control_is="a box of half the width",
-        bearing="supports",
         note=lambda data: f"{data.is_finite.size} descents.",
     ),
     Claim(

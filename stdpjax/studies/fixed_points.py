@@ -137,6 +137,9 @@ def _root_mean_square(data: xr.Dataset, fixed_point: xr.DataArray) -> Estimate:
     return Estimate(*(float(end) for end in np.sqrt(np.maximum(ends, 0))))
 
 
+_eq_26 = partial(Claim, statement="Eq 26", printed=_EQ_26, bearing="refutes")
+_eq_25 = partial(Claim, statement="Eq 25", printed=_EQ_25, bearing="refutes")
+
 CLAIMS = (
     Claim(
         "E25.interior",
@@ -150,42 +153,33 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{int((~_has_kinks(data)).sum())} networks.",
     ),
-    Claim(
+    _eq_25(
         "E25.average",
         "Largest difference of the raw iteration's time average (step 0.002) from the energy's minimum on the box.",
-        statement="Eq 25",
-        printed=_EQ_25,
         corrected="A unit driven past its kink has no fixed point: the iteration chatters about the kink, and its "
         "average is the box minimum up to O(step).",
         criterion=at_most(3e-3),
         measure=lambda data: _largest(_finest_average(data) - data.minimum),
         control=lambda data: _largest(_finest_average(data) - data.linear),
         control_is="Eq 26 solved as a linear equation and cut off at the kinks",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_25(
         "E25.chatter_range",
         "How far the chattering of one unit leaves ((1 - step) kink, kink + step (u - kink)].",
-        statement="Eq 25",
-        printed=_EQ_25,
         criterion=at_most(1e-6, double=1e-12),
         measure=lambda data: _excess(data, data.chatter_step),
         control=lambda data: _excess(data, data.chatter_step / 2),
         control_is="the range predicted for half the step",
-        bearing="refutes",
         note=_chatter_note,
     ),
-    Claim(
+    _eq_25(
         "E25.duty_cycle",
         "Largest difference of the time share in which a chattering unit is active from kink / u.",
-        statement="Eq 25",
-        printed=_EQ_25,
         corrected="The kink acts as a slope of kink / u, between 0 and 1.",
         criterion=at_most(0.01),
         measure=lambda data: _largest(_driven(data).duty - HIGH / _driven(data).drive),
         control=lambda data: _largest(1 - HIGH / _driven(data).drive),
         control_is="a unit at rest in the active region, duty cycle 1",
-        bearing="refutes",
     ),
     Claim(
         "E26.saturation",
@@ -199,40 +193,31 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: f"{data.sizes['network']} networks, {3 ** data.sizes['unit']} pieces each.",
     ),
-    Claim(
+    _eq_26(
         "E26.kinks",
         "Share of random networks that have no fixed point and settle with units at kinks.",
-        statement="Eq 26",
-        printed=_EQ_26,
         corrected="s = clip(b + W rho(s), kinks): the minima of the energy on the box, with units at kinks too.",
         criterion=at_least(0.2),
         measure=_share_with_kinks,
         control=lambda data: data.balanced_share,
         control_is="balanced biases",
-        bearing="refutes",
         note=lambda data: f"None of these has a fixed point: {int(data.n_inside[_has_kinks(data)].sum())} found.",
     ),
-    Claim(
+    _eq_26(
         "E26.clip",
         "Largest |s - clip(b + W rho(s), kinks)| at the box minima (enumeration of active sets).",
-        statement="Eq 26",
-        printed=_EQ_26,
         criterion=at_most(1e-8),
         measure=lambda data: _largest(data.minimum - data.field.clip(LOW, HIGH)),
         control=lambda data: _largest(data.minimum - data.field),
         control_is="s = b + W rho(s) as printed",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_26(
         "E26.box",
         "Largest difference of the relaxed clip form from the box minimum.",
-        statement="Eq 26",
-        printed=_EQ_26,
         criterion=at_most(1e-4, double=1e-8),
         measure=lambda data: _largest(data.relaxed - data.minimum),
         control=lambda data: _largest(data.linear - data.minimum),
         control_is="Eq 26 solved as a linear equation and cut off at the kinks",
-        bearing="refutes",
     ),
     Claim(
         "E26.gradient",
@@ -246,17 +231,14 @@ CLAIMS = (
         bearing="supports",
         note="Along one random direction a network.",
     ),
-    Claim(
+    _eq_26(
         "E26.noise",
         "Root mean square difference of noisy networks' time averages from the fixed point of the smoothed rate.",
-        statement="Eq 26",
-        printed=_EQ_26,
         corrected="With noise in R the kink is smoothed: s = R(s) with the rate and slope averaged over the noise.",
         criterion=at_most(0.01),
         measure=lambda data: _root_mean_square(data, data.smooth),
         control=lambda data: _root_mean_square(data, data.minimum).value,
         control_is="the kinks without noise",
-        bearing="refutes",
     ),
 )
 

@@ -145,6 +145,9 @@ _EQ_22 = "J_x = step^2/2 |dE(x, h_{t-1})/dx|^2 but for noise."
 _NEAR_REST = "Near a fixed point J_h = step^2/2 |dE(x, h_{t-1})/dh|^2."
 _FASTER = "J_h is trying to make the Markov chain converge faster."
 
+_section_6_2 = partial(Claim, statement="Section 6.2", bearing="refutes")
+_section_6_2_limited = partial(Claim, statement="Section 6.2", bearing="limits")
+
 CLAIMS = (
     Claim(
         "E19.split",
@@ -210,17 +213,15 @@ CLAIMS = (
             f"{float(data.decay_term[0]):.6f}."
         ),
     ),
-    Claim(
+    _section_6_2(
         "6.2.exact_index",
         "Largest relative difference of J_h from step^2/2 |dE/dh(h_t)|^2, without noise.",
-        statement="Section 6.2",
         printed=_NEAR_REST,
         corrected="Exact anywhere, with the gradient at h_t.",
         criterion=at_most(5e-3, double=1e-11),
         measure=lambda data: _off_index(data, data.gradient_now),
         control=lambda data: _off_index(data, data.gradient_before),
         control_is="index t - 1",
-        bearing="refutes",
         note="Over the first half of the relaxation.",
     ),
     Claim(
@@ -234,23 +235,20 @@ CLAIMS = (
         control_is="one score",
         bearing="supports",
     ),
-    Claim(
+    _section_6_2_limited(
         "6.2.late_index",
         "J_h relative to step^2/2 |dE/dh(h_{t-1})|^2 late in the relaxation, at a small step; mean over networks.",
-        statement="Section 6.2",
         printed=_NEAR_REST,
         corrected="Only for small steps: the ratio tends to (1 - step k)^2 for the slowest mode's curvature k.",
         criterion=at_least(0.95),
         measure=lambda data: mean_interval(late_ratios(data).index.isel(step=0)),
         control=lambda data: late_ratios(data).index.isel(step=-1).mean(),
         control_is="the largest step",
-        bearing="limits",
         note=lambda data: f"At step {float(data.step[0]):g}; the control at step {float(data.step[-1]):g}.",
     ),
-    Claim(
+    _section_6_2(
         "6.2.two_steps",
         "|h_{t+1} - h_{t-1}| over step |dE/dh(h_{t-1})| late in the relaxation; mean over networks, least step.",
-        statement="Section 6.2",
         printed="Near a fixed point h_{t+1} = h_{t-1}, which leaves the gradient alone in J_h.",
         corrected="It is nearly twice the gradient term and vanishes no faster; what is left in J_h is the gradient "
         "at h_t.",
@@ -258,7 +256,6 @@ CLAIMS = (
         measure=lambda data: _least(late_ratios(data).two_steps),
         control=lambda data: late_ratios(data).one_step.mean("network").max(),
         control_is="the change over one step",
-        bearing="refutes",
         note=_two_steps,
     ),
     Claim(
@@ -276,10 +273,9 @@ CLAIMS = (
             f"read literally is {_largest(data.literal_change):g}."
         ),
     ),
-    Claim(
+    _section_6_2(
         "6.2.free_ascends",
         "Log ratio of |dE/dh| after to before one step down J_h with the target frozen; mean over networks.",
-        statement="Section 6.2",
         printed="J_h moves the parameters so that after the next update the energy is at a minimum.",
         corrected="With the target frozen, as Eq 1 has it, the step raises the gradient; the true gradient of J_h "
         "lowers it.",
@@ -287,26 +283,22 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.free_update),
         control=lambda data: data.true_update.mean(),
         control_is="the true gradient of J_h",
-        bearing="refutes",
         note=lambda data: f"Rises in {float((data.free_update > 0).mean()):.0%} of networks.",
     ),
-    Claim(
+    _section_6_2_limited(
         "T12.faster",
         "Log ratio of the speed at random states, after to before learning with Eq 1; least of three fixed points.",
-        statement="Section 6.2",
         printed=_FASTER,
         corrected="The speed rises. The time to converge may rise too: rates that rise slow the slowest mode.",
         criterion=at_least(0.01),
         measure=lambda data: _rise(data.isel(rate=0), CENTRES),
         control=lambda data: _rise(data.isel(rate=-1), CENTRES).value,
         control_is="the opposite sign",
-        bearing="limits",
         note=lambda data: _times(data.isel(rate=0)),
     ),
-    Claim(
+    _section_6_2_limited(
         "T12.slower",
         "The same with Eq 1 reversed; the larger of two fixed points, where rates are high and low.",
-        statement="Section 6.2",
         printed=_FASTER,
         corrected="The reverse slows units where rates rise or fall on the way. About rates of 1/2 the mean update "
         "between units is 0 to first order in the rate, and what is left need not have its sign.",
@@ -314,7 +306,6 @@ CLAIMS = (
         measure=lambda data: _rise(data.isel(rate=-1), _APART),
         control=lambda data: _rise(data.isel(rate=0), _APART).value,
         control_is="the paper's sign",
-        bearing="limits",
         note=lambda data: (
             f"{_times(data.isel(rate=-1))} At the centre {_rise(data.isel(rate=-1), ['centre']).value:+.4f}."
         ),

@@ -1,6 +1,7 @@
 """MCMC-EM score matching (section 6.3): impatient and patient averages, hidden rows at equilibrium, consistency."""
 
 import dataclasses
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -115,11 +116,13 @@ def _bias_change(data: xr.Dataset, learner: str) -> float:
 _BURN_IN = "As the burn-in becomes small, the impatient updates become in average those of MCMC-EM."
 _HIDDEN_ROWS = "Hidden rows learn along the chain as clamped rows do."
 
+_section_6_3 = partial(Claim, statement="section 6.3", bearing="limits")
+_hidden_rows = partial(Claim, statement="section 6.3", printed=_HIDDEN_ROWS, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _section_6_3(
         "T13.bias",
         "Largest relative change of T times the running average's bias over T >= 400 steps (exact law of the chain).",
-        statement="section 6.3",
         printed=_BURN_IN,
         corrected="At fixed weights the bias is c / T with c the summed transient; the limit is the "
         "sampler's own average.",
@@ -127,44 +130,35 @@ CLAIMS = (
         measure=lambda data: _change(_late_bias(data) * _late_bias(data).length),
         control=lambda data: _change(_late_bias(data)),
         control_is="the bias itself, not times T",
-        bearing="limits",
     ),
-    Claim(
+    _section_6_3(
         "T13.transient",
         "Summed transient c of simulated chains over that of the exact law.",
-        statement="section 6.3",
         printed=_BURN_IN,
         criterion=within(1.0, 0.1),
         measure=lambda data: _mean(data.transient / data.exact_transient),
         control=lambda data: (data.transient + data.transient.mean()).mean() / data.exact_transient,
         control_is="the transient counted twice",
-        bearing="limits",
         note="The same noise from an equilibrium start subtracted.",
     ),
-    Claim(
+    _hidden_rows(
         "T14.identity",
         "Largest relative difference, over ordered pairs, of mean -g_i rho'_i rho_j and -rho''_i rho_j (Langevin .02).",
-        statement="section 6.3",
-        printed=_HIDDEN_ROWS,
         corrected="Under Langevin hidden rows learn nothing in the mean but the second derivative that "
         "condition 3 drops.",
         criterion=at_most(0.2),
         measure=lambda data: _from_second(data, "gradient form"),
         control=lambda data: _from_second(data, "Eq 1"),
         control_is="Eq 1 without rho'",
-        bearing="refutes",
         note="Relative to the largest.",
     ),
-    Claim(
+    _hidden_rows(
         "T14.full_gradient",
         "Largest mean update of a hidden row by the full gradient under exp(-E), by quadrature.",
-        statement="section 6.3",
-        printed=_HIDDEN_ROWS,
         criterion=at_most(1e-3),
         measure=lambda data: _largest_apart(_exact(data, "gradient form") - _exact(data, "second derivative")),
         control=lambda data: _largest_apart(_exact(data, "gradient form")),
         control_is="without the second derivative",
-        bearing="refutes",
     ),
     Claim(
         "T14.eq1",
@@ -177,34 +171,29 @@ CLAIMS = (
         control_is="a unit with itself",
         bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "T15.stationary",
         "Largest gradient of score matching at the truth, two units, one or both clamped, hard and sigmoid rates.",
-        statement="section 6.3",
         printed="Score matching is a consistent estimator; MCMC-EM extends it to latent variables.",
         corrected="The truth is stationary if the second derivative is kept, which condition 3 drops.",
         criterion=at_most(1e-4, double=1e-9),
         measure=lambda data: abs(data.gradient.sel(correction="kept")).max(),
         control=lambda data: abs(data.gradient.sel(correction="dropped")).max(),
         control_is="without the second derivative",
-        bearing="limits",
     ),
-    Claim(
+    _section_6_3(
         "T15.path",
         "Divergence after mean updates of three units, one hidden, over that before, by quadrature.",
-        statement="section 6.3",
         printed="An MCMC-EM procedure, with a score-matching update for the M-step.",
         corrected="They lead to the truth if the second derivative is kept.",
         criterion=at_most(1e-3),
         measure=lambda data: _of_flow(data, "kept"),
         control=lambda data: _of_flow(data, "dropped"),
         control_is="without the second derivative",
-        bearing="limits",
     ),
-    Claim(
+    _section_6_3(
         "6.3.learns",
         "Divergence after impatient EM with the second derivative kept, over that before; mean over seeds.",
-        statement="section 6.3",
         printed="Impatient MCMC-EM score matching learns the model.",
         corrected="With the second derivative kept, and the data's bias in place of the clamped units' "
         "missing movement.",
@@ -212,20 +201,17 @@ CLAIMS = (
         measure=lambda data: _mean(_relative(data, "impatient")),
         control=lambda data: _relative(data, "literal").mean(),
         control_is="Eq 1 taken literally",
-        bearing="limits",
         note=_learning_note,
     ),
-    Claim(
+    _section_6_3(
         "6.3.impatient",
         "Divergence after impatient EM less that after patient EM, over that before learning; mean over seeds.",
-        statement="section 6.3",
         printed="Impatient updates become the same, in average, as patient ones.",
         corrected="While weights change slowly against the chains.",
         criterion=within(0.0, 0.3),
         measure=lambda data: _mean(_relative(data, "impatient") - _relative(data, "patient")),
         control=lambda data: (_relative(data, "dropped") - _relative(data, "patient")).mean(),
         control_is="without the second derivative",
-        bearing="limits",
         note=lambda data: f"{data.sizes['seed']} seeds.",
     ),
     Claim(

@@ -159,104 +159,89 @@ def _grown(data: xr.Dataset, course: str) -> xr.DataArray:
 
 
 _FASTER = "J_h tries to make the Markov chain converge faster (section 6.2)."
-_TASK = "Impatient updates should move the parameters so that inference converges faster (section 6.3)."
+
+_section_6_2 = partial(Claim, statement="Section 6.2", printed=_FASTER, bearing="refutes")
+_section_6_3 = partial(
+    Claim,
+    statement="Section 6.3",
+    printed="Impatient updates should move the parameters so that inference converges faster (section 6.3).",
+)
 
 CLAIMS = (
-    Claim(
+    _section_6_2(
         "T12.sum",
         "Largest difference from 1 of the mean, over modes, of their rates of relaxation, over all that was learned.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="As no unit connects to itself, the rates of all modes add up to the number of units whatever is "
         "learned: the slowest is never faster than a lone unit, and no learning makes all faster.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: abs(data.mean_rate - 1).max(),
         control=lambda data: abs(data.own_change).max(),
         control_is="self-connections that Eq 1 changes too",
-        bearing="refutes",
         note=_sum_note,
     ),
-    Claim(
+    _section_6_2(
         "T12.law",
         "Change of the slowest mode's rate by slow learning with tied Eq 1, against -v^T sum(r r^T - r_0 r_0^T) v off "
         "the diagonal: relative distance over networks and fixed points.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="The tied update over a relaxation is Hebbian: the mode v slows down where it gains.",
         criterion=at_most(0.05),
         measure=lambda data: _from_shift(data, data.predicted_shift),
         control=lambda data: _from_shift(data, data.own_shift),
         control_is="self-connections counted",
-        bearing="refutes",
         note=_law_note,
     ),
-    Claim(
+    _section_6_2(
         "T12.descent",
         "Log ratio of the relaxation time (spectrum), after to before descent on J_h along relaxations; the smaller "
         "mean of two fixed points, where rates are high and low.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="True descent on J_h, which is Eq 1 reversed, lowers the speed and makes the slowest mode slower.",
         criterion=at_least(0.02),
         measure=lambda data: min(_slower(data, "descent on J_h", _APART)),
         control=lambda data: min(_slower(data, "weight decay", _APART)).value,
         control_is="weight decay",
-        bearing="refutes",
         note=lambda data: _rates_note(data, "descent on J_h"),
     ),
-    Claim(
+    _section_6_2(
         "T12.reversed",
         "The same for Eq 1 with the opposite sign.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="Slower too.",
         criterion=at_least(0.02),
         measure=lambda data: min(_slower(data, "Eq 1 reversed", _APART)),
         control=lambda data: min(_slower(data, "frozen", _APART)).value,
         control_is="frozen weights",
-        bearing="refutes",
         note=lambda data: _rates_note(data, "Eq 1 reversed"),
     ),
-    Claim(
+    _section_6_2(
         "T12.eq1",
         "The same for Eq 1 itself, where rates are low at the fixed point.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="Slower with either sign: of two opposite changes of tied weights one at least slows the slowest "
         "mode, and in the mean over both it slows, as the largest eigenvalue is a convex function.",
         criterion=at_least(0.02),
         measure=lambda data: min(_slower(data, "Eq 1", ["low"])),
         control=lambda data: min(_slower(data, "frozen", ["low"])).value,
         control_is="frozen weights",
-        bearing="refutes",
         note=lambda data: _rates_note(data, "Eq 1"),
     ),
-    Claim(
+    _section_6_2(
         "T12.kinks",
         "Share of networks that Eq 1 drives to a kink, where rates are high at the fixed point.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="There Eq 1 feeds on itself until units rest at kinks, where the network chatters and "
         "does not settle.",
         criterion=at_least(0.9),
         measure=lambda data: _share_held(data, "Eq 1"),
         control=lambda data: _share_held(data, "Eq 1 reversed"),
         control_is="Eq 1 reversed",
-        bearing="refutes",
         note=_kinks_note,
     ),
-    Claim(
+    _section_6_2(
         "T12.simulated",
         "Log ratio of the simulated time to 5 % of the distance, after to before descent on J_h; mean over networks "
         "and three fixed points.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="It takes longer too; about rates of 1/2 it hardly changes.",
         criterion=at_least(0.0),
         measure=lambda data: _mean(_longer(data, "descent on J_h").mean("centre")),
         control=lambda data: _longer(data, "weight decay").mean(),
         control_is="weight decay",
-        bearing="refutes",
     ),
     Claim(
         "T12.transient",
@@ -283,24 +268,19 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: f"{_settled_ratios(data)[0].size} networks, from 5 % to 0.5 % of the distance.",
     ),
-    Claim(
+    _section_6_2(
         "T12.decay",
         "Log ratio of the relaxation time after to before the weights decay; largest mean of three fixed points.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="What makes the slowest mode faster is weaker weights: weight decay, not Eq 1.",
         criterion=at_most(-0.2),
         measure=lambda data: max(_slower(data, "weight decay")),
         control=lambda data: max(_slower(data, "frozen")).value,
         control_is="frozen weights",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.task_weak",
         "Log ratio of the relaxation time, inputs clamped, after to before digits are learned by Eq 1 from weak "
         "weights; mean over networks.",
-        statement="Section 6.3",
-        printed=_TASK,
         corrected="The weights grow, and inference slows down.",
         criterion=at_least(0.03),
         measure=lambda data: _mean(_task(data, "weak")),
@@ -309,11 +289,9 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: _task_note(data, "weak", "weak, wrong sign"),
     ),
-    Claim(
+    _section_6_3(
         "6.3.task_strong",
         "The same from strong weights, with which inference is slow to begin with.",
-        statement="Section 6.3",
-        printed=_TASK,
         corrected="It may become faster: units come to rest at kinks, and there they are no part of any mode.",
         criterion=at_most(-0.02),
         measure=lambda data: _mean(_task(data, "strong")),
@@ -322,12 +300,10 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: _task_note(data, "strong", "strong, frozen"),
     ),
-    Claim(
+    _section_6_3(
         "6.3.task_weights",
         "Change of the largest eigenvalue of the weights among free units while digits are learned; the smaller mean "
         "of weak and strong beginnings.",
-        statement="Section 6.3",
-        printed=_TASK,
         corrected="Not the weights make inference faster: without the kinks it would be slower after learning, always.",
         criterion=at_least(0.01),
         measure=lambda data: min(_mean(_grown(data, course)) for course in ("weak", "strong")),

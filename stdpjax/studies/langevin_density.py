@@ -1,6 +1,7 @@
 """What the paper's dynamics sample, beside proper Langevin dynamics and exp(-E) itself (section 4.1, Eq 14)."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -106,96 +107,78 @@ def _off_shares(shares: xr.DataArray) -> float:
     return max((abs(share - published) for share, published in known), default=float("nan"))
 
 
+_eq_14 = partial(Claim, statement="Eq 14", printed=_CHAIN, bearing="refutes")
+_section_4_1 = partial(Claim, statement="Section 4.1", printed=_CHAIN, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _eq_14(
         "E14.langevin_square",
         "E[s^2] of two units under unadjusted Langevin dynamics at step 0.02; exp(-E) has 1.0052.",
-        statement="Eq 14",
-        printed=_CHAIN,
         corrected="s' = s + step (R(s) - s) + sqrt(2 step T) xi does, up to a bias of the order of the step.",
         criterion=within(1.0154, 0.008),
         measure=lambda data: _with_langevin(data, "square"),
         control=lambda data: data.exact.sel(statistic="square"),
         control_is="exp(-E) itself, by quadrature",
-        bearing="refutes",
         note=lambda data: _exact_and_adjusted(data, "square"),
     ),
-    Claim(
+    _eq_14(
         "E14.langevin_product",
         "E[rho(s_1) rho(s_2)] under the same dynamics; exp(-E) has 0.3211.",
-        statement="Eq 14",
-        printed=_CHAIN,
         criterion=within(0.3192, 0.005),
         measure=lambda data: _with_langevin(data, "product"),
         control=lambda data: _number(data, "paper", "product"),
         control_is="the paper's noise",
-        bearing="refutes",
         note=lambda data: _exact_and_adjusted(data, "product"),
     ),
-    Claim(
+    _eq_14(
         "E14.langevin_active",
         "Share of time that a unit is between the kinks under the same dynamics; exp(-E) has 0.3795.",
-        statement="Eq 14",
-        printed=_CHAIN,
         criterion=within(0.3779, 0.003),
         measure=lambda data: _with_langevin(data, "active"),
         control=lambda data: _number(data, "paper", "active"),
         control_is="the paper's noise",
-        bearing="refutes",
         note=lambda data: _exact_and_adjusted(data, "active"),
     ),
-    Claim(
+    _eq_14(
         "E14.langevin_mode",
         "Largest relative difference of a linear mode's variance under it from T / (k (1 - step k / 2)), curvature k.",
-        statement="Eq 14",
-        printed=_CHAIN,
         criterion=at_most(0.02),
         measure=lambda data: _mode_difference(data),
         control=lambda data: np.abs(data.mode_variance / data.mode_without_bias - 1).min(),
         control_is="T / k",
-        bearing="refutes",
         note=lambda data: f"At step {float(data.mode_step):g}.",
     ),
-    Claim(
+    _eq_14(
         "E14.metropolis",
         "Largest |z| of E[s^2], E[rho rho] and the active share with a Metropolis step, against quadrature.",
-        statement="Eq 14",
-        printed=_CHAIN,
         corrected="With a Metropolis step the stationary law is exp(-E) exactly.",
         criterion=at_most(4.0),
         measure=lambda data: _largest_z(data, "metropolis"),
         control=lambda data: _largest_z(data, "paper"),
         control_is="the paper's noise",
-        bearing="refutes",
         note=lambda data: f"Unadjusted Langevin: {_largest_z(data, 'langevin'):.1f}.",
     ),
-    Claim(
+    _section_4_1(
         "T6.variance",
         "Variance of a state under the paper's noise, relative to exp(-E).",
-        statement="Section 4.1",
-        printed=_CHAIN,
         corrected="Orders of magnitude smaller.",
         criterion=at_most(0.01),
         measure=lambda data: _relative_variance(data, "paper"),
         control=lambda data: _relative_variance(data, "langevin"),
         control_is="unadjusted Langevin",
-        bearing="refutes",
         note=lambda data: (
             f"Variance {float(data.state_variance.sel(sampler='paper')):.2g}, mean square "
             f"{_number(data, 'paper', 'square'):.2g}."
         ),
     ),
-    Claim(
+    _section_4_1(
         "T6.density",
         "Share of probability that the stationary law of the paper's dynamics puts elsewhere than exp(-E).",
-        statement="Section 4.1",
-        printed=_CHAIN,
         corrected="Nearly all of it.",
         criterion=at_least(0.9),
         measure=lambda data: _elsewhere(data, "paper"),
         control=lambda data: _elsewhere(data, "metropolis"),
         control_is="Metropolis-adjusted Langevin",
-        bearing="refutes",
         note="Total variation over cells.",
     ),
     Claim(

@@ -133,7 +133,11 @@ def _long_run(data: xr.Dataset) -> Estimate:
     return Estimate(ratio, ratio - reach, ratio + reach)
 
 
-_DOWN = "The update goes down the gradient of E."
+_eq_14 = partial(Claim, statement="Eq 14", printed=_CHAIN, bearing="refutes")
+_descent_of_eq_14 = partial(
+    Claim, statement="Eq 14", printed="The update goes down the gradient of E.", bearing="refutes"
+)
+_eq_15 = partial(Claim, statement="Eq 15", printed=_CHAIN, bearing="refutes")
 
 CLAIMS = (
     Claim(
@@ -148,96 +152,75 @@ CLAIMS = (
         bearing="supports",
         note="Gradient by automatic differentiation.",
     ),
-    Claim(
+    _descent_of_eq_14(
         "E14.drift",
         "Largest |z| of the mean of R(s + eta), sampled, against R with the rates smoothed by the noise.",
-        statement="Eq 14",
-        printed=_DOWN,
         corrected="The mean update goes down the gradient of E with rho replaced by its mean under the noise, a "
         "smooth energy.",
         criterion=at_most(4.0),
         measure=lambda data: _largest_z(data.drift, data.smoothed_drift, data.drift_error),
         control=lambda data: _largest_z(data.drift, data.plain_drift, data.drift_error),
         control_is="R without noise",
-        bearing="refutes",
         note=lambda data: (
             f"{data.drift.size} values, largest difference {float(np.abs(data.drift - data.smoothed_drift).max()):.2g}."
         ),
     ),
-    Claim(
+    _eq_14(
         "E14.linear_variance",
         "Largest relative difference of a linear mode's variance from its formula, over modes and steps.",
-        statement="Eq 14",
-        printed=_CHAIN,
         corrected="Var = step noise^2 m^2 / ((1-m) (2 - step (1-m))) for eigenvalue m of the weights, not 1/(1-m).",
         criterion=at_most(0.02),
         measure=lambda data: _with_margin(_off_law(data.variance, data), data.variance_error / data.predicted_variance),
         control=lambda data: _off_law(data.target_variance, data).min(),
         control_is="variances of exp(-E), the nearest of them",
-        bearing="refutes",
         note=lambda data: f"{data.variance.size} modes and steps.",
     ),
-    Claim(
+    _eq_14(
         "E14.temperature",
         "Power of |m| with which a mode's temperature, (1-m) times its variance, rises; one temperature has power 0.",
-        statement="Eq 14",
-        printed=_CHAIN,
         corrected="Each mode has its own temperature, about step noise^2 m^2 / 2.",
         criterion=within(2.0, 0.1),
         measure=lambda data: estimate(data, "temperature_slope"),
         control=lambda data: temperature_slope(data.mode.values, data.target_variance.values),
         control_is="variances of exp(-E)",
-        bearing="refutes",
         note=lambda data: f"At step {float(data.step.min()):g}.",
     ),
-    Claim(
+    _descent_of_eq_14(
         "E14.mean_state",
         "Largest difference of the mean state at a small step from the fixed point with smoothed rates.",
-        statement="Eq 14",
-        printed=_DOWN,
         corrected="As the step shrinks, the process becomes deterministic descent of the smoothed energy.",
         criterion=at_most(5e-4),
         measure=lambda data: _with_margin(np.abs(data.mean_state - data.smoothed_fixed_point), data.mean_state_error),
         control=lambda data: np.abs(data.mean_state - data.plain_fixed_point).max(),
         control_is="the fixed point without noise",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_14(
         "E14.no_coupling",
         "Standard deviation of the state of a unit without inputs and bias; exp(-E) has 1.",
-        statement="Eq 14",
-        printed=_CHAIN,
         corrected="Noise that does not pass through weights or a bias leaves no trace in the state.",
         criterion=at_most(1e-6, double=1e-14),
         measure=lambda data: np.sqrt(data.lonely_variance[0]),
         control=lambda data: np.sqrt(data.lonely_variance[1:].min()),
         control_is="units with a bias",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_14(
         "E14.gating",
         "Largest relative difference of the variance of a biased unit without inputs from its formula.",
-        statement="Eq 14",
-        printed=_CHAIN,
         corrected="Noise reaches it by switching the slope: Var = step b^2 p (1-p) / (2 (1 - b rho_sigma'')), p = "
         "rho_sigma'.",
         criterion=at_most(0.15),
         measure=lambda data: np.abs(data.lonely_variance / data.lonely_predicted_variance - 1)[1:].max(),
         control=lambda data: np.abs(data.lonely_variance - 1)[1:].max(),
         control_is="the variance of exp(-E) where no unit is connected, 1",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_14(
         "E14.peak",
         "Variance of hard-sigmoid networks of 4 units at noise 1, relative to noise 0.3.",
-        statement="Eq 14",
-        printed=_CHAIN,
         corrected="R is bounded, so more noise does not mean a higher temperature: beyond a peak the variance falls.",
         criterion=at_most(0.95),
         measure=lambda data: _fall(data),
         control=lambda data: _linear_growth(data.mode.values).min(),
         control_is="a linear network",
-        bearing="refutes",
         note=_peak,
     ),
     Claim(
@@ -251,33 +234,27 @@ CLAIMS = (
         control_is="the size of the noise term itself",
         bearing="supports",
     ),
-    Claim(
+    _eq_15(
         "E15.autocovariance",
         "Largest difference of the noise term's autocovariance, lags 0 to 3, from the law; relative to the variance.",
-        statement="Eq 15",
-        printed=_CHAIN,
         corrected="nu is a moving average of order 1: noise^2 (1 + (1-step)^2), -(1-step) noise^2, 0. Langevin noise "
         "is white.",
         criterion=at_most(0.01),
         measure=lambda data: _correlation_error(data, data.autocovariance),
         control=lambda data: _correlation_error(data, data.white_autocovariance),
         control_is="white noise of the same variance",
-        bearing="refutes",
         note=lambda data: (
             "Measured at lags 0 to 2: " + ", ".join(f"{value:.5f}" for value in data.autocovariance.values[:3]) + "."
         ),
     ),
-    Claim(
+    _eq_15(
         "E15.long_run",
         "Variance that the noise term adds up to over long times, per step, relative to step^2 noise^2.",
-        statement="Eq 15",
-        printed=_CHAIN,
         corrected="Neighbouring terms cancel: step^2 noise^2 is left, where Langevin noise has 2 step.",
         criterion=within(1.0, 0.1),
         measure=lambda data: _long_run(data),
         control=lambda data: data.white_long_run_variance / data.predicted_long_run_variance,
         control_is="white noise of the same variance",
-        bearing="refutes",
         note=lambda data: (
             f"Measured {float(data.long_run_variance):.3g}; Langevin noise has 2 step = {2 * float(data.walk_step):g}."
         ),

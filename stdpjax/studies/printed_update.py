@@ -54,12 +54,6 @@ class PrintedUpdateConfig:
         _checks.count("halvings", self.halvings, minimum=2, maximum=8)
 
 
-_EQ17 = "s_(t+1) = (1-step) s_t + step (rho'(s~) u(s~) - s~_t), which is said to follow from Eq 14 and 16."
-_EQ17_RIGHT = "s_(t+1) = (1-step) s_t + step rho'(s~) u(s~): the printed line subtracts the leak twice."
-_EQ6 = "h_(t+1) = h_t + step (R_h(s~_t) - s_t)."
-_FAST = "The continuous equation brings h exponentially fast towards the target R_h(s)."
-
-
 def _largest(values: xr.DataArray) -> xr.DataArray:
     return np.abs(values).max()
 
@@ -82,45 +76,49 @@ def _order(data: xr.Dataset, update: str) -> xr.DataArray:
     return np.log2(error.isel(size=-2) / error.isel(size=-1))
 
 
+_eq_17 = partial(
+    Claim,
+    statement="Eq 17",
+    printed="s_(t+1) = (1-step) s_t + step (rho'(s~) u(s~) - s~_t), which is said to follow from Eq 14 and 16.",
+    bearing="refutes",
+)
+_eq_6_and_7 = partial(
+    Claim,
+    statement="Eq 6 and 7",
+    printed="The continuous equation brings h exponentially fast towards the target R_h(s).",
+    bearing="limits",
+)
+
 CLAIMS = (
-    Claim(
+    _eq_17(
         "E17.corrected",
         "Largest distance of a unit from the prescribed fixed point s* = R(s*), over networks and steps, corrected.",
-        statement="Eq 17",
-        printed=_EQ17,
-        corrected=_EQ17_RIGHT,
+        corrected="s_(t+1) = (1-step) s_t + step rho'(s~) u(s~): the printed line subtracts the leak twice.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _largest(_of(data, "corrected").end - data.fixed_point),
         control=lambda data: _largest(_of(data, "printed").end - data.fixed_point),
         control_is="as printed",
-        bearing="refutes",
         note=lambda data: (
             f"{data.sizes['network']} networks, steps {', '.join(f'{step:g}' for step in data.step.values)}."
         ),
     ),
-    Claim(
+    _eq_17(
         "E17.half",
         "Largest distance of a unit from R(s)/2 where the printed update comes to rest.",
-        statement="Eq 17",
-        printed=_EQ17,
         corrected="As printed, the network comes to rest at s = R(s)/2, which contradicts Eq 26.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _largest(_from_half(_of(data, "printed"))),
         control=lambda data: _largest(_from_half(_of(data, "corrected"))),
         control_is="the corrected update",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_17(
         "E17.distance",
         "Largest difference of |s - s*| / |s*| at rest as printed from its closed form, over networks and steps.",
-        statement="Eq 17",
-        printed=_EQ17,
         corrected="|(2 - W)^-1 s*| / |s*|, about one half, whatever the step.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _largest(_of(data, "printed").end_distance - data.closed_distance),
         control=lambda data: _largest(_of(data, "corrected").end_distance - data.closed_distance),
         control_is="the corrected update",
-        bearing="refutes",
         note=lambda data: f"Mean distance {float(_of(data, 'printed').end_distance.mean()):.4f}.",
     ),
     Claim(
@@ -139,7 +137,7 @@ CLAIMS = (
         "E6.leak",
         "Largest distance of a hidden unit from its fixed point with the leak -h_t, half of the units clamped.",
         statement="Eq 6",
-        printed=_EQ6,
+        printed="h_(t+1) = h_t + step (R_h(s~_t) - s_t).",
         corrected="h_(t+1) = h_t + step (R_h(s~_t) - h_t): s_t has clamped units too, and leaking with them h never "
         "settles.",
         criterion=at_most(1e-5, double=1e-12),
@@ -148,31 +146,25 @@ CLAIMS = (
         control_is="Eq 6 to the letter, the first units of s_t in the place of h_t",
         bearing="refutes",
     ),
-    Claim(
+    _eq_6_and_7(
         "3.6.constant_target",
         "Largest difference of a deviation from (1-step) times the one before, relative to the first; constant target.",
-        statement="Eq 6 and 7",
-        printed=_FAST,
         corrected="Exactly a factor (1-step) for each step while the target stays what it is.",
         criterion=at_most(1e-5, double=1e-14),
         measure=lambda data: data.decay.sel(check="constant").max(),
         control=lambda data: data.decay.sel(check="constant, printed").max(),
         control_is="the printed Eq 17",
-        bearing="limits",
     ),
-    Claim(
+    _eq_6_and_7(
         "3.6.eigenvectors",
         "Largest difference of a deviation along an eigenvector from 1-step(1-lambda) times the one before, "
         "relative to the first.",
-        statement="Eq 6 and 7",
-        printed=_FAST,
         corrected="In a network the target moves too: a factor 1-step(1-lambda) along an eigenvector of R' of "
         "eigenvalue lambda.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.decay.sel(check="eigenvectors").max(),
         control=lambda data: data.decay.sel(check="eigenvectors, (1-step)").max(),
         control_is="the factor (1-step)",
-        bearing="limits",
     ),
     Claim(
         "T5.order",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -49,9 +50,6 @@ class ReinforceVarianceConfig:
         _checks.count("n_steps", self.n_steps, maximum=1000)
 
 
-_PRINTED = "The variance of the REINFORCE estimator grows linearly with the number of neurons."
-
-
 def _slope(data: xr.Dataset, estimator: str) -> Estimate:
     return estimate(data.sel(rates="sigmoid", estimator=estimator), "slope")
 
@@ -72,43 +70,43 @@ def _off_gradient(data: xr.Dataset, along: xr.DataArray) -> float:
     return float((np.abs(along - 1) / error).max())
 
 
+_section_9 = partial(Claim, statement="section 9", bearing="supports")
+_growth_of_variance = partial(
+    Claim,
+    statement="section 9",
+    printed="The variance of the REINFORCE estimator grows linearly with the number of neurons.",
+    note=_trials_note,
+)
+
 CLAIMS = (
-    Claim(
+    _growth_of_variance(
         "9.linear",
         "Log-log slope of the REINFORCE estimate's variance, over the squared gradient, against neurons (sigmoid).",
-        statement="section 9",
-        printed=_PRINTED,
         corrected="Linear if the mean reward is subtracted, and if all neurons are noisy at once.",
         criterion=within(1.0, 0.1),
         measure=lambda data: _slope(data, "centred"),
         control=lambda data: _slope(data, "own").value,
         control_is="each neuron sees its own part of the cost only",
         bearing="limits",
-        note=_trials_note,
     ),
-    Claim(
+    _growth_of_variance(
         "9.uncentred",
         "The same slope if no baseline is subtracted from the reward.",
-        statement="section 9",
-        printed=_PRINTED,
         corrected="Quadratic without a baseline: the cost itself grows with the neurons.",
         criterion=within(2.0, 0.1),
         measure=lambda data: _slope(data, "raw"),
         control=lambda data: _slope(data, "centred").value,
         control_is="the mean reward subtracted",
         bearing="refutes",
-        note=_trials_note,
     ),
-    Claim(
+    _section_9(
         "9.local",
         "The same slope for the local rule: two settled phases, pulled towards and away from targets.",
-        statement="section 9",
         printed="It is therefore tempting to explore other avenues: local, energy-based ones.",
         criterion=within(0.0, 0.1),
         measure=lambda data: _slope(data, "local"),
         control=lambda data: _slope(data, "centred").value,
         control_is="REINFORCE",
-        bearing="supports",
         note=_trials_note,
     ),
     Claim(
@@ -124,27 +122,23 @@ CLAIMS = (
         control_is="the laws without the cost's curvature",
         bearing="limits",
     ),
-    Claim(
+    _section_9(
         "9.unbiased",
         "Largest |z|, over sizes, of the mean REINFORCE estimate along the exact gradient, against the gradient.",
-        statement="section 9",
         printed="REINFORCE estimates the gradient of a global objective function.",
         criterion=at_most(4.0),
         measure=lambda data: _off_gradient(data, data.along),
         control=lambda data: _off_gradient(data, data.turned),
         control_is="along the gradient of each neuron's neighbour",
-        bearing="supports",
     ),
-    Claim(
+    _section_9(
         "9.local_gradient",
         "Smallest cosine, over sizes, between the local rule's mean and the exact gradient (sigmoid).",
-        statement="section 9",
         printed="The local rule follows the gradient of the same objective.",
         criterion=at_least(0.98),
         measure=lambda data: data.cosine.sel(rates="sigmoid", estimator="local").min(),
         control=lambda data: data.rolled_cosine.sel(rates="sigmoid", estimator="local").min(),
         control_is="the gradient of each neuron's neighbour",
-        bearing="supports",
     ),
 )
 

@@ -1,6 +1,7 @@
 """Score matching with the network's energy: the sign of Eq 23, and what Eq 24 drops (condition 3, J_x)."""
 
 import dataclasses
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -104,85 +105,71 @@ def _error_of_prediction(data: xr.Dataset) -> xr.DataArray:
     return np.abs(data.cold_prediction_error - data.cold_bias)
 
 
-_EQ_23 = "J_SM = |dE/dx|^2 / 2 + sum_i d^2E/dx_i^2."
 _EQ_24 = "d^3E / dx_i^2 dtheta = 0 holds for Eq 16, so the second derivative can be ignored."
-_T_11 = "Minimising J_x is equivalent to score matching."
 
+
+_eq_24 = partial(Claim, statement="Eq 24", printed=_EQ_24, bearing="refutes")
+_eq_23 = partial(Claim, statement="Eq 23", printed="J_SM = |dE/dx|^2 / 2 + sum_i d^2E/dx_i^2.", bearing="refutes")
+_section_6_1 = partial(
+    Claim, statement="Section 6.1", printed="Minimising J_x is equivalent to score matching.", bearing="limits"
+)
 
 CLAIMS = (
-    Claim(
+    _eq_23(
         "E23.sign",
         "Precision fitted to Gaussian data, times their variance.",
-        statement="Eq 23",
-        printed=_EQ_23,
         corrected="The second derivative comes with a minus: J_SM = |dE/dx|^2 / 2 - sum_i d^2E/dx_i^2.",
         criterion=within(1.0, 1e-4, double=1e-12),
         measure=lambda data: data.gaussian.sel(sign="corrected") * data.data_variance,
         control=lambda data: data.gaussian.sel(sign="printed") * data.data_variance,
         control_is="the printed sign",
-        bearing="refutes",
         note=lambda data: f"Variance {float(data.data_variance):g}: {float(data.gaussian[0]):.4f}.",
     ),
-    Claim(
+    _eq_23(
         "E23.constant",
         "Range, over random parameters, of the corrected objective less the explicit squared distance of scores.",
-        statement="Eq 23",
-        printed=_EQ_23,
         criterion=at_most(2e-5, double=1e-8),
         measure=lambda data: data.spread.sel(estimator="exact").max(),
         control=lambda data: data.spread.sel(estimator="printed").min(),
         control_is="the printed sign",
-        bearing="refutes",
         note="Random parameters of each of three models.",
     ),
-    Claim(
+    _eq_23(
         "E23.printed",
         "Bias fitted with the printed sign to data of one hard unit of bias 1.5.",
-        statement="Eq 23",
-        printed=_EQ_23,
         criterion=within(-1.266, 1e-3),
         measure=lambda data: _hard(data, "printed")[-1],
         control=lambda data: _hard(data, "exact")[-1],
         control_is="the corrected sign",
-        bearing="refutes",
         note=lambda data: f"True bias {float(data.hard_bias[-1]):g}.",
     ),
-    Claim(
+    _eq_24(
         "E24.corrected",
         "Largest error of the fitted weights and biases with the second derivative kept, kinks included (quadrature).",
-        statement="Eq 24",
-        printed=_EQ_24,
         corrected="Zero at almost every state, but rho'' is a jump at each kink: the objective needs u_i times the "
         "density of the data at the lower kink less that at the upper one.",
         criterion=at_most(1e-4, double=1e-8),
         measure=lambda data: np.abs(data.estimate.sel(estimator="exact") - data.truth).max(),
         control=lambda data: np.abs(data.estimate.sel(estimator="dropped") - data.truth).min(),
         control_is="the term dropped, smallest error",
-        bearing="refutes",
         note=lambda data: f"{data.sizes['parameter']} parameters.",
     ),
-    Claim(
+    _eq_24(
         "E24.dropped",
         "Largest difference of the bias fitted without the second derivative from b + (p(low) - p(high)) / P(active).",
-        statement="Eq 24",
-        printed=_EQ_24,
         corrected="Dropping the term biases the estimate by T (p(low kink) - p(high kink)) / P(active).",
         criterion=at_most(1e-4, double=1e-8),
         measure=lambda data: np.abs(_hard(data, "dropped") - data.closed_form.values).max(),
         control=lambda data: np.abs(_hard(data, "exact") - data.closed_form.values).min(),
         control_is="the term kept",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_24(
         "E24.table",
         "Largest difference of dropped and printed estimates from independent reference values, beyond their rounding.",
-        statement="Eq 24",
-        printed=_EQ_24,
         criterion=at_most(1e-4),
         measure=lambda data: _beyond_rounding(data, data.estimate),
         control=lambda data: _beyond_rounding(data, data.truth.broadcast_like(data.estimate)),
         control_is="the truth",
-        bearing="refutes",
         note=lambda data: f"{int(data.estimate_reference.notnull().sum())} reference values.",
     ),
     Claim(
@@ -201,52 +188,40 @@ CLAIMS = (
             f"{', '.join(f'{share:.2g}' for share in data.cold_kink_share.values)} of the data."
         ),
     ),
-    Claim(
+    _eq_24(
         "E24.smooth",
         "Order, in the smoothing, at which estimates with a smoothed rate approach the corrected one with kinks.",
-        statement="Eq 24",
-        printed=_EQ_24,
         criterion=within(1.0, 0.1),
         measure=lambda data: _order(data, "exact"),
         control=lambda data: _order(data, "dropped"),
         control_is="smooth estimates with the term dropped",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_24(
         "E24.sampled",
         "Weight fitted to samples with estimated densities at the kinks, relative to the true weight.",
-        statement="Eq 24",
-        printed=_EQ_24,
         criterion=within(1.0, 0.1),
         measure=lambda data: _relative_weight(data, "exact"),
         control=lambda data: _relative_weight(data, "dropped").value,
         control_is="the term dropped",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_1(
         "T11.same_minimiser",
         "Largest difference of the bias that minimises J_x from the one of score matching with the term dropped.",
-        statement="Section 6.1",
-        printed=_T_11,
         corrected="J_x is score matching without its second derivative.",
         criterion=at_most(1e-4, double=1e-10),
         measure=lambda data: np.abs(data.cold_prediction_error - data.cold_estimate.sel(estimator="dropped")).max(),
         control=lambda data: np.abs(data.cold_prediction_error - data.cold_estimate.sel(estimator="exact")).max(),
         control_is="the corrected objective",
-        bearing="limits",
         note="Over all temperatures.",
     ),
-    Claim(
+    _section_6_1(
         "T11.cold",
         "Error of the bias that minimises J_x for data that keep away from the kinks (T = 0.003).",
-        statement="Section 6.1",
-        printed=_T_11,
         corrected="Only for data without density at the kinks.",
         criterion=at_most(1e-4),
         measure=lambda data: _error_of_prediction(_coldest(data)),
         control=lambda data: _error_of_prediction(_warmest(data)),
         control_is="the highest temperature",
-        bearing="limits",
         note=lambda data: (
             f"At T = {float(_warmest(data).temperature):g}, the control, {float(_warmest(data).cold_kink_share):.2g} "
             "of the data lie outside the active region."

@@ -118,76 +118,60 @@ def _time_error(data: xr.Dataset, expected: xr.DataArray) -> float:
     return float(np.abs(data.decay_time / expected - 1).max())
 
 
+_section_7 = partial(Claim, statement="Section 7", printed=_DETERMINANT, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _section_7(
         "S7.growth",
         "Growth per step of example A (determinant 0.686) at step 0.1: ln(1 + 0.4 step) = 0.0392207.",
-        statement="Section 7",
-        printed=_DETERMINANT,
         corrected="Stable if, and only if, |1 - step + step * eigenvalue| < 1 for all eigenvalues of R'.",
         criterion=within(float(np.log(1.04)), 1e-4, double=1e-9),
         measure=lambda data: data.growth[0],
         control=lambda data: data.trailing_growth[0],
         control_is="the mode of eigenvalue -0.7",
-        bearing="refutes",
     ),
-    Claim(
+    _section_7(
         "S7.examples",
         "Largest difference of the growth per step from ln max |1 - step + step * eigenvalue|, examples A, A', B.",
-        statement="Section 7",
-        printed=_DETERMINANT,
         criterion=at_most(1e-4, double=1e-9),
         measure=lambda data: _growth_error(data, data.predicted_growth),
         control=lambda data: _growth_error(data, data.determinant_growth),
         control_is="the determinant in place of the eigenvalue",
-        bearing="refutes",
     ),
-    Claim(
+    _section_7(
         "S7.determinant",
         "Of three examples (A, A', B) on how many the determinant gives the verdict that simulation gives.",
-        statement="Section 7",
-        printed=_DETERMINANT,
         criterion=at_most(0.0),
         measure=lambda data: _n_examples_right(data, data.example_determinant < 1),
         control=lambda data: _n_examples_right(data, data.predicted_growth < 0),
         control_is="the spectral criterion",
-        bearing="refutes",
         note=lambda data: f"Determinants {', '.join(f'{value:.3f}' for value in data.example_determinant.values[:3])}.",
     ),
-    Claim(
+    _section_7(
         "S7.step_limit",
         "Deviation left of example B (determinant 2.126) at step 0.70, below its limit 2 / 2.8 = 0.714.",
-        statement="Section 7",
-        printed=_DETERMINANT,
         criterion=at_most(_DECAYED),
         measure=lambda data: data.example_left.sel(example="B"),
         control=lambda data: data.example_left.sel(example="B, larger step"),
         control_is="step 0.73",
-        bearing="refutes",
         note=lambda data: f"Of {_START:g}, after {int(data.n_judged)} steps.",
     ),
-    Claim(
+    _section_7(
         "S7.spectral",
         "Share of random untied networks on which the spectral criterion agrees with simulation.",
-        statement="Section 7",
-        printed=_DETERMINANT,
         criterion=at_least(1.0),
         measure=lambda data: _agreement(data, data.radius),
         control=lambda data: _agreement(data, data.determinant),
         control_is="the determinant",
-        bearing="refutes",
         note=_judged_note,
     ),
-    Claim(
+    _section_7(
         "S7.determinant_error",
         "Share of random untied networks on which the determinant gives the wrong verdict.",
-        statement="Section 7",
-        printed=_DETERMINANT,
         criterion=at_least(0.1),
         measure=_share_wrong,
         control=lambda data: 1 - _agreement(data, data.radius),
         control_is="the spectral criterion",
-        bearing="refutes",
         note=lambda data: f"With an absolute value: {1 - _agreement(data, np.abs(data.determinant)):.3f}.",
     ),
     Claim(

@@ -7,6 +7,7 @@ are compared with the gradient of the settled outputs' squared error, by implici
 
 import dataclasses
 import itertools
+from functools import partial
 from typing import Any
 
 import jax
@@ -104,11 +105,12 @@ def _two_sided_note(data: xr.Dataset) -> str:
 
 _LIKE = "The proposed neural dynamics and weight updates will behave approximately like back-propagation."
 
+_section_8_eq_1 = partial(Claim, statement="Section 8, Eq 1", bearing="limits")
+
 CLAIMS = (
-    Claim(
+    _section_8_eq_1(
         "S8.supervised_arrival",
         "Largest relative error of Eq 1 at first arrival against -(step^(k+1) / 2) dC/dW, C = |Y - y|^2 (hard rates).",
-        statement="Section 8, Eq 1",
         printed="With inputs clamped and the external input into y replaced by Y, the changes are towards "
         "reducing |Y - y|^2.",
         corrected="For tied weights, back-propagation's weight change with a factor step^(k+1) for the k-th "
@@ -117,12 +119,10 @@ CLAIMS = (
         measure=lambda data: data.first_error.sel(feedback="tied").max(),
         control=lambda data: data.first_error.sel(feedback="untied").max(),
         control_is="untied weights",
-        bearing="limits",
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.contrast",
         "Largest relative difference of Eq 1 (midpoint), summed over the pulled phase, from the contrast of rates.",
-        statement="Section 8, Eq 1",
         printed="There are differences, especially when we consider what happens after more time steps.",
         corrected="Summed in both directions of a pair Eq 1 is d(r_i r_j) for hard rates: one-sided "
         "equilibrium propagation.",
@@ -130,19 +130,16 @@ CLAIMS = (
         measure=lambda data: data.midpoint_difference.sel(kind=_TIED).max(),
         control=lambda data: data.current_difference.sel(kind=_TIED).max(),
         control_is="the presynaptic rate of the step's start (pairing current)",
-        bearing="limits",
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.one_sided",
         "Exponent in the pull of the relative error of Eq 1 (midpoint) against the gradient of the settled loss.",
-        statement="Section 8, Eq 1",
         printed=_LIKE,
         corrected="To first order in the pull, for tied weights and hard rates: the error is proportional to the pull.",
         criterion=within(1.0, 0.15),
         measure=lambda data: _exponent(_errors(data, "paper_midpoint")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint", kind=["untied"])).value,
         control_is="untied weights",
-        bearing="limits",
     ),
     Claim(
         "S8.symmetric",
@@ -168,10 +165,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"Relative error with the wrong sign: {float(data.flipped.min()):.3g}.",
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.smooth",
         "The same for smooth rates, layered and all to all.",
-        statement="Section 8, Eq 1",
         printed=_LIKE,
         corrected="Contrasts of rates follow the gradient for smooth rates too; Eq 1, of changes of "
         "activity, does not.",
@@ -179,20 +175,17 @@ CLAIMS = (
         measure=lambda data: _errors(data, "symmetric", "smooth").isel(pull=0).max(),
         control=lambda data: _errors(data, "paper_two_sided", "smooth").isel(pull=0).min(),
         control_is="Eq 1 (midpoint) with smooth rates, pull and push",
-        bearing="limits",
         note=_two_sided_note,
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.length",
         "Relative error of Eq 1 after the longest of the cut second phases, mean over networks.",
-        statement="Section 8, Eq 1",
         printed="It will take on the order of the time constant times k for the change in h_k to become significant.",
         corrected="Ten time constants suffice here, one step reaches the weights onto the outputs alone.",
         criterion=at_most(0.1),
         measure=lambda data: mean_interval(data.error_by_length.isel(length=-1).values),
         control=lambda data: data.error_by_length.isel(length=0).mean(),
         control_is="after the shortest of them",
-        bearing="limits",
         note=lambda data: f"After {int(data.length[-1])} steps of {float(data.step):g}.",
     ),
 )
