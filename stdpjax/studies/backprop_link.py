@@ -27,22 +27,19 @@ from stdpjax.energy import Params, target_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import layer_slices, layered_mask
+from stdpjax.networks import network_at_rest, resting_bias, untie
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
+from stdpjax.rates import RateFunction, either, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.backprop_link import plot
-from stdpjax.studies.layered import (
+from stdpjax.theory.layered import (
     binomial_tail,
     chain_gradient,
     displacements,
-    either_rate,
     erlang,
-    network_at_rest,
     one_minus_cosine,
-    resting_bias,
-    untie,
     weight_errors,
 )
 
@@ -486,7 +483,7 @@ def _networks(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: BackpropL
 
 def _rate(is_smooth: Bool[Array, ""]) -> RateFunction:
     """Either kind of rate in one program, as compiling takes longer here than running."""
-    return either_rate(is_smooth, *RATES.values())
+    return either(is_smooth, *RATES.values())
 
 
 def _growth(config: BackpropLinkConfig) -> Callable[[Bool[Array, ""], _Setup], dict[str, Array]]:

@@ -14,14 +14,15 @@ from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, energy_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import random_networks, random_states
 from stdpjax.objectives import EnergyFunction, condition_1, condition_2, condition_3
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
-from stdpjax.studies import hidden_chain
 from stdpjax.studies.figures.conditions import plot
-from stdpjax.studies.networks import off_diagonal, random_networks, random_states, relative_difference
+from stdpjax.studies.measures import off_diagonal, relative_difference
+from stdpjax.theory import hidden_chain
 
 RATES: dict[str, RateFunction] = {
     "hard": hard_sigmoid(),

@@ -19,7 +19,7 @@ from stdpjax.learning.supervised import Labelled, Phases, phase_update, settle
 from stdpjax.learning.training import Learner, Update, start, train_epoch
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction
-from stdpjax.studies.networks import cosine
+from stdpjax.studies.measures import cosine
 
 # Share of the updates in which the step size rises. Adam's first steps are as large as any, move all outputs together,
 # and leave some of them below the kink, where back-propagation has no slope to bring them back.

@@ -21,7 +21,7 @@ from stdpjax.settings import setting
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
-from stdpjax.studies.networks import relative_difference
+from stdpjax.studies.measures import relative_difference
 
 RULES = ("paper", "symmetric", BACKPROPAGATION)
 

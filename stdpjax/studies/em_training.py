@@ -13,7 +13,7 @@ from stdpjax.energy import Params
 from stdpjax.learning import Clamped, Learner, apply_update, em_update, start_chains
 from stdpjax.learning import start as start_training
 from stdpjax.random import member_keys, named_key
-from stdpjax.studies.em_laws import SIGMOID, Grid, divergence, grid, law, likelihood_delta, of_visible
+from stdpjax.theory.em_laws import SIGMOID, Grid, divergence, grid, law, likelihood_delta, of_visible
 
 METHODS = ("impatient", "dropped", "literal", "patient", "likelihood")
 _RULES = ("exact", "dropped", "literal")

@@ -14,12 +14,13 @@ from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, energy_of, field_of, hessian, make_params, target_of
 from stdpjax.lab import Claim, at_least, at_most
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import random_networks, random_states
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_gradient import plot
-from stdpjax.studies.networks import random_networks, random_states, relative_difference
+from stdpjax.studies.measures import relative_difference
 
 FORMS = ("with slope, tied", "with slope, untied", "without slope, tied")
 _KINKS = (-0.5, 0.5)

@@ -15,13 +15,14 @@ from stdpjax.energy import Params, target_of
 from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import tied_networks
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import Sample
 from stdpjax.settings import setting
-from stdpjax.studies.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 from stdpjax.studies.figures.fixed_points import plot
+from stdpjax.theory.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 
 LOW, HIGH = -0.5, 0.5
 # Step of the finite difference that derivatives are compared with, in double precision.
@@ -243,30 +244,11 @@ CLAIMS = (
 )
 
 
-def draw_networks(
-    key: Key[Array, ""], n_networks: int, n_units: int, eigenvalues: tuple[float, float], bias_std: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return random tied weights whose largest eigenvalue is uniform in a range, and biases about the balanced ones.
-
-    Weights `[network, unit, unit]` and biases `[network, unit]`, rounded to what JAX computes in.
-    """
-    weight_key, scale_key, bias_key = (named_key(key, name) for name in ("weights", "scales", "biases"))
-    raw = np.asarray(jax.random.normal(weight_key, (n_networks, n_units, n_units), float), np.float64)
-    raw = (raw + raw.swapaxes(1, 2)) * (1 - np.eye(n_units))
-    largest = np.asarray(jax.random.uniform(scale_key, (n_networks,), float), np.float64)
-    largest = eigenvalues[0] + (eigenvalues[1] - eigenvalues[0]) * largest
-    weights = raw * (largest / np.linalg.eigvalsh(raw)[:, -1])[:, None, None]
-    noise = np.asarray(jax.random.normal(bias_key, (n_networks, n_units), float), np.float64)
-    bias = -0.5 * weights.sum(axis=-1) + bias_std * noise
-    weights, bias = (np.asarray(jnp.asarray(part, float), np.float64) for part in (weights, bias))
-    return weights, bias
-
-
 def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> xr.Dataset:
     """Settle random networks in several ways, and a single unit at its kink."""
     progress(0.0, "box minima")
     eigenvalues = (0.2 * config.max_eigenvalue, config.max_eigenvalue)
-    weights, bias = draw_networks(
+    weights, bias = tied_networks(
         named_key(key, "networks"), config.n_networks, config.n_units, eigenvalues, config.bias_std
     )
     minimum = box_minimum(weights, bias)
@@ -277,7 +259,7 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
     linear = np.linalg.solve(np.eye(config.n_units) - weights, (bias - LOW * weights.sum(-1))[..., None])[..., 0]
     params = Params(jnp.asarray(weights, float), jnp.asarray(bias, float))
     # A random direction in which the parameters change, the weights tied.
-    direction = draw_networks(named_key(key, "direction"), config.n_networks, config.n_units, (1.0, 1.0), 1.0)
+    direction = tied_networks(named_key(key, "direction"), config.n_networks, config.n_units, (1.0, 1.0), 1.0)
     change = Params(*(jnp.asarray(part, float) for part in direction))
     ahead, behind = (
         box_minimum(weights + sign * _DIFFERENCE * direction[0], bias + sign * _DIFFERENCE * direction[1])

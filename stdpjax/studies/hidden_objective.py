@@ -20,6 +20,7 @@ from stdpjax.dynamics import Hyper, leaky_integrator, simulate, transition
 from stdpjax.energy import Params, energy_of, random_params, target_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import centred_network
 from stdpjax.objectives import prediction_error
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
@@ -27,8 +28,7 @@ from stdpjax.rules import differential_rule, rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.hidden_objective import plot
-from stdpjax.studies.networks import centred_network
-from stdpjax.studies.noise_laws import drift_at
+from stdpjax.studies.network_runs import drift_at
 
 CENTRES = {"high": 0.3, "centre": 0.0, "low": -0.3}
 

@@ -19,9 +19,9 @@ from stdpjax.random import named_key
 from stdpjax.rules import Sample
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
-from stdpjax.studies.em_laws import SIGMOID, chain_law, flows, gradients_at_truth, stein_means, stein_terms
 from stdpjax.studies.em_training import METHODS, divergences, train_all
 from stdpjax.studies.figures.impatient_em import plot
+from stdpjax.theory.em_laws import SIGMOID, chain_law, flows, gradients_at_truth, stein_means, stein_terms
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,12 +16,12 @@ from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled
 from stdpjax.learning.data import load_digits
+from stdpjax.networks import centred_network
 from stdpjax.random import member_keys, named_key
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.inference_speedup import plot
 from stdpjax.studies.hidden_objective import CENTRES
-from stdpjax.studies.networks import centred_network
 from stdpjax.studies.relaxations import Lesson, learn_stages, settling, train_for_task
 
 LESSONS = ("frozen", "Eq 1", "Eq 1 reversed", "descent on J_h", "weight decay")

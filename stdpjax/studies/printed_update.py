@@ -12,10 +12,11 @@ from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, printed_integrator, simulate
+from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, printed_integrator
 from stdpjax.energy import Params, energy_of, target_of
 from stdpjax.lab import Claim, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import interior_network, is_active, resting_bias
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
@@ -23,7 +24,8 @@ from stdpjax.rules import Sample
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.printed_update import plot
-from stdpjax.studies.interior import interior_network, is_active, with_fixed_point
+from stdpjax.studies.measures import largest, stacked
+from stdpjax.studies.network_runs import path_from
 
 # Steps over which the decay of a deviation is compared with its closed form.
 _N_DECAY = 10
@@ -52,10 +54,6 @@ class PrintedUpdateConfig:
             _checks.number("steps", step, above=0, at_most=0.5)
         _checks.count("n_steps", self.n_steps, minimum=_N_DECAY)
         _checks.count("halvings", self.halvings, minimum=2, maximum=8)
-
-
-def _largest(values: xr.DataArray) -> xr.DataArray:
-    return np.abs(values).max()
 
 
 def _of(data: xr.Dataset, update: str) -> xr.Dataset:
@@ -95,8 +93,8 @@ CLAIMS = (
         "Largest distance of a unit from the prescribed fixed point s* = R(s*), over networks and steps, corrected.",
         corrected="s_(t+1) = (1-step) s_t + step rho'(s~) u(s~): the printed line subtracts the leak twice.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(_of(data, "corrected").end - data.fixed_point),
-        control=lambda data: _largest(_of(data, "printed").end - data.fixed_point),
+        measure=lambda data: largest(_of(data, "corrected").end - data.fixed_point),
+        control=lambda data: largest(_of(data, "printed").end - data.fixed_point),
         control_is="as printed",
         note=lambda data: (
             f"{data.sizes['network']} networks, steps {', '.join(f'{step:g}' for step in data.step.values)}."
@@ -107,8 +105,8 @@ CLAIMS = (
         "Largest distance of a unit from R(s)/2 where the printed update comes to rest.",
         corrected="As printed, the network comes to rest at s = R(s)/2, which contradicts Eq 26.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(_from_half(_of(data, "printed"))),
-        control=lambda data: _largest(_from_half(_of(data, "corrected"))),
+        measure=lambda data: largest(_from_half(_of(data, "printed"))),
+        control=lambda data: largest(_from_half(_of(data, "corrected"))),
         control_is="the corrected update",
     ),
     _eq_17(
@@ -116,8 +114,8 @@ CLAIMS = (
         "Largest difference of |s - s*| / |s*| at rest as printed from its closed form, over networks and steps.",
         corrected="|(2 - W)^-1 s*| / |s*|, about one half, whatever the step.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(_of(data, "printed").end_distance - data.closed_distance),
-        control=lambda data: _largest(_of(data, "corrected").end_distance - data.closed_distance),
+        measure=lambda data: largest(_of(data, "printed").end_distance - data.closed_distance),
+        control=lambda data: largest(_of(data, "corrected").end_distance - data.closed_distance),
         control_is="the corrected update",
         note=lambda data: f"Mean distance {float(_of(data, 'printed').end_distance.mean()):.4f}.",
     ),
@@ -228,13 +226,8 @@ class Paths(NamedTuple):
 
 
 def _path(kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int) -> Array:
-    """Return the states from the start on, without noise."""
-    # The kernels ask for a key and multiply what they draw by a noise of 0.
-    run = simulate(
-        key_of(0), params, None, Hyper(step=step), kernel=kernel, state=start, n_steps=n_steps, trace_every=1
-    )
-    assert run.trace is not None
-    return jnp.concatenate([start[None], run.trace])
+    """Return the states from the start on, without noise: the key's numbers are multiplied by 0."""
+    return path_from(kernel, params, start, Hyper(step=step), n_steps, key_of(0))
 
 
 def doubled_energy(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Float[Array, ""]:
@@ -251,13 +244,14 @@ def _decay_of(deviation: Float[Array, "time unit"], factor: Array) -> Float[Arra
 def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateConfig) -> Paths:
     """Follow one network at one step size, in all the ways that the claims compare."""
     rho = hard_sigmoid()
-    network = interior_network(key, config.n_units, rho)
+    network = interior_network(key, config.n_units)
     fixed_point = network.fixed_point
     right, printed = leaky_integrator(rho, "none"), printed_integrator(rho)
     eigenvalues, vectors = jnp.linalg.eigh(network.params.weights)
-    alone = with_fixed_point(jnp.zeros_like(network.params.weights), fixed_point, rho)
+    unconnected = jnp.zeros_like(network.params.weights)
+    alone = Params(unconnected, resting_bias(unconnected, fixed_point, rho))
     # One loop over time for each kernel: the network, the units alone, and the network pushed along its eigenvectors.
-    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), network.params, alone)
+    both = stacked(network.params, alone)
     starts = jnp.stack([network.start, network.start])
     along = fixed_point[None] + 0.25 * vectors.T
 
@@ -327,14 +321,17 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
     """Follow networks to rest and compare with closed forms and with the differential equation."""
     progress(0.0, "networks to rest")
     keys = member_keys(named_key(key, "networks"), config.n_networks)
-    rho, smooth = hard_sigmoid(), sigmoid()
+    smooth = sigmoid()
     sizes = euler_steps(config)
     n_euler = np.round(_HORIZON / sizes).astype(int)
 
     @jax.jit
     def follow_all(keys: Key[Array, "network"], steps: Float[Array, "step"], sizes: Float[Array, "size"]):
         found = jax.vmap(lambda key: jax.vmap(lambda step: follow(key, step, config))(steps), out_axes=1)(keys)
-        networks = jax.vmap(lambda key: interior_network(key, config.n_units, smooth))(keys)
+        hard = jax.vmap(lambda key: interior_network(key, config.n_units))(keys)
+        # Of the same weights and starts; where these networks rest does not matter here.
+        bias = jax.vmap(lambda weights, state: state - weights @ smooth.value(state))
+        networks = hard._replace(params=hard.params._replace(bias=bias(hard.params.weights, hard.fixed_point)))
 
         def euler(kernel: Kernel, params: Params, start: Array, step: Array, n: Array) -> Array:
             return _path(kernel, params, start, step, int(n_euler[-1]))[n]
@@ -350,7 +347,7 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
             )
 
         networks_at = jax.vmap(to_horizon, out_axes=2)(networks.params, networks.start)
-        return found, networks, networks_at, jax.vmap(lambda key: interior_network(key, config.n_units, rho))(keys)
+        return found, networks, networks_at, hard
 
     found, smooth_networks, at_horizon, networks = jax.tree.map(
         np.asarray, follow_all(keys, jnp.asarray(config.steps, float), jnp.asarray(sizes, float))

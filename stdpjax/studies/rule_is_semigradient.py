@@ -15,19 +15,14 @@ from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, energy, target
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import random_networks, random_states
 from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.rule_is_semigradient import plot
-from stdpjax.studies.networks import (
-    cosine,
-    off_diagonal,
-    random_networks,
-    random_states,
-    relative_difference,
-)
+from stdpjax.studies.measures import cosine, off_diagonal, relative_difference
 
 TARGETS: tuple[GradientTarget, ...] = get_args(GradientTarget)
 # Of how far a step along Eq 1 goes, in units of Eq 1's update; the smallest ones decide.

@@ -16,7 +16,7 @@ from stdpjax.random import named_key
 from stdpjax.settings import setting
 from stdpjax.studies.figures.score_matching import plot
 from stdpjax.studies.score_fits import CORRECTIONS, bias_grid, fit, from_samples, smoothed_gradients
-from stdpjax.studies.score_laws import gaussian_minimisers, stationary_points
+from stdpjax.theory.score_laws import gaussian_minimisers, stationary_points
 
 
 @dataclasses.dataclass(frozen=True)

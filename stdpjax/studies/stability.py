@@ -15,12 +15,13 @@ from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
-from stdpjax.studies.box_minima import box_points
 from stdpjax.studies.figures.stability import plot
-from stdpjax.studies.fixed_points import draw_networks, settle
+from stdpjax.studies.fixed_points import settle
+from stdpjax.theory.box_minima import box_points
 
 N_UNITS = 6
 _FULL = 1 - np.eye(3)
@@ -221,7 +222,7 @@ def run(key: Key[Array, ""], config: StabilityConfig, progress: Progress) -> xr.
     progress(0.0, "growth along eigenvectors")
     examples = np.stack([_padded(weights) for weights, _ in EXAMPLES.values()])
     example_steps = np.array([step for _, step in EXAMPLES.values()])
-    tied, _ = draw_networks(named_key(key, "tied"), config.n_tied, N_UNITS, (0.2, 0.9), 0.0)
+    tied, _ = tied_networks(named_key(key, "tied"), config.n_tied, N_UNITS, (0.2, 0.9), 0.0)
     tied_steps = _uniform(named_key(key, "tied steps"), config.n_tied, 0.02, 0.3)
     weights = np.concatenate([examples, tied])
     steps = np.concatenate([example_steps, tied_steps])
@@ -251,7 +252,7 @@ def run(key: Key[Array, ""], config: StabilityConfig, progress: Progress) -> xr.
     many_spectrum = _spectra(_at_rest(many), many_steps)
 
     progress(0.6, "attractors of large weights")
-    strong, bias = draw_networks(named_key(key, "strong"), config.n_strong, N_UNITS, (1.2, 3.0), 0.5)
+    strong, bias = tied_networks(named_key(key, "strong"), config.n_strong, N_UNITS, (1.2, 3.0), 0.5)
     average, reach, is_finite = _attractors(named_key(key, "attractors"), strong, bias, config)
     found = box_points(strong, bias)
     distance = np.abs(average[:, :, None] - found.state[None]).max(axis=-1)

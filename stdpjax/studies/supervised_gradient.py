@@ -23,19 +23,17 @@ from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, layered_mask, phase_update, settle
+from stdpjax.networks import network_at_rest, untie
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
+from stdpjax.rates import RateFunction, either, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.supervised_gradient import plot
-from stdpjax.studies.layered import (
+from stdpjax.theory.layered import (
     chain_gradient,
     displacements,
-    either_rate,
-    network_at_rest,
     one_minus_cosine,
-    untie,
     weight_errors,
 )
 
@@ -330,7 +328,7 @@ def _first_arrival(key: Key[Array, ""], config: SupervisedGradientConfig) -> dic
 def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: SupervisedGradientConfig) -> dict[str, Array]:
     """Updates of the rules at all pulls and lengths, and minus the gradient of the settled loss, for each network."""
     # Without its kinks the hard sigmoid relaxes in the gradient form, the same as the clip form where all are active.
-    rate_fn = either_rate(is_smooth, *RATES.values())
+    rate_fn = either(is_smooth, *RATES.values())
     sizes, n_units = config.sizes, sum(config.sizes)
     state = config.spread * jax.random.uniform(named_key(key, "state"), (n_units,), float, -1, 1)
     moved = jax.random.uniform(named_key(key, "inputs"), (config.n_samples, sizes[0]), float, -1, 1)

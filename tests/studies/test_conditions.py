@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stdpjax import networks
 from stdpjax.random import member_keys
 from stdpjax.studies import conditions as study
-from stdpjax.studies import hidden_chain, networks, run
+from stdpjax.studies import run
+from stdpjax.theory import hidden_chain
 
 LAW = hidden_chain.two_state_chain(0.2, (0.1, 0.8))
 
