@@ -34,6 +34,7 @@ from stdpjax.rules import rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.backprop_link import plot
+from stdpjax.studies.measures import largest
 from stdpjax.theory.layered import (
     binomial_tail,
     chain_gradient,
@@ -88,10 +89,6 @@ class BackpropLinkConfig:
         _checks.number("distance", self.distance, above=0, at_most=0.5 - self.spread)
 
 
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
-
-
 def _largest_mean(values: xr.DataArray, of: str = "max") -> Estimate:
     """Return the mean over networks with the largest (smallest) value, and its 95 % interval."""
     mean, error = values.mean("network"), values.std("network", ddof=1) / np.sqrt(values.sizes["network"])
@@ -117,7 +114,7 @@ def _exponent_error(values: xr.DataArray) -> float:
     """Return the largest deviation of the exponents from k+1, whichever law they are of."""
     logarithms = values.copy(data=np.log(values.values)).assign_coords(step=np.log(values.step.values))
     fit = logarithms.polyfit("step", 1)
-    return _largest(fit.polyfit_coefficients.sel(degree=1) - (values.layer + 1))
+    return largest(fit.polyfit_coefficients.sel(degree=1) - (values.layer + 1))
 
 
 def _to_corrected_law(hidden: xr.Dataset) -> xr.DataArray:
@@ -187,8 +184,8 @@ CLAIMS = (
         printed="Not the state of x is clamped but its external input X; x gradually changes, at first by "
         "step (X - x).",
         criterion=at_most(1e-5, double=1e-14),
-        measure=lambda data: _largest(data.trajectory_error),
-        control=lambda data: _largest(data.state_clamp_error),
+        measure=lambda data: largest(data.trajectory_error),
+        control=lambda data: largest(data.state_clamp_error),
         control_is="the state of x clamped, not its input, after one step",
         bearing="supports",
     ),
@@ -198,8 +195,8 @@ CLAIMS = (
         statement="Eq 27",
         printed="J = |R_x(s) - (x + Delta x)|^2 = step^2 |X - x|^2, because at equilibrium R_x(s) = x.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_objective_ratio(data) - 1),
-        control=lambda data: _largest(0.5 * _objective_ratio(data) - 1),
+        measure=lambda data: largest(_objective_ratio(data) - 1),
+        control=lambda data: largest(0.5 * _objective_ratio(data) - 1),
         control_is="with the 1/2 of Eq 3",
         bearing="supports",
     ),
@@ -209,13 +206,11 @@ CLAIMS = (
         statement="Section 8",
         printed="Initially, the only part of the objective function which would be non-zero would be the error at x.",
         criterion=at_most(0.0),
-        measure=lambda data: _largest(data.before),
-        control=lambda data: _largest(_hidden(data).arrival),
+        measure=lambda data: largest(data.before),
+        control=lambda data: largest(_hidden(data).arrival),
         control_is="after step k+1",
         bearing="supports",
-        note=lambda data: (
-            f"Both rates, tied and untied; X - x is up to {_largest(data.squared_error) ** 0.5:.2g} long."
-        ),
+        note=lambda data: f"Both rates, tied and untied; X - x is up to {largest(data.squared_error) ** 0.5:.2g} long.",
     ),
     _eq_28_30_and_31(
         "E28.exponents",
@@ -240,10 +235,10 @@ CLAIMS = (
         "Largest deviation of |Delta h_k| / ((step^(k+1) / 2) |dC/dh_k|) from 1, over steps and layers (hard rates).",
         corrected=_CORRECTED,
         criterion=at_most(1e-5, double=1e-6),
-        measure=lambda data: _largest(_to_corrected_law(_hidden(data)) - 1),
-        control=lambda data: _largest(_to_corrected_law(_hidden(data, "untied")) - 1),
+        measure=lambda data: largest(_to_corrected_law(_hidden(data)) - 1),
+        control=lambda data: largest(_to_corrected_law(_hidden(data, "untied")) - 1),
         control_is="untied weights",
-        note=lambda data: f"Smooth rates, smallest step: {_largest(_to_corrected_law(_smooth_start(data)) - 1):.1g}.",
+        note=lambda data: f"Smooth rates, smallest step: {largest(_to_corrected_law(_smooth_start(data)) - 1):.1g}.",
     ),
     _eq_28_30_and_31(
         "E28.printed",
@@ -261,11 +256,11 @@ CLAIMS = (
         printed="Delta h_k is proportional to the backpropagated gradient dC/dh_k: a single small inference sweep.",
         corrected="To minus the gradient, for tied weights at an equilibrium inside the active region.",
         criterion=at_most(1e-9, double=1e-12),
-        measure=lambda data: _largest(_hidden(data).arrival_angle),
-        control=lambda data: _largest(_hidden(data, "untied").arrival_angle),
+        measure=lambda data: largest(_hidden(data).arrival_angle),
+        control=lambda data: largest(_hidden(data, "untied").arrival_angle),
         control_is="untied weights",
         bearing="limits",
-        note=lambda data: f"Smooth rates, smallest step: {_largest(_smooth_start(data).arrival_angle):.1g}.",
+        note=lambda data: f"Smooth rates, smallest step: {largest(_smooth_start(data).arrival_angle):.1g}.",
     ),
     Claim(
         "T17.weights",
@@ -275,13 +270,11 @@ CLAIMS = (
         "step^(k+2).",
         corrected="Factors step^(k+1), tied weights; for smooth rates Eq 1 lacks the slope rho'(h_k) of the gradient.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_hidden(data).weight_error),
-        control=lambda data: _largest(_hidden(data, "untied").weight_error),
+        measure=lambda data: largest(_hidden(data).weight_error),
+        control=lambda data: largest(_hidden(data, "untied").weight_error),
         control_is="untied weights",
         bearing="limits",
-        note=lambda data: (
-            f"Smooth rates, without the slope: {_largest(_hidden(data, rate='smooth').weight_error):.2g}."
-        ),
+        note=lambda data: f"Smooth rates, without the slope: {largest(_hidden(data, rate='smooth').weight_error):.2g}.",
     ),
     Claim(
         "E29.transposed",
@@ -305,7 +298,7 @@ CLAIMS = (
         control=lambda data: _largest_mean(_from_powers(data)).value,
         control_is="(n step)^(k+1) / (k+1)!, the arrivals without the leak",
         bearing="refutes",
-        note=lambda data: f"Largest in one network: {_largest(_from_binomial(data)):.3g}.",
+        note=lambda data: f"Largest in one network: {largest(_from_binomial(data)):.3g}.",
     ),
     Claim(
         "S8.erlang",
@@ -349,7 +342,7 @@ CLAIMS = (
         "Largest relative error of the settled displacement against (1 - R'_hh)^-1 R'_hx (X - x).",
         corrected="The network settles at the total derivative, with all loops, instead of the chain x, h_1, h_2, ...",
         criterion=at_most(1e-3, double=1e-5),
-        measure=lambda data: _largest(data.limit_error),
+        measure=lambda data: largest(data.limit_error),
         control=lambda data: data.chain_error.min(),
         control_is="-dC/dh_k / 2, the chain without loops",
         bearing="refutes",
@@ -431,9 +424,7 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
             "rate": list(RATES),
             "feedback": ["tied", "untied"],
             "stability": ["stable", "unstable"],
-            "network": np.arange(config.n_networks),
             "layer": np.arange(len(layers)),
-            "pair": np.arange(len(layers) - 1),
             "step": ("step", steps, {"long_name": "step size dt/tau"}),
             "theta": ("theta", theta, {"units": "tau"}),
             "theta_fine": ("theta_fine", theta_fine, {"units": "tau"}),

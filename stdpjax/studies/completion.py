@@ -33,18 +33,7 @@ def completion_error(completed: np.ndarray, images: np.ndarray, missing: np.ndar
 def fill_linearly(
     covariance: np.ndarray, mean: np.ndarray, images: np.ndarray, missing: np.ndarray, n_components: int
 ) -> np.ndarray:
-    """Return images filled by the conditional mean of probabilistic PCA with so many components.
-
-    Args:
-        covariance: of the training images.
-        mean: of the training images.
-        images: to be filled, shape `[image, pixel]`.
-        missing: masks, shape `[mask, pixel]`.
-        n_components: principal components; the other variance is noise, the same for all pixels.
-
-    Returns:
-        Shape `[mask, image, pixel]`.
-    """
+    """Return images filled by the conditional mean of probabilistic PCA with so many components."""
     values, vectors = np.linalg.eigh(covariance)
     noise = max(values[:-n_components].mean(), 1e-9)
     kept = vectors[:, -n_components:]
@@ -111,21 +100,7 @@ def train_encoders(
     n_hidden: int,
     batch_size: int,
 ) -> Encoder:
-    """Train denoising autoencoders by Adam, its steps falling to 0 along a cosine.
-
-    Args:
-        keys: of weights and masks.
-        images: of each network, rates.
-        orders: images of each pass, one batch after the other.
-        missing: the halves.
-        knows_halves: whether a network trains with these masks, or with every pixel missing with probability 1/2.
-        learning_rate: largest step of Adam.
-        n_hidden: hidden units.
-        batch_size: images in a batch.
-
-    Returns:
-        The trained networks.
-    """
+    """Train denoising autoencoders by Adam, its steps falling to 0 along a cosine."""
     n_visible, (n_epochs, n_seen) = images.shape[2], orders.shape[1:]
     n_batches = n_seen // batch_size
 

@@ -21,7 +21,7 @@ from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid, smooth
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.conditions import plot
-from stdpjax.studies.measures import off_diagonal, relative_difference
+from stdpjax.studies.measures import largest, off_diagonal, relative_difference
 from stdpjax.theory import hidden_chain
 
 RATES: dict[str, RateFunction] = {
@@ -99,10 +99,6 @@ class ConditionsConfig:
                 _checks.number(name, value, above=0, below=1)
 
 
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
-
-
 def _paper(data: xr.Dataset) -> xr.Dataset:
     """Return what concerns the energies of Eq 16."""
     return data.isel(energy=slice(0, _N_PAPER))
@@ -123,7 +119,7 @@ def _smooth(data: xr.Dataset) -> xr.Dataset:
 def _off_none(data: xr.Dataset) -> float:
     """Return how far the third derivative with smooth rates is from that with the hard one, 0, in its own units."""
     hard, smooth = _hard(data).third_derivative, _smooth(data).third_derivative
-    return _largest(hard - smooth) / _largest(smooth)
+    return largest(hard - smooth) / largest(smooth)
 
 
 def _residuals(data: xr.Dataset) -> xr.DataArray:
@@ -176,8 +172,8 @@ CLAIMS = (
         corrected="With the noisy s~_{t-1} = s_{t-1} + eta_{t-1} as argument, and a factor step rho'(s~_i) that "
         "depends on the state.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(data.argument_difference),
-        control=lambda data: _largest(data.noise_free_difference),
+        measure=lambda data: largest(data.argument_difference),
+        control=lambda data: largest(data.noise_free_difference),
         control_is="rates of the states without noise, as printed",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
@@ -185,8 +181,8 @@ CLAIMS = (
         "E4.coefficient",
         "Largest difference of the factor of rho(s_j) from step rho'(s_i), in units of step, three rate functions.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_paper(data).coefficient_1 / float(data.step) - _paper(data).slope),
-        control=lambda data: _largest(_paper(data).coefficient_1 / float(data.step) - 1),
+        measure=lambda data: largest(_paper(data).coefficient_1 / float(data.step) - _paper(data).slope),
+        control=lambda data: largest(_paper(data).coefficient_1 / float(data.step) - 1),
         control_is="one constant, the step",
     ),
     _eq_8_condition_2(
@@ -194,8 +190,8 @@ CLAIMS = (
         "Largest difference of the factor of rho(s_j) from rho'(s_i), over three rate functions.",
         corrected="With a factor rho'(s_i) that depends on the state.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_paper(data).coefficient_2 - _paper(data).slope),
-        control=lambda data: _largest(_paper(data).coefficient_2 - 1),
+        measure=lambda data: largest(_paper(data).coefficient_2 - _paper(data).slope),
+        control=lambda data: largest(_paper(data).coefficient_2 - 1),
         control_is="one constant, 1",
     ),
     _eq_8_condition_2(
@@ -203,8 +199,8 @@ CLAIMS = (
         "Largest factor of rho(s_j) for saturated units of the hard sigmoid.",
         corrected="In saturation the factor is 0.",
         criterion=at_most(0.0),
-        measure=lambda data: _largest(_hard(data).coefficient_2.where(_hard(data).slope == 0, 0)),
-        control=lambda data: _largest(_hard(data).coefficient_2.where(_hard(data).slope != 0, 0)),
+        measure=lambda data: largest(_hard(data).coefficient_2.where(_hard(data).slope == 0, 0)),
+        control=lambda data: largest(_hard(data).coefficient_2.where(_hard(data).slope != 0, 0)),
         control_is="active units",
         note=lambda data: f"{int((_hard(data).slope == 0).sum())} saturated units.",
     ),
@@ -239,8 +235,8 @@ CLAIMS = (
         "Largest |d^3E / ds_i^2 dtheta| for the hard sigmoid at random states away from its kinks.",
         corrected="At almost every state, and not as a distribution: the kinks carry delta terms.",
         criterion=at_most(0.0),
-        measure=lambda data: _largest(_hard(data).third_derivative),
-        control=lambda data: _largest(_smooth(data).third_derivative),
+        measure=lambda data: largest(_hard(data).third_derivative),
+        control=lambda data: largest(_smooth(data).third_derivative),
         control_is="smooth rates",
         bearing="limits",
     ),
@@ -249,7 +245,7 @@ CLAIMS = (
         "Largest relative difference of d^3E / ds_i^2 dtheta from rho''(s_i) rho(s_j) and rho''(s_i), smooth rates.",
         corrected="For smooth rate functions it is -rho''(s_i) rho(s_j) for a weight and -rho''(s_i) for a bias.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_smooth(data).third_difference),
+        measure=lambda data: largest(_smooth(data).third_difference),
         control=lambda data: _off_none(data),
         control_is="0, as the paper has it",
         bearing="refutes",
@@ -273,8 +269,8 @@ CLAIMS = (
         corrected="With a hidden state each factor is the mean of P(x_t | s_{t-1}) over s_{t-1} given x_1, ..., "
         "x_{t-1}.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest((data.filtered - data.all_paths).isel(chain=0)),
-        control=lambda data: _largest((data.drawn_state - data.all_paths).isel(chain=0)),
+        measure=lambda data: largest((data.filtered - data.all_paths).isel(chain=0)),
+        control=lambda data: largest((data.drawn_state - data.all_paths).isel(chain=0)),
         control_is="states drawn from the filtering distribution",
         bearing="limits",
         note=lambda data: f"{data.sizes['sequence']} sequences.",
@@ -339,13 +335,10 @@ def run(key: Key[Array, ""], config: ConditionsConfig, progress: Progress) -> xr
         },
         coords={
             "energy": list(ENERGIES),
-            "network": np.arange(n_networks),
-            "unit": np.arange(n_units),
             "step": ((), config.step, {"units": "1", "long_name": "dt / tau"}),
             "width": np.array((0.0, *config.widths)),
             "activity": _ACTIVITY,
             "chain": ["hidden state", "state is the last symbol"],
-            "sequence": np.arange(config.n_sequences),
         },
     )
     for name, variable in dataset.data_vars.items():

@@ -103,11 +103,6 @@ _CORRECTED = (
 )
 
 
-def _mean(values: np.ndarray) -> Estimate:
-    """Return the mean over networks with its interval."""
-    return mean_interval(values)
-
-
 def _final(data: xr.Dataset, rule: str, depth: str = "") -> np.ndarray:
     """Return the test accuracies of trained networks, with two hidden layers where the depth is "deep_"."""
     return data[f"{depth}accuracy"].sel({f"{depth}rule": rule}).values[:, -1]
@@ -165,7 +160,7 @@ CLAIMS = (
         "8.accuracy",
         "Test accuracy of Eq 1 over a pull and a push, one hidden layer.",
         criterion=at_least(0.97),
-        measure=lambda data: _mean(_final(data, "symmetric")),
+        measure=lambda data: mean_interval(_final(data, "symmetric")),
         control=lambda data: _shuffled(data, "symmetric"),
         control_is="shuffled labels",
         note=_accuracies_note,
@@ -174,7 +169,7 @@ CLAIMS = (
         "8.behind",
         "Back-propagation's test accuracy less that of the two-sided rule.",
         criterion=at_most(0.01),
-        measure=lambda data: _mean(_behind(data, "symmetric")),
+        measure=lambda data: mean_interval(_behind(data, "symmetric")),
         control=lambda data: _shuffled_behind(data, "symmetric"),
         control_is="the two-sided rule with shuffled labels",
         note=_networks_note,
@@ -186,7 +181,7 @@ CLAIMS = (
         printed=_PRINTED,
         corrected=_CORRECTED,
         criterion=at_most(0.01),
-        measure=lambda data: _mean(_behind(data, "paper")),
+        measure=lambda data: mean_interval(_behind(data, "paper")),
         control=lambda data: _shuffled_behind(data, "paper"),
         control_is="the printed rule with shuffled labels",
         bearing="limits",
@@ -196,7 +191,7 @@ CLAIMS = (
         "8.deep_accuracy",
         "Test accuracy of Eq 1 over a pull and a push, two hidden layers.",
         criterion=at_least(0.965),
-        measure=lambda data: _mean(_final(data, "symmetric", "deep_")),
+        measure=lambda data: mean_interval(_final(data, "symmetric", "deep_")),
         control=lambda data: _shuffled(data, "symmetric", "deep_"),
         control_is="shuffled labels",
         note=lambda data: _accuracies_note(data, "deep_"),
@@ -205,7 +200,7 @@ CLAIMS = (
         "8.deep_behind",
         "As 8.behind, two hidden layers.",
         criterion=at_most(0.015),
-        measure=lambda data: _mean(_behind(data, "symmetric", "deep_")),
+        measure=lambda data: mean_interval(_behind(data, "symmetric", "deep_")),
         control=lambda data: _shuffled_behind(data, "symmetric", "deep_"),
         control_is="the two-sided rule with shuffled labels",
         note=lambda data: _networks_note(data, "deep_"),
@@ -225,7 +220,7 @@ CLAIMS = (
         "Least cosine over the stages, of means over networks, of the two-sided update with a weak pull and minus the "
         "gradient of the settled loss (one hidden layer).",
         criterion=at_least(0.95),
-        measure=lambda data: _mean(_worst_stage(data).values),
+        measure=lambda data: mean_interval(_worst_stage(data).values),
         control=lambda data: data.misalignment.sel(rule="symmetric")[:, 1:].mean(),
         control_is="the gradient for other labels, while learning",
         note=lambda data: f"Least after {int(_worst_stage(data).epoch)} passes.",
@@ -268,8 +263,6 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
             "variant": ["paper_two_sided", "paper"],
             "rule": list(RULES),
             "deep_rule": list(RULES),
-            "network": np.arange(config.n_networks),
-            "deep_network": np.arange(config.n_deep_networks),
             **{
                 f"{prefix}epoch": (
                     f"{prefix}epoch",

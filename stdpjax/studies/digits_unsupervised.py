@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab import Claim, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
@@ -102,11 +102,6 @@ _RULE = (
 )
 
 
-def _mean(values: xr.DataArray) -> Estimate:
-    """Return the mean over networks with its interval."""
-    return mean_interval(values.values)
-
-
 def _error(data: xr.Dataset, name: str) -> xr.DataArray:
     """Return the squared errors by a rule, or by a method that rules are compared with."""
     if name in METHODS:
@@ -130,7 +125,7 @@ CLAIMS = (
         "6.3.digits_law",
         "Relative difference of W W^T from probabilistic PCA with the noise of the chains.",
         criterion=at_most(0.2),
-        measure=lambda data: _mean(data.law_difference.sel(rule="delta")),
+        measure=lambda data: mean_interval(data.law_difference.sel(rule="delta")),
         control=lambda data: data.law_difference.sel(rule="literal").mean(),
         control_is="Eq 1 alone",
     ),
@@ -138,7 +133,7 @@ CLAIMS = (
         "6.3.digits_mean",
         "Squared error of held-out halves, filled by settling, relative to the mean image.",
         criterion=at_most(0.75),
-        measure=lambda data: _mean(_relative(data, "delta", "mean")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "mean")),
         control=lambda data: _relative(data, "shuffled", "mean").mean(),
         control_is="pixels shuffled over the images",
         note=_errors_note,
@@ -147,7 +142,7 @@ CLAIMS = (
         "6.3.digits_pca",
         "The same relative to probabilistic PCA with the best number of components.",
         criterion=at_most(1.1),
-        measure=lambda data: _mean(_relative(data, "delta", "pca")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "pca")),
         control=lambda data: _relative(data, "shuffled", "pca").mean(),
         control_is="pixels shuffled over the images",
     ),
@@ -155,7 +150,7 @@ CLAIMS = (
         "6.3.digits_autoencoder",
         "The same relative to a denoising autoencoder of that size, random missing pixels.",
         criterion=at_most(1.2),
-        measure=lambda data: _mean(_relative(data, "delta", "random_pixels")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "random_pixels")),
         control=lambda data: _relative(data, "shuffled", "random_pixels").mean(),
         control_is="pixels shuffled over the images",
     ),
@@ -163,7 +158,7 @@ CLAIMS = (
         "6.3.digits_loses",
         "The same relative to an autoencoder trained on these very halves: it loses.",
         criterion=at_least(1.2),
-        measure=lambda data: _mean(_relative(data, "delta", "halves")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "halves")),
         control=lambda data: _relative(data, "delta", "random_pixels").mean(),
         control_is="the autoencoder that does not know the halves",
     ),
@@ -171,7 +166,7 @@ CLAIMS = (
         "6.3.digits_printed",
         "Error with Eq 1 on all rows relative to the untrained network: nothing is learned.",
         criterion=at_least(0.9),
-        measure=lambda data: _mean(_error(data, "literal") / data.untrained_error),
+        measure=lambda data: mean_interval(_error(data, "literal") / data.untrained_error),
         control=lambda data: (_error(data, "delta") / data.untrained_error).mean(),
         control_is="the delta rule",
         note="A hundredth of the step size.",
@@ -180,7 +175,7 @@ CLAIMS = (
         "6.3.digits_hidden_rows",
         "Error with the delta rule and Eq 1 on hidden rows relative to the mean image: worse than that.",
         criterion=at_least(1.0),
-        measure=lambda data: _mean(_relative(data, "hidden", "mean")),
+        measure=lambda data: mean_interval(_relative(data, "hidden", "mean")),
         control=lambda data: _relative(data, "delta", "mean").mean(),
         control_is="the delta rule alone",
         note="Same step size.",
@@ -192,7 +187,7 @@ CLAIMS = (
         printed=_PRINTED,
         corrected=_RULE,
         criterion=at_least(1.0),
-        measure=lambda data: _mean(_relative(data, "wide", "mean")),
+        measure=lambda data: mean_interval(_relative(data, "wide", "mean")),
         control=lambda data: _relative(data, "delta", "mean").mean(),
         control_is="the contrast that keeps pixels away from the kinks",
         bearing="limits",
@@ -204,7 +199,7 @@ CLAIMS = (
         printed="d^3 E / dx^2 dtheta = 0, so that the second derivative of score matching can be ignored.",
         corrected="Only for data with no density at the kinks of the rate function.",
         criterion=within(1.0, 0.05),
-        measure=lambda data: _mean(_relative(data, "kept", "delta")),
+        measure=lambda data: mean_interval(_relative(data, "kept", "delta")),
         control=lambda data: _relative(data, "wide_kept", "wide").mean(),
         control_is="pixels that reach from kink to kink",
         bearing="limits",
@@ -311,12 +306,7 @@ def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progres
         coords={
             "rule": list(RULES),
             "baseline": list(METHODS),
-            "network": np.arange(config.n_networks),
             "component": np.arange(1, squares.shape[1] + 1),
-            "unit": np.arange(len(tiles)),
-            "y": np.arange(height),
-            "x": np.arange(width),
-            "column": np.arange(N_EXAMPLES),
             "shown": ["image", "seen", "delta", "pca", "random_pixels", "halves"],
         },
     )

@@ -32,15 +32,7 @@ def draw(key: Key[Array, ""], probability: Float[Array, "node"], line: Float[Arr
 
 @partial(jax.jit, static_argnames="config")
 def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method update two"]:
-    """Return weight and visible bias before each update, for each method and seed.
-
-    Args:
-        key: of data, starts and chains.
-        config: of the study.
-
-    Returns:
-        Shape `[seed, method, update, 2]`, methods in the order of `METHODS`.
-    """
+    """Return weight and visible bias before each update, for each method and seed."""
     hidden_bias = jnp.asarray(config.hidden_bias, float)
     place = grid(2, config.n_nodes)
     truth = law(two_units(jnp.asarray(config.truth, float), hidden_bias), place, SIGMOID)

@@ -20,7 +20,7 @@ from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_gradient import plot
-from stdpjax.studies.measures import relative_difference
+from stdpjax.studies.measures import largest, relative_difference
 
 FORMS = ("with slope, tied", "with slope, untied", "without slope, tied")
 _KINKS = (-0.5, 0.5)
@@ -55,10 +55,6 @@ class EnergyGradientConfig:
         _checks.number("difference", self.difference, above=0, at_most=0.2)
         _checks.number("reach", self.reach, above=1)
         _checks.number("step", self.step, above=0, at_most=1)
-
-
-def _largest(values: xr.DataArray) -> xr.DataArray:
-    return np.abs(values).max()
 
 
 def _relative(data: xr.Dataset, name: str) -> xr.DataArray:
@@ -148,8 +144,8 @@ CLAIMS = (
         "E16.finite_difference",
         "Largest difference of the energy's finite differences from s - R(s), away from kinks.",
         criterion=at_most(1e-4, double=1e-8),
-        measure=lambda data: _largest(data.differenced - data.away_from_target),
-        control=lambda data: _largest(data.differenced - data.away_from_field),
+        measure=lambda data: largest(data.differenced - data.away_from_target),
+        control=lambda data: largest(data.differenced - data.away_from_field),
         control_is="without the factor rho'",
         bearing="supports",
     ),
@@ -201,8 +197,8 @@ CLAIMS = (
         statement="Eq 18",
         printed=_RATE,
         criterion=at_most(1e-6, double=1e-12),
-        measure=lambda data: _largest(data.rate - _line(data)),
-        control=lambda data: _largest(data.sigmoid - _line(data)),
+        measure=lambda data: largest(data.rate - _line(data)),
+        control=lambda data: largest(data.sigmoid - _line(data)),
         control_is="the sigmoid",
         bearing="supports",
     ),
@@ -281,9 +277,6 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     dataset = xr.Dataset(
         data,
         coords={
-            "network": np.arange(n_networks),
-            "unit": np.arange(n_units),
-            "start": np.arange(config.n_starts),
             "form": list(FORMS),
             "rate_function": list(rates),
             "radius": _RADII,
@@ -291,9 +284,7 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
             "first": _PAIR_AXIS,
             "second": _PAIR_AXIS,
             "step": ((), config.step, {"units": "1", "long_name": "dt / tau"}),
-            "path": np.arange(_N_PATHS),
             "path_time": np.arange(config.n_steps) * config.step,
-            "pair_unit": np.arange(2),
         },
     )
     for name, variable in dataset.data_vars.items():

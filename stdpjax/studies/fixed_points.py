@@ -22,6 +22,7 @@ from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import Sample
 from stdpjax.settings import setting
 from stdpjax.studies.figures.fixed_points import plot
+from stdpjax.studies.measures import largest
 from stdpjax.theory.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 
 LOW, HIGH = -0.5, 0.5
@@ -71,10 +72,6 @@ class FixedPointsConfig:
 
 _EQ_25 = "Where the gradient of the energy is 0, R(s) = s and so f(s, 0) = s: the network stands still."
 _EQ_26 = "At a fixed point no unit is saturated, so s = b + W rho(s)."
-
-
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
 
 
 def _has_kinks(data: xr.Dataset) -> np.ndarray:
@@ -127,7 +124,7 @@ def _share_with_kinks(data: xr.Dataset) -> Estimate:
 
 def _derivative_error(data: xr.Dataset, derivative: xr.DataArray) -> float:
     size = np.abs(data.derivative_reference).max("unit")
-    return _largest((derivative - data.derivative_reference) / size)
+    return largest((derivative - data.derivative_reference) / size)
 
 
 def _root_mean_square(data: xr.Dataset, fixed_point: xr.DataArray) -> Estimate:
@@ -160,8 +157,8 @@ CLAIMS = (
         corrected="A unit driven past its kink has no fixed point: the iteration chatters about the kink, and its "
         "average is the box minimum up to O(step).",
         criterion=at_most(3e-3),
-        measure=lambda data: _largest(_finest_average(data) - data.minimum),
-        control=lambda data: _largest(_finest_average(data) - data.linear),
+        measure=lambda data: largest(_finest_average(data) - data.minimum),
+        control=lambda data: largest(_finest_average(data) - data.linear),
         control_is="Eq 26 solved as a linear equation and cut off at the kinks",
     ),
     _eq_25(
@@ -178,8 +175,8 @@ CLAIMS = (
         "Largest difference of the time share in which a chattering unit is active from kink / u.",
         corrected="The kink acts as a slope of kink / u, between 0 and 1.",
         criterion=at_most(0.01),
-        measure=lambda data: _largest(_driven(data).duty - HIGH / _driven(data).drive),
-        control=lambda data: _largest(1 - HIGH / _driven(data).drive),
+        measure=lambda data: largest(_driven(data).duty - HIGH / _driven(data).drive),
+        control=lambda data: largest(1 - HIGH / _driven(data).drive),
         control_is="a unit at rest in the active region, duty cycle 1",
     ),
     Claim(
@@ -208,16 +205,16 @@ CLAIMS = (
         "E26.clip",
         "Largest |s - clip(b + W rho(s), kinks)| at the box minima (enumeration of active sets).",
         criterion=at_most(1e-8),
-        measure=lambda data: _largest(data.minimum - data.field.clip(LOW, HIGH)),
-        control=lambda data: _largest(data.minimum - data.field),
+        measure=lambda data: largest(data.minimum - data.field.clip(LOW, HIGH)),
+        control=lambda data: largest(data.minimum - data.field),
         control_is="s = b + W rho(s) as printed",
     ),
     _eq_26(
         "E26.box",
         "Largest difference of the relaxed clip form from the box minimum.",
         criterion=at_most(1e-4, double=1e-8),
-        measure=lambda data: _largest(data.relaxed - data.minimum),
-        control=lambda data: _largest(data.linear - data.minimum),
+        measure=lambda data: largest(data.relaxed - data.minimum),
+        control=lambda data: largest(data.linear - data.minimum),
         control_is="Eq 26 solved as a linear equation and cut off at the kinks",
     ),
     Claim(
@@ -306,8 +303,6 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
             "noisy_is_finite": ("network", noisy_is_finite, {"required": "noisy networks with finite states"}),
         },
         coords={
-            "network": np.arange(config.n_networks),
-            "unit": np.arange(config.n_units),
             "step": ("step", np.array(config.steps), {"units": "tau"}),
             "drive": ("drive", np.array(config.fields), {**unit, "long_name": "field u of a single unit"}),
             "time": ("time", np.arange(chatter[:, -60:].shape[1]), {"units": "steps"}),

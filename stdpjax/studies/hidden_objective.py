@@ -28,6 +28,7 @@ from stdpjax.rules import differential_rule, rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.hidden_objective import plot
+from stdpjax.studies.measures import largest, largest_z
 from stdpjax.studies.network_runs import drift_at
 
 CENTRES = {"high": 0.3, "centre": 0.0, "low": -0.3}
@@ -68,14 +69,6 @@ class HiddenObjectiveConfig:
 _APART = tuple(name for name in CENTRES if name != "centre")
 
 
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
-
-
-def _largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:
-    return float((np.abs(difference) / error.where(error > 0)).max())
-
-
 def _early(data: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """Return values while the gradient is large beside its rounding."""
     return values.where(data.time * data.step <= 0.5 * float(data.late))
@@ -87,19 +80,11 @@ def _off_eq22(data: xr.Dataset, factor: float) -> xr.DataArray:
 
 
 def _off_index(data: xr.Dataset, gradient: xr.DataArray) -> float:
-    return _largest(_early(data, data.hidden / (0.5 * data.step**2 * gradient**2) - 1))
+    return largest(_early(data, data.hidden / (0.5 * data.step**2 * gradient**2) - 1))
 
 
 def late_ratios(data: xr.Dataset) -> xr.Dataset:
-    """Return, when the hidden units have nearly settled, J_h and the change over two steps relative to index t - 1.
-
-    Args:
-        data: of the study.
-
-    Returns:
-        `index`: J_h over half the squared step times gradient; `two_steps` and `one_step`: norms of changes over the
-        step times gradient; each `[network, step]`.
-    """
+    """Return, when the hidden units have nearly settled, J_h and the change over two steps relative to index t - 1."""
     found: list[xr.Dataset] = []
     for step in data.step.values.tolist():
         cell = data.sel(step=step).sel(time=max(1, min(round(float(data.late) / step), data.sizes["time"])))
@@ -155,8 +140,8 @@ CLAIMS = (
         statement="Eq 19",
         printed="J = J_h + J_x, J_x = |x - f_x|^2 / 2.",
         criterion=at_most(2e-6, double=1e-11),
-        measure=lambda data: _largest(_early(data, (data.hidden + data.visible) / data.total - 1)),
-        control=lambda data: _largest(_early(data, data.hidden / data.total - 1)),
+        measure=lambda data: largest(_early(data, (data.hidden + data.visible) / data.total - 1)),
+        control=lambda data: largest(_early(data, data.hidden / data.total - 1)),
         control_is="J_h alone, as if clamped units predicted themselves",
         bearing="supports",
     ),
@@ -167,11 +152,11 @@ CLAIMS = (
         printed="f = s - step grad E(s) + noise.",
         corrected="The noise has a mean, step (grad E - grad E_sigma) with smoothed rates, and depends on the state.",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data.drift - data.smoothed_drift, data.drift_error),
-        control=lambda data: _largest_z(data.drift, data.drift_error),
+        measure=lambda data: largest_z(data.drift - data.smoothed_drift, data.drift_error),
+        control=lambda data: largest_z(data.drift, data.drift_error),
         control_is="mean 0",
         bearing="limits",
-        note=lambda data: f"Largest mean {_largest(data.drift):.3f} times the step.",
+        note=lambda data: f"Largest mean {largest(data.drift):.3f} times the step.",
     ),
     Claim(
         "E21.clamped",
@@ -181,7 +166,7 @@ CLAIMS = (
         corrected="Of a clamped unit the change that learns is x - f_x = step dE/dx; its state change, as in Eq 1, is "
         "0.",
         criterion=at_most(1e-6, double=1e-14),
-        measure=lambda data: _largest(data.off_clamped),
+        measure=lambda data: largest(data.off_clamped),
         control=lambda data: (data.step * data.visible_gradient).max(),
         control_is="the state change of a clamped unit, 0, in place of x - f_x",
         bearing="limits",
@@ -204,8 +189,8 @@ CLAIMS = (
         printed=_EQ_22,
         corrected="Between the kinks noise adds step^2 noise^2 |W_x|^2 / 2, a weight decay.",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
-        control=lambda data: _largest_z(data.noisy_mean - data.noise_free, data.noisy_error),
+        measure=lambda data: largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
+        control=lambda data: largest_z(data.noisy_mean - data.noise_free, data.noisy_error),
         control_is="without the term",
         bearing="limits",
         note=lambda data: (
@@ -230,7 +215,7 @@ CLAIMS = (
         statement="Section 6.2",
         printed="(h_{t+1} - h_{t-1}) / step is minus the sum of both gradients.",
         criterion=at_most(1e-6, double=1e-14),
-        measure=lambda data: _largest(data.off_scores),
+        measure=lambda data: largest(data.off_scores),
         control=lambda data: (data.step * data.gradient_now).max(),
         control_is="one score",
         bearing="supports",
@@ -270,7 +255,7 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: (
             f"Falls in {float((data.clamped_update < 0).mean()):.0%} of networks. The largest weight change of Eq 1 "
-            f"read literally is {_largest(data.literal_change):g}."
+            f"read literally is {largest(data.literal_change):g}."
         ),
     ),
     _section_6_2(
@@ -328,21 +313,7 @@ def slope_of(params: Params, state: Float[Array, "unit"]) -> Float[Array, "unit"
 def relaxation(
     params: Params, start: Float[Array, "unit"], step: Float[Array, ""], n_visible: int, n_steps: int
 ) -> dict[str, Array]:
-    """Relax the hidden units without noise, the first units clamped, and return the objective along the way.
-
-    Args:
-        params: a tied network.
-        start: the first state; its clamped units stay.
-        step: step over time constant.
-        n_visible: how many units are clamped.
-        n_steps: how many times t, from 1 on.
-
-    Returns:
-        By time t: `total`, `hidden` and `visible`, the parts of J; `gradient_now` and `gradient_before`, the norms of
-        the hidden units' energy gradient at t and t - 1; `visible_gradient`, that of the clamped units at t - 1;
-        `two_steps`, the norm of h_{t+1} - h_{t-1}; `off_clamped`, x - f_x less step * dE/dx; `off_scores`, the change
-        over two steps less the sum of two gradient steps.
-    """
+    """Relax the hidden units without noise, the first units clamped, and return the objective along the way."""
     rate_fn = hard_sigmoid()
     is_visible = np.arange(start.shape[0]) < n_visible
     clamped = Hyper(step, clamps=(clamp_state(is_visible, start),))
@@ -378,13 +349,7 @@ def relaxation(
 def one_update(
     params: Params, before: Float[Array, "unit"], step: Float[Array, ""], rate: Float[Array, ""], n_visible: int
 ) -> Float[Array, "five"]:
-    """Return norms of the energy gradient at a state before and after one gradient step on the weights.
-
-    Returns:
-        Log ratios after to before: of the clamped units after a step down J_x, and after Eq 1 read literally, whose
-        state change is 0; of the hidden units after a step down J_h with the target frozen, and down the true gradient;
-        then the weight change of the literal rule in clamped rows.
-    """
+    """Return norms of the energy gradient at a state before and after one gradient step on the weights."""
     rate_fn = hard_sigmoid()
     visible = jnp.arange(before.shape[0]) < n_visible
     clamped, still = (
@@ -444,19 +409,7 @@ def noisy_objective(
 def learning_relaxations(
     key: Key[Array, ""], centre: Array, rate: Array, *, n_relaxations: int, n_steps: int
 ) -> tuple[Float[Array, "relaxation"], Float[Array, "relaxation"], Array]:
-    """Relax 8 units again and again from random starts while Eq 1 changes their (untied) weights.
-
-    Args:
-        key: a scalar key.
-        centre: where the fixed point of every unit is before learning, between the kinks.
-        rate: learning rate.
-        n_relaxations: how many.
-        n_steps: steps of 0.1 time constants in each.
-
-    Returns:
-        Before each relaxation, the mean speed at 32 fixed random starts, in activity per time constant; the time until
-        the distance to where the relaxation ends has come down to 5 %, in time constants; and whether all was finite.
-    """
+    """Relax 8 units again and again from random starts while Eq 1 changes their (untied) weights."""
     network_key, start_key, test_key = jax.random.split(key, 3)
     weights, bias = centred_network(network_key, centre, 8)
     tests = jax.random.uniform(test_key, (32, 8), float, -0.5, 0.5)
@@ -570,7 +523,6 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
             "is_finite": (cells, is_finite, {"required": "learning networks with finite states and weights"}),
         },
         coords={
-            "network": ("network", np.arange(config.n_networks)),
             "step": ("step", steps, {"long_name": "step over time constant"}),
             "time": ("time", np.arange(1, n_times + 1), {"units": "steps"}),
             "late": (
@@ -578,9 +530,6 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
                 config.late,
                 {"units": "tau", "long_name": "time after which it is late"},
             ),
-            "noisy": ("noisy", np.arange(noisy.shape[0])),
-            "unit": ("unit", np.arange(config.n_visible + config.n_hidden)),
-            "learner": ("learner", np.arange(config.n_learners)),
             "centre": ("centre", list(CENTRES)),
             "rate": ("rate", np.array([config.learning_rate, 0.0, -config.learning_rate])),
             "relaxation": ("relaxation", np.arange(config.n_relaxations)),

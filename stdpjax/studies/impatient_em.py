@@ -12,7 +12,7 @@ from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import Hyper, langevin, simulate
 from stdpjax.energy import Params, make_params
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab import Claim, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.observers import mean_of
 from stdpjax.random import named_key
@@ -63,11 +63,6 @@ class ImpatientEMConfig:
         for name in ("truth", "start"):
             if len(getattr(self, name)) != 2:
                 raise ValueError(f"{name}: expected a weight and a bias, got {getattr(self, name)}")
-
-
-def _mean(values: xr.DataArray) -> Estimate:
-    """Return the mean over independent runs with its interval."""
-    return mean_interval(values.values)
 
 
 def _late_bias(data: xr.Dataset) -> xr.DataArray:
@@ -136,7 +131,7 @@ CLAIMS = (
         "Summed transient c of simulated chains over that of the exact law.",
         printed=_BURN_IN,
         criterion=within(1.0, 0.1),
-        measure=lambda data: _mean(data.transient / data.exact_transient),
+        measure=lambda data: mean_interval(data.transient / data.exact_transient),
         control=lambda data: (data.transient + data.transient.mean()).mean() / data.exact_transient,
         control_is="the transient counted twice",
         note="The same noise from an equilibrium start subtracted.",
@@ -198,7 +193,7 @@ CLAIMS = (
         corrected="With the second derivative kept, and the data's bias in place of the clamped units' "
         "missing movement.",
         criterion=at_most(0.9),
-        measure=lambda data: _mean(_relative(data, "impatient")),
+        measure=lambda data: mean_interval(_relative(data, "impatient")),
         control=lambda data: _relative(data, "literal").mean(),
         control_is="Eq 1 taken literally",
         note=_learning_note,
@@ -209,7 +204,7 @@ CLAIMS = (
         printed="Impatient updates become the same, in average, as patient ones.",
         corrected="While weights change slowly against the chains.",
         criterion=within(0.0, 0.3),
-        measure=lambda data: _mean(_relative(data, "impatient") - _relative(data, "patient")),
+        measure=lambda data: mean_interval(_relative(data, "impatient") - _relative(data, "patient")),
         control=lambda data: (_relative(data, "dropped") - _relative(data, "patient")).mean(),
         control_is="without the second derivative",
         note=lambda data: f"{data.sizes['seed']} seeds.",
@@ -221,7 +216,7 @@ CLAIMS = (
         printed="The second derivative can be ignored.",
         corrected="Without it the weight shrinks to 0, and the model gets worse.",
         criterion=at_least(1.2),
-        measure=lambda data: _mean(_relative(data, "dropped")),
+        measure=lambda data: mean_interval(_relative(data, "dropped")),
         control=lambda data: _relative(data, "impatient").mean(),
         control_is="with the second derivative",
         bearing="refutes",
@@ -341,18 +336,12 @@ def run(key: Key[Array, ""], config: ImpatientEMConfig, progress: Progress) -> x
         coords={
             "length": ("length", lengths, {"units": "steps"}),
             "term": ("term", ["gradient form", "second derivative", "Eq 1"]),
-            "post": ("post", np.arange(3)),
-            "pre": ("pre", np.arange(3)),
             "rates": ("rates", ["hard", "sigmoid"]),
             "clamped": ("clamped", ["one", "both"]),
             "correction": ("correction", ["kept", "dropped"]),
             "parameter": ("parameter", ["weight", "first bias", "second bias"]),
             "flow": ("flow", ["kept", "dropped", "likelihood"]),
-            "flow_update": ("flow_update", np.arange(config.n_flow_updates)),
             "learner": ("learner", list(METHODS)),
-            "seed": ("seed", np.arange(config.n_seeds)),
-            "round": ("round", np.arange(config.n_updates)),
-            "chain": ("chain", np.arange(config.n_stein_chains)),
         },
     )
 

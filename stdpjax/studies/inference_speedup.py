@@ -78,15 +78,10 @@ def over(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 
-def _mean(values: xr.DataArray) -> Estimate:
-    """Return the mean over independent networks with its interval."""
-    return mean_interval(values.values)
-
-
 def _slower(data: xr.Dataset, lesson: str, centres: Sequence[str] = tuple(CENTRES)) -> list[Estimate]:
     """Return the mean log ratio of the spectrum's relaxation time about each fixed point."""
     ratio = log_ratio(data.relaxation_time.sel(lesson=lesson), "stage")
-    return [_mean(ratio.sel(centre=centre)) for centre in centres]
+    return [mean_interval(ratio.sel(centre=centre)) for centre in centres]
 
 
 def _longer(data: xr.Dataset, lesson: str) -> xr.DataArray:
@@ -239,7 +234,7 @@ CLAIMS = (
         "and three fixed points.",
         corrected="It takes longer too; about rates of 1/2 it hardly changes.",
         criterion=at_least(0.0),
-        measure=lambda data: _mean(_longer(data, "descent on J_h").mean("centre")),
+        measure=lambda data: mean_interval(_longer(data, "descent on J_h").mean("centre")),
         control=lambda data: _longer(data, "weight decay").mean(),
         control_is="weight decay",
     ),
@@ -251,7 +246,7 @@ CLAIMS = (
         corrected="Only there: starts lie above the fixed point in all units, and along that direction the network is "
         "faster, though its slowest mode is slower.",
         criterion=at_most(0.0),
-        measure=lambda data: _mean(_longer(data, "Eq 1").sel(centre="low")),
+        measure=lambda data: mean_interval(_longer(data, "Eq 1").sel(centre="low")),
         control=lambda data: _longer(data, "Eq 1 reversed").sel(centre="low").mean(),
         control_is="Eq 1 reversed",
         bearing="limits",
@@ -283,7 +278,7 @@ CLAIMS = (
         "weights; mean over networks.",
         corrected="The weights grow, and inference slows down.",
         criterion=at_least(0.03),
-        measure=lambda data: _mean(_task(data, "weak")),
+        measure=lambda data: mean_interval(_task(data, "weak")),
         control=lambda data: _task(data, "weak, wrong sign").mean(),
         control_is="weak, wrong sign",
         bearing="refutes",
@@ -294,7 +289,7 @@ CLAIMS = (
         "The same from strong weights, with which inference is slow to begin with.",
         corrected="It may become faster: units come to rest at kinks, and there they are no part of any mode.",
         criterion=at_most(-0.02),
-        measure=lambda data: _mean(_task(data, "strong")),
+        measure=lambda data: mean_interval(_task(data, "strong")),
         control=lambda data: _task(data, "strong, frozen").mean(),
         control_is="strong, frozen",
         bearing="limits",
@@ -306,7 +301,7 @@ CLAIMS = (
         "of weak and strong beginnings.",
         corrected="Not the weights make inference faster: without the kinks it would be slower after learning, always.",
         criterion=at_least(0.01),
-        measure=lambda data: min(_mean(_grown(data, course)) for course in ("weak", "strong")),
+        measure=lambda data: min(mean_interval(_grown(data, course)) for course in ("weak", "strong")),
         control=lambda data: _grown(data, "strong, frozen").mean(),
         control_is="frozen weights",
         bearing="refutes",
@@ -352,17 +347,7 @@ def _measured(keys, weights, bias, *, n_starts: int, n_steps: int):
 
 
 def slow_law(weights: np.ndarray, gained: np.ndarray, rate: float) -> np.ndarray:
-    """Return how the largest eigenvalue changes with slow learning: measured, by the law, and by another.
-
-    Args:
-        weights: of networks that learned by the tied Eq 1 and by its reverse, `[..., sign, stage, unit, unit]`.
-        gained: what rates' products r r^T have gained over their relaxations, same shape.
-        rate: of learning.
-
-    Returns:
-        Changes per rate after the first stage, `[3, ...]`: half the difference of both signs; v^T (gain) v off the
-        diagonal, for the slowest mode v; the same with the diagonal.
-    """
+    """Return how the largest eigenvalue changes with slow learning: measured, by the law, and by another."""
     weights, gained = np.asarray(weights, np.float64), np.asarray(gained, np.float64)
     largest = np.linalg.eigvalsh(weights[..., 1, :, :])[..., -1]
     measured = (largest[..., 0] - largest[..., 1]) / (2 * rate)
@@ -458,14 +443,11 @@ def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress)
             ),
         },
         coords={
-            "network": np.arange(config.n_networks),
             "centre": list(CENTRES),
             "lesson": list(LESSONS),
             "stage": ("stage", np.arange(config.n_stages + 1) * config.n_relaxations, {"units": "relaxations"}),
             "pass": np.arange(config.n_passes + 1),
             "course": list(COURSES),
-            "learner": np.arange(config.n_learners),
-            "probe": np.arange(config.n_probes),
         },
     )
 

@@ -382,14 +382,12 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
         },
         coords={
             "step": ("step", list(config.steps), {"units": "tau"}),
-            "network": np.arange(config.n_networks),
             "update": ["corrected", "printed"],
             "energy": ["doubled", "Eq 16"],
             "leak": ["own", "literal"],
             "check": ["constant", "constant, printed", "eigenvectors", "eigenvectors, (1-step)"],
             "time": ("time", np.arange(n_shown + 1), {"units": "steps"}),
             "size": ("size", sizes, {"units": "tau"}),
-            "unit": np.arange(config.n_units),
         },
     )
 

@@ -144,14 +144,7 @@ CLAIMS = (
 
 
 def slopes(sizes: tuple[int, ...], variances: np.ndarray) -> np.ndarray:
-    """Return the least-squares slope of log variance (last axis: sizes) against log size.
-
-    Example:
-        >>> import numpy as np
-        >>> from stdpjax.studies.reinforce_variance import slopes
-        >>> slopes((2, 4, 8), 3.0 * np.array([[4.0, 16.0, 64.0]])).round(6)
-        array([2.])
-    """
+    """Return the least-squares slope of log variance (last axis: sizes) against log size."""
     x = np.log(sizes) - np.log(sizes).mean()
     return np.log(variances) @ x / (x @ x)
 

@@ -303,9 +303,6 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
     dataset = xr.Dataset(
         data,
         coords={
-            "network": np.arange(n_networks),
-            "post": np.arange(n_units),
-            "pre": np.arange(n_units),
             "step": ("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}),
             "rate": ("rate", RATES, {"units": "1", "long_name": "length of the move in updates of Eq 1"}),
             "target": list(TARGETS),

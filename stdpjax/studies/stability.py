@@ -299,12 +299,6 @@ def run(key: Key[Array, ""], config: StabilityConfig, progress: Progress) -> xr.
         coords={
             "example": list(EXAMPLES),
             "mode": np.arange(N_UNITS),
-            "grown": np.arange(weights.shape[0]),
-            "tied": np.arange(config.n_tied),
-            "random": np.arange(n_random),
-            "pair": np.arange(n_pairs),
-            "many": np.arange(many.shape[0]),
-            "strong": np.arange(config.n_strong),
             "step": ("step", np.array(config.steps), {"units": "tau"}),
         },
     )

@@ -249,14 +249,11 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
         },
         coords={
             "rate": list(RATES),
-            "network": np.arange(config.n_networks),
             "kind": list(NETWORKS),
             "feedback": ["tied", "untied"],
             "rule": list(RULES),
             "pull": ("pull", np.array(config.pulls), {"long_name": "strength of the pull"}),
             "length": ("length", np.array(config.lengths), {"units": "steps"}),
-            "arrival": np.arange(len(config.sizes) - 1),
-            "pair": np.arange(len(config.sizes) - 1),
             "parameter": np.arange(sum(a * b for a, b in itertools.pairwise(config.sizes))),
         },
     )
@@ -374,24 +371,6 @@ def settled_update(params: Params, batch: Labelled, rate_fn: RateFunction, n_out
     """Return minus the gradient of the settled outputs' squared error / 2, for one weight a pair.
 
     The derivative of the equilibrium is that of the implicit function theorem, see `stdpjax.fixed_points.relax`.
-
-    Args:
-        params: weights and biases of all units, inputs first and outputs last.
-        batch: inputs and labels, as the two-phase rules take them.
-        rate_fn: the rate function rho.
-        n_outputs: number of outputs.
-
-    Returns:
-        The mean over samples, shape `[unit, unit]`, both directions of a pair added.
-
-    Example:
-        >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.learning import Labelled
-        >>> from stdpjax.studies.supervised_gradient import settled_update
-        >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]], [0.0, -0.25])
-        >>> batch = Labelled(jnp.zeros((1, 1)), jnp.zeros(1, int))
-        >>> settled_update(params, batch, stdpjax.rates.hard_sigmoid(), 1).tolist()
-        [[0.0, 0.25], [0.25, 0.0]]
     """
     inputs, labels = batch
     n_inputs, n_units = inputs.shape[1], params.bias.shape[0]
