@@ -5,14 +5,14 @@ Layers x = h_0, h_1, h_2, ... are connected with their neighbours and rest at an
 of h_k at its first arrival, step k+1, is -step^(k+1) / 2 dC/dh_k.
 
 First arrivals are as small as step^5, which single precision does not resolve beside the state. The growth is therefore
-that of the displacement itself (see `layered.displacements`); the states are simulated as well, for Eq 27, for the
+that of the displacement itself, see `theory.layered.displacements`; the states are simulated too, for Eq 27, for the
 limit and for the unstable networks, which leave the active region.
 """
 
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,12 +29,12 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.networks import network_at_rest, resting_bias, untie
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import RateFunction, either, hard_sigmoid, sigmoid
+from stdpjax.rates import either, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.backprop_link import plot
-from stdpjax.studies.measures import largest
+from stdpjax.studies.measures import labelled, largest, merged, on_host, required, stacked
 from stdpjax.theory.layered import (
     binomial_tail,
     chain_gradient,
@@ -47,6 +47,7 @@ from stdpjax.theory.layered import (
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # How far apart the curves over time are kept, in steps.
 _KEEP = 10
+_ANGLE = "1 - cosine with -dC/dh_k"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +91,10 @@ class BackpropLinkConfig:
 
 
 def _largest_mean(values: xr.DataArray, of: str = "max") -> Estimate:
-    """Return the mean over networks with the largest (smallest) value, and its 95 % interval."""
-    mean, error = values.mean("network"), values.std("network", ddof=1) / np.sqrt(values.sizes["network"])
-    index = int(mean.values.argmax() if of == "max" else mean.values.argmin())
-    value, reach = float(mean.values.flat[index]), 1.96 * float(error.values.flat[index])
-    return Estimate(value, value - reach, value + reach)
+    """Return the mean over networks with the largest (smallest) value."""
+    means = mean_interval(values.transpose("network", ...), 0)
+    index = np.argmax(means.value) if of == "max" else np.argmin(means.value)
+    return Estimate(*(np.ravel(part)[index] for part in means[:3]))
 
 
 def _hidden(data: xr.Dataset, feedback: str = "tied", rate: str = "hard") -> xr.Dataset:
@@ -352,93 +352,86 @@ CLAIMS = (
 
 def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> xr.Dataset:
     """Replace the input of x in networks at rest and follow the displacement through the layers."""
-    layers = layer_slices(config.sizes)
     keys = member_keys(named_key(key, "networks"), config.n_networks)
     progress(0.0, "networks at rest")
     is_smooth = jnp.array([False, True])
     setups = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: _networks(one, flag, config))(keys)))(is_smooth)
     progress(0.2, "first arrivals and growth")
-    both = _on_host(jax.jit(jax.vmap(jax.vmap(_growth(config), (None, 0)), (0, 0)))(is_smooth, setups))
+    both = on_host(jax.jit(jax.vmap(jax.vmap(_growth(config), (None, 0)), (0, 0)))(is_smooth, setups))
     progress(0.6, "long simulations")
     hard = jax.tree.map(lambda array: array[0], setups)
-    long = _long_runs(_on_host(jax.jit(jax.vmap(_long_run(config)))(keys, hard)), _on_host(hard), both, config)
-
-    def sizes_of(vectors: np.ndarray) -> np.ndarray:
-        return np.stack([np.linalg.norm(vectors[..., layer], axis=-1) for layer in layers], axis=-1)
-
-    def angles(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
-        return np.stack([one_minus_cosine(vectors[..., layer], others[..., layer]) for layer in layers], axis=-1)
-
-    # Axes rate, network, feedback, step, time, unit.
-    level = np.repeat(np.arange(len(layers)), config.sizes)
-    steps, power = np.array(config.steps), np.arange(len(layers)) + 1
-    gradient = both["by_state"][:, :, :, None]
-    tied_gradient = gradient[:, :, 0]
-    arrived = both["first"][..., level, np.arange(level.size)]
-    early = np.where(np.arange(len(layers))[:, None] < level, np.abs(both["first"]), 0).max(axis=(3, 4))
-    coarse, fine = np.moveaxis(both["grown"], 2, 0)
+    runs = on_host(jax.jit(jax.vmap(_long_run(config)))(keys, hard))
     n_done = _KEEP * np.arange(1, config.n_steps // _KEEP + 1)
-    theta, theta_fine = n_done * config.growth_step, n_done * config.fine_step
-    cells, grown = ("rate", "network", "feedback", "step", "layer"), ("rate", "network", "theta", "layer")
-    grown_fine = ("rate", "network", "theta_fine", "layer")
-    angle = {"long_name": "1 - cosine with -dC/dh_k"}
-    relative = {"long_name": "displacement / (1/2 |dC/dh_k|)"}
-    return xr.Dataset(
-        {
-            "arrival": (cells, sizes_of(arrived), {"long_name": "|displacement of h_k| after step k+1"}),
-            "corrected_law": (cells, 0.5 * steps[:, None] ** power * sizes_of(gradient)),
-            "printed_law": (cells, 2 * steps[:, None] ** (power + 1) * sizes_of(gradient)),
-            "arrival_angle": (cells, angles(arrived, -gradient), angle),
-            "before": (
-                ("rate", "network", "feedback", "layer"),
-                np.stack([early[..., layer].max(axis=-1) for layer in layers], axis=-1),
-                {"long_name": "largest displacement before step k+1"},
-            ),
-            "asymmetry": (("rate", "network", "feedback"), both["asymmetry"]),
-            "weight_error": (
-                ("rate", "network", "feedback", "pair"),
-                weight_errors(both["update"], both["by_weight"], layers, steps[-1]),
-            ),
-            "growth": (grown, sizes_of(coarse) / (0.5 * sizes_of(tied_gradient)), relative),
-            "growth_fine": (grown_fine, sizes_of(fine) / (0.5 * sizes_of(tied_gradient)), relative),
-            "angle": (grown, angles(coarse, -tied_gradient), angle),
-            "angle_fine": (grown_fine, angles(fine, -tied_gradient), angle),
-            "binomial": (("theta", "layer"), binomial_tail(n_done, len(layers), config.growth_step)),
-            "erlang": (("theta", "layer"), erlang(theta, len(layers))),
-            "erlang_fine": (("theta_fine", "layer"), erlang(theta_fine, len(layers))),
-            "long_angle": (
-                ("stability", "network", "long_time", "layer"),
-                np.moveaxis(angles(long.pop("trace"), -tied_gradient[0][:, None]), 1, 0),
-                angle,
-            ),
-            "is_inside": (
-                "network",
-                long.pop("is_inside"),
-                {"required": "networks that stay in the active region", "long_name": "stays in the active region"},
-            ),
-            **{name: ("network", values) for name, values in long.items()},
-            "fine_step": ((), config.fine_step, {"units": "tau", "long_name": "step size close to continuous time"}),
-            "long_step": ((), config.long_step, {"units": "tau", "long_name": "step size of the long simulations"}),
-        },
-        coords={
-            "rate": list(RATES),
-            "feedback": ["tied", "untied"],
-            "stability": ["stable", "unstable"],
-            "layer": np.arange(len(layers)),
-            "step": ("step", steps, {"long_name": "step size dt/tau"}),
-            "theta": ("theta", theta, {"units": "tau"}),
-            "theta_fine": ("theta_fine", theta_fine, {"units": "tau"}),
-            "long_time": (
-                "long_time",
-                _KEEP * np.arange(1, config.n_long // _KEEP + 1) * config.long_step,
-                {"units": "tau"},
-            ),
-        },
+    n_long = _KEEP * np.arange(1, config.n_long // _KEEP + 1)
+    return merged(
+        _arrivals(both, config),
+        _growths(both, n_done, config),
+        _long_runs(runs, on_host(hard), both["by_state"][0, :, 0], n_long, config),
+        rate=list(RATES),
+        feedback=["tied", "untied"],
+        stability=["stable", "unstable"],
+        layer=np.arange(len(config.sizes)),
+        step=("step", np.array(config.steps), {"long_name": "step size dt/tau"}),
+        theta=("theta", n_done * config.growth_step, {"units": "tau"}),
+        theta_fine=("theta_fine", n_done * config.fine_step, {"units": "tau"}),
+        long_time=("long_time", n_long * config.long_step, {"units": "tau"}),
     )
 
 
-def _on_host(arrays: Any) -> Any:
-    return jax.tree.map(lambda array: np.asarray(array, array.dtype if array.dtype == bool else np.float64), arrays)
+def _sizes_of(vectors: np.ndarray, layers: tuple[slice, ...]) -> np.ndarray:
+    return np.stack([np.linalg.norm(vectors[..., layer], axis=-1) for layer in layers], axis=-1)
+
+
+def _angles(vectors: np.ndarray, others: np.ndarray, layers: tuple[slice, ...]) -> np.ndarray:
+    return np.stack([one_minus_cosine(vectors[..., layer], others[..., layer]) for layer in layers], axis=-1)
+
+
+def _arrivals(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dataset:
+    """What arrives first in each layer, beside the gradient; arrays by rate, network, feedback, step, time, unit."""
+    layers, steps = layer_slices(config.sizes), np.array(config.steps)
+    level, power = np.repeat(np.arange(len(layers)), config.sizes), np.arange(len(layers)) + 1
+    gradient, first = both["by_state"][:, :, :, None], both["first"]
+    arrived = first[..., level, np.arange(level.size)]
+    early = np.where(np.arange(len(layers))[:, None] < level, np.abs(first), 0).max(axis=(3, 4))
+    before = np.stack([early[..., layer].max(axis=-1) for layer in layers], axis=-1)
+    networks = ("rate", "network", "feedback")
+    return merged(
+        labelled(
+            (*networks, "step", "layer"),
+            arrival=(_sizes_of(arrived, layers), "|displacement of h_k| after step k+1"),
+            corrected_law=0.5 * steps[:, None] ** power * _sizes_of(gradient, layers),
+            printed_law=2 * steps[:, None] ** (power + 1) * _sizes_of(gradient, layers),
+            arrival_angle=(_angles(arrived, -gradient, layers), _ANGLE),
+        ),
+        labelled((*networks, "layer"), before=(before, "largest displacement before step k+1")),
+        labelled(networks, asymmetry=both["asymmetry"]),
+        labelled((*networks, "pair"), weight_error=weight_errors(both["update"], both["by_weight"], layers, steps[-1])),
+    )
+
+
+def _growths(both: dict[str, np.ndarray], n_done: np.ndarray, config: BackpropLinkConfig) -> xr.Dataset:
+    """How the displacement of each layer grows and turns, at two step sizes, and the laws of its growth."""
+    layers, gradient = layer_slices(config.sizes), both["by_state"][:, :, 0, None]
+    coarse, fine = np.moveaxis(both["grown"], 2, 0)
+    parts = []
+    for suffix, grown, step in (("", coarse, config.growth_step), ("_fine", fine, config.fine_step)):
+        size = _sizes_of(grown, layers) / (0.5 * _sizes_of(gradient, layers))
+        time = f"theta{suffix}"
+        parts += [
+            labelled(
+                ("rate", "network", time, "layer"),
+                **{
+                    f"growth{suffix}": (size, "displacement / (1/2 |dC/dh_k|)"),
+                    f"angle{suffix}": (_angles(grown, -gradient, layers), _ANGLE),
+                },
+            ),
+            labelled((time, "layer"), **{f"erlang{suffix}": erlang(n_done * step, len(layers))}),
+        ]
+    return merged(
+        *parts,
+        labelled(("theta", "layer"), binomial=binomial_tail(n_done, len(layers), config.growth_step)),
+        labelled((), "tau", fine_step=(config.fine_step, "step size close to continuous time")),
+    )
 
 
 class _Setup(NamedTuple):
@@ -453,7 +446,8 @@ class _Setup(NamedTuple):
 
 
 def _networks(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: BackpropLinkConfig) -> _Setup:
-    n_units, rate_fn = sum(config.sizes), _rate(is_smooth)
+    # Either kind of rate in one program, as compiling takes longer here than running.
+    n_units, rate_fn = sum(config.sizes), either(is_smooth, *RATES.values())
     state, offset = jax.random.uniform(named_key(key, "state"), (2, n_units), float, -1, 1)
     state = config.spread * state
     pull = InputClamp(jnp.arange(n_units) < config.sizes[0], state + config.distance * offset)
@@ -465,16 +459,7 @@ def _networks(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: BackpropL
     # Those of the hidden units decide, as x follows its input. For the hard sigmoid W is R'.
     stronger = config.unstable / jnp.linalg.eigvalsh(hidden)[-1] * tied.weights
     unstable = Params(stronger, resting_bias(stronger, state, rate_fn))
-
-    def stack(*networks: Params) -> Params:
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
-
-    return _Setup(state, pull, stack(tied, untie(tied, other, state, rate_fn)), stack(tied, unstable))
-
-
-def _rate(is_smooth: Bool[Array, ""]) -> RateFunction:
-    """Either kind of rate in one program, as compiling takes longer here than running."""
-    return either(is_smooth, *RATES.values())
+    return _Setup(state, pull, stacked(tied, untie(tied, other, state, rate_fn)), stacked(tied, unstable))
 
 
 def _growth(config: BackpropLinkConfig) -> Callable[[Bool[Array, ""], _Setup], dict[str, Array]]:
@@ -484,7 +469,7 @@ def _growth(config: BackpropLinkConfig) -> Callable[[Bool[Array, ""], _Setup], d
     steps = jnp.array([*config.steps, config.growth_step, config.fine_step], float)
 
     def growth(is_smooth: Bool[Array, ""], setup: _Setup) -> dict[str, Array]:
-        state, pull, rate_fn = setup.state, setup.pull, _rate(is_smooth)
+        state, pull, rate_fn = setup.state, setup.pull, either(is_smooth, *RATES.values())
 
         def follow(params: Params) -> dict[str, Array]:
             by_weight, by_state = chain_gradient(params, state, rate_fn, layers, pull.value)
@@ -539,31 +524,36 @@ def _long_run(config: BackpropLinkConfig) -> Callable[[Key[Array, ""], _Setup], 
 
 
 def _long_runs(
-    runs: dict[str, np.ndarray], setup: _Setup, both: dict[str, np.ndarray], config: BackpropLinkConfig
-) -> dict[str, np.ndarray]:
-    """What the long simulations say, one number for each network (and the displacements over time)."""
+    runs: dict[str, np.ndarray], setup: _Setup, gradient: np.ndarray, n_done: np.ndarray, config: BackpropLinkConfig
+) -> xr.Dataset:
+    """What the long simulations say, one number for each network, and how they turn over time."""
+    layers = layer_slices(config.sizes)
     visible, hidden = slice(0, config.sizes[0]), slice(config.sizes[0], None)
-    state, goal = np.asarray(setup.state), np.asarray(setup.pull.value)
+    state, goal, trace = np.asarray(setup.state), np.asarray(setup.pull.value), runs["trace"]
     way = (goal - state)[:, visible]
-    n_done = _KEEP * np.arange(1, config.n_long // _KEEP + 1)
     remaining = (1 - config.long_step) ** n_done[:, None] * way[:, None]
     weights = np.asarray(setup.stability.weights)[:, 0]
     # In the active region the hard sigmoid's R' is W.
     inner = np.eye(weights.shape[-1] - config.sizes[0]) - weights[:, hidden, hidden]
     limit = np.linalg.solve(inner, weights[:, hidden, visible] @ way[..., None])[..., 0]
-    settled = (runs["trace"][:, 0, -1] - state)[:, hidden]
-    chain = -0.5 * both["by_state"][0, :, 0, hidden]
+    settled, chain = (trace[:, 0, -1] - state)[:, hidden], -0.5 * gradient[:, hidden]
     size = np.linalg.norm(limit, axis=-1)
-    return {
-        "trace": runs["trace"] - state[:, None, None],
-        "trajectory_error": np.abs(runs["trace"][:, 0, :, visible] - (goal[:, None, visible] - remaining)).max((1, 2)),
-        "state_clamp_error": np.abs(runs["first_clamped"] - runs["first"])[:, visible].max(1),
-        "objective": np.sum((runs["target"] - runs["first"])[:, visible] ** 2, axis=1),
-        "squared_error": np.sum(way**2, axis=1),
-        "limit_error": np.linalg.norm(settled - limit, axis=-1) / size,
-        "chain_error": np.linalg.norm(chain - limit, axis=-1) / size,
-        "is_inside": np.all(np.abs(runs["trace"][:, 0]) < 0.5, axis=(1, 2)),
-    }
+    angle = _angles(trace - state[:, None, None], -gradient[:, None, None], layers)
+    words = "networks that stay in the active region"
+    return merged(
+        labelled(("stability", "network", "long_time", "layer"), long_angle=(np.moveaxis(angle, 1, 0), _ANGLE)),
+        labelled(
+            "network",
+            trajectory_error=np.abs(trace[:, 0, :, visible] - (goal[:, None, visible] - remaining)).max((1, 2)),
+            state_clamp_error=np.abs(runs["first_clamped"] - runs["first"])[:, visible].max(1),
+            objective=np.sum((runs["target"] - runs["first"])[:, visible] ** 2, axis=1),
+            squared_error=np.sum(way**2, axis=1),
+            limit_error=np.linalg.norm(settled - limit, axis=-1) / size,
+            chain_error=np.linalg.norm(chain - limit, axis=-1) / size,
+        ),
+        required("network", words, is_inside=np.all(np.abs(trace[:, 0]) < 0.5, axis=(1, 2))),
+        labelled((), "tau", long_step=(config.long_step, "step size of the long simulations")),
+    )
 
 
 STUDY = Study(

@@ -21,7 +21,7 @@ from stdpjax.settings import setting
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
-from stdpjax.studies.measures import relative_difference
+from stdpjax.studies.measures import labelled, merged, relative_difference, required
 
 RULES = ("paper", "symmetric", BACKPROPAGATION)
 
@@ -247,35 +247,24 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
             compared = [
                 _differences(params, batch, phases=each.phases(sizes), n_outputs=n_classes) for each in settings[:2]
             ]
-    data = {
-        "difference": (
-            ("order", "variant"),
-            np.asarray(compared),
-            {"long_name": "relative difference from the symmetric rule"},
+    words = {"long_name": "passes over the images"}
+    passes = np.arange(config.n_stages + 1)
+    return merged(
+        labelled(
+            ("order", "variant"), difference=(np.asarray(compared), "relative difference from the symmetric rule")
         ),
-        **_variables("", courses[1]),
-        **_variables("deep_", courses[2]),
-    }
-    return xr.Dataset(
-        data,
-        coords={
-            "order": ["simultaneous", "alternating"],
-            "variant": ["paper_two_sided", "paper"],
-            "rule": list(RULES),
-            "deep_rule": list(RULES),
-            **{
-                f"{prefix}epoch": (
-                    f"{prefix}epoch",
-                    n_epochs * np.arange(config.n_stages + 1),
-                    {"long_name": "passes over the images"},
-                )
-                for prefix, n_epochs in (("", config.n_epochs), ("deep_", config.n_deep_epochs))
-            },
-        },
+        _variables("", courses[1]),
+        _variables("deep_", courses[2]),
+        order=["simultaneous", "alternating"],
+        variant=["paper_two_sided", "paper"],
+        rule=list(RULES),
+        deep_rule=list(RULES),
+        epoch=("epoch", config.n_epochs * passes, words),
+        deep_epoch=("deep_epoch", config.n_deep_epochs * passes, words),
     )
 
 
-def _variables(prefix: str, course: Course) -> dict[str, tuple]:
+def _variables(prefix: str, course: Course) -> xr.Dataset:
     """Labelled arrays of the networks that learn, and the accuracy of the one whose labels were shuffled."""
     dims = (f"{prefix}rule", f"{prefix}network", f"{prefix}epoch")
     words = "cosine of the update and minus the gradient of the settled loss"
@@ -285,24 +274,12 @@ def _variables(prefix: str, course: Course) -> dict[str, tuple]:
         "misalignment": f"{words} for other labels",
         "limit": f"{words}, weak pull and long phases",
     }
-    arrays = {
-        f"{prefix}{name}": (dims, np.asarray(getattr(course, name))[:, :-1], {"long_name": text})
-        for name, text in last.items()
-    }
-    control = np.asarray(course.accuracy)[:, -1]
-    return {
-        **arrays,
-        f"{prefix}shuffled_accuracy": (
-            dims[::2],
-            control,
-            {"long_name": "the same for a network trained on shuffled labels"},
-        ),
-        f"{prefix}is_finite": (
-            dims[:2],
-            np.asarray(course.is_finite)[:, :-1],
-            {"required": "networks with finite states"},
-        ),
-    }
+    of_control = {f"{prefix}shuffled_accuracy": (course.accuracy[:, -1], "the same for a network of shuffled labels")}
+    return merged(
+        labelled(dims, **{f"{prefix}{name}": (getattr(course, name)[:, :-1], text) for name, text in last.items()}),
+        labelled(dims[::2], **of_control),
+        required(dims[:2], "networks with finite states", **{f"{prefix}is_finite": course.is_finite[:, :-1]}),
+    )
 
 
 @partial(jax.jit, static_argnames=("phases", "n_outputs"))

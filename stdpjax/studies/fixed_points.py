@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
 from stdpjax import _checks
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
@@ -16,18 +16,19 @@ from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import tied_networks
-from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
-from stdpjax.rules import Sample
 from stdpjax.settings import setting
+from stdpjax.stats import mean_interval, normal_interval
 from stdpjax.studies.figures.fixed_points import plot
-from stdpjax.studies.measures import largest
+from stdpjax.studies.measures import labelled, largest, merged, on_host, required
+from stdpjax.studies.network_runs import settle
 from stdpjax.theory.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 
 LOW, HIGH = -0.5, 0.5
 # Step of the finite difference that derivatives are compared with, in double precision.
 _DIFFERENCE = 1e-6
+_CELLS = ("network", "unit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +119,8 @@ def _chatter_note(data: xr.Dataset) -> str:
 def _share_with_kinks(data: xr.Dataset) -> Estimate:
     has_kinks = _has_kinks(data)
     share = float(has_kinks.mean())
-    reach = 1.96 * np.sqrt(share * (1 - share) / has_kinks.size)
-    return Estimate(share, max(share - reach, 0.0), min(share + reach, 1.0))
+    _, low, high, _ = normal_interval(share, np.sqrt(share * (1 - share) / has_kinks.size))
+    return Estimate(share, np.maximum(low, 0.0), np.minimum(high, 1.0))
 
 
 def _derivative_error(data: xr.Dataset, derivative: xr.DataArray) -> float:
@@ -129,10 +130,8 @@ def _derivative_error(data: xr.Dataset, derivative: xr.DataArray) -> float:
 
 def _root_mean_square(data: xr.Dataset, fixed_point: xr.DataArray) -> Estimate:
     """Return the root mean square difference of the noisy time averages from a fixed point."""
-    squares = ((data.noisy_average - fixed_point) ** 2).mean("unit").values
-    width = 1.96 * squares.std(ddof=1) / np.sqrt(squares.size)
-    ends = squares.mean() + width * np.array([0, -1, 1])
-    return Estimate(*(float(end) for end in np.sqrt(np.maximum(ends, 0))))
+    squares = mean_interval(((data.noisy_average - fixed_point) ** 2).mean("unit"))
+    return Estimate(*np.sqrt(np.maximum(squares[:3], 0)))
 
 
 _eq_26 = partial(Claim, statement="Eq 26", printed=_EQ_26, bearing="refutes")
@@ -248,65 +247,84 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
     weights, bias = tied_networks(
         named_key(key, "networks"), config.n_networks, config.n_units, eigenvalues, config.bias_std
     )
-    minimum = box_minimum(weights, bias)
-    fields = bias + np.einsum("nij,nj->ni", weights, minimum - LOW)
-    n_inside, n_saturated = linear_fixed_points(weights, bias, True)
-    _, n_saturated_without = linear_fixed_points(weights, bias, False)
-    # Eq 26 solved as a linear equation, as if no unit were past a kink, and cut off at the kinks afterwards.
-    linear = np.linalg.solve(np.eye(config.n_units) - weights, (bias - LOW * weights.sum(-1))[..., None])[..., 0]
     params = Params(jnp.asarray(weights, float), jnp.asarray(bias, float))
-    # A random direction in which the parameters change, the weights tied.
-    direction = tied_networks(named_key(key, "direction"), config.n_networks, config.n_units, (1.0, 1.0), 1.0)
+    minimum = box_minimum(weights, bias)
+    exact = _enumerated(weights, bias, minimum)
+    progress(0.2, "relaxation")
+    relaxed = _relaxations(named_key(key, "direction"), params, weights, bias, minimum, config)
+    progress(0.4, "raw iteration")
+    averages = _averages(key, params, config)
+    chatter = _chatter(key, config)
+    progress(0.7, "noisy networks")
+    noisy = _noisy_averages(named_key(key, "noise"), params, config)
+    return merged(
+        exact,
+        relaxed,
+        averages,
+        chatter,
+        noisy,
+        step=("step", np.array(config.steps), {"units": "tau"}),
+        drive=("drive", np.array(config.fields), {"units": "activity", "long_name": "field u of a single unit"}),
+        time=("time", np.arange(chatter.sizes["time"]), {"units": "steps"}),
+    )
+
+
+def _enumerated(weights: np.ndarray, bias: np.ndarray, minimum: np.ndarray) -> xr.Dataset:
+    """The minima of the energy on the box, and where the network stands still, piece by piece."""
+    n_inside, n_saturated = linear_fixed_points(weights, bias, True)
+    _, n_saturated_without_slope = linear_fixed_points(weights, bias, False)
+    balanced = box_minimum(weights, -0.5 * weights.sum(-1))
+    return merged(
+        labelled(
+            _CELLS,
+            "activity",
+            minimum=(minimum, "minimum of the energy on the box, by enumeration"),
+            field=(bias + np.einsum("nij,nj->ni", weights, minimum - LOW), "field b + W rho(s) at the box minimum"),
+        ),
+        labelled(_CELLS, is_at_kink=np.abs(minimum) >= HIGH - 1e-12),
+        labelled(
+            "network",
+            n_inside=(n_inside, "fixed points between the kinks"),
+            n_saturated=(n_saturated, "fixed points with a saturated unit"),
+            n_saturated_without_slope=n_saturated_without_slope,
+        ),
+        labelled((), balanced_share=np.mean(np.any(np.abs(balanced) >= HIGH, -1))),
+    )
+
+
+def _relaxations(
+    key: Key[Array, ""],
+    params: Params,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    minimum: np.ndarray,
+    config: FixedPointsConfig,
+) -> xr.Dataset:
+    """Fixed points by relaxation, and their derivative along a random direction, the weights tied, in several ways."""
+    direction = tied_networks(key, config.n_networks, config.n_units, (1.0, 1.0), 1.0)
     change = Params(*(jnp.asarray(part, float) for part in direction))
+    found = on_host(_relaxed(params, change, config.noise_std))
     ahead, behind = (
         box_minimum(weights + sign * _DIFFERENCE * direction[0], bias + sign * _DIFFERENCE * direction[1])
         for sign in (1, -1)
     )
-    progress(0.2, "relaxation")
-    found = {name: np.asarray(value) for name, value in _relaxed(params, change, config.noise_std).items()}
-    progress(0.4, "raw iteration")
-    average, is_finite = _averages(key, params, jnp.asarray(config.steps, float), config.n_steps)
-    chatter = np.asarray(_chatter(key, jnp.asarray(config.fields, float), config), np.float64)
-    progress(0.7, "noisy networks")
-    noisy, noisy_is_finite = _noisy_averages(named_key(key, "noise"), params, config)
-    # No unit has a weight to itself, so a change of the interior solution is (1 - W)^-1 (db + dW rho).
-    push = direction[1] + np.einsum("nij,nj->ni", direction[0], minimum - LOW)
-    interior = np.linalg.solve(np.eye(config.n_units) - weights, push[..., None])[..., 0]
-    cells, unit = ("network", "unit"), {"units": "activity"}
-    second = chatter[:, config.n_chatter // 2 :]
-    return xr.Dataset(
-        {
-            "minimum": (cells, minimum, {**unit, "long_name": "minimum of the energy on the box, by enumeration"}),
-            "field": (cells, fields, {**unit, "long_name": "field b + W rho(s) at the box minimum"}),
-            "is_at_kink": (cells, np.abs(minimum) >= HIGH - 1e-12),
-            "relaxed": (cells, found["state"], {**unit, "long_name": "relaxed clip form"}),
-            "target": (cells, found["target"], {**unit, "long_name": "R(s) at the relaxed state"}),
-            "linear": (cells, np.clip(linear, LOW, HIGH), {**unit, "long_name": "Eq 26 solved and cut at the kinks"}),
-            "derivative": (cells, found["derivative"], {**unit, "long_name": "implicit derivative, random direction"}),
-            "derivative_reference": (cells, (ahead - behind) / (2 * _DIFFERENCE), unit),
-            "interior_derivative": (cells, interior, {**unit, "long_name": "derivative if all units were interior"}),
-            "smooth": (cells, found["smooth"], {**unit, "long_name": "fixed point of the noise-smoothed rate"}),
-            "noisy_average": (cells, noisy, {**unit, "long_name": "time average with noise"}),
-            "average": (("step", *cells), average, {**unit, "long_name": "time average of the raw iteration"}),
-            "n_inside": ("network", n_inside, {"long_name": "fixed points between the kinks"}),
-            "n_saturated": ("network", n_saturated, {"long_name": "fixed points with a saturated unit"}),
-            "n_saturated_without_slope": ("network", n_saturated_without),
-            "balanced_share": float(np.mean(np.any(np.abs(box_minimum(weights, -0.5 * weights.sum(-1))) >= HIGH, -1))),
-            "chatter": (("drive", "time"), chatter[:, -60:], {**unit, "long_name": "activity of a single unit"}),
-            "chatter_step": ((), config.chatter_step, {"units": "tau", "long_name": "step size of the single unit"}),
-            "chatter_low": ("drive", second.min(axis=1), unit),
-            "chatter_high": ("drive", second.max(axis=1), unit),
-            "chatter_mean": ("drive", second.mean(axis=1), unit),
-            "duty": ("drive", np.mean(second <= HIGH, axis=1), {"long_name": "share of time in the active region"}),
-            "is_relaxed": ("network", found["is_relaxed"], {"required": "networks relaxed to the tolerance"}),
-            "is_finite": (("step", "network"), is_finite, {"required": "networks with finite states"}),
-            "noisy_is_finite": ("network", noisy_is_finite, {"required": "noisy networks with finite states"}),
-        },
-        coords={
-            "step": ("step", np.array(config.steps), {"units": "tau"}),
-            "drive": ("drive", np.array(config.fields), {**unit, "long_name": "field u of a single unit"}),
-            "time": ("time", np.arange(chatter[:, -60:].shape[1]), {"units": "steps"}),
-        },
+    # Eq 26 solved as a linear equation, as if no unit were past a kink, and cut off at the kinks afterwards. No unit
+    # has a weight to itself, so a change of that solution is (1 - W)^-1 (db + dW rho).
+    pushes = bias - LOW * weights.sum(-1), direction[1] + np.einsum("nij,nj->ni", direction[0], minimum - LOW)
+    linear, interior = (np.linalg.solve(np.eye(config.n_units) - weights, push[..., None])[..., 0] for push in pushes)
+    return merged(
+        labelled(
+            _CELLS,
+            "activity",
+            relaxed=(found["state"], "relaxed clip form"),
+            target=(found["target"], "R(s) at the relaxed state"),
+            linear=(np.clip(linear, LOW, HIGH), "Eq 26 solved and cut at the kinks"),
+            derivative=(found["derivative"], "implicit derivative, random direction"),
+            derivative_reference=(ahead - behind) / (2 * _DIFFERENCE),
+            interior_derivative=(interior, "derivative if all units were interior"),
+            smooth=(found["smooth"], "fixed point of the noise-smoothed rate"),
+        ),
+        required("network", "networks relaxed to the tolerance", is_relaxed=found["is_relaxed"]),
     )
 
 
@@ -337,60 +355,40 @@ def _relaxed(params: Params, change: Params, noise_std: Array) -> dict[str, Arra
     return jax.vmap(one)(params, change)
 
 
-def _next_state(sample: Sample) -> Float[Array, "unit"]:
-    return sample.next_post_state
-
-
-@partial(jax.jit, static_argnames=("n_steps", "is_noisy"))
-def settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_noisy: bool):
-    """Run each network with numbers of its own; the state at the end, its time average, and whether all is finite."""
-    kernel = leaky_integrator(hard_sigmoid(), noise="inside" if is_noisy else "none")
-
-    def one(key, params: Params, state, step, noise_std):
-        done = simulate(
-            key,
-            params,
-            None,
-            Hyper(step, noise_std if is_noisy else None),
-            kernel=kernel,
-            state=state,
-            n_steps=n_steps,
-            observe={"state": mean_of(_next_state)},
-        )
-        return done.state, done.observed["state"].mean, done.is_finite
-
-    return jax.vmap(one)(keys, params, state, hyper.step, hyper.noise_std)
-
-
-def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], n_steps: int):
-    """Time average of the raw iteration from rest, once settled, for each step size: `[step, network, unit]`."""
-    n_networks, n_units = params.bias.shape
-    n_all = steps.shape[0] * n_networks
-    every = jax.tree.map(lambda leaf: jnp.tile(leaf, (steps.shape[0], *[1] * (leaf.ndim - 1))), params)
-    hyper = Hyper(jnp.repeat(steps, n_networks), jnp.zeros(n_all, float))
-    keys = member_keys(key, n_all)
-    state = jnp.zeros((n_all, n_units), float)
-    state, _, _ = settle(keys, every, state, hyper, n_steps, False)
+def _averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig) -> xr.Dataset:
+    """Time averages of the raw iteration from rest, once settled, for each step size."""
+    n_steps, shape = config.n_steps, (len(config.steps), config.n_networks)
+    every = jax.tree.map(lambda leaf: jnp.tile(leaf, (shape[0], *[1] * (leaf.ndim - 1))), params)
+    hyper = Hyper(jnp.repeat(jnp.asarray(config.steps, float), shape[1]), jnp.zeros(shape[0] * shape[1], float))
+    keys = member_keys(key, shape[0] * shape[1])
+    state, _, _ = settle(keys, every, jnp.zeros_like(every.bias), hyper, n_steps, False)
     _, average, is_finite = settle(keys, every, state, hyper, n_steps, False)
-    shape = (steps.shape[0], n_networks)
-    return np.asarray(average, np.float64).reshape(*shape, n_units), np.asarray(is_finite).reshape(shape)
+    cells = ("step", "network")
+    words = "time average of the raw iteration"
+    return merged(
+        labelled((*cells, "unit"), "activity", average=(np.reshape(average, (*shape, -1)), words)),
+        required(cells, "networks with finite states", is_finite=np.reshape(is_finite, shape)),
+    )
 
 
-def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig):
+def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig) -> xr.Dataset:
     n_networks = config.n_networks
     hyper = Hyper(jnp.full(n_networks, config.noisy_step, float), jnp.full(n_networks, config.noise_std, float))
     settle_keys, keys = (member_keys(named_key(key, phase), n_networks) for phase in ("settle", "average"))
     state, _, _ = settle(settle_keys, params, jnp.zeros_like(params.bias), hyper, config.n_noisy, True)
     _, average, is_finite = settle(keys, params, state, hyper, config.n_noisy, True)
-    return np.asarray(average, np.float64), np.asarray(is_finite)
+    return merged(
+        labelled(_CELLS, "activity", noisy_average=(average, "time average with noise")),
+        required("network", "noisy networks with finite states", noisy_is_finite=is_finite),
+    )
 
 
-def _chatter(key: Key[Array, ""], fields: Float[Array, "drive"], config: FixedPointsConfig):
-    """Activity of single units held by a field, `[drive, time]`: unconnected units of one network."""
-    n_drives = fields.shape[0]
+def _chatter(key: Key[Array, ""], config: FixedPointsConfig) -> xr.Dataset:
+    """Activity of single units held by a field: unconnected units of one network."""
+    n_drives = len(config.fields)
     run = simulate(
         key,
-        Params(jnp.zeros((n_drives, n_drives), float), fields),
+        Params(jnp.zeros((n_drives, n_drives), float), jnp.asarray(config.fields, float)),
         None,
         Hyper(config.chatter_step),
         kernel=leaky_integrator(hard_sigmoid(), noise="none"),
@@ -399,7 +397,16 @@ def _chatter(key: Key[Array, ""], fields: Float[Array, "drive"], config: FixedPo
         trace_every=1,
     )
     assert run.trace is not None
-    return run.trace.T
+    chatter = np.asarray(run.trace.T, np.float64)
+    second = chatter[:, config.n_chatter // 2 :]
+    return merged(
+        labelled(("drive", "time"), "activity", chatter=(chatter[:, -60:], "activity of a single unit")),
+        labelled((), "tau", chatter_step=(config.chatter_step, "step size of the single unit")),
+        labelled(
+            "drive", "activity", chatter_low=second.min(1), chatter_high=second.max(1), chatter_mean=second.mean(1)
+        ),
+        labelled("drive", duty=(np.mean(second <= HIGH, axis=1), "share of time in the active region")),
+    )
 
 
 STUDY = Study(

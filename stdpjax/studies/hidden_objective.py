@@ -28,7 +28,7 @@ from stdpjax.rules import differential_rule, rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.hidden_objective import plot
-from stdpjax.studies.measures import largest, largest_z
+from stdpjax.studies.measures import labelled, largest, largest_z, merged, required
 from stdpjax.studies.network_runs import drift_at
 
 CENTRES = {"high": 0.3, "centre": 0.0, "low": -0.3}
@@ -349,12 +349,17 @@ def relaxation(
 def one_update(
     params: Params, before: Float[Array, "unit"], step: Float[Array, ""], rate: Float[Array, ""], n_visible: int
 ) -> Float[Array, "five"]:
-    """Return norms of the energy gradient at a state before and after one gradient step on the weights."""
+    """Return log ratios of the energy gradient's norm after to before one gradient step on the weights.
+
+    Of the clamped units after a step down J_x, and after Eq 1 read literally, whose state change is 0; of the hidden
+    ones after a step down J_h with the target frozen, and down its true gradient. Last, the literal weight change.
+    """
     rate_fn = hard_sigmoid()
-    visible = jnp.arange(before.shape[0]) < n_visible
-    clamped, still = (
-        Hyper(step, clamps=(clamp_state(np.asarray(np.arange(before.shape[0]) < n_visible), before),)),
+    is_visible = np.arange(before.shape[0]) < n_visible
+    clamped, still, visible = (
+        Hyper(step, clamps=(clamp_state(is_visible, before),)),
         0 * before,
+        jnp.asarray(is_visible),
     )
 
     def reached(params: Params) -> Float[Array, "unit"]:
@@ -409,7 +414,11 @@ def noisy_objective(
 def learning_relaxations(
     key: Key[Array, ""], centre: Array, rate: Array, *, n_relaxations: int, n_steps: int
 ) -> tuple[Float[Array, "relaxation"], Float[Array, "relaxation"], Array]:
-    """Relax 8 units again and again from random starts while Eq 1 changes their (untied) weights."""
+    """Relax 8 units again and again from random starts while Eq 1 changes their (untied) weights.
+
+    Returned are, before each relaxation, the mean speed at 32 fixed states in activity per time constant, and the time
+    constants until 5 % of the distance are left; and whether all was finite.
+    """
     network_key, start_key, test_key = jax.random.split(key, 3)
     weights, bias = centred_network(network_key, centre, 8)
     tests = jax.random.uniform(test_key, (32, 8), float, -0.5, 0.5)
@@ -471,69 +480,64 @@ def _networks(key, steps, strength, noise_std, large_noise_std, *, n_visible, n_
 def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) -> xr.Dataset:
     """Relax clamped networks, update their weights once, add noise, and let others learn over many relaxations."""
     progress(0.0, "relaxations and single updates")
+    networks = _of_networks(key, config)
+    progress(0.4, "learning over repeated relaxations")
+    learners = _of_learners(key, config)
+    progress(1.0, "done")
+    n_times = networks.sizes["time"]
+    return merged(
+        networks,
+        learners,
+        step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
+        time=("time", np.arange(1, n_times + 1), {"units": "steps"}),
+        late=((), config.late, {"units": "tau", "long_name": "time after which it is late"}),
+        centre=list(CENTRES),
+        rate=np.array([config.learning_rate, 0.0, -config.learning_rate]),
+        relaxation=np.arange(config.n_relaxations),
+    )
+
+
+def _of_networks(key: Key[Array, ""], config: HiddenObjectiveConfig) -> xr.Dataset:
+    """The objective along relaxations, its gradients before and after an update, and what noise adds."""
     numbers = (config.strength, config.noise_std, config.large_noise_std)
-    steps = np.array(config.steps)
-    n_times = round(config.late / config.steps[0])
-    paths, updates, noisy, drift, (params, far) = _networks(
+    paths, updates, noisy, (drift, error, plain), (params, far) = _networks(
         named_key(key, "noise"),
-        jnp.asarray(steps, float),
+        jnp.asarray(config.steps, float),
         *(jnp.asarray(number, float) for number in numbers),
         n_visible=config.n_visible,
         n_hidden=config.n_hidden,
-        n_times=n_times,
+        n_times=round(config.late / config.steps[0]),
         n_draws=config.n_draws,
         keys=member_keys(named_key(key, "networks"), config.n_networks),
     )
     smooth = smoothed_hard_sigmoid(config.large_noise_std)
-    shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - drift[2]
+    shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - plain
+    along, squared = ("network", "step", "time"), ("total", "hidden", "visible")
+    words = "log ratio of the gradient's norm, after to before a weight update"
+    ratios = ("clamped_update", "literal_update", "free_update", "true_update")
+    terms = ("noisy_mean", "noisy_error", "noise_free", "decay_term")
+    return merged(
+        labelled(along, "activity^2", **{name: paths.pop(name) for name in squared}),
+        labelled(along, "activity", **paths),
+        labelled("network", **{name: (updates[:, index], words) for index, name in enumerate(ratios)}),
+        labelled("network", literal_change=updates[:, 4]),
+        labelled("noisy", "activity^2", **{name: noisy[:, index] for index, name in enumerate(terms)}),
+        labelled(("noisy", "unit"), "activity", drift=drift, drift_error=error, smoothed_drift=shift),
+    )
 
-    progress(0.4, "learning over repeated relaxations")
+
+def _of_learners(key: Key[Array, ""], config: HiddenObjectiveConfig) -> xr.Dataset:
+    """The speed of networks, and how long they relax, while Eq 1 changes their weights, or its reverse."""
     rates = jnp.asarray([config.learning_rate, 0.0, -config.learning_rate], float)
     learn = partial(learning_relaxations, n_relaxations=config.n_relaxations, n_steps=config.n_relaxation_steps)
-    over_rates = jax.vmap(learn, (None, None, 0))
-    over_all = jax.vmap(jax.vmap(over_rates, (None, 0, None)), (0, None, None))
-    learners = member_keys(named_key(key, "learners"), config.n_learners)
-    speed, time, is_finite = (
-        np.asarray(part) for part in over_all(learners, jnp.asarray(list(CENTRES.values()), float), rates)
-    )
-    progress(1.0, "done")
-    along = ("network", "step", "time")
-    updates, noisy = np.asarray(updates, np.float64), np.asarray(noisy, np.float64)
-    squared, plain = {"units": "activity^2"}, {"units": "activity"}
-    units = {"total": squared, "hidden": squared, "visible": squared}
-    log_ratio = {"long_name": "log ratio of the gradient's norm, after to before a weight update"}
+    over_all = jax.vmap(jax.vmap(jax.vmap(learn, (None, None, 0)), (None, 0, None)), (0, None, None))
+    keys = member_keys(named_key(key, "learners"), config.n_learners)
+    speed, time, is_finite = over_all(keys, jnp.asarray(list(CENTRES.values()), float), rates)
     cells = ("learner", "centre", "rate")
-    return xr.Dataset(
-        {
-            **{name: (along, np.asarray(values, np.float64), units.get(name, plain)) for name, values in paths.items()},
-            "clamped_update": ("network", updates[:, 0], log_ratio),
-            "literal_update": ("network", updates[:, 1], log_ratio),
-            "free_update": ("network", updates[:, 2], log_ratio),
-            "true_update": ("network", updates[:, 3], log_ratio),
-            "literal_change": ("network", updates[:, 4]),
-            "noisy_mean": ("noisy", noisy[:, 0], squared),
-            "noisy_error": ("noisy", noisy[:, 1], squared),
-            "noise_free": ("noisy", noisy[:, 2], squared),
-            "decay_term": ("noisy", noisy[:, 3], squared),
-            "drift": (("noisy", "unit"), np.asarray(drift[0], np.float64), plain),
-            "drift_error": (("noisy", "unit"), np.asarray(drift[1], np.float64), plain),
-            "smoothed_drift": (("noisy", "unit"), np.asarray(shift, np.float64), plain),
-            "speed": ((*cells, "relaxation"), np.asarray(speed, np.float64), {"units": "activity/tau"}),
-            "convergence_time": ((*cells, "relaxation"), np.asarray(time, np.float64), {"units": "tau"}),
-            "is_finite": (cells, is_finite, {"required": "learning networks with finite states and weights"}),
-        },
-        coords={
-            "step": ("step", steps, {"long_name": "step over time constant"}),
-            "time": ("time", np.arange(1, n_times + 1), {"units": "steps"}),
-            "late": (
-                (),
-                config.late,
-                {"units": "tau", "long_name": "time after which it is late"},
-            ),
-            "centre": ("centre", list(CENTRES)),
-            "rate": ("rate", np.array([config.learning_rate, 0.0, -config.learning_rate])),
-            "relaxation": ("relaxation", np.arange(config.n_relaxations)),
-        },
+    return merged(
+        labelled((*cells, "relaxation"), "activity/tau", speed=speed),
+        labelled((*cells, "relaxation"), "tau", convergence_time=time),
+        required(cells, "learning networks with finite states and weights", is_finite=is_finite),
     )
 
 

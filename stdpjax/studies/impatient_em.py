@@ -21,6 +21,7 @@ from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.em_training import METHODS, divergences, train_all
 from stdpjax.studies.figures.impatient_em import plot
+from stdpjax.studies.measures import labelled, merged, required
 from stdpjax.theory.em_laws import SIGMOID, chain_law, flows, gradients_at_truth, stein_means, stein_terms
 
 
@@ -238,6 +239,8 @@ CLAIMS = (
 
 
 _KERNEL = langevin(SIGMOID)
+_PAIR = ([[0.0, 1.5], [1.5, 0.0]], [-0.75, -0.75])
+_ACTIVITY = "units of activity"
 
 
 def _terms(params: Params):
@@ -250,52 +253,92 @@ def _terms(params: Params):
 def run(key: Key[Array, ""], config: ImpatientEMConfig, progress: Progress) -> xr.Dataset:
     """Average along chains, take means by quadrature, and learn known models from their samples."""
     progress(0.0, "running average")
-    lengths, longest = np.array(config.lengths), config.lengths[-1]
-    pair = make_params([[0.0, 1.5], [1.5, 0.0]], [-0.75, -0.75])
-    means = chain_law(0.3, pair, config.average_step, config.far_start, longest)
-    bias = np.cumsum(means[:-1])[lengths - 1] / lengths - means[-1]
+    average = _running_average(key, config)
+    progress(0.2, "hidden rows")
+    rows = _hidden_row_updates(key, config)
+    progress(0.4, "gradients at the truth")
+    consistency = _consistency(config)
+    progress(0.6, "learning")
+    learning = _learning(named_key(key, "learning"), config)
+    progress(1.0, "done")
+    return merged(
+        average,
+        rows,
+        consistency,
+        learning,
+        length=("length", np.array(config.lengths), {"units": "steps"}),
+        term=["gradient form", "second derivative", "Eq 1"],
+        rates=["hard", "sigmoid"],
+        clamped=["one", "both"],
+        correction=["kept", "dropped"],
+        parameter=["weight", "first bias", "second bias"],
+        flow=["kept", "dropped", "likelihood"],
+        learner=list(METHODS),
+    )
+
+
+def _running_average(key: Key[Array, ""], config: ImpatientEMConfig) -> xr.Dataset:
+    """The bias of a running average along a chain, by its exact law, and the transient by simulation."""
+    lengths, pair = np.array(config.lengths), make_params(*_PAIR)
+    means = chain_law(0.3, pair, config.average_step, config.far_start, config.lengths[-1])
     hyper = Hyper(step=config.average_step, clamps=(clamp_state([True, False], 0.3),))
 
     def chains(key: Key[Array, ""], states: np.ndarray, n_steps: int) -> np.ndarray:
+        start = jnp.asarray(states, float)
         found = simulate(
-            key, pair, None, hyper, kernel=_KERNEL, state=jnp.asarray(states, float), n_steps=n_steps, trace_every=1
+            key, make_params(*_PAIR_WEIGHTS), None, hyper, kernel=_KERNEL, state=start, n_steps=n_steps, trace_every=1
         )
         assert found.trace is not None
         return np.asarray(found.trace[..., 1], np.float64)
 
     # The same noise from a start in equilibrium: the difference is the transient alone.
     still = np.tile([0.3, 0.0], (config.n_chains, 1))
-    settled = chains(named_key(key, "settle"), still, 400)[:, -1]
     near, far = still.copy(), still.copy()
-    near[:, 1], far[:, 1] = settled, config.far_start
+    near[:, 1], far[:, 1] = chains(named_key(key, "settle"), still, 400)[:, -1], config.far_start
     rates = []
     for states in (far, near):
         path = np.concatenate([states[:, 1:], chains(named_key(key, "average"), states, 400)[:, :-1]], axis=1)
         rates.append(1 / (1 + np.exp(-4 * path)))
-    transient = (rates[0] - rates[1]).sum(1)
-    exact_transient = float(np.sum(means[:-1] - means[-1]))
+    bias = np.cumsum(means[:-1])[lengths - 1] / lengths - means[-1]
+    return merged(
+        labelled("length", "1", bias=(bias, "bias of the running average of rho(h)")),
+        labelled("trial", "steps", transient=((rates[0] - rates[1]).sum(1), "summed transient")),
+        labelled((), "steps", exact_transient=np.sum(means[:-1] - means[-1])),
+        labelled((), sampler_mean=(means[-1], "mean of rho(h) in the sampler's stationary law")),
+    )
 
-    progress(0.2, "hidden rows")
+
+def _hidden_row_updates(key: Key[Array, ""], config: ImpatientEMConfig) -> xr.Dataset:
+    """Mean updates of hidden rows under Langevin dynamics, and by quadrature."""
     network = make_params([[0.0, 1.0, -0.5], [1.0, 0.0, 0.8], [-0.5, 0.8, 0.0]], [1.0, 0.8, 1.2])
-    quadrature = np.asarray(stein_means(network, 10), np.float64)
-    langevin_hyper = Hyper(step=config.stein_step)
     states, observe = jnp.zeros((config.n_stein_chains, 3), float), {"terms": mean_of(_terms(network))}
     for name in ("settle", "measure"):
         found = simulate(
             named_key(key, name),
             network,
             None,
-            langevin_hyper,
+            Hyper(step=config.stein_step),
             kernel=_KERNEL,
             state=states,
             n_steps=config.n_stein_steps,
             observe=observe,
         )
         states = found.state
-    terms = np.asarray(found.observed["terms"].mean, np.float64)
+    terms = mean_interval(np.asarray(found.observed["terms"].mean, np.float64), 0)
+    return merged(
+        labelled(
+            ("term", "post", "pre"),
+            _ACTIVITY,
+            sampled_terms=terms.value,
+            sampled_terms_error=terms.standard_error,
+            exact_terms=stein_means(network, 10),
+        ),
+        required("chain", "chains with finite states", is_finite=found.is_finite),
+    )
 
-    progress(0.4, "gradients at the truth")
-    gradient = np.asarray(gradients_at_truth(pair, 2 * config.n_nodes), np.float64)
+
+def _consistency(config: ImpatientEMConfig) -> xr.Dataset:
+    """Gradients at the truth, and where mean updates lead, by quadrature."""
     hidden = np.zeros((2, 3, 3))
     for row, weight in zip(hidden, (4.0, 0.5), strict=True):
         row[2, :2] = row[:2, 2] = weight
@@ -307,42 +350,22 @@ def run(key: Key[Array, ""], config: ImpatientEMConfig, progress: Progress) -> x
         n_nodes=min(10, config.n_nodes),
         n_updates=config.n_flow_updates,
     )
+    gradient = gradients_at_truth(make_params(*_PAIR), 2 * config.n_nodes)
+    return merged(
+        labelled(("rates", "clamped", "correction", "parameter"), _ACTIVITY, gradient=gradient),
+        labelled(("flow", "flow_update"), "nats", flow_divergence=flow),
+    )
 
-    progress(0.6, "learning")
-    theta = np.moveaxis(np.asarray(train_all(named_key(key, "learning"), config), np.float64), 0, 1)
-    distance = divergences(jnp.asarray(theta.reshape(-1, 2), float), config)
-    distance = np.asarray(distance, np.float64).reshape(theta.shape[:-1])
 
-    progress(1.0, "done")
-    nats, activity = {"units": "nats"}, {"units": "units of activity"}
-    path, pairs = ("learner", "seed", "round"), ("term", "post", "pre")
-    return xr.Dataset(
-        {
-            "bias": ("length", bias, {"long_name": "bias of the running average of rho(h)", "units": "1"}),
-            "transient": ("trial", transient, {"long_name": "summed transient", "units": "steps"}),
-            "exact_transient": ((), exact_transient, {"units": "steps"}),
-            "sampler_mean": ((), means[-1], {"long_name": "mean of rho(h) in the sampler's stationary law"}),
-            "sampled_terms": (pairs, terms.mean(0), activity),
-            "sampled_terms_error": (pairs, terms.std(0, ddof=1) / np.sqrt(config.n_stein_chains), activity),
-            "exact_terms": (pairs, quadrature, activity),
-            "gradient": (("rates", "clamped", "correction", "parameter"), gradient, activity),
-            "flow_divergence": (("flow", "flow_update"), np.asarray(flow, np.float64), nats),
-            "divergence": (path, distance, {"long_name": "divergence from the truth", **nats}),
-            "weight": (path, theta[..., 0], activity),
-            "visible_bias": (path, theta[..., 1], activity),
-            "first_bias": ((), config.start[1], {"long_name": "visible bias before learning", **activity}),
-            "is_finite": ("chain", np.asarray(found.is_finite), {"required": "chains with finite states"}),
-        },
-        coords={
-            "length": ("length", lengths, {"units": "steps"}),
-            "term": ("term", ["gradient form", "second derivative", "Eq 1"]),
-            "rates": ("rates", ["hard", "sigmoid"]),
-            "clamped": ("clamped", ["one", "both"]),
-            "correction": ("correction", ["kept", "dropped"]),
-            "parameter": ("parameter", ["weight", "first bias", "second bias"]),
-            "flow": ("flow", ["kept", "dropped", "likelihood"]),
-            "learner": ("learner", list(METHODS)),
-        },
+def _learning(key: Key[Array, ""], config: ImpatientEMConfig) -> xr.Dataset:
+    """How each method learns a known model of two units from its samples."""
+    theta = np.moveaxis(np.asarray(train_all(key, config), np.float64), 0, 1)
+    distance = np.asarray(divergences(jnp.asarray(theta.reshape(-1, 2), float), config)).reshape(theta.shape[:-1])
+    path = ("learner", "seed", "round")
+    return merged(
+        labelled(path, "nats", divergence=(distance, "divergence from the truth")),
+        labelled(path, _ACTIVITY, weight=theta[..., 0], visible_bias=theta[..., 1]),
+        labelled((), _ACTIVITY, first_bias=(config.start[1], "visible bias before learning")),
     )
 
 

@@ -22,7 +22,8 @@ from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.inference_speedup import plot
 from stdpjax.studies.hidden_objective import CENTRES
-from stdpjax.studies.relaxations import Lesson, learn_stages, settling, train_for_task
+from stdpjax.studies.measures import labelled, merged, on_host, required
+from stdpjax.studies.relaxations import Lesson, Settling, learn_stages, settling, train_for_task
 
 LESSONS = ("frozen", "Eq 1", "Eq 1 reversed", "descent on J_h", "weight decay")
 COURSES = ("weak", "strong", "weak, wrong sign", "strong, frozen")
@@ -309,7 +310,7 @@ CLAIMS = (
 )
 
 
-def lessons(config: InferenceSpeedupConfig) -> Lesson:
+def _lessons(config: InferenceSpeedupConfig) -> Lesson:
     """Return the lessons in the order of `LESSONS`, then slow learning by the tied Eq 1 and its reverse."""
     rate, slow = config.learning_rate, config.slow_rate
     n_steps = config.n_stages * config.n_relaxations * config.n_relaxation_steps
@@ -322,7 +323,7 @@ def lessons(config: InferenceSpeedupConfig) -> Lesson:
 
 
 @partial(jax.jit, static_argnames=("n_stages", "n_relaxations", "n_steps"))
-def _learned(keys, centres, lessons, *, n_stages: int, n_relaxations: int, n_steps: int):
+def _learn(keys, centres, lessons, *, n_stages: int, n_relaxations: int, n_steps: int):
     """Weights, gains and whether all was finite, with leading axes `[network, centre, lesson]`; and the biases."""
 
     def one(key, centre, lesson):
@@ -335,7 +336,9 @@ def _learned(keys, centres, lessons, *, n_stages: int, n_relaxations: int, n_ste
 
 
 @partial(jax.jit, static_argnames=("n_starts", "n_steps"))
-def _measured(keys, weights, bias, *, n_starts: int, n_steps: int):
+def _settle_from_random_starts(keys, weights, bias, *, n_starts: int, n_steps: int) -> Settling:
+    """How each network relaxes at each stage of each lesson."""
+
     def one(weights, bias, key):
         starts = jax.random.uniform(named_key(key, "tests"), (n_starts, 8), float, -0.5, 0.5)
         return settling(Params(weights, bias), starts, n_steps=n_steps)
@@ -346,8 +349,12 @@ def _measured(keys, weights, bias, *, n_starts: int, n_steps: int):
     return jax.tree.map(lambda leaf: leaf.reshape(weights.shape[:-2]), found)
 
 
-def slow_law(weights: np.ndarray, gained: np.ndarray, rate: float) -> np.ndarray:
-    """Return how the largest eigenvalue changes with slow learning: measured, by the law, and by another."""
+def _slow_law(weights: np.ndarray, gained: np.ndarray, rate: float) -> np.ndarray:
+    """Return how the largest eigenvalue changes with slow learning: measured, by the law, and by another.
+
+    Changes are per rate and after the first stage: half the difference of both signs of learning, `[..., sign, stage,
+    unit, unit]`; v^T (gain) v off the diagonal, for the slowest mode v; the same with the diagonal.
+    """
     weights, gained = np.asarray(weights, np.float64), np.asarray(gained, np.float64)
     largest = np.linalg.eigvalsh(weights[..., 1, :, :])[..., -1]
     measured = (largest[..., 0] - largest[..., 1]) / (2 * rate)
@@ -361,33 +368,77 @@ def slow_law(weights: np.ndarray, gained: np.ndarray, rate: float) -> np.ndarray
 def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress) -> xr.Dataset:
     """Let networks learn while they relax, and others for a task, and measure how long relaxations take."""
     progress(0.0, "learning over relaxations")
-    keys = member_keys(named_key(key, "networks"), config.n_networks)
-    weights, gained, is_finite, bias = _learned(
-        keys,
-        jnp.asarray(list(CENTRES.values()), float),
-        lessons(config),
-        n_stages=config.n_stages,
-        n_relaxations=config.n_relaxations,
-        n_steps=config.n_relaxation_steps,
+    over_relaxations = _over_relaxations(named_key(key, "networks"), config)
+    progress(0.5, "learning digits")
+    task = _over_a_task(named_key(key, "task"), config)
+    progress(1.0, "done")
+    return merged(
+        over_relaxations,
+        task,
+        centre=list(CENTRES),
+        lesson=list(LESSONS),
+        stage=("stage", np.arange(config.n_stages + 1) * config.n_relaxations, {"units": "relaxations"}),
+        course=list(COURSES),
+        **{"pass": np.arange(config.n_passes + 1)},
+    )
+
+
+def _over_relaxations(key: Key[Array, ""], config: InferenceSpeedupConfig) -> xr.Dataset:
+    """Relaxation times of networks that learn over many relaxations, by each lesson."""
+    keys = member_keys(key, config.n_networks)
+    sizes = {"n_stages": config.n_stages, "n_relaxations": config.n_relaxations, "n_steps": config.n_relaxation_steps}
+    weights, gained, is_finite, bias = _learn(
+        keys, jnp.asarray(list(CENTRES.values()), float), _lessons(config), **sizes
     )
     n_main = len(LESSONS)
-    found = _measured(
-        keys, weights[:, :, :n_main], bias[:, :, :n_main], n_starts=config.n_starts, n_steps=config.n_steps
+    found = on_host(
+        _settle_from_random_starts(
+            keys, weights[:, :, :n_main], bias[:, :, :n_main], n_starts=config.n_starts, n_steps=config.n_steps
+        )
     )
-    law = slow_law(np.asarray(weights[:, :, n_main:]), np.asarray(gained[:, :, n_main:]), config.slow_rate)
+    law = _slow_law(np.asarray(weights[:, :, n_main:]), np.asarray(gained[:, :, n_main:]), config.slow_rate)
     # What the untied Eq 1 would have added to units' connections to themselves: the change of r^2 / 2.
     own = 0.5 * config.learning_rate * np.diagonal(np.asarray(gained[:, :, 1], np.float64), axis1=-2, axis2=-1)
+    settles, longest = np.isfinite(found.late_time), 0.1 * config.n_steps
+    along = ("network", "centre", "lesson", "stage")
+    words = "change of the largest eigenvalue per learning rate"
+    return merged(
+        labelled(
+            along,
+            "tau",
+            relaxation_time=found.relaxation_time,
+            time=(np.where(settles, found.time, longest), "time to 5 % of the distance"),
+            late_time=(np.where(settles, found.late_time, longest), "from 5 % to 0.5 %"),
+        ),
+        labelled(along, settles=(settles, "whether all starts came so close; if not, times are caps")),
+        labelled(along, "1/tau", mean_rate=found.mean_rate),
+        labelled(along, is_interior=found.is_interior),
+        labelled(("network", "centre", "stage"), "1", own_change=(own.mean(-1), "self-connection")),
+        labelled(
+            ("network", "centre"),
+            "1",
+            slow_shift=(law[0], words),
+            predicted_shift=(law[1], words),
+            own_shift=(law[2], words),
+        ),
+        labelled((), slow_rate=(config.slow_rate, "rate of slow learning")),
+        labelled((), "tau", longest=(longest, "longest time that is simulated")),
+        required(along[:3], "finite networks", is_finite=is_finite[:, :, :n_main]),
+        required(along, "fixed points that were found", has_fixed_point=found.converged),
+    )
 
-    progress(0.5, "learning digits")
-    images = load_digits()
+
+def _over_a_task(key: Key[Array, ""], config: InferenceSpeedupConfig) -> xr.Dataset:
+    """Relaxation times, inputs clamped, of networks that learn digits, from weak and strong weights."""
+    images, n_learners = load_digits(), config.n_learners
     data = Labelled(jnp.asarray(images.pixels.reshape(len(images.labels), -1) - 0.5, float), jnp.asarray(images.labels))
-    gains = np.repeat([config.gains[0], config.gains[1], config.gains[0], config.gains[1]], config.n_learners)
+    weak, strong = config.gains
     course = train_for_task(
-        named_key(key, "task"),
+        key,
         data,
-        jnp.asarray(gains, float),
-        jnp.asarray(np.repeat([1.0, 1.0, -1.0, 0.0], config.n_learners), float),
-        jnp.tile(jnp.arange(config.n_learners, dtype=jnp.uint32), len(COURSES)),
+        jnp.asarray(np.repeat([weak, strong, weak, strong], n_learners), float),
+        jnp.asarray(np.repeat([1.0, 1.0, -1.0, 0.0], n_learners), float),
+        jnp.tile(jnp.arange(n_learners, dtype=jnp.uint32), len(COURSES)),
         jnp.asarray(config.task_rate, float),
         sizes=(data.inputs.shape[1], config.n_hidden, 10),
         n_stages=config.n_passes,
@@ -396,59 +447,28 @@ def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress)
         n_probes=config.n_probes,
     )
 
-    def of_course(values: Array) -> np.ndarray:
-        found = np.asarray(values, np.float64)
-        return found.reshape(found.shape[0], len(COURSES), config.n_learners, *found.shape[2:])
+    def by_course(values: np.ndarray) -> np.ndarray:
+        return values.reshape(values.shape[0], len(COURSES), n_learners, *values.shape[2:])
 
-    progress(1.0, "done")
-    time, late_time = np.asarray(found.time, np.float64), np.asarray(found.late_time, np.float64)
-    settles, longest = np.isfinite(late_time), 0.1 * config.n_steps
-    along, tau, share = ("network", "centre", "lesson", "stage"), {"units": "tau"}, {"units": "1"}
-    passes, probes = ("pass", "course", "learner"), ("pass", "course", "learner", "probe")
-    slow = {"long_name": "change of the largest eigenvalue per learning rate", "units": "1"}
-    return xr.Dataset(
-        {
-            "relaxation_time": (along, np.asarray(found.relaxation_time, np.float64), tau),
-            "time": (along, np.where(settles, time, longest), {"long_name": "time to 5 % of the distance", **tau}),
-            "late_time": (along, np.where(settles, late_time, longest), {"long_name": "from 5 % to 0.5 %", **tau}),
-            "settles": (along, settles, {"long_name": "whether all starts came so close; if not, times are caps"}),
-            "mean_rate": (along, np.asarray(found.mean_rate, np.float64), {"units": "1/tau"}),
-            "own_change": (("network", "centre", "stage"), own.mean(-1), {"long_name": "self-connection", **share}),
-            "is_interior": (along, np.asarray(found.is_interior)),
-            "slow_shift": (("network", "centre"), np.asarray(law[0], np.float64), slow),
-            "predicted_shift": (("network", "centre"), np.asarray(law[1], np.float64), slow),
-            "own_shift": (("network", "centre"), np.asarray(law[2], np.float64), slow),
-            "task_relaxation_time": (probes, of_course(course.settling.relaxation_time), tau),
-            "task_time": (
-                probes,
-                np.nan_to_num(of_course(course.settling.time), nan=30.0),
-                {"long_name": "time to 5 % of the way, 30 for longer ones", **tau},
-            ),
-            "largest": (passes, of_course(course.largest), {"long_name": "largest eigenvalue", **share}),
-            "accuracy": (passes, of_course(course.accuracy), share),
-            "is_free": (probes, of_course(course.settling.is_interior)),
-            "slow_rate": ((), config.slow_rate, {"long_name": "rate of slow learning"}),
-            "longest": ((), longest, {"long_name": "longest time that is simulated", **tau}),
-            "is_finite": (along[:3], np.asarray(is_finite)[:, :, :n_main], {"required": "finite networks"}),
-            "has_fixed_point": (along, np.asarray(found.converged), {"required": "fixed points that were found"}),
-            "task_settles": (
-                probes,
-                of_course(course.settling.converged) > 0,
-                {"required": "images for which the network settles"},
-            ),
-            "task_is_finite": (
-                ("course", "learner"),
-                np.asarray(course.is_finite).reshape(len(COURSES), -1),
-                {"required": "learners with finite weights"},
-            ),
-        },
-        coords={
-            "centre": list(CENTRES),
-            "lesson": list(LESSONS),
-            "stage": ("stage", np.arange(config.n_stages + 1) * config.n_relaxations, {"units": "relaxations"}),
-            "pass": np.arange(config.n_passes + 1),
-            "course": list(COURSES),
-        },
+    how, largest, accuracy = jax.tree.map(by_course, on_host(course[:3]))
+    passes = ("pass", "course", "learner")
+    probes = (*passes, "probe")
+    words = "time to 5 % of the way, 30 for longer ones"
+    return merged(
+        labelled(
+            probes,
+            "tau",
+            task_relaxation_time=how.relaxation_time,
+            task_time=(np.nan_to_num(how.time, nan=30.0), words),
+        ),
+        labelled(passes, "1", largest=(largest, "largest eigenvalue"), accuracy=accuracy),
+        labelled(probes, is_free=how.is_interior),
+        required(probes, "images for which the network settles", task_settles=how.converged),
+        required(
+            passes[1:],
+            "learners with finite weights",
+            task_is_finite=np.asarray(course.is_finite).reshape(len(COURSES), -1),
+        ),
     )
 
 

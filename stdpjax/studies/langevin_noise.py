@@ -280,6 +280,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
         lag=("lag", np.arange(4), {"units": "steps"}),
         level=("level", np.array(config.levels), {"long_name": "standard deviation of the noise", "units": "activity"}),
         unit=np.arange(4),
+        relaxation=["connected", "unconnected"],
     )
 
 

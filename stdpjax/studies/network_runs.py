@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Bool, Float, Key
 
-from stdpjax.dynamics import Hyper, Kernel, simulate
+from stdpjax.dynamics import Hyper, Kernel, leaky_integrator, simulate
 from stdpjax.energy import Params, target_of
+from stdpjax.observers import mean_of
 from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import Sample
 
 
 def path_from(
@@ -80,3 +82,28 @@ def drift_at(
     eta = noise_std * jax.random.normal(key, (n_draws, *state.shape), state.dtype)
     pulls = jax.vmap(lambda noise: target_of(params, state + noise, hard_sigmoid()))(eta)
     return jnp.mean(pulls, axis=0), jnp.std(pulls, axis=0) / jnp.sqrt(1.0 * n_draws)
+
+
+@partial(jax.jit, static_argnames=("n_steps", "is_noisy"))
+def settle(keys, params: Params, state: Array, hyper: Hyper, n_steps: int, is_noisy: bool):
+    """Run each network with numbers of its own; the state at the end, its time average, and whether all is finite."""
+    kernel = leaky_integrator(hard_sigmoid(), noise="inside" if is_noisy else "none")
+
+    def one(key, params: Params, state, step, noise_std):
+        done = simulate(
+            key,
+            params,
+            None,
+            Hyper(step, noise_std if is_noisy else None),
+            kernel=kernel,
+            state=state,
+            n_steps=n_steps,
+            observe={"state": mean_of(_next_state)},
+        )
+        return done.state, done.observed["state"].mean, done.is_finite
+
+    return jax.vmap(one)(keys, params, state, hyper.step, hyper.noise_std)
+
+
+def _next_state(sample: Sample) -> Float[Array, "unit"]:
+    return sample.next_post_state

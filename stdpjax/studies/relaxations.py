@@ -89,9 +89,16 @@ def learn_stages(
         weights, gained = carry
         start = jax.random.uniform(key, params.bias.shape, float, -0.5, 0.5)
         run = simulate(
-            key, params._replace(weights=weights), None, Hyper(STEP), kernel=kernel, state=start, n_steps=n_steps,
-            rule=rule, learning_rate=1.0,
-        )  # fmt: skip
+            key,
+            params._replace(weights=weights),
+            None,
+            Hyper(STEP),
+            kernel=kernel,
+            state=start,
+            n_steps=n_steps,
+            rule=rule,
+            learning_rate=1.0,
+        )
         first, last = rate_fn.value(start), rate_fn.value(run.state)
         return (run.params.weights, gained + jnp.outer(last, last) - jnp.outer(first, first)), run.is_finite
 
@@ -112,8 +119,7 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
     found = relax(params, jnp.zeros_like(params.bias), rate_fn, step=0.5, tolerance=1e-6, max_steps=2000)
     low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
     is_free = (found.state > low + 1e-5) & (found.state < high - 1e-5)
-    # Beyond its kink the slope is 0: a unit that is held there does not move.
-    stability = spectral_stability(params, jnp.where(is_free, found.state, 2 * found.state), rate_fn, STEP)
+    stability = spectral_stability(params, found.state, rate_fn, STEP, is_free=is_free)
 
     def advance(state: Float[Array, "unit"], _: None):
         if is_clipped:
@@ -139,9 +145,13 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
 
     early, late = jax.vmap(times)(starts)
     return Settling(
-        1 - jnp.mean(jnp.real(stability.eigenvalues)), relaxation_time(stability, STEP), jnp.mean(early),
-        jnp.mean(late), jnp.all(is_free), found.converged,
-    )  # fmt: skip
+        1 - jnp.mean(jnp.real(stability.eigenvalues)),
+        relaxation_time(stability, STEP),
+        jnp.mean(early),
+        jnp.mean(late),
+        jnp.all(is_free),
+        found.converged,
+    )
 
 
 class Course(NamedTuple):
@@ -158,10 +168,19 @@ class Course(NamedTuple):
 
 @partial(jax.jit, static_argnames=("sizes", "n_stages", "n_steps", "n_images", "n_probes"))
 def train_for_task(
-    key: Key[Array, ""], data: Labelled, gains: Float[Array, "network"], signs: Float[Array, "network"],
-    numbers: UInt32[Array, "network"], rate: Float[Array, ""],
-    *, sizes: tuple[int, ...], n_stages: int, n_steps: int, n_images: int, n_probes: int,
-) -> Course:  # fmt: skip
+    key: Key[Array, ""],
+    data: Labelled,
+    gains: Float[Array, "network"],
+    signs: Float[Array, "network"],
+    numbers: UInt32[Array, "network"],
+    rate: Float[Array, ""],
+    *,
+    sizes: tuple[int, ...],
+    n_stages: int,
+    n_steps: int,
+    n_images: int,
+    n_probes: int,
+) -> Course:
     """Train layered networks on images by Eq 1, and measure how they relax with an image clamped, from rest."""
     order = jax.random.permutation(named_key(key, "split"), data.labels.shape[0])
     training, test = (Labelled(*(leaf[part] for leaf in data)) for part in (order[:n_images], order[n_images:]))

@@ -15,6 +15,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.settings import setting
 from stdpjax.studies.figures.score_matching import plot
+from stdpjax.studies.measures import labelled, merged, on_host
 from stdpjax.studies.score_fits import CORRECTIONS, bias_grid, fit, from_samples, smoothed_gradients
 from stdpjax.theory.score_laws import gaussian_minimisers, stationary_points
 
@@ -244,95 +245,80 @@ COLD_REFERENCE = {1.0: 0.0121, 0.1: 0.0872, 0.03: 0.1409, 0.01: 0.1499, 0.003: 0
 def run(key: Key[Array, ""], config: ScoreMatchingConfig, progress: Progress) -> xr.Dataset:
     """Fit models to data of known models, by quadrature and from samples."""
     progress(0.0, "estimates by quadrature")
-    found = {name: np.asarray(value, np.float64) for name, value in fit(named_key(key, "parameters"), config).items()}
+    exact = _by_quadrature(fit(named_key(key, "parameters"), config), config)
     progress(0.5, "smooth rate functions")
     smooth = stationary_points(smoothed_gradients(jnp.asarray(config.noise_stds, float), config))[:, 0]
     progress(0.7, "estimates from samples")
-    sampled = from_samples(key, config)
-    n_biases = len(config.biases)
-    one_unit_estimates, prediction_errors = (stationary_points(found[name])[:, 0] for name in ("one", "prediction"))
+    words = ("estimate", "lower end of the 95 % interval", "upper end of the 95 % interval")
+    sampled = zip(from_samples(key, config).items(), words, strict=True)
+    unit = {"units": "activity"}
+    precision = (gaussian_minimisers(config.variance), "precision fitted to Gaussian data")
+    return merged(
+        exact,
+        labelled("sign", "1/activity^2", gaussian=precision),
+        labelled(("noise_std", "estimator"), "activity", smooth_estimate=(smooth, "fitted bias")),
+        labelled(
+            ("component", "estimator"),
+            "activity",
+            **{name: (values, f"{what} of parameters from samples") for (name, values), what in sampled},
+        ),
+        estimator=list(CORRECTIONS),
+        hard_bias=("hard_bias", np.array(config.biases), unit),
+        sign=["corrected", "printed"],
+        law=["one hard unit", "one smooth unit", "two hard units"],
+        component=["w", "b"],
+        form=["explicit", *CORRECTIONS],
+        bias=("bias", bias_grid(config), unit),
+        temperature=("temperature", np.array(config.temperatures), {"long_name": "temperature T"}),
+        noise_std=("noise_std", np.array(config.noise_stds), unit),
+        cold_bias=((), config.cold_bias, {**unit, "long_name": "bias of the unit at low temperatures"}),
+        data_variance=((), config.variance, {"units": "activity^2", "long_name": "variance of Gaussian data"}),
+    )
+
+
+def _by_quadrature(fitted: dict[str, Array], config: ScoreMatchingConfig) -> xr.Dataset:
+    """Fitted parameters, closed forms and objectives."""
+    found, n_biases = on_host(fitted), len(config.biases)
+    one_unit, prediction = (stationary_points(found[name])[:, 0] for name in ("one", "prediction"))
     others = [stationary_points(found[name]) for name in ("smooth", "pair")]
     names = [f"hard, b = {bias:g}" for bias in config.biases]
     names += [f"sigmoid, b = {config.smooth_bias:g}", "two units: w", "two units: b"]
-    truth = [*config.biases, config.smooth_bias, config.pair_weight, config.pair_bias]
-    unit = {"units": "activity"}
-    cells, by_temperature = ("parameter", "estimator"), ("temperature", "estimator")
-    lowest = found["curves"].min(axis=1, keepdims=True)
-    components = {
-        name: (("component", "estimator"), sampled[name], {**unit, "long_name": f"{words} of parameters from samples"})
-        for name, words in (
-            ("sampled", "estimate"),
-            ("sampled_low", "lower end of the 95 % interval"),
-            ("sampled_high", "upper end of the 95 % interval"),
-        )
-    }
-    return xr.Dataset(
-        {
-            "truth": ("parameter", truth, {**unit, "long_name": "parameter of the data"}),
-            "estimate": (
-                cells,
-                np.concatenate([one_unit_estimates[:n_biases], *others]),
-                {**unit, "long_name": "parameter that makes the objective stationary"},
-            ),
-            "estimate_reference": (
-                cells,
-                [
-                    [REFERENCE.get(name, (np.nan, np.nan))[0], np.nan, REFERENCE.get(name, (np.nan, np.nan))[1]]
-                    for name in names
-                ],
-                unit,
-            ),
-            "closed_form": (
-                "hard_bias",
-                found["closed_form"][:n_biases],
-                {**unit, "long_name": "predicted estimate with the term dropped"},
-            ),
-            "gaussian": (
-                "sign",
-                gaussian_minimisers(config.variance),
-                {"units": "1/activity^2", "long_name": "precision fitted to Gaussian data"},
-            ),
-            "cold_estimate": (
-                by_temperature,
-                one_unit_estimates[n_biases:],
-                {**unit, "long_name": "fitted bias at a temperature"},
-            ),
-            "cold_reference": ("temperature", [COLD_REFERENCE.get(t, np.nan) for t in config.temperatures], unit),
-            "cold_closed_form": ("temperature", found["closed_form"][n_biases:], unit),
-            "cold_prediction_error": (
-                "temperature",
-                prediction_errors[n_biases:, 0],
-                {**unit, "long_name": "bias that minimises J_x"},
-            ),
-            "cold_kink_share": (
-                "temperature",
-                found["share_outside"][n_biases:],
-                {"long_name": "share of the data outside the active region"},
-            ),
-            "objective": (("form", "bias"), found["curves"] - lowest, {"long_name": "objective less its least value"}),
-            "spread": (
-                ("law", "estimator"),
-                found["spread"],
-                {"long_name": "range, over random parameters, of the objective less the explicit one"},
-            ),
-            "smooth_estimate": (("noise_std", "estimator"), smooth, {**unit, "long_name": "fitted bias"}),
-            **components,
-        },
-        coords={
-            "parameter": names,
-            "estimator": list(CORRECTIONS),
-            "hard_bias": ("hard_bias", np.array(config.biases), unit),
-            "sign": ["corrected", "printed"],
-            "law": ["one hard unit", "one smooth unit", "two hard units"],
-            "component": ["w", "b"],
-            "form": ["explicit", *CORRECTIONS],
-            "bias": ("bias", bias_grid(config), unit),
-            "temperature": ("temperature", np.array(config.temperatures), {"long_name": "temperature T"}),
-            "noise_std": ("noise_std", np.array(config.noise_stds), unit),
-            "cold_bias": ((), config.cold_bias, {**unit, "long_name": "bias of the unit at low temperatures"}),
-            "data_variance": ((), config.variance, {"units": "activity^2", "long_name": "variance of Gaussian data"}),
-        },
-    )
+    known = [REFERENCE.get(name, (np.nan, np.nan)) for name in names]
+    truth = np.array([*config.biases, config.smooth_bias, config.pair_weight, config.pair_bias])
+    words = "range, over random parameters, of the objective less the explicit one"
+    curves = found["curves"] - found["curves"].min(axis=1, keepdims=True)
+    return merged(
+        labelled("parameter", "activity", truth=(truth, "parameter of the data")),
+        labelled(
+            ("parameter", "estimator"),
+            "activity",
+            estimate=(np.concatenate([one_unit[:n_biases], *others]), "parameter that makes the objective stationary"),
+            estimate_reference=np.array([[dropped, np.nan, printed] for dropped, printed in known]),
+        ),
+        labelled(
+            "hard_bias",
+            "activity",
+            closed_form=(found["closed_form"][:n_biases], "predicted estimate with the term dropped"),
+        ),
+        labelled(
+            ("temperature", "estimator"),
+            "activity",
+            cold_estimate=(one_unit[n_biases:], "fitted bias at a temperature"),
+        ),
+        labelled(
+            "temperature",
+            "activity",
+            cold_reference=np.array([COLD_REFERENCE.get(t, np.nan) for t in config.temperatures]),
+            cold_closed_form=found["closed_form"][n_biases:],
+            cold_prediction_error=(prediction[n_biases:, 0], "bias that minimises J_x"),
+        ),
+        labelled(
+            "temperature",
+            cold_kink_share=(found["share_outside"][n_biases:], "share of the data outside the active region"),
+        ),
+        labelled(("form", "bias"), objective=(curves, "objective less its least value")),
+        labelled(("law", "estimator"), spread=(found["spread"], words)),
+    ).assign_coords(parameter=names)
 
 
 STUDY = Study(

@@ -7,6 +7,7 @@ are compared with the gradient of the settled outputs' squared error, by implici
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,7 @@ from stdpjax.rules import rate_update
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.supervised_gradient import plot
+from stdpjax.studies.measures import labelled, merged, required, stacked
 from stdpjax.theory.layered import (
     chain_gradient,
     displacements,
@@ -202,60 +204,75 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
     is_smooth = jnp.array([False, True])
     phases = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: _two_phases(one, flag, config))(keys)))(is_smooth)
     found = {part: np.asarray(array) for part, array in phases.items()}
-    # Axes rate, network, kind, rule, pull, post, pre; the gradients lack rule and pull.
-    updates, gradients = _all_rules(key, found["updates"]), found["gradient"]
+    relative = "|update - gradient| / |gradient|"
+    return merged(
+        labelled(("network", "feedback", "arrival"), first_error=(first_error, "relative error")),
+        _errors_of(_all_rules(key, found["updates"]), found["gradient"], relative),
+        _by_block(_all_rules(key, found["updates"])[0, :, 0], found["short"][0], found["gradient"][0, :, 0], config),
+        labelled(
+            ("network", "length"),
+            error_by_length=(_relative(found["short"][0], found["gradient"][0, :, 0, None]), relative),
+        ),
+        labelled((), "tau", step=(config.step, "step size of the phases")),
+        required(
+            ("rate", "network", "kind"), "networks that settle inside the active region", is_settled=found["is_settled"]
+        ),
+        rate=list(RATES),
+        kind=list(NETWORKS),
+        feedback=["tied", "untied"],
+        rule=list(RULES),
+        pull=("pull", np.array(config.pulls), {"long_name": "strength of the pull"}),
+        length=("length", np.array(config.lengths), {"units": "steps"}),
+    )
+
+
+def _errors_of(updates: np.ndarray, gradients: np.ndarray, relative: str) -> xr.Dataset:
+    """How far updates are from the gradient, and those of rules from each other.
+
+    Axes rate, network, kind, rule, pull, post, pre; the gradients lack rule and pull.
+    """
     one_sided, midpoint, current, symmetric = (
         updates[0, :, :, RULES.index(rule)] for rule in ("one_sided", "paper_midpoint", "paper", "symmetric")
     )
-    short, gradient = found["short"][0], gradients[0, :, 0]
+    error = _relative(updates, gradients[:, :, :, None, None])
+    return merged(
+        labelled(("rate", "network", "kind", "rule", "pull"), error=(error, relative)),
+        labelled(("network", "kind"), flipped=(_relative(-symmetric[:, :, 0], gradients[0]), relative)),
+        labelled(
+            ("network", "kind", "pull"),
+            midpoint_difference=_relative(midpoint, one_sided),
+            current_difference=_relative(current, one_sided),
+        ),
+    )
+
+
+def _by_block(
+    updates: np.ndarray, short: np.ndarray, gradient: np.ndarray, config: SupervisedGradientConfig
+) -> xr.Dataset:
+    """The same between each pair of layers, for a layered network and hard rates; and all weights of the first one.
+
+    Axes network, rule, pull, post, pre; network, length, post, pre; and network, post, pre.
+    """
     blocks = [(above, below) for below, above in itertools.pairwise(layer_slices(config.sizes))]
-    chosen = len(config.pulls) // 2
-    by_rule = updates[0, :, 0, :, chosen]
-    cells = ("rate", "network", "kind", "rule", "pull")
-    relative = {"long_name": "|update - gradient| / |gradient|"}
-    return xr.Dataset(
-        {
-            "first_error": (("network", "feedback", "arrival"), first_error, {"long_name": "relative error"}),
-            "error": (cells, _relative(updates, gradients[:, :, :, None, None]), relative),
-            "flipped": (("network", "kind"), _relative(-symmetric[:, :, 0], gradients[0]), relative),
-            "midpoint_difference": (("network", "kind", "pull"), _relative(midpoint, one_sided)),
-            "current_difference": (("network", "kind", "pull"), _relative(current, one_sided)),
-            "error_by_length": (("network", "length"), _relative(short, gradient[:, None]), relative),
-            "cosine_by_length": (
-                ("network", "length", "pair"),
-                np.stack([1 - _angles(short[(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1),
-            ),
-            "pair_cosine": (
-                ("network", "rule", "pair"),
-                np.stack([1 - _angles(by_rule[(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1),
-            ),
-            "pair_ratio": (
-                ("network", "rule", "pair"),
-                np.stack([_norm(by_rule[(..., *b)]) / _norm(gradient[(slice(None), None, *b)]) for b in blocks], -1),
-                {"long_name": "|update| / |gradient|"},
-            ),
-            "gradient_values": (("parameter",), _flat(gradient[0], blocks)),
-            "update_values": (
-                ("rule", "parameter"),
-                np.stack([_flat(updates[0, 0, 0, rule, -1], blocks) for rule in range(len(RULES))]),
-                {"long_name": "updates of the first network at the strongest pull"},
-            ),
-            "step": ((), config.step, {"units": "tau", "long_name": "step size of the phases"}),
-            "is_settled": (
-                ("rate", "network", "kind"),
-                found["is_settled"],
-                {"required": "networks that settle inside the active region"},
-            ),
-        },
-        coords={
-            "rate": list(RATES),
-            "kind": list(NETWORKS),
-            "feedback": ["tied", "untied"],
-            "rule": list(RULES),
-            "pull": ("pull", np.array(config.pulls), {"long_name": "strength of the pull"}),
-            "length": ("length", np.array(config.lengths), {"units": "steps"}),
-            "parameter": np.arange(sum(a * b for a, b in itertools.pairwise(config.sizes))),
-        },
+
+    def of_blocks(function: Callable[[np.ndarray, np.ndarray], np.ndarray], found: np.ndarray) -> np.ndarray:
+        return np.stack([function(found[(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1)
+
+    def flat(matrix: np.ndarray) -> np.ndarray:
+        return np.concatenate([matrix[block].ravel() for block in blocks])
+
+    by_rule, by_length = ("network", "rule", "pair"), ("network", "length", "pair")
+    chosen, strongest = updates[:, :, len(config.pulls) // 2], updates[0, :, -1]
+    words = "updates of the first network at the strongest pull"
+    return merged(
+        labelled(by_length, cosine_by_length=of_blocks(_cosines, short)),
+        labelled(
+            by_rule,
+            pair_cosine=of_blocks(_cosines, chosen),
+            pair_ratio=(of_blocks(lambda a, b: _norm(a) / _norm(b), chosen), "|update| / |gradient|"),
+        ),
+        labelled("parameter", gradient_values=flat(gradient[0])),
+        labelled(("rule", "parameter"), update_values=(np.stack([flat(one) for one in strongest]), words)),
     )
 
 
@@ -269,10 +286,6 @@ def _all_rules(key: Key[Array, ""], signed: np.ndarray) -> np.ndarray:
     return np.concatenate([pull, np.stack(made, axis=3)], axis=3)
 
 
-def _flat(matrix: np.ndarray, blocks: list[tuple[slice, slice]]) -> np.ndarray:
-    return np.concatenate([matrix[block].ravel() for block in blocks])
-
-
 def _norm(matrices: Any) -> np.ndarray:
     return np.linalg.norm(np.asarray(matrices, np.float64), axis=(-2, -1))
 
@@ -281,9 +294,8 @@ def _relative(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return _norm(np.asarray(found, np.float64) - expected) / _norm(expected)
 
 
-def _angles(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    flat = [array.reshape(*array.shape[:-2], -1) for array in (found, expected)]
-    return one_minus_cosine(*flat)
+def _cosines(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    return 1 - one_minus_cosine(*(array.reshape(*array.shape[:-2], -1) for array in (found, expected)))
 
 
 def _networks(
@@ -318,8 +330,7 @@ def _first_arrival(key: Key[Array, ""], config: SupervisedGradientConfig) -> dic
             "update": rate_update(start, moved, rate_fn.value(state[None] + start)),
         }
 
-    networks = jax.tree.map(lambda *leaves: jnp.stack(leaves), tied, untie(tied, other, state, rate_fn))
-    return jax.vmap(follow)(networks)
+    return jax.vmap(follow)(stacked(tied, untie(tied, other, state, rate_fn)))
 
 
 def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: SupervisedGradientConfig) -> dict[str, Array]:
@@ -339,9 +350,7 @@ def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: Supervi
         rate_fn,
         config.largest,
     )
-    networks = jax.tree.map(
-        lambda *leaves: jnp.stack(leaves), layered, connected, untie(layered, other, state, rate_fn)
-    )
+    networks = stacked(layered, connected, untie(layered, other, state, rate_fn))
     pulls = jnp.array([*config.pulls, *(-pull for pull in config.pulls)], float)
 
     def one_network(params: Params) -> dict[str, Array]:

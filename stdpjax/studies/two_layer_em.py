@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
@@ -175,13 +174,3 @@ def complete(
 
     completed, changes = jax.lax.map(one_mask, missing)
     return completed, jnp.max(changes)
-
-
-def probabilistic_components(covariance: np.ndarray, variance: float) -> np.ndarray:
-    """Return W W^T of maximum likelihood for hidden units with Gaussian noise of a variance (Tipping & Bishop 1999).
-
-    A linear network with energy |x|^2 / 2 + |h|^2 / 2 - x W h has covariance T / (1 - w^2) along a singular vector of
-    W, which is the data's for w^2 = 1 - T / lambda, and w = 0 for those eigenvalues lambda that are below T.
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.maximum(0.0, 1 - variance / np.maximum(values, 1e-12))) @ vectors.T

@@ -85,9 +85,14 @@ def gradients_at_truth(params: Params, n_nodes: int) -> Float[Array, "rates clam
         def objective(theta: Float[Array, "three"]) -> Float[Array, ""]:
             weights = theta[0] * (1 - jnp.eye(2, dtype=theta.dtype))
             return score_matching(
-                Params(weights, theta[1:]), place.states, rate_fn, correction, visible=visible,
-                sample_weights=probability, kink_density=None if correction == "dropped" else density,
-            )  # fmt: skip
+                Params(weights, theta[1:]),
+                place.states,
+                rate_fn,
+                correction,
+                visible=visible,
+                sample_weights=probability,
+                kink_density=None if correction == "dropped" else density,
+            )
 
         return jax.grad(objective)(jnp.concatenate([params.weights[:1, 1], params.bias]))
 
