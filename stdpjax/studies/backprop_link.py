@@ -35,14 +35,7 @@ from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.backprop_link import plot
 from stdpjax.studies.measures import labelled, largest, merged, on_host, required, stacked
-from stdpjax.theory.layered import (
-    binomial_tail,
-    chain_gradient,
-    displacements,
-    erlang,
-    one_minus_cosine,
-    weight_errors,
-)
+from stdpjax.theory.layered import binomial_tail, chain_gradient, displacements, erlang, one_minus_cosine, weight_errors
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # How far apart the curves over time are kept, in steps.

@@ -24,11 +24,7 @@ from stdpjax.studies.figures.conditions import plot
 from stdpjax.studies.measures import largest, off_diagonal, relative_difference
 from stdpjax.theory import hidden_chain
 
-RATES: dict[str, RateFunction] = {
-    "hard": hard_sigmoid(),
-    "smoothed": smoothed_hard_sigmoid(0.1),
-    "sigmoid": sigmoid(),
-}
+RATES: dict[str, RateFunction] = {"hard": hard_sigmoid(), "smoothed": smoothed_hard_sigmoid(0.1), "sigmoid": sigmoid()}
 
 
 def _quadratic(state: Float[Array, "unit"]) -> Float[Array, ""]:

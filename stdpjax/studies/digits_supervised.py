@@ -84,11 +84,7 @@ class DigitsSupervisedConfig:
             **{name: getattr(self, prefix + name) for name in of_depth},
         )
         two_sided = dataclasses.replace(
-            printed,
-            rule="symmetric",
-            order="alternating",
-            n_settle=self.n_settle_sweeps,
-            n_pulled=self.n_pulled_sweeps,
+            printed, rule="symmetric", order="alternating", n_settle=self.n_settle_sweeps, n_pulled=self.n_pulled_sweeps
         )
         return printed, two_sided, dataclasses.replace(printed, rule=BACKPROPAGATION)
 

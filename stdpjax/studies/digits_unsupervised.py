@@ -17,13 +17,7 @@ from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
-from stdpjax.studies.completion import (
-    completion_error,
-    fill_by_encoder,
-    halves,
-    train_encoders,
-    tune_components,
-)
+from stdpjax.studies.completion import completion_error, fill_by_encoder, halves, train_encoders, tune_components
 from stdpjax.studies.digit_training import images_of
 from stdpjax.studies.figures.digits_unsupervised import plot
 from stdpjax.studies.measures import labelled, merged, required

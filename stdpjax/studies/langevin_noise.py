@@ -313,12 +313,7 @@ def _linear_modes(key: Key[Array, ""], modes: np.ndarray, config: LangevinNoiseC
             predicted_variance=linear_variance(modes[None], steps[:, None], config.noise_std),
         ),
         labelled("mode", _SQUARE, target_variance=(1 / (1 - modes), "variance of the mode under exp(-E)")),
-        labelled(
-            (),
-            temperature_slope=slope.value,
-            temperature_slope_low=slope.low,
-            temperature_slope_high=slope.high,
-        ),
+        labelled((), temperature_slope=slope.value, temperature_slope_low=slope.low, temperature_slope_high=slope.high),
         required("trial", _FINITE, linear_is_finite=np.asarray(found.is_finite).all(0)),
     )
 

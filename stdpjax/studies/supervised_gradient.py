@@ -32,12 +32,7 @@ from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.supervised_gradient import plot
 from stdpjax.studies.measures import labelled, merged, required, stacked
-from stdpjax.theory.layered import (
-    chain_gradient,
-    displacements,
-    one_minus_cosine,
-    weight_errors,
-)
+from stdpjax.theory.layered import chain_gradient, displacements, one_minus_cosine, weight_errors
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # What is run, for pulls and for pushes; the other rules are made of these.
