@@ -77,7 +77,8 @@ def random_states(
     n_units, reach = _checks.count("n_units", n_units), _checks.number("reach", reach, above=0)
     margin = _checks.number("margin", margin, at_least=0)
     states = jax.vmap(lambda k: jax.random.uniform(k, (n_units,), float, -reach, reach))(keys)
-    for kink in np.ravel(_checks.finite_numbers("kinks", np.asarray(kinks, float))).tolist():
+    for kink in _checks.instance("kinks", kinks, (tuple, list), "a tuple of numbers"):
+        kink = _checks.number("kinks", kink)
         inside = kink - margin if kink > 0 else kink + margin
         states = jnp.where(jnp.abs(states - kink) < margin, inside, states)
     return states
@@ -269,8 +270,8 @@ def tied_networks(
     """
     n_networks, n_units = _checks.count("n_networks", n_networks), _checks.count("n_units", n_units, minimum=2)
     bias_std = _checks.number("bias_std", bias_std, at_least=0)
-    if len(eigenvalues) != 2:
-        raise ValueError(f"eigenvalues: expected two numbers, the ends of a range, got {eigenvalues}")
+    if not isinstance(eigenvalues, tuple) or len(eigenvalues) != 2:
+        raise ValueError(f"eigenvalues: expected two numbers, the ends of a range, got {eigenvalues!r}")
     low, high = (_checks.number("eigenvalues", end, above=0) for end in eigenvalues)
     weight_key, scale_key, bias_key = (named_key(key, name) for name in ("weights", "scales", "biases"))
     raw = np.asarray(jax.random.normal(weight_key, (n_networks, n_units, n_units), float), np.float64)
@@ -300,4 +301,7 @@ def is_active(states: Float[Array, "*time unit"], rate_fn: RateFunction) -> Bool
         True
     """
     check_rate_fn(rate_fn)
-    return jnp.all(rate_fn.slope(jnp.asarray(_checks.as_array("states", states))) == 1)
+    states = _checks.as_array("states", states)
+    if states.dtype.kind not in "fiu" and not jnp.issubdtype(states.dtype, jnp.floating):
+        raise ValueError(f"states: expected an array of real numbers, got dtype {states.dtype}")
+    return jnp.all(rate_fn.slope(jnp.asarray(states)) == 1)
