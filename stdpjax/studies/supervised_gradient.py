@@ -199,11 +199,11 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
     is_smooth = jnp.array([False, True])
     phases = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: _two_phases(one, flag, config))(keys)))(is_smooth)
     found = {part: np.asarray(array) for part, array in phases.items()}
-    relative = "|update - gradient| / |gradient|"
+    updates, relative = _all_rules(key, found["updates"]), "|update - gradient| / |gradient|"
     return merged(
         labelled(("network", "feedback", "arrival"), first_error=(first_error, "relative error")),
-        _errors_of(_all_rules(key, found["updates"]), found["gradient"], relative),
-        _by_block(_all_rules(key, found["updates"])[0, :, 0], found["short"][0], found["gradient"][0, :, 0], config),
+        _errors_of(updates, found["gradient"], relative),
+        _by_block(updates[0, :, 0], found["short"][0], found["gradient"][0, :, 0], config),
         labelled(
             ("network", "length"),
             error_by_length=(_relative(found["short"][0], found["gradient"][0, :, 0, None]), relative),

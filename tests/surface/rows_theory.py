@@ -11,7 +11,10 @@ ROWS = rows(
     Row(linear_noise.weights_of_modes, {"eigenvalues": ("array", np.array([-0.5, 0.25, 0.5, -0.25], np.float32))}),
     Row(
         linear_noise.linear_variance,
-        {"mode": ("array", np.array([0.5, -0.5])), "step": ("array", np.array([0.5])), "noise_std": ("non-negative", 0.3)},
+        {
+            "mode": ("array", np.array([0.5, -0.5])), "step": ("array", np.array([0.5])),
+            "noise_std": ("non-negative", 0.3),
+        },
         # Elementwise, whatever the shape.
         takes={("mode", "too many axes"): None},
     ),
