@@ -15,6 +15,7 @@ from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import tie
 from stdpjax.lab import Claim, Estimate, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import Interior, interior_network, is_active, resting_bias
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
@@ -23,7 +24,6 @@ from stdpjax.rules.differential import Pairing
 from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.pairing_drift import plot
-from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
 
 # Steps at the end of a relaxation over which "at rest" is measured.
 _N_LAST = 100
@@ -277,7 +277,7 @@ def relax_network(
 ) -> Relaxation:
     """Let one random tied network relax; `push` is added to the first unit's bias and, if large, holds it at a kink."""
     rate_fn = hard_sigmoid()
-    network = interior_network(key, config.n_units, rate_fn)
+    network = interior_network(key, config.n_units)
     params = network.params._replace(bias=network.params.bias.at[0].add(push))
     run = simulate(
         key,
@@ -302,7 +302,7 @@ def driven_network(key: Key[Array, ""], config: PairingDriftConfig) -> Interior:
     weights = 0.5 * (raw - raw.T) + 0.5 * tie(raw)
     weights = 1.5 * weights / jnp.max(jnp.sum(jnp.abs(weights), axis=1))
     rest = jnp.zeros(config.n_units, float)
-    return Interior(with_fixed_point(weights, rest, rate_fn), rest, rest)
+    return Interior(Params(weights, resting_bias(weights, rest, rate_fn)), rest, rest)
 
 
 def _updates(sample: Sample) -> Float[Array, "pairing post pre"]:

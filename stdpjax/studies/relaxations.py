@@ -81,21 +81,7 @@ def lesson_rule(bias: Float[Array, "unit"], lesson: Lesson) -> Rule:
 def learn_stages(
     key: Key[Array, ""], params: Params, lesson: Lesson, *, n_stages: int, n_relaxations: int, n_steps: int
 ) -> tuple[Float[Array, "later post pre"], Float[Array, "later post pre"], Bool[Array, ""]]:
-    """Relax a network again and again from random starts while a lesson changes its weights.
-
-    Args:
-        key: of the starts, which are uniform between the kinks.
-        params: weights and biases, which stay.
-        lesson: what changes the weights; those from a unit to itself stay 0.
-        n_stages: after each of which the weights are recorded.
-        n_relaxations: relaxations in each stage.
-        n_steps: steps of each relaxation.
-
-    Returns:
-        Weights before learning and after each stage; the sum so far of r r^T at the end of each relaxation less that
-        at its start, self-products included, which in the active region is what the tied Eq 1 adds up; whether all was
-        finite.
-    """
+    """Relax a network again and again from random starts while a lesson changes its weights."""
     kernel, rate_fn = leaky_integrator(hard_sigmoid(), "none"), hard_sigmoid()
     rule = lesson_rule(params.bias, lesson)
 
@@ -128,32 +114,12 @@ def learn_stages(
 
 
 def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int, is_clipped: bool = False) -> Settling:
-    """Return how a network of hard sigmoid units relaxes, from its spectrum and from simulations.
-
-    Args:
-        params: weights and biases.
-        starts: where the simulated relaxations begin.
-        n_steps: how many steps of `STEP` they last.
-        is_clipped: simulate the clip form, which comes to rest at kinks, in place of the paper's dynamics, which
-            chatters about them.
-
-    Returns:
-        What was found.
-
-    Example:
-        >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.studies.relaxations import settling
-        >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]], [-0.25, -0.25])
-        >>> found = settling(params, jnp.full((1, 2), 0.25), n_steps=200)
-        >>> round(float(found.relaxation_time), 2), round(float(found.late_time), 2)
-        (1.95, 1.95)
-    """
+    """Return how a network of hard sigmoid units relaxes, from its spectrum and from simulations."""
     rate_fn, hyper = hard_sigmoid(), Hyper(STEP)
     found = relax(params, jnp.zeros_like(params.bias), rate_fn, step=0.5, tolerance=1e-6, max_steps=2000)
     low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
     is_free = (found.state > low + 1e-5) & (found.state < high - 1e-5)
-    # Beyond its kink the slope is 0: a unit that is held there does not move.
-    stability = spectral_stability(params, jnp.where(is_free, found.state, 2 * found.state), rate_fn, STEP)
+    stability = spectral_stability(params, found.state, rate_fn, STEP, is_free=is_free)
 
     def advance(state: Float[Array, "unit"], _: None):
         if is_clipped:
@@ -215,24 +181,7 @@ def train_for_task(
     n_images: int,
     n_probes: int,
 ) -> Course:
-    """Train layered networks on images by Eq 1, and measure how they relax with an image clamped, from rest.
-
-    Args:
-        key: of the split, the weights and the orders.
-        data: images; those that are not for training are for the test.
-        gains: spread of each network's first weights.
-        signs: factor on each network's updates: 1 learns, 0 is frozen, -1 is the wrong sign.
-        numbers: networks of equal numbers have the same random numbers.
-        rate: step size of Adam.
-        sizes: units in each layer.
-        n_stages: passes over the training images.
-        n_steps: steps of a simulated relaxation.
-        n_images: how many images are for training, the same for all networks.
-        n_probes: how many test images the relaxation is measured with.
-
-    Returns:
-        What was measured.
-    """
+    """Train layered networks on images by Eq 1, and measure how they relax with an image clamped, from rest."""
     order = jax.random.permutation(named_key(key, "split"), data.labels.shape[0])
     training, test = (Labelled(*(leaf[part] for leaf in data)) for part in (order[:n_images], order[n_images:]))
     rate_fn, mask, n_in = hard_sigmoid(), layered_mask(sizes), sizes[0]

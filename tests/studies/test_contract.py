@@ -35,7 +35,41 @@ FIELDS = {
     "interval", "control", "is_met", "verdict", "note", "seed",
 }  # fmt: skip
 # Axes whose members are copies of each other: their number says nothing.
-UNLABELLED = {"trial", "point"}
+# Dims along which things are counted, without numbers that would mean anything.
+UNLABELLED = {
+    "trial",
+    "point",
+    "network",
+    "unit",
+    "post",
+    "pre",
+    "start",
+    "pair",
+    "chain",
+    "seed",
+    "round",
+    "learner",
+    "probe",
+    "sequence",
+    "noisy",
+    "random",
+    "strong",
+    "tied",
+    "grown",
+    "many",
+    "parameter",
+    "arrival",
+    "x",
+    "y",
+    "column",
+    "path",
+    "pair_unit",
+    "flow_update",
+    "deep_network",
+    "paper_trial",
+    "langevin_trial",
+    "metropolis_trial",
+}
 # Small enough for two more runs by default.
 QUICK: dict[str, dict[str, Any]] = {
     "example_traces": {},

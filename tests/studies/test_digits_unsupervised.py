@@ -16,13 +16,13 @@ from stdpjax.studies import digits_unsupervised, find, run
 from stdpjax.studies.completion import (
     completion_error,
     fill_by_encoder,
-    fill_linearly,
     halves,
     train_encoders,
     tune_components,
 )
 from stdpjax.studies.record import make_config
 from stdpjax.studies.two_layer_em import BANDWIDTH, Layers, Mix, complete, em_delta, kink_jumps, step_hidden
+from stdpjax.theory.principal_components import fill_linearly
 
 RNG = np.random.default_rng(0)
 N_VISIBLE, N_HIDDEN = 5, 4

@@ -22,6 +22,7 @@ MODULES = (
     "fitting",
     "fixed_points",
     "learning",
+    "networks",
     "objectives",
     "observers",
     "parallel",
@@ -36,7 +37,10 @@ MODULES = (
     "stats",
     "studies",
     "sweeps",
+    "theory",
 )
+# Of folders, the modules whose functions are to have rows; those of `theory` that stand for themselves.
+THEORY = ("theory.linear_noise", "theory.principal_components")
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {
     "parallel.compiled_blocks": "the program behind `map_blocks`, which checks",
@@ -110,7 +114,7 @@ def test_a_wrong_value_is_refused_by_name_or_taken_rightly(function, argument, l
     assert re.search(rf"\b{argument}\b", message), message
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*MODULES, *THEORY])
 def test_every_public_function_has_a_row(module):
     owner = importlib.import_module(f"stdpjax.{module}")
     public = getattr(owner, "__all__", None) or [

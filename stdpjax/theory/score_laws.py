@@ -48,7 +48,7 @@ def nodes(breaks: Float[Array, "piece_plus_one"], n_nodes: int) -> tuple[Float[A
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from stdpjax.studies.score_laws import nodes
+        >>> from stdpjax.theory.score_laws import nodes
         >>> place, weight = nodes(jnp.array([0.0, 1.0, 3.0]), 4)
         >>> round(float(jnp.sum(weight * place**3)), 4)
         20.25
@@ -136,7 +136,7 @@ def stationary_points(gradients: ArrayLike) -> np.ndarray:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from stdpjax.studies.score_laws import gradients_at_corners, stationary_points
+        >>> from stdpjax.theory.score_laws import gradients_at_corners, stationary_points
         >>> stationary_points(
         ...     gradients_at_corners(lambda theta: jnp.array([(theta[0] - 2) ** 2 + theta[0]]), 1)).tolist()
         [[1.5]]
@@ -150,7 +150,7 @@ def gaussian_minimisers(variance: float) -> np.ndarray:
     """Return the precision fitted to Gaussian data of a variance, by Eq 23 with the corrected and the printed sign.
 
     Example:
-        >>> from stdpjax.studies.score_laws import gaussian_minimisers
+        >>> from stdpjax.theory.score_laws import gaussian_minimisers
         >>> gaussian_minimisers(2.0).round(4).tolist()
         [0.5, -0.5]
     """

@@ -9,76 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float
 
 from stdpjax.clamps import Clamps, InputClamp
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import Params, target_of
 from stdpjax.rates import RateFunction
-
-
-def network_at_rest(
-    key: Key[Array, ""],
-    state: Float[Array, "unit"],
-    mask: Bool[Array, "unit unit"],
-    rate_fn: RateFunction,
-    largest: float,
-) -> Params:
-    """Return a network with tied normal weights whose equilibrium is a given state.
-
-    Args:
-        key: a scalar key.
-        state: the equilibrium, away from the kinks, shape `[unit]`.
-        mask: which pairs are connected, symmetric, as from `stdpjax.learning.layered_mask`.
-        rate_fn: the rate function rho.
-        largest: largest eigenvalue of rho' W rho', which for the hard sigmoid is R'; above 0.
-
-    Returns:
-        The network.
-
-    Example:
-        >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.studies.layered import network_at_rest
-        >>> rho, rest = stdpjax.rates.sigmoid(), jnp.array([0.1, -0.2, 0.3])
-        >>> mask = stdpjax.learning.all_to_all_mask(3)
-        >>> params = network_at_rest(stdpjax.random.key(0), rest, mask, rho, largest=0.8)
-        >>> bool(jnp.abs(stdpjax.energy.target(params, rest, rho) - rest).max() < 1e-6)
-        True
-    """
-    raw = jnp.where(mask, jax.random.normal(key, (state.size, state.size), float), 0.0)
-    slope = rate_fn.slope(state)
-    weights = raw + raw.T
-    weights = largest / jnp.linalg.eigvalsh(slope[:, None] * weights * slope[None, :])[-1] * weights
-    return Params(weights, resting_bias(weights, state, rate_fn))
-
-
-def resting_bias(
-    weights: Float[Array, "unit unit"], state: Float[Array, "unit"], rate_fn: RateFunction
-) -> Float[Array, "unit"]:
-    """Return the biases that make a state, where all slopes are above 0, an equilibrium: R(s) = s."""
-    return state / rate_fn.slope(state) - weights @ rate_fn.value(state)
-
-
-def untie(params: Params, other: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Params:
-    """Return a network with the upper triangle of one and the lower triangle of another, at rest in the same state."""
-    weights = jnp.triu(params.weights) + jnp.tril(other.weights)
-    return Params(weights, resting_bias(weights, state, rate_fn))
-
-
-def either_rate(is_second: Bool[Array, ""], first: RateFunction, second: RateFunction) -> RateFunction:
-    """Return one of two rate functions, chosen by a traced number: one program for both, taken as without kinks.
-
-    Example:
-        >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.studies.layered import either_rate
-        >>> rho = either_rate(jnp.array(True), stdpjax.rates.hard_sigmoid(), stdpjax.rates.sigmoid())
-        >>> round(float(rho.value(jnp.array(0.5))), 4)
-        0.8808
-    """
-    return RateFunction(
-        lambda activity: jnp.where(is_second, second.value(activity), first.value(activity)),
-        lambda activity: jnp.where(is_second, second.slope(activity), first.slope(activity)),
-    )
 
 
 def chain_gradient(
@@ -106,7 +42,7 @@ def chain_gradient(
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.studies.layered import chain_gradient
+        >>> from stdpjax.theory.layered import chain_gradient
         >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]])
         >>> rho, path = stdpjax.rates.hard_sigmoid(), (slice(0, 1), slice(1, 2))
         >>> chain_gradient(params, jnp.array([0.25, 0.0]), rho, path, jnp.full(2, 0.5))[1].tolist()
@@ -153,7 +89,7 @@ def displacements(
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.studies.layered import displacements
+        >>> from stdpjax.theory.layered import displacements
         >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]], [-0.25, -0.25])
         >>> pull = stdpjax.clamps.clamp_input([True, False], 0.25)
         >>> displacements(params, jnp.zeros(2), stdpjax.rates.hard_sigmoid(), pull, 0.5, n_steps=2).tolist()
@@ -194,7 +130,7 @@ def weight_errors(updates: Any, by_weight: Any, path: tuple[slice, ...], step: f
 
     Example:
         >>> import numpy as np
-        >>> from stdpjax.studies.layered import weight_errors
+        >>> from stdpjax.theory.layered import weight_errors
         >>> one = np.array([[0.0, -1.0], [0.0, 0.0]])
         >>> weight_errors(0.05 * -one[None], one, (slice(0, 1), slice(1, 2)), 0.1).tolist()
         [0.0]
@@ -211,7 +147,7 @@ def one_minus_cosine(vectors: Any, others: Any) -> np.ndarray:
     """Return 1 - cosine along the last axis, without loss of digits where it is small; 1 where a vector is 0.
 
     Example:
-        >>> from stdpjax.studies.layered import one_minus_cosine
+        >>> from stdpjax.theory.layered import one_minus_cosine
         >>> one_minus_cosine([[1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0], [-1.0, 0.0]]).tolist()
         [0.0, 2.0]
     """
@@ -239,7 +175,7 @@ def binomial_tail(n: np.ndarray, n_layers: int, step: float) -> np.ndarray:
 
     Example:
         >>> import numpy as np
-        >>> from stdpjax.studies.layered import binomial_tail
+        >>> from stdpjax.theory.layered import binomial_tail
         >>> binomial_tail(np.array([1, 2]), 2, 0.5).tolist()
         [[0.5, 0.0], [0.75, 0.25]]
     """
@@ -255,7 +191,7 @@ def erlang(theta: np.ndarray, n_layers: int) -> np.ndarray:
 
     Example:
         >>> import numpy as np
-        >>> from stdpjax.studies.layered import erlang
+        >>> from stdpjax.theory.layered import erlang
         >>> erlang(np.array([1.0]), 2).round(4).tolist()
         [[0.6321, 0.2642]]
     """

@@ -43,7 +43,7 @@ def box_points(weights: np.ndarray, bias: np.ndarray, low: float = -0.5, slack: 
 
     Example:
         >>> import numpy as np
-        >>> from stdpjax.studies.box_minima import box_points
+        >>> from stdpjax.theory.box_minima import box_points
         >>> found = box_points(np.zeros((1, 2, 2)), np.array([[0.2, 3.0]]))
         >>> found.state[found.is_minimum].tolist()
         [[0.2, 0.5]]
@@ -100,7 +100,7 @@ def linear_fixed_points(
 
     Example:
         >>> import numpy as np
-        >>> from stdpjax.studies.box_minima import linear_fixed_points
+        >>> from stdpjax.theory.box_minima import linear_fixed_points
         >>> [linear_fixed_points(np.zeros((1, 1, 1)), np.array([[2.0]]), slope) for slope in (True, False)]
         [(array([0]), array([0])), (array([0]), array([1]))]
     """

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from stdpjax.energy import Params, energy_of, field_of, target_of
 from stdpjax.objectives import conditional_density, score_matching
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid
-from stdpjax.studies.score_laws import nodes
+from stdpjax.theory.score_laws import nodes
 
 SIGMOID = sigmoid()
 REACH = 6.0

@@ -42,9 +42,7 @@ def remembering_chain(emission: tuple[float, float]) -> ChainLaw:
     """Return a chain whose state is the last symbol: a function of the past, as Eq 12 needs."""
     ones = jnp.array(emission)
     return ChainLaw(
-        jnp.array([1.0, 0.0]),
-        jnp.stack([1 - ones, ones], axis=1),
-        jnp.broadcast_to(jnp.eye(2)[None], (2, 2, 2)),
+        jnp.array([1.0, 0.0]), jnp.stack([1 - ones, ones], axis=1), jnp.broadcast_to(jnp.eye(2)[None], (2, 2, 2))
     )
 
 
