@@ -401,23 +401,24 @@ CLAIMS = (
 )
 
 
+_SQUARED = {"units": "(activity / time constant)^2"}
+_FINITE = {"required": "networks with finite states and weights"}
+
+
 def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress) -> xr.Dataset:
     """Run all networks with and without learning, with their final weights held, and their static equivalents."""
     progress(0.0, "drives")
     n_networks, n_steps = config.n_networks, config.n_steps
-    longest = max(n_steps, config.n_fresh_steps)
     params = _networks(named_key(key, "networks"), n_networks, config.n_units)
     drives, fresh = (
-        _drives(named_key(key, name), n_networks, config.n_units, longest) for name in ("drives", "fresh drives")
+        _drives(named_key(key, name), n_networks, config.n_units, max(n_steps, config.n_fresh_steps))
+        for name in ("drives", "fresh drives")
     )
+    drives = drives[:, :, :n_steps]
     noise_keys, fresh_keys = (member_keys(named_key(key, name), n_networks) for name in ("noise", "fresh noise"))
     case, where = cases(config)
-    n_cases = case.rate.shape[0]
-    first = jnp.broadcast_to(params.weights, (n_cases, *params.weights.shape))
     bound = jnp.asarray(config.bound, float)
-    start = Params(first, params.bias)
-    drives = drives[:, :, :n_steps]
-
+    start = Params(jnp.broadcast_to(params.weights, (case.rate.shape[0], *params.weights.shape)), params.bias)
     progress(0.1, "networks that learn")
     learned = learn(noise_keys, start, drives, case, bound, n_dropped=n_steps // 3 * 2, is_plastic=True)
     progress(0.7, "their weights, held")
@@ -432,89 +433,118 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
         is_plastic=False,
     )
     progress(0.9, "static networks and a layer")
-    static_rates = np.array([-config.static_rate, 0.0, config.static_rate])
-    still = static_speed(params, drives[:, _SMALL], jnp.asarray(static_rates, float), n_dropped=n_steps // 3 * 2)
-    layer_rates = np.array([-config.layer_rate, config.layer_rate])
-    n_layer_steps = n_steps // 2
-    inputs = config.layer_std / 0.25 * drives[:, _OU, :n_layer_steps]
-    growth, late_over_early = jax.vmap(layer_growth, (0, 0, None))(
-        params.weights, inputs, jnp.asarray(layer_rates, float)
-    )
-    off_formula = partial(_off_formula, params, learned)
+    parts = [
+        _main(learned, held, main, config),
+        _alignments(learned, where, config),
+        _statics(params, drives[:, _SMALL], learned, where, config),
+        _prescribed(params, learned, where["prescribed"], config),
+        _layer(params, drives[:, _OU, : n_steps // 2], config),
+    ]
     progress(1.0, "done")
+    return xr.merge(parts).assign_coords(network=np.arange(n_networks))
 
-    def table(values: Array) -> np.ndarray:
-        return _in_double(values[main]).reshape(len(FORMS), _N_MAIN_DRIVES, 5, *values.shape[1:])
 
-    speed = _in_double(learned.speed)
-    wave_of_tied = table(learned.speed)[list(FORMS).index("tied"), _WAVE]
-    aligned = speed[where["aligned"]].reshape(3, 2, n_networks)
-    aligned = np.insert(aligned, 1, wave_of_tied[[1, 3]], axis=0)
-    cell, each = ("form", "drive", "learning_rate"), "network"
-    squared = {"units": "(activity / time constant)^2"}
-    finite = {"required": "networks with finite states and weights"}
-    moved = learned.weights - first
+def _by_case(values: Array | np.ndarray) -> np.ndarray:
+    """Split the cases of the comparison into form, drive and learning rate."""
+    return _in_double(values).reshape(len(FORMS), _N_MAIN_DRIVES, 5, *values.shape[1:])
+
+
+def _main(learned: Learned, held: Learned, main: slice, config: SpeedWithLearningConfig) -> xr.Dataset:
+    """Return speeds while the networks learn, and with what they learned held."""
+    cell = ("form", "drive", "learning_rate")
+    found = jax.tree.map(lambda leaf: leaf[main], learned)
+    at_bound = _by_case(jnp.abs(found.weights) >= config.bound).mean((-1, -2, -3))
+    held_text = "mean squared speed with the learned weights held, fresh drive"
     return xr.Dataset(
         {
-            "speed": ((*cell, each), table(learned.speed), {"long_name": "mean squared speed of all units", **squared}),
-            "held_speed": (
-                (*cell, each),
-                _in_double(held.speed).reshape(len(FORMS), _N_MAIN_DRIVES, 5, n_networks),
-                {"long_name": "mean squared speed with the learned weights held, fresh drive", **squared},
+            "speed": (
+                (*cell, "network"),
+                _by_case(found.speed),
+                {"long_name": "mean squared speed of all units", **_SQUARED},
             ),
+            "held_speed": ((*cell, "network"), _by_case(held.speed), {"long_name": held_text, **_SQUARED}),
             "saturation": (
                 cell,
-                table(learned.saturation).mean(-1),
+                _by_case(found.saturation).mean(-1),
                 {"long_name": "share of units and time beyond the kinks"},
             ),
-            "at_bound": (
-                cell,
-                table(jnp.abs(learned.weights) >= bound).mean((-1, -2, -3)),
-                {"long_name": "share of weights at their bound"},
-            ),
+            "at_bound": (cell, at_bound, {"long_name": "share of weights at their bound"}),
             "log_ratio_reference": (cell, _reference(config), {"long_name": "expected log ratio of speeds"}),
-            "aligned_speed": (("pairing", "small_rate", each), aligned, squared),
-            "wave_speed": ((each,), wave_of_tied[2], {"long_name": "the same without learning", **squared}),
-            "plastic_speed": (("static_rate", each), speed[where["static"]], squared),
-            "static_speed": (("static_rate", each), _in_double(still), squared),
-            "off_formula": (
-                (),
-                off_formula(where["static"], static_rates),
-                {"long_name": "largest difference of weights from those by the rates of the moment"},
-            ),
-            "off_formula_current": ((), off_formula(where["current"], static_rates[[0, 2]])),
-            "prescribed_speed": (("prescribed_rate", each), speed[where["prescribed"]], squared),
-            "prescribed_weight_change": ((), float(jnp.max(jnp.abs(moved[where["prescribed"]])))),
-            "layer_growth": (
-                ("layer_rate", each),
-                _in_double(growth).T,
-                {"long_name": "growth of a feedforward layer's weights"},
-            ),
-            "layer_predicted": (
-                ("layer_rate",),
-                [predicted_growth(float(rate), config.layer_std, n_layer_steps) for rate in layer_rates],
-            ),
-            "layer_speed_ratio": (
-                ("layer_rate", each),
-                _in_double(late_over_early).T,
-                {"long_name": "late over early mean squared speed"},
-            ),
-            "is_finite": (("case", each), np.asarray(learned.is_finite), finite),
-            "held_is_finite": (("main_case", each), np.asarray(held.is_finite), finite),
+            "is_finite": (("case", "network"), np.asarray(learned.is_finite), _FINITE),
+            "held_is_finite": (("main_case", "network"), np.asarray(held.is_finite), _FINITE),
         },
-        coords={
-            "form": ("form", list(FORMS)),
-            "drive": ("drive", list(DRIVES[:_N_MAIN_DRIVES])),
-            "learning_rate": ("learning_rate", np.array(main_rates(config))),
-            "network": ("network", np.arange(n_networks)),
+        {
+            "form": list(FORMS),
+            "drive": list(DRIVES[:_N_MAIN_DRIVES]),
+            "learning_rate": np.array(main_rates(config)),
+            "case": np.arange(len(learned.speed)),
+            "main_case": np.arange(main.stop),
+        },
+    )
+
+
+def _alignments(learned: Learned, where: dict[str, slice], config: SpeedWithLearningConfig) -> xr.Dataset:
+    """Return speeds on a wave by the moment at which the presynaptic rate is read."""
+    speed = _in_double(learned.speed)
+    wave_of_tied = _by_case(speed[where["main"]])[list(FORMS).index("tied"), _WAVE]
+    aligned = np.insert(speed[where["aligned"]].reshape(3, 2, -1), 1, wave_of_tied[[1, 3]], axis=0)
+    return xr.Dataset(
+        {
+            "aligned_speed": (("pairing", "small_rate", "network"), aligned, _SQUARED),
+            "wave_speed": ("network", wave_of_tied[2], {"long_name": "the same without learning", **_SQUARED}),
+        },
+        {
             "pairing": ("pairing", list(_ALIGNED), {"long_name": "presynaptic rate taken"}),
-            "small_rate": ("small_rate", [-config.small_rate, config.small_rate]),
-            "static_rate": ("static_rate", static_rates),
-            "prescribed_rate": ("prescribed_rate", [0.0, config.large_rate]),
-            "layer_rate": ("layer_rate", layer_rates),
-            "case": ("case", np.arange(n_cases)),
-            "main_case": ("main_case", np.arange(main.stop)),
+            "small_rate": [-config.small_rate, config.small_rate],
         },
+    )
+
+
+def _statics(
+    params: Params, drive: Array, learned: Learned, where: dict[str, slice], config: SpeedWithLearningConfig
+) -> xr.Dataset:
+    """Put networks that learn beside static ones of the energy that learning amounts to."""
+    rates = np.array([-config.static_rate, 0.0, config.static_rate])
+    still = static_speed(params, drive, jnp.asarray(rates, float), n_dropped=config.n_steps // 3 * 2)
+    off = {"long_name": "largest difference of weights from those by the rates of the moment"}
+    return xr.Dataset(
+        {
+            "plastic_speed": (("static_rate", "network"), _in_double(learned.speed[where["static"]]), _SQUARED),
+            "static_speed": (("static_rate", "network"), _in_double(still), _SQUARED),
+            "off_formula": ((), _off_formula(params, learned, where["static"], rates), off),
+            "off_formula_current": _off_formula(params, learned, where["current"], rates[[0, 2]]),
+        },
+        {"static_rate": rates},
+    )
+
+
+def _prescribed(params: Params, learned: Learned, part: slice, config: SpeedWithLearningConfig) -> xr.Dataset:
+    moved = float(jnp.max(jnp.abs(learned.weights[part] - params.weights)))
+    return xr.Dataset(
+        {
+            "prescribed_speed": (("prescribed_rate", "network"), _in_double(learned.speed[part]), _SQUARED),
+            "prescribed_weight_change": moved,
+        },
+        {"prescribed_rate": [0.0, config.large_rate]},
+    )
+
+
+def _layer(params: Params, drive: Array, config: SpeedWithLearningConfig) -> xr.Dataset:
+    """Let a feedforward layer learn."""
+    rates = np.array([-config.layer_rate, config.layer_rate])
+    inputs = config.layer_std / 0.25 * drive
+    growth, late = jax.vmap(layer_growth, (0, 0, None))(params.weights, inputs, jnp.asarray(rates, float))
+    each = ("layer_rate", "network")
+    return xr.Dataset(
+        {
+            "layer_growth": (each, _in_double(growth).T, {"long_name": "growth of a feedforward layer's weights"}),
+            "layer_predicted": (
+                "layer_rate",
+                [predicted_growth(float(rate), config.layer_std, inputs.shape[1]) for rate in rates],
+            ),
+            "layer_speed_ratio": (each, _in_double(late).T, {"long_name": "late over early mean squared speed"}),
+        },
+        {"layer_rate": rates},
     )
 
 

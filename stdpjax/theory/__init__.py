@@ -1,0 +1,1 @@
+"""Closed forms and quadrature that measurements are held against."""
