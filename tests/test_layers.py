@@ -54,7 +54,6 @@ ORDER = [
     "studies.constant_rate",
     "studies.pairing_schemes",
     "studies.prediction_rules",
-    "studies.prediction_experiments",
     "studies.prediction_protocols",
     "studies.triplet_frequency",
     "studies.fit_window",

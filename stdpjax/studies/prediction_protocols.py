@@ -11,24 +11,15 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
+from stdpjax.lab import Claim, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.lab.study import Progress, Study
-from stdpjax.power import sample_size, t_test_power
+from stdpjax.power import sample_size, simulate_experiments, t_test_alarms, t_test_power
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.rules import presets
 from stdpjax.settings import setting
-from stdpjax.stats import bootstrap, wilson_interval
+from stdpjax.stats import Estimate, bootstrap, wilson_interval
 from stdpjax.studies.figures.prediction_protocols import plot
-from stdpjax.studies.prediction_experiments import (
-    CONSTANT,
-    FALLING,
-    RISING,
-    alarms,
-    effects,
-    experiments,
-    statistics_of_sums,
-)
 from stdpjax.studies.prediction_rules import (
     ASYMMETRIC,
     NAMES,
@@ -44,6 +35,7 @@ from stdpjax.studies.prediction_rules import (
 )
 
 Floats = NDArray[np.float64]
+CONSTANT, RISING, FALLING = (COURSES.index(course) for course in ("constant", "rising", "falling"))
 # More cells than an experiment has; stands for all larger numbers.
 MOST_CELLS = 10**6
 # Rules whose experiments are simulated, and with how many cells in each arm.
@@ -126,7 +118,7 @@ def _share_found(data: xr.Dataset, rule: str, name: str) -> Estimate:
 
 
 def _cells(data: xr.Dataset) -> str:
-    d, low, high = estimate(data.sel(rule="windowed"), "contrast_d")
+    d, low, high = estimate(data.sel(rule="windowed"), "contrast_d")[:3]
     return (
         f"{int(data.n_stated)} cells in each arm for d = {d:.2f} ({low:.2f} … {high:.2f} in {int(data.n_cells)} "
         f"cells), standard deviation between cells {float(data.between_cells):g}."
@@ -246,6 +238,11 @@ CLAIMS = (
 )
 
 
+_SHARE = {"units": "1", "long_name": "change as a share of the weight"}
+_COHEN = {"units": "1", "long_name": "Cohen's d"}
+_ARMS = ("rule", "course")
+
+
 def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progress) -> xr.Dataset:
     """Compute and sample the three arms under each rule, and simulate experiments with a few of them."""
     progress(0.0, "exact means")
@@ -257,106 +254,144 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
     sampled = sampled_changes(config, protocol, cells)
     nothing = np.zeros((len(COURSES), config.n_cells))
     by_spikes = np.stack([sampled.get(name, exact[name][:, None] + nothing) for name in NAMES])
-    means, spike_sd = np.stack([exact[name] for name in NAMES]), by_spikes.std(axis=-1, ddof=1)
-
+    means = np.stack([exact[name] for name in NAMES])
     progress(0.8, "effect sizes")
-    noise = np.asarray(jax.random.normal(named_key(key, "between cells"), nothing.shape), np.float64)
-    observed = np.moveaxis(by_spikes + config.between_cells * noise, -1, 0)
-    found_effects = bootstrap(
-        named_key(key, "resampling"), statistics_of_sums, np.ones(config.n_cells), observed, observed**2
-    )
-    true = effects(means, np.hypot(spike_sd, config.between_cells))
-    needed = {
-        "constant": [sample_size(float(d), config.power) for d in true.arms[:, CONSTANT]],
-        "contrast": [sample_size(float(d), config.power, n_groups=2) for d in true.contrast],
-    }
-    counts = {name: np.minimum(values, MOST_CELLS) for name, values in needed.items()}
-
+    sizes = _effect_sizes(key, means, by_spikes, config)
     progress(0.9, "experiments")
-    n_stated = int(min(counts["contrast"][NAMES.index(SIMULATED[0])], _MOST_SIMULATED))
-    n_half = max(2, n_stated // 2)
-    found = {}
-    for name in SIMULATED:
-        row = NAMES.index(name)
-        residual = by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True)
-        drawn = np.asarray(
-            experiments(
-                named_key(named_key(key, "experiments"), name),
-                jnp.asarray(means[row], float),
-                jnp.asarray(residual, float),
-                config.between_cells,
-                max(*SIZES, n_stated),
-                config.n_experiments,
-            ),
-            np.float64,
-        )
-        found[name] = [
-            *(alarms(drawn[RISING, :, :n], drawn[FALLING, :, :n]).sum() for n in (*SIZES, n_stated, n_half)),
-            alarms(drawn[CONSTANT, :, :n_stated]).sum(),
-        ]
-    n_found = np.stack([found[name] for name in SIMULATED])
-    error = spike_sd / math.sqrt(config.n_cells)
-    spiking = [NAMES.index(name) for name in SPIKING]
-    share = {"units": "1", "long_name": "change as a share of the weight"}
-    cohen = {"units": "1", "long_name": "Cohen's d"}
-    n_arms = len(COURSES)
-    simulated_d = true.contrast[[NAMES.index(name) for name in SIMULATED]]
     laws = contrast_laws(config)
+    return xr.merge(
+        [
+            _sampled_means(means, by_spikes, config),
+            sizes,
+            _simulated(key, means, by_spikes, sizes, config),
+            xr.Dataset(
+                {
+                    "post_hz": (("course", "time"), 1000 * np.asarray(protocol.repeat[1], np.float64), {"units": "Hz"}),
+                    "contrast_law": (
+                        "closed_rule",
+                        list(laws.values()),
+                        {**_SHARE, "long_name": "rising less falling in closed form"},
+                    ),
+                },
+                {
+                    "closed_rule": list(laws),
+                    "n_cells": ((), config.n_cells, {"units": "cells in each arm"}),
+                    "between_cells": ((), config.between_cells, {**_SHARE, "long_name": "standard deviation of cells"}),
+                    "time": ("time", np.arange(-1, protocol.n_ramp + 1) + 0.5, {"units": "ms"}),
+                },
+            ),
+        ]
+    ).assign_coords(rule=list(NAMES), course=list(COURSES))
+
+
+def _sampled_means(means: Floats, by_spikes: Floats, config: PredictionProtocolsConfig) -> xr.Dataset:
+    """Put the means of sampled cells beside the exact ones."""
+    sampled, spike_sd = by_spikes.mean(axis=-1), by_spikes.std(axis=-1, ddof=1)
+    spiking = [NAMES.index(name) for name in SPIKING]
+
+    def z(exact: Floats) -> Floats:
+        return (sampled - exact)[spiking] / (spike_sd[spiking] / math.sqrt(config.n_cells))
+
+    unit, swapped = {"units": "standard errors"}, means[:, [CONSTANT, FALLING, RISING]]
     return xr.Dataset(
         {
-            "post_hz": (("course", "time"), 1000 * np.asarray(protocol.repeat[1], np.float64), {"units": "Hz"}),
-            "exact": (("rule", "course"), means, share),
-            "spike_sd": (("rule", "course"), spike_sd, share),
-            "sampled": (("rule", "course"), by_spikes.mean(axis=-1), share),
-            "z": (
-                ("spiking_rule", "course"),
-                ((by_spikes.mean(axis=-1) - means)[spiking] / error[spiking]),
-                {"units": "standard errors", "long_name": "sampled less exact mean"},
-            ),
+            "exact": (_ARMS, means, _SHARE),
+            "spike_sd": (_ARMS, spike_sd, _SHARE),
+            "sampled": (_ARMS, sampled, _SHARE),
+            "z": (("spiking_rule", "course"), z(means), {**unit, "long_name": "sampled less exact mean"}),
             "z_swapped": (
                 ("spiking_rule", "course"),
-                ((by_spikes.mean(axis=-1) - means[:, [CONSTANT, FALLING, RISING]])[spiking] / error[spiking]),
-                {"units": "standard errors", "long_name": "the same with the exact means of the other ramp"},
-            ),
-            "observed": (("rule", "course"), found_effects.value[:, :n_arms], share),
-            "observed_low": (("rule", "course"), found_effects.low[:, :n_arms], share),
-            "observed_high": (("rule", "course"), found_effects.high[:, :n_arms], share),
-            "d": (("rule", "course"), true.arms, cohen),
-            "d_observed": (("rule", "course"), found_effects.value[:, n_arms:-1], cohen),
-            "d_low": (("rule", "course"), found_effects.low[:, n_arms:-1], cohen),
-            "d_high": (("rule", "course"), found_effects.high[:, n_arms:-1], cohen),
-            "contrast_d": (("rule",), true.contrast, cohen),
-            "contrast_d_observed": (("rule",), found_effects.value[:, -1], cohen),
-            "contrast_d_low": (("rule",), found_effects.low[:, -1], cohen),
-            "contrast_d_high": (("rule",), found_effects.high[:, -1], cohen),
-            "cells_constant": (("rule",), counts["constant"], {"units": "cells", "most": MOST_CELLS}),
-            "cells_contrast": (("rule",), counts["contrast"], {"units": "cells in each arm", "most": MOST_CELLS}),
-            "power_exact": (
-                ("simulated_rule", "cells"),
-                t_test_power(simulated_d[:, None], np.array(SIZES), n_groups=2),
-            ),
-            "n_found": (("simulated_rule", "cells"), n_found[:, : len(SIZES)], {"units": "experiments"}),
-            "n_found_stated": (("simulated_rule",), n_found[:, -3]),
-            "n_found_half": (("simulated_rule",), n_found[:, -2]),
-            "n_false": (("simulated_rule",), n_found[:, -1]),
-            "n_stated": ((), n_stated, {"units": "cells in each arm"}),
-            "contrast_law": (
-                ("closed_rule",),
-                list(laws.values()),
-                {**share, "long_name": "rising less falling in closed form"},
+                z(swapped),
+                {**unit, "long_name": "the same with the exact means of the other ramp"},
             ),
         },
-        coords={
-            "rule": list(NAMES),
-            "spiking_rule": list(SPIKING),
+        {"spiking_rule": list(SPIKING)},
+    )
+
+
+def _effects(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    """Return Cohen's d of each arm against 0, `[..., rule, course]`, and of rising against falling."""
+    pooled = np.sqrt((deviation[..., RISING] ** 2 + deviation[..., FALLING] ** 2) / 2)
+    return mean / deviation, (mean[..., RISING] - mean[..., FALLING]) / pooled
+
+
+def _statistics_of_sums(n: Floats, total: Floats, squares: Floats) -> Floats:
+    """Return mean and d of each arm and d of the contrast, along the last axis, from sums over cells."""
+    n = n[..., None, None]
+    mean = total / n
+    arms, contrast = _effects(mean, np.sqrt((squares - n * mean**2) / (n - 1)))
+    return np.concatenate([mean, arms, contrast[..., None]], axis=-1)
+
+
+def _effect_sizes(
+    key: Key[Array, ""], means: Floats, by_spikes: Floats, config: PredictionProtocolsConfig
+) -> xr.Dataset:
+    """Return effect sizes, true and as seen in the sampled cells, and the numbers of cells that they take."""
+    noise = np.asarray(jax.random.normal(named_key(key, "between cells"), by_spikes.shape[1:]), np.float64)
+    seen = np.moveaxis(by_spikes + config.between_cells * noise, -1, 0)
+    found = np.array(
+        bootstrap(named_key(key, "resampling"), _statistics_of_sums, np.ones(len(seen)), seen, seen**2)[:3]
+    )
+    observed, d, contrast = (Estimate(*found[..., part]) for part in (slice(len(COURSES)), slice(len(COURSES), -1), -1))
+    arms, true = _effects(means, np.hypot(by_spikes.std(axis=-1, ddof=1), config.between_cells))
+    constant = [sample_size(float(d), config.power) for d in arms[:, CONSTANT]]
+    both = [sample_size(float(d), config.power, n_groups=2) for d in true]
+    return xr.Dataset(
+        {
+            **keep_estimate("observed", observed, _ARMS, **_SHARE),
+            **keep_estimate("d", d, _ARMS, value="_observed", **_COHEN),
+            "d": (_ARMS, arms, _COHEN),
+            **keep_estimate("contrast_d", contrast, "rule", value="_observed", **_COHEN),
+            "contrast_d": ("rule", true, _COHEN),
+            "cells_constant": ("rule", np.minimum(constant, MOST_CELLS), {"units": "cells", "most": MOST_CELLS}),
+            "cells_contrast": (
+                "rule",
+                np.minimum(both, MOST_CELLS),
+                {"units": "cells in each arm", "most": MOST_CELLS},
+            ),
+        }
+    )
+
+
+def _simulated(
+    key: Key[Array, ""], means: Floats, by_spikes: Floats, sizes: xr.Dataset, config: PredictionProtocolsConfig
+) -> xr.Dataset:
+    """Simulate experiments with a few of the rules, and count those that find something."""
+    rows = [NAMES.index(name) for name in SIMULATED]
+    n_stated = int(min(sizes.cells_contrast[rows[0]], _MOST_SIMULATED))
+    n_half = max(2, n_stated // 2)
+    found = []
+    for name, row in zip(SIMULATED, rows, strict=True):
+        drawn = simulate_experiments(
+            named_key(named_key(key, "experiments"), name),
+            jnp.asarray(means[row], float),
+            jnp.asarray(by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True), float),
+            config.between_cells,
+            max(*SIZES, n_stated),
+            config.n_experiments,
+        )
+        drawn = np.asarray(drawn, np.float64)
+        found.append(
+            [
+                *(t_test_alarms(drawn[RISING, :, :n], drawn[FALLING, :, :n]).sum() for n in (*SIZES, n_stated, n_half)),
+                t_test_alarms(drawn[CONSTANT, :, :n_stated]).sum(),
+            ]
+        )
+    n_found = np.array(found)
+    power = t_test_power(sizes.contrast_d.values[rows, None], np.array(SIZES), n_groups=2)
+    return xr.Dataset(
+        {
+            "power_exact": (("simulated_rule", "cells"), power),
+            "n_found": (("simulated_rule", "cells"), n_found[:, : len(SIZES)], {"units": "experiments"}),
+            "n_found_stated": ("simulated_rule", n_found[:, -3]),
+            "n_found_half": ("simulated_rule", n_found[:, -2]),
+            "n_false": ("simulated_rule", n_found[:, -1]),
+            "n_stated": ((), n_stated, {"units": "cells in each arm"}),
+        },
+        {
             "simulated_rule": list(SIMULATED),
-            "closed_rule": list(laws),
-            "course": list(COURSES),
-            "n_cells": ((), config.n_cells, {"units": "cells in each arm"}),
             "n_experiments": ((), config.n_experiments, {"units": "experiments"}),
-            "between_cells": ((), config.between_cells, {**share, "long_name": "standard deviation of cells"}),
             "cells": ("cells", np.array(SIZES), {"units": "cells in each arm"}),
-            "time": ("time", np.arange(-1, protocol.n_ramp + 1) + 0.5, {"units": "ms"}),
         },
     )
 
