@@ -14,7 +14,7 @@ from stdpjax.lab import Claim, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.rules import Sample, differential_rule
+from stdpjax.rules import Sample, differential_rule, run_along
 from stdpjax.settings import setting
 from stdpjax.spikes import sample_spikes
 from stdpjax.studies.figures.example_traces import plot
@@ -157,25 +157,10 @@ def weight_path(
 ) -> Float[Array, "time"]:
     """Return the weight after each step under Eq 2, or under Eq 1 where no spikes are given."""
     rule = differential_rule("current", "rate" if pre_spikes is None else "spikes")
-    n_steps = pre_rate.shape[0]
-    spikes = jnp.zeros(n_steps, bool) if pre_spikes is None else pre_spikes
-    samples = Sample(
-        post_state=post[:-1, None],
-        next_post_state=post[1:, None],
-        pre_rate=pre_rate[:, None],
-        pre_spikes=spikes[:, None],
-        post_spikes=jnp.zeros((n_steps, 1), bool),
-    )
-
-    def step(carry, sample: Sample):
-        weight, rule_state = carry
-        delta_w, rule_state = rule.update(sample, rule_state, weight)
-        weight = weight + config.learning_rate * delta_w
-        return (weight, rule_state), weight[0, 0]
-
-    start = jnp.full((1, 1), config.initial_weight, dtype=post.dtype)
-    _, path = jax.lax.scan(step, (start, rule.init(start)), samples)
-    return path
+    spikes = None if pre_spikes is None else pre_spikes[:, None]
+    samples = Sample(post[:-1, None], post[1:, None], pre_rate[:, None], pre_spikes=spikes)
+    start = jnp.full((1, 1), config.initial_weight, post.dtype)
+    return run_along(rule, samples, start, learning_rate=config.learning_rate).weights[:, 0, 0]
 
 
 STUDY = Study(

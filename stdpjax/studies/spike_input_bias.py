@@ -24,6 +24,7 @@ from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, spike_update
 from stdpjax.settings import setting
 from stdpjax.spikes import sample_spikes
+from stdpjax.stats import normal_interval
 from stdpjax.studies.figures.spike_input_bias import plot
 from stdpjax.studies.spike_memory import Lagged, lagged_products_of
 
@@ -75,8 +76,7 @@ def _main(data: xr.Dataset, neuron: str) -> xr.Dataset:
 
 def _at_lag(data: xr.Dataset, lag: int) -> Estimate:
     here = _main(data, "connected").sel(lag_before=lag)
-    value, reach = float(here.covariance), 1.96 * float(here.covariance_error)
-    return Estimate(value, value - reach, value + reach)
+    return normal_interval(here.covariance.values, here.covariance_error.values)
 
 
 def _trials(data: xr.Dataset) -> str:
@@ -88,8 +88,8 @@ def _decay(trials: NDArray[np.float64]) -> Estimate:
     later, earlier = trials[:, 2:].sum(1), trials[:, 1:-1].sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):  # without any covariance there is no factor
         value = later.mean() / earlier.mean()
-        reach = 1.96 * (later - value * earlier).std(ddof=1) / np.sqrt(len(trials)) / abs(earlier.mean())
-    return Estimate(float(value), float(value - reach), float(value + reach))
+        error = (later - value * earlier).std(ddof=1) / np.sqrt(len(trials)) / abs(earlier.mean())
+    return normal_interval(value, error)
 
 
 def _largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:
@@ -272,6 +272,13 @@ def prescribed_updates(
 def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -> xr.Dataset:
     """Measure how spikes and changes go together, in a network and beside a prescribed activity."""
     progress(0.0, "a network that spikes drive")
+    network = _in_networks(named_key(key, "network"), config)
+    progress(0.8, "a prescribed activity")
+    return xr.merge([network, _beside(named_key(key, "activity"), named_key(key, "trains"), config)])
+
+
+def _in_networks(key: Key[Array, ""], config: SpikeInputBiasConfig) -> xr.Dataset:
+    """Return covariances of changes with earlier spikes over weights and, as a control, at twice the step."""
     # The control, last: twice the step.
     weights = np.array([*sorted({config.weight, *config.other_weights}), config.weight])
     steps = np.append(np.full(len(weights) - 1, config.step), 2 * config.step)
@@ -280,55 +287,53 @@ def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -
     def networks(keys: Key[Array, "case"], weights: Float[Array, "case"], steps: Float[Array, "case"]) -> Network:
         return jax.vmap(partial(simulate_network, config=config))(keys, weights, steps)
 
-    keys = member_keys(named_key(key, "network"), len(weights))
+    keys = member_keys(key, len(weights))
     found = jax.tree.map(np.asarray, networks(keys, jnp.asarray(weights, float), jnp.asarray(steps, float)))
     covariance = found.covariance.astype(np.float64)
     error = covariance.std(1, ddof=1) / np.sqrt(config.n_trials)
-    mean = covariance.mean(1)
-
-    progress(0.8, "a prescribed activity")
-    post = bounded_voltage(smooth_noise(named_key(key, "activity"), config.n_prescribed + 1, 5.0))
-    updates = np.asarray(prescribed_updates(named_key(key, "trains"), post, config), np.float64)
-    change = np.diff(np.asarray(post, np.float64))
-    attributes = {"units": "activity per step", "long_name": "covariance of change and spike"}
     main = int(np.flatnonzero(weights[:-1] == config.weight)[0])
+    exact = closed_form(config.step, weights[:-1], config.probability, config.max_lag)
+    attributes = {"units": "activity per step", "long_name": "covariance of change and spike"}
+    cells = ("weight", "neuron", "lag_before")
     return xr.Dataset(
         {
-            "covariance": (("weight", "neuron", "lag_before"), mean[:-1], attributes),
-            "covariance_error": (("weight", "neuron", "lag_before"), error[:-1], attributes),
-            "covariance_exact": (
-                ("weight", "lag_before"),
-                closed_form(config.step, weights[:-1], config.probability, config.max_lag),
-                attributes,
-            ),
+            "covariance": (cells, covariance.mean(1)[:-1], attributes),
+            "covariance_error": (cells, error[:-1], attributes),
+            "covariance_exact": (("weight", "lag_before"), exact, attributes),
             "trial_covariance": (("trial", "lag_before"), covariance[main, :, 0], attributes),
             "other_step_covariance": (("trial", "lag_before"), covariance[-1, :, 0], attributes),
             "stays_active": (("case", "trial"), found.is_active, {"required": "trials in the active region"}),
-            "activity": ("time", np.asarray(post, np.float64)[:-1], {"long_name": "prescribed activity"}),
-            "rate_update": ("time", config.probability * change, {"units": "per step", "long_name": "p times Eq 1"}),
-            "spike_update": ("time", updates.mean(0), {"units": "per step", "long_name": "mean of Eq 2"}),
-            "spike_variance": ("time", updates.var(0, ddof=1), {"units": "per step^2"}),
-            "spike_error": (
-                "time",
-                np.sqrt(updates.var(0, ddof=1) / config.n_trains),
-                {"units": "per step", "long_name": "standard error of the mean of Eq 2"},
-            ),
-            "predicted_variance": (
-                "time",
-                config.probability * (1 - config.probability) * change**2,
-                {"units": "per step^2"},
-            ),
-            "poisson_variance": ("time", config.probability * change**2, {"units": "per step^2"}),
         },
-        coords={
-            "weight": ("weight", weights[:-1]),
+        {
+            "weight": weights[:-1],
             "neuron": ["connected", "unconnected"],
             "lag_before": ("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),
             "case": np.arange(len(weights)),
             "main_weight": ((), config.weight, {"long_name": "weight of the synapse"}),
             "probability": ((), config.probability, {"units": "1/step", "long_name": "spike probability"}),
-            "time": ("time", np.arange(config.n_prescribed), {"units": "steps"}),
         },
+    )
+
+
+def _beside(key: Key[Array, ""], train_key: Key[Array, ""], config: SpikeInputBiasConfig) -> xr.Dataset:
+    """Return mean and variance of Eq 2 over trains beside a prescribed activity."""
+    post = bounded_voltage(smooth_noise(key, config.n_prescribed + 1, 5.0))
+    updates = np.asarray(prescribed_updates(train_key, post, config), np.float64)
+    activity, p = np.asarray(post, np.float64), config.probability
+    change, variance = np.diff(activity), updates.var(0, ddof=1)
+    unit, squared = {"units": "per step"}, {"units": "per step^2"}
+    error, error_text = np.sqrt(variance / config.n_trains), "standard error of the mean of Eq 2"
+    return xr.Dataset(
+        {
+            "activity": ("time", activity[:-1], {"long_name": "prescribed activity"}),
+            "rate_update": ("time", p * change, {**unit, "long_name": "p times Eq 1"}),
+            "spike_update": ("time", updates.mean(0), {**unit, "long_name": "mean of Eq 2"}),
+            "spike_error": ("time", error, {**unit, "long_name": error_text}),
+            "spike_variance": ("time", variance, squared),
+            "predicted_variance": ("time", p * (1 - p) * change**2, squared),
+            "poisson_variance": ("time", p * change**2, squared),
+        },
+        {"time": ("time", np.arange(config.n_prescribed), {"units": "steps"})},
     )
 
 
