@@ -175,7 +175,7 @@ class Claim:
     """What the wrong model is, in a few words."""
     bearing: Bearing
     """What a met criterion says of the statement: it "supports" it, "limits" it to conditions, or "refutes" it."""
-    printed: str = ""
+    printed: str = "Nothing is printed on this."
     """The statement as the source has it."""
     corrected: str = ""
     """What is right, where that is something else."""

@@ -145,12 +145,12 @@ def _excited_update(data: xr.Dataset) -> Estimate:
 _CONSTANT = "On average the weight does not change when the postsynaptic firing rate is constant."
 _OTHER_READING = "the other reading of coincidences"
 
+_predicted = partial(Claim, statement="Sections 3.2 and 9", printed=_CONSTANT)
+
 CLAIMS = (
-    Claim(
+    _predicted(
         "T4.antisymmetric",
         "Largest mean update at constant rate, over all antisymmetric kernels and rates (exact).",
-        statement="Sections 3.2 and 9",
-        printed=_CONSTANT,
         corrected="Exact for nearest-neighbour STDP with independent spikes if, and only if, the kernel is "
         "antisymmetric.",
         criterion=at_most(1e-6),
@@ -159,11 +159,9 @@ CLAIMS = (
         control_is="the asymmetric kernels",
         bearing="limits",
     ),
-    Claim(
+    _predicted(
         "T4.sampled",
         "Largest |z| of the sampled mean update at constant rate, over antisymmetric kernels and rates.",
-        statement="Sections 3.2 and 9",
-        printed=_CONSTANT,
         criterion=at_most(4.0),
         measure=lambda data: _largest_z(_antisymmetric(data).sampled, _antisymmetric(data).sampled_error),
         control=lambda data: _largest_z(_antisymmetric(data).rising, _antisymmetric(data).rising_error),
@@ -171,11 +169,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{_antisymmetric(data).sampled.size} values.",
     ),
-    Claim(
+    _predicted(
         "T4.asymmetric",
         "Mean update per presynaptic spike under the published Bi & Poo kernel at a constant q = 0.05 per bin (exact).",
-        statement="Sections 3.2 and 9",
-        printed=_CONSTANT,
         corrected="False for asymmetric kernels: +0.0594 for the Bi & Poo fit, -0.0073 with 5 % more depression, as "
         "large as the effect of a slope.",
         criterion=within(0.0594, 0.0006),
@@ -192,7 +188,6 @@ CLAIMS = (
         "T4.closed_form",
         "Largest relative difference of the asymmetric mean update from its closed form.",
         statement="Sections 3.2 and 9",
-        printed="Nothing is printed on this.",
         corrected="U = (1-q) sum_d [kernel(d) + kernel(-d)] q (1-q)^(window + d - 1).",
         criterion=at_most(1e-4),
         measure=lambda data: _largest(_asymmetric(data).exact / _asymmetric(data).closed_form - 1),
@@ -200,11 +195,10 @@ CLAIMS = (
         control_is=_OTHER_READING,
         bearing="supports",
     ),
-    Claim(
+    _predicted(
         "T4.saturated_eq1",
         "Summed change of Eq 1 while the activity decays inside saturation, at constant rate.",
         statement="Sections 3.2 and 9, Eq 1",
-        printed=_CONSTANT,
         corrected="Eq 1 is silent at constant activity, not at constant rate: in saturation the activity moves and the "
         "rate does not.",
         criterion=at_most(-0.5),
@@ -214,22 +208,18 @@ CLAIMS = (
         bearing="refutes",
         note="At presynaptic rate 1.",
     ),
-    Claim(
+    _predicted(
         "T4.saturated_spikes",
         "Largest mean update of the nearest-neighbour rule during the same decay.",
-        statement="Sections 3.2 and 9",
-        printed=_CONSTANT,
         criterion=at_most(1e-6),
         measure=lambda data: _largest(data.saturated_spikes),
         control=lambda data: _largest(data.falling_spikes),
         control_is="a rate that does fall",
         bearing="supports",
     ),
-    Claim(
+    _predicted(
         "T4.causal",
         "Mean update per presynaptic spike when each raises the postsynaptic probability (0.03) by 0.01 for 5 bins.",
-        statement="Sections 3.2 and 9",
-        printed=_CONSTANT,
         corrected="Needs spikes that are independent given the rates: a synapse that works potentiates itself.",
         criterion=within(0.0182, 0.006),
         measure=_excited_update,

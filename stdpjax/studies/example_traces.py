@@ -83,7 +83,6 @@ CLAIMS = (
         "E2.variance",
         "Variance of the final weight over spike trains, relative to the sum of p (1-p) (change of s)^2.",
         statement="Eq 2",
-        printed="Nothing is printed on this.",
         corrected="Spikes add sampling variance p (1-p) per squared change; Eq 1 has none.",
         criterion=within(1.0, 0.05),
         measure=lambda data: data.final_variance / data.predicted_variance,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -129,18 +130,17 @@ _PREDICTED = (
     "A practical outcome of this work is a prediction that synaptic weight changes should vanish when the "
     "postsynaptic firing rate remains constant."
 )
-_NOTHING = "Nothing is printed on this."
 _SECTIONS = "Sections 3.2 and 9"
+
+_predicted = partial(Claim, statement=_SECTIONS, printed=_PREDICTED)
 
 # The criteria were fixed before any run, but for that of PP.fails. Its limit, "at least half as large", was set after
 # the exact means were known, and describes.
 CLAIMS = (
-    Claim(
+    _predicted(
         "PP.prediction",
         "Exact change at a constant rate, or what a falling rate leaves of a rising one's, over the effect of the "
         "slope (largest).",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         corrected="Exact for Eq 1, Eq 2, the windowed rule and the pairing schemes other than nearest symmetric, with "
         "windows that are antisymmetric and spikes that are independent given the rates.",
         criterion=at_most(1e-4, double=1e-10),
@@ -149,12 +149,10 @@ CLAIMS = (
         control_is="nearest symmetric pairs, with the same antisymmetric window",
         bearing="limits",
     ),
-    Claim(
+    _predicted(
         "PP.slope",
         "Change of sampled cells by a rising less that by a falling rate, in standard errors, spikes alone (smallest "
         "over the same rules).",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         corrected="Above 0 where the rate rises and below where it falls.",
         criterion=at_least(4.0),
         measure=lambda data: _slope_z(data).sel(rule=_SEES_SLOPE).min(),
@@ -167,7 +165,6 @@ CLAIMS = (
         "PP.sampled",
         "Largest |z| of the sampled against the exact mean change, over all rules that see spikes and all arms.",
         statement="Section 5.1",
-        printed=_NOTHING,
         corrected="The exact mean takes one pass over the record.",
         criterion=at_most(4.0),
         measure=lambda data: np.abs(data.z).max(),
@@ -176,12 +173,10 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: f"{data.z.size} means.",
     ),
-    Claim(
+    _predicted(
         "PP.fails",
         "The same share as in the prediction for asymmetric windows, nearest symmetric pairs, triplets and suppression "
         "(smallest).",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         corrected="Not so under these rules: what does not follow the slope is at least half as large as what does, so "
         "that a change at a constant rate speaks for them and against Eq 1.",
         criterion=at_least(0.5),
@@ -196,7 +191,6 @@ CLAIMS = (
         "Rising less falling over its closed form from the antisymmetric half of the window, all-to-all pairs (of "
         "three windows that farthest from 1).",
         statement="Section 9, Eq 1",
-        printed=_NOTHING,
         corrected="The difference of the two arms cancels what follows the rate itself and leaves what follows its "
         "slope, half of which the edges of the ramps take back.",
         criterion=within(1.0, 1e-4, double=1e-5),
@@ -212,7 +206,6 @@ CLAIMS = (
         "Share of simulated experiments that tell rising from falling under the paper's windowed rule, with the stated "
         "number of cells.",
         statement="Section 9",
-        printed=_NOTHING,
         corrected="The number is that of the noncentral t distribution; changes by spikes are not quite normal.",
         criterion=within(0.8, 0.03),
         measure=lambda data: _share_found(data, "windowed", "n_found_stated"),
@@ -221,11 +214,9 @@ CLAIMS = (
         bearing="supports",
         note=_cells,
     ),
-    Claim(
+    _predicted(
         "PP.false_alarms",
         "Share of simulated experiments with as many cells that find a change at a constant rate under that rule.",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         criterion=within(0.05, 0.02),
         measure=lambda data: _share_found(data, "windowed", "n_false"),
         control=lambda data: _share_found(data, "bi_poo", "n_false").value,

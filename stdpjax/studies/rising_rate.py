@@ -1,6 +1,7 @@
 """Figure 2 left: what a rising postsynaptic rate does to the lags, and why spikes on both sides must cancel."""
 
 import dataclasses
+from functools import partial
 from itertools import pairwise
 
 import jax
@@ -106,6 +107,8 @@ _MORE_AFTER = (
 )
 _SHORTER = "A stronger slope also reduces the spike timing difference."
 
+_steeper = partial(Claim, statement="Section 2.2", printed=_SHORTER)
+
 CLAIMS = (
     Claim(
         "T1.more_after",
@@ -141,11 +144,9 @@ CLAIMS = (
         bearing="supports",
         note="The ratio farthest from 1 over spike probabilities.",
     ),
-    Claim(
+    _steeper(
         "T2.latency",
         "Smallest gain, over d and slopes, in the probability that the next spike comes within d bins.",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="True for the time to the next spike, whatever came before.",
         criterion=at_least(1e-5),
         measure=lambda data: data.spike_within.diff("slope").min(),
@@ -153,11 +154,9 @@ CLAIMS = (
         control_is="rates that fall as steeply",
         bearing="limits",
     ),
-    Claim(
+    _steeper(
         "T2.conditional_lag",
         "Change of the mean lag of potentiating pairs from a flat to the steepest rate, at the sparsest rate (bins).",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="False as stated: among the pairs that change the weight the mean lag grows with the slope, unless "
         "the rate is high.",
         criterion=within(0.725, 0.01),
@@ -167,11 +166,9 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: f"Largest |z| of the sampled mean lags: {_largest_z(data):.2f}.",
     ),
-    Claim(
+    _steeper(
         "T2.table",
         "Largest difference of the conditional mean lags from the reference values (bins).",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="Flat to steepest: 9.83 to 10.56 at q = 0.02, 8.82 to 9.03 at 0.05, 4.767 to 4.714 at 0.2.",
         criterion=at_most(0.01),
         measure=lambda data: _deviation(data, data.mean_lag),
@@ -180,11 +177,9 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: f"{len(_known(data))} values.",
     ),
-    Claim(
+    _steeper(
         "T2.critical_probability",
         "Spike probability above which a steeper rise does shorten the conditional mean lag.",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="It does so only above q = 0.105 per bin (window 20).",
         criterion=within(0.105, 2e-3),
         measure=lambda data: data.critical_probability,

@@ -95,11 +95,12 @@ def _deviation(data: xr.Dataset, table: xr.DataArray) -> float:
 
 _HIGHEST = "the highest spike probability"
 
+_related = partial(Claim, statement="Section 5.2, Figure 2 right")
+
 CLAIMS = (
-    Claim(
+    _related(
         "T10.binned",
         "Correlation of the two rules over bins of the value of Eq 1, from sampled spike trains.",
-        statement="Section 5.2, Figure 2 right",
         printed="Both update rules are strongly correlated, in average over binned samples.",
         criterion=at_least(0.97),
         measure=lambda data: estimate(data, "binned_correlation_sampled"),
@@ -108,10 +109,9 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: f"Exact expectation: {float(data.binned_correlation_exact):.4f}.",
     ),
-    Claim(
+    _related(
         "T10.proportional",
         "Gain of the binned relation (update over Eq 1) in the outer half of the bins over that in the inner half.",
-        statement="Section 5.2, Figure 2 right",
         printed="For a given amount of change induced by one rule, the other changes linearly proportionally.",
         corrected="Only roughly: for large changes the gain is about two thirds of that for small ones.",
         criterion=within(1.0, 0.4),
@@ -121,10 +121,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"Exact expectation: {float(data.gain_exact):.4f}.",
     ),
-    Claim(
+    _related(
         "T10.conditions",
         "Lowest binned correlation (exact) over all drive widths and spike probabilities up to 0.3 per bin.",
-        statement="Section 5.2, Figure 2 right",
         printed="Both update rules are strongly correlated (no condition is given).",
         corrected="The relation stays linear up to a spike probability of about 0.3 per bin and bends beyond.",
         criterion=at_least(0.97),
@@ -133,10 +132,9 @@ CLAIMS = (
         control_is=_HIGHEST,
         bearing="limits",
     ),
-    Claim(
+    _related(
         "T10.per_bin",
         "Largest difference of the correlation per bin from the reference table, over spike probability and width.",
-        statement="Section 5.2, Figure 2 right",
         printed="Strongly correlated.",
         corrected="Without binning the correlation is 0.93 to 0.98 for sparse spikes and slow drives, and falls to "
         "0.15 to 0.27 when neurons spike in every bin.",
@@ -147,11 +145,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{int(data.table_reference.count())} cells.",
     ),
-    Claim(
+    _related(
         "5.4.linear_response",
         "Largest difference between the exact correlation per bin at the lowest rate and linear-response theory.",
-        statement="Section 5.2, Figure 2 right",
-        printed="Nothing is printed on this.",
         corrected="The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
         criterion=at_most(0.02),
         measure=lambda data: np.abs(data.sparse_correlation - data.linear_response).max(),

@@ -235,137 +235,110 @@ _ANNOUNCED = (
 )
 _RISES = "Learning with Eq 1 raises the mean squared speed, and so the number J; with the opposite sign it falls."
 
+_announced = partial(Claim, statement="Eq 1", printed=_ANNOUNCED, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _announced(
         "5.1.prescribed",
         "Largest |log ratio| of the mean squared speed with and without learning, voltages prescribed.",
         statement="Section 5.1",
-        printed=_ANNOUNCED,
         corrected="With externally driven voltages, as in section 5.1, the weights have no effect: the ratio is "
         "exactly 1.",
         criterion=at_most(0.0),
         measure=lambda data: np.abs(np.log(data.prescribed_speed).diff("prescribed_rate")).max(),
         control=lambda data: np.abs(log_ratio(data).sel(form="Eq 1", drive="OU")[-1]).max(),
         control_is="driven by the network",
-        bearing="refutes",
         note=lambda data: f"Weights change by up to {float(data.prescribed_weight_change):.2g}.",
     ),
-    Claim(
+    _announced(
         "5.1.rises",
         "Mean log ratio of the mean squared speed with to without learning, OU drive, rate +0.02.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         # 3 standard errors of 0.001 and 10 %.
         criterion=within(0.040, 0.007),
         measure=lambda data: _mean(data, "Eq 1", _small(data)),
         control=lambda data: _mean(data, "Eq 1", -_small(data)).value,
         control_is="the opposite sign of Eq 1",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.falls_reversed",
         "The same with the sign of Eq 1 reversed, rate -0.02.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         criterion=within(-0.033, 0.0063),
         measure=lambda data: _mean(data, "Eq 1", -_small(data)),
         control=lambda data: _mean(data, "Eq 1", _small(data)).value,
         control_is="Eq 1 as printed",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.every_drive",
         "Least mean log ratio, times the sign of the rate; four drives, four rates, Eq 1 and tied.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         criterion=at_least(0.02),
         measure=lambda data: _least(_signed(log_ratio(data))),
         control=lambda data: _least(_signed(_held(data))).value,
         control_is="the weights learned, held, on a fresh drive",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.most_networks",
         "Share of networks that follow the sign, over the same cells.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         criterion=at_least(0.95),
         measure=lambda data: (_signed(log_ratio(data)) > 0).mean(),
         control=lambda data: (_signed(_held(data)) > 0).mean(),
         control_is="the weights learned, held",
-        bearing="refutes",
         note=lambda data: f"At least {float((_signed(log_ratio(data)) > 0).mean('network').min()):.0%} in each cell.",
     ),
-    Claim(
+    _announced(
         "5.1.table",
         "Largest difference of a log ratio from its expectation, over 3 standard errors of it and 10 %; same cells.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         criterion=at_most(1.0),
         measure=lambda data: _off_table(data, 1),
         control=lambda data: _off_table(data, -1),
         control_is="the table with its signs reversed",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.fast_weights",
         "Largest |mean log ratio| with the learned weights held, fresh OU drive, rates of 0.02.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="At small rates the effect is not learned: it is there while weights follow the activity, and goes "
         "with it. At large ones, untied, most of it lasts.",
         criterion=at_most(0.01),
         measure=lambda data: _farthest(data, "held_speed"),
         control=lambda data: _farthest(data, "speed").value,
         control_is="the same while learning",
-        bearing="refutes",
         note=_lasts,
     ),
-    Claim(
+    _announced(
         "5.1.static_network",
         "Largest |log ratio| of the speed of a network that learns to that of a static one with a quartic energy.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="With tied weights, midpoint rates and no saturation, learning is a static energy, softer for a rate "
         "above 0.",
         criterion=at_most(1e-4, double=1e-10),
         measure=lambda data: np.abs(np.log(data.plastic_speed) - np.log(data.static_speed)).max(),
         control=lambda data: np.abs(np.log(data.plastic_speed) - np.log(data.static_speed[1]))[[0, 2]].max(),
         control_is="without the quartic energy",
-        bearing="refutes",
         note=lambda data: (
             f"Speed over that without learning: {_effects(data.plastic_speed)}, static {_effects(data.static_speed)}."
         ),
     ),
-    Claim(
+    _announced(
         "5.1.weights_are_rates",
         "Largest difference of these weights from W(0) + rate (r r^T - r(0) r(0)^T).",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="With tied weights, midpoint rates and no saturation, the update is a total derivative: nothing "
         "accumulates.",
         criterion=at_most(2e-5, double=1e-12),
         measure=lambda data: data.off_formula,
         control=lambda data: data.off_formula_current,
         control_is="presynaptic rate at the start of the step in place of the midpoint",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.alignment",
         "Least rise of the signed log ratio, tied, on a travelling wave, as the presynaptic rate is taken later.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="Which rate is taken (step before, start, midpoint, end) decides the sign there: drifts of -3, -1, "
         "0, 1.",
         criterion=at_least(0.02),
         measure=_weakest_step,
         control=lambda data: (-_steps(data)).mean("network").min(),
         control_is="the order reversed",
-        bearing="refutes",
         note=_by_alignment,
     ),
     Claim(
@@ -383,17 +356,14 @@ CLAIMS = (
             f"{float(data.at_bound.sel(form='gradient form', drive='OU')[-1]):.0%} of weights at their bound."
         ),
     ),
-    Claim(
+    _announced(
         "5.1.layer",
         "Largest relative difference of a feedforward layer's log growth from rate c T / (1 + tau).",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="Weights from inputs of covariance c grow exponentially for a rate above 0, and shrink below.",
         criterion=at_most(0.1),
         measure=lambda data: np.abs(_growth(data) - 1).max(),
         control=lambda data: np.abs(-_growth(data) - 1).max(),
         control_is="the opposite sign of the rule",
-        bearing="refutes",
         note=lambda data: (
             f"Growth {_listed(data.layer_growth.mean('network'))}, predicted {_listed(data.layer_predicted)}."
         ),

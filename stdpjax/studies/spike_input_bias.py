@@ -110,38 +110,32 @@ def _bias(data: xr.Dataset) -> float:
     return float(_main(data, "connected").covariance_exact.sel(lag_before=0))
 
 
+_biased = partial(Claim, statement="Eq 2", printed=_PRINTED, corrected=_BIAS, bearing="limits")
+
 CLAIMS = (
-    Claim(
+    _biased(
         "3.2.same_step",
         "Covariance of the change of s_i with the spike that caused it (step 0.1, weight 0.5, p = 0.2).",
-        statement="Eq 2",
-        printed=_PRINTED,
-        corrected=_BIAS,
         criterion=within(0.008, 0.0001),
         measure=lambda data: _at_lag(data, 0),
         control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=0),
         control_is="a neuron that is not connected",
-        bearing="limits",
         note=_trials,
     ),
-    Claim(
+    _biased(
         "3.2.step_before",
         "Covariance of the change of s_i with the spike one step earlier.",
         statement="Eq 2, read as Eq 5",
-        printed=_PRINTED,
-        corrected=_BIAS,
         criterion=within(-0.0008, 0.00005),
         measure=lambda data: _at_lag(data, 1),
         control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=1),
         control_is="a neuron that is not connected",
-        bearing="limits",
         note=_trials,
     ),
     Claim(
         "3.2.decay",
         "Factor by which the covariance with an earlier spike shrinks for each further step.",
         statement="Eq 2",
-        printed="Nothing is printed on this.",
         corrected="1 - step: the leak forgets the spike.",
         criterion=within(0.9, 0.03),
         measure=lambda data: _decay(data.trial_covariance.values),
@@ -149,17 +143,13 @@ CLAIMS = (
         control_is="twice the step",
         bearing="supports",
     ),
-    Claim(
+    _biased(
         "3.2.law",
         "Largest |z| of the covariances against their closed form, over weights of both signs and lags.",
-        statement="Eq 2",
-        printed=_PRINTED,
-        corrected=_BIAS,
         criterion=at_most(4.5),
         measure=lambda data: _off_law(data, data.covariance_exact),
         control=lambda data: _off_law(data, data.covariance_exact / (1 - float(data.probability))),
         control_is="p in place of p (1-p)",
-        bearing="limits",
         note=lambda data: f"{data.covariance_exact.size} values.",
     ),
     Claim(
@@ -190,7 +180,6 @@ CLAIMS = (
         "3.2.variance",
         "Variance of Eq 2 over trains, summed over time, relative to the sum of p (1-p) (change of s_i)^2.",
         statement="Eq 2",
-        printed="Nothing is printed on this.",
         corrected="The price of spikes: a variance of p (1-p) times the squared change, where Eq 1 has none.",
         criterion=within(1.0, 0.05),
         measure=lambda data: data.spike_variance.sum() / data.predicted_variance.sum(),

@@ -96,12 +96,12 @@ _MATCHES = "Both match well the biological data (Fig. 1, left)."
 _RECOVERS = "We recover the biologically observed relationship between spike timing difference and weight update."
 _HEBB = "plain Hebb, s for s_dot"
 
+_middle = partial(Claim, statement="Section 5.2, Figure 1 middle", printed=_RECOVERS)
+
 CLAIMS = (
-    Claim(
+    _middle(
         "T9.sign",
         "Under Eq 1 the mean weight change has the sign of the lag, at every lag up to the drive's time scale.",
-        statement="Section 5.2, Figure 1 middle",
-        printed=_RECOVERS,
         criterion=at_least(1.0),
         measure=lambda data: _share_clear(data, "eq1_mean"),
         control=lambda data: _share_clear(data, "eq1_mean_control"),
@@ -112,11 +112,9 @@ CLAIMS = (
             "on the side of the lag's sign."
         ),
     ),
-    Claim(
+    _middle(
         "T9.antisymmetry",
         "Net area of the curve of Eq 1 by lag, relative to its area regardless of sign: 0 if antisymmetric.",
-        statement="Section 5.2, Figure 1 middle",
-        printed=_RECOVERS,
         corrected="The curve of Eq 1 is antisymmetric, other than the biological one, whose potentiation is the "
         "larger.",
         criterion=within(0.0, 0.1),
@@ -167,11 +165,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{_exact(data, 'shape_nearest_neighbour')} {_signed(data, 'nearest_neighbour')}",
     ),
-    Claim(
+    _middle(
         "T9.decay",
         "At the figure's spike probability: mean change at the longest lag over that at lag 1.",
-        statement="Section 5.2, Figure 1 middle",
-        printed=_RECOVERS,
         corrected="Decay needs frequent spikes, a rough drive, or sums per lag.",
         criterion=at_most(0.5),
         measure=lambda data: estimate(data, "decay"),
@@ -180,11 +176,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: _exact(data, "decay"),
     ),
-    Claim(
+    _middle(
         "T9.no_decay_when_sparse",
         "At the sparse spike probability: mean change at half a window over that at lag 1.",
-        statement="Section 5.2, Figure 1 middle",
-        printed=_RECOVERS,
         corrected="With sparse spikes and a smooth drive the mean change per lag rises with lag before it falls.",
         criterion=at_least(1.5),
         measure=lambda data: estimate(data, "rise_sparse"),
@@ -193,11 +187,9 @@ CLAIMS = (
         bearing="limits",
         note="Exact for each sequence of rates.",
     ),
-    Claim(
+    _middle(
         "T9.critical_probability",
         "Spike probability, times (window + 2) / 2, above which the curve on a ramp ends lower than it starts.",
-        statement="Section 5.2, Figure 1 middle",
-        printed=_RECOVERS,
         corrected="On a small linear ramp the curve is lower at the longest lag than at lag 1 only if q > 2 / (window "
         "+ 2).",
         criterion=within(1.0, 1e-3),
@@ -211,7 +203,6 @@ CLAIMS = (
         "T9.ramp_profile",
         "Largest relative error of the closed form of the mean slope per lag on a small ramp, against the exact law.",
         statement="Section 5.2, Figure 1 middle",
-        printed="Nothing is printed on this.",
         corrected="E[slope | lag d] is proportional to (K(K+1) - d(d-1)) / (2 (1-q)) + d / q.",
         criterion=at_most(1e-4),
         measure=lambda data: _profile_error(data, data.ramp_profile_closed_form.values),
@@ -433,7 +424,7 @@ def _ramp_profile(probability: float | Array, window: int) -> Float[Array, "wind
 
 
 def _critical_probability(window: int) -> float:
-    """Return the spike probability at which the ramp profile is equal at lag 1 and at lag `window`; NaN for window 1."""
+    """Return the spike probability at which the ramp profile ends as it starts; NaN for a single lag."""
     if window == 1:
         return math.nan
 

@@ -19,7 +19,9 @@ from stdpjax.rules import (
     bcm_rule,
     expected_updates,
     pair_rule,
+    per_spike_updates,
     presets,
+    run_along,
     trace_rule,
 )
 from stdpjax.stats import PairSums
@@ -58,25 +60,20 @@ class Measured(NamedTuple):
     exact: Float[Array, "sequence block"]
 
 
+Trains = Float[Array, "trial_plus_one sequence time"]
+
+
 def measure(
     rule: Rule,
     pre: Float[Array, "row simulated"],
     post: Float[Array, "row simulated"],
-    trains: tuple[Float[Array, "trial_plus_one sequence time"], Float[Array, "trial_plus_one sequence time"]],
+    trains: tuple[Trains, Trains],
     n_block: int,
 ) -> Measured:
     """Compute a rule's exact update per presynaptic spike, and its updates of sampled spikes beside their mean.
 
-    Args:
-        rule: a rule of traces.
-        pre: presynaptic spike probabilities.
-        post: postsynaptic ones.
-        trains: spikes of both neurons, 0 or 1, after the probabilities that they were drawn from: a rule makes its
-            mean change of these.
-        n_block: bins to a block, a divisor of their number.
-
-    Returns:
-        The updates.
+    The trains of both neurons, 0 or 1, come after the probabilities that they were drawn from: a rule makes its mean
+    change of these.
     """
     assert rule.traces is not None
     functions = rule.traces._replace(parameters=None)
@@ -90,40 +87,17 @@ def _measure(
     parameters: Any,
     pre: Float[Array, "row simulated"],
     post: Float[Array, "row simulated"],
-    trains: tuple[Float[Array, "trial_plus_one sequence time"], Float[Array, "trial_plus_one sequence time"]],
+    trains: tuple[Trains, Trains],
     n_block: int,
 ) -> Measured:
     rule = trace_rule(functions._replace(parameters=parameters))
     return Measured(per_spike_updates(rule, pre, post), *in_blocks(expected_updates(rule, *trains), n_block))
 
 
-def per_spike_updates(
-    rule: Rule, pre: Float[Array, "row simulated"], post: Float[Array, "row simulated"]
-) -> Float[Array, "row simulated"]:
-    """Return the exact change of a rule of traces, at once and later, by one more presynaptic spike in each bin.
-
-    The mean of the whole change is of degree one in the probability of each presynaptic bin: its derivative is what
-    a spike there makes of it.
-    """
-
-    def total(pre: Float[Array, "row simulated"]) -> Float[Array, ""]:
-        return jnp.sum(expected_updates(rule, pre, post))
-
-    return jax.grad(total)(pre)
-
-
 def in_blocks(
     updates: Float[Array, "trial_plus_one sequence time"], n_block: int
 ) -> tuple[Float[Array, "sequence block"], Float[Array, "sequence block"], Float[Array, "sequence block"]]:
-    """Return mean and standard error over trials of sums over blocks of bins, and the same sums of the exact mean.
-
-    Args:
-        updates: the exact mean, then those of each trial.
-        n_block: bins to a block.
-
-    Returns:
-        Sampled mean, its standard error, exact mean.
-    """
+    """Return mean and error over trials of sums over blocks of bins, and the sums of the mean, which comes first."""
     blocks = jnp.sum(updates.reshape(*updates.shape[:-1], -1, n_block), axis=-1)
     exact, sampled = blocks[0], blocks[1:]
     n_trials = jnp.asarray(len(sampled), blocks.dtype)
@@ -133,25 +107,13 @@ def in_blocks(
 @jax.jit
 def bcm_updates(activity: Float[Array, "sequence time"], tau: Float[Array, ""]) -> Float[Array, "sequence time"]:
     """Return what the rule of Bienenstock, Cooper & Munro changes at a presynaptic rate of 1."""
-    rule = bcm_rule(hard_sigmoid(), tau)
+    samples = Sample(activity.T, activity.T, jnp.ones((activity.shape[1], 1), activity.dtype))
     weights = jnp.zeros((len(activity), 1), activity.dtype)
-
-    def step(threshold: Any, state: Float[Array, "sequence"]) -> tuple[Any, Float[Array, "sequence"]]:
-        delta_w, threshold = rule.update(Sample(state, state, jnp.ones(1, state.dtype)), threshold, weights)
-        return threshold, delta_w[:, 0]
-
-    return jax.lax.scan(step, rule.init(weights), activity.T)[1].T
+    return run_along(bcm_rule(hard_sigmoid(), tau), samples, weights).updates[:, :, 0].T
 
 
 def matrix_sums(values: NDArray[np.float64]) -> PairSums:
-    """Return the sums that `stats.correlation_of_sums` needs for every pair of rules.
-
-    Args:
-        values: updates, shape `[rule, sequence, time]`.
-
-    Returns:
-        Sums that broadcast to `[sequence, rule, rule]`.
-    """
+    """Return sums for `stats.correlation_of_sums`, `[sequence, rule, rule]`, of updates `[rule, sequence, time]`."""
     centred = values - values.mean((1, 2), keepdims=True)
     products = np.einsum("ast,bst->sab", centred, centred, optimize=True)
     squares, sums = np.einsum("saa->sa", products), centred.sum(-1).T
@@ -162,12 +124,8 @@ def matrix_sums(values: NDArray[np.float64]) -> PairSums:
 def linear_correlation(response: NDArray[np.float64], width: float) -> float:
     """Return the correlation of an update with the slope of the rate, for small modulations by a smooth drive.
 
-    Args:
-        response: derivative of the update by the rate at each lag, from -K to K.
-        width: width of the drive (`drives.smooth_noise`), in bins.
-
-    Returns:
-        The correlation; `rules.slope_correlation` is that of the windowed rule with an antisymmetric kernel.
+    `response` is the derivative of the update by the rate at each lag, from -K to K; `rules.slope_correlation` is this
+    of the windowed rule with an antisymmetric kernel.
     """
     lags = np.arange(-(len(response) // 2), len(response) // 2 + 1)
     covariance = np.sum(response * lags * np.exp(-(lags**2) / (4 * width**2))) / (2 * width**2)

@@ -11,10 +11,11 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 
 from stdpjax import stats
+from stdpjax.lab import keep_estimate
 from stdpjax.random import member_keys, named_key
 from stdpjax.rules import expected_updates, lag_update, mean_update, presets, spike_update
 from stdpjax.spikes import expected_lag_counts, nearest_lag, sample_spikes
-from stdpjax.studies.zoo_rules import EQ2, HEBB, WINDOWED, in_blocks
+from stdpjax.studies.zoo_rules import EQ2, HEBB, WINDOWED, Trains, in_blocks
 
 # Presynaptic probability per bin at constant rates, and the bins after which every trace has settled.
 _PRE_PROBABILITY, _SETTLED = 0.02, 1500
@@ -23,8 +24,6 @@ _N_RATES = 200
 _N_SAMPLED_BINS, _UNSETTLED = 120, 4
 _SAMPLED_PROBABILITIES = (0.05, 0.2)
 _MS_PER_SECOND = 1000.0
-
-Trains = Float[Array, "trial_plus_one sequence time"]
 
 
 class Sampled(NamedTuple):
@@ -62,15 +61,9 @@ def sample(key: Key[Array, ""], n_sequences: int, n_trials: int) -> tuple[Trains
 
 @partial(jax.jit, static_argnames="n_block")
 def sample_others(trains: tuple[Trains, Trains], kernel: Float[Array, "lag"], n_block: int) -> dict[str, Any]:
-    """Return what rules that are not of traces make of the trains.
+    """Return sampled and exact updates by rules that are not of traces.
 
-    Args:
-        trains: as `sample` gives them.
-        kernel: of the windowed rule.
-        n_block: bins to a block.
-
-    Returns:
-        Sampled and exact updates by rule. For Eq 2 the activity moves as the postsynaptic probability does.
+    For Eq 2 the activity moves as the postsynaptic probability does. The kernel is that of the windowed rule.
     """
     pre, post = trains
     window = kernel.size // 2
@@ -95,16 +88,9 @@ def _eq2(slope: Float[Array, "sequence time"], pre: Float[Array, "sequence time"
 def by_lag(
     key: Key[Array, ""], counts: NDArray[np.float64], updates: NDArray[np.float64], n_resamples: int
 ) -> dict[str, Any]:
-    """Return exact mean updates of rules of rates by nearest lag, with intervals over sequences.
+    """Return exact mean updates of rules of rates by nearest lag, with intervals over sequences; NaN where no pair is.
 
-    Args:
-        key: for the bootstrap over sequences.
-        counts: exact mean counts of lags, shape `[sequence, time, lag]`.
-        updates: of each rule at a presynaptic spike, shape `[rule, sequence, time]`.
-        n_resamples: bootstrap resamples.
-
-    Returns:
-        Variables of a dataset, along `rate_rule` and `lag`; NaN at lag 0, which is no pair.
+    Counts of lags are `[sequence, time, lag]`, updates of each rule at a presynaptic spike `[rule, sequence, time]`.
     """
     is_pair = np.arange(counts.shape[-1]) != counts.shape[-1] // 2
 
@@ -113,12 +99,7 @@ def by_lag(
 
     totals = np.einsum("rst,stl->srl", updates, counts, optimize=True)
     found = stats.bootstrap(key, mean, totals, counts.sum(1), n_resamples=n_resamples)
-    dims = ("rate_rule", "lag")
-    return {
-        "by_lag": (dims, found.value, {"units": "update per presynaptic spike"}),
-        "by_lag_low": (dims, found.low),
-        "by_lag_high": (dims, found.high),
-    }
+    return keep_estimate("by_lag", found, ("rate_rule", "lag"), units="update per presynaptic spike")
 
 
 def constant_rate_drift(name: str, probability: Float[Array, "rate"]) -> Float[Array, "rate"]:
