@@ -10,8 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
 from stdpjax.drives import DRIVES, bounded_voltage
-from stdpjax.lab import Claim, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule, run_along

@@ -15,13 +15,11 @@ from stdpjax import _checks
 from stdpjax.drives import ornstein_uhlenbeck
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import tie
-from stdpjax.lab import Claim, Estimate, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_most, within
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
-from stdpjax.rules.differential import Pairing
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval, normal_interval
 from stdpjax.studies.figures.pairing_drift import plot
@@ -238,24 +236,18 @@ class Totals(NamedTuple):
     """Sum of ds_i ds_j."""
 
 
-def _other_rates(rates: Any) -> dict[Pairing, dict[str, Any]]:
-    """Return, for each reading of Eq 1 in order, the rates that it reads beside those before each step."""
+def _updates_along(path: Any, rates: Any) -> list[Float[Array, "step post pre"]]:
+    """Return Eq 1 in its four readings along a path that was held at its start before."""
     earlier = {"previous_pre_rate": rates[np.maximum(np.arange(len(rates) - 1) - 1, 0)]}
     later = {"next_pre_rate": rates[1:]}
-    # In the order of `PAIRINGS`.
-    return {"previous": earlier, "current": {}, "midpoint": later, "next": later}
+    readings = zip(PAIRINGS, (earlier, {}, later, later), strict=True)
+    return [rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others) for name, others in readings]
 
 
 def totals_of(path: Float[Array, "time unit"], rates: Float[Array, "time unit"]) -> Totals:
     """Add up Eq 1 in its four readings along a path that was held at its start before."""
-    state, following, rate = path[:-1], path[1:], rates[:-1]
-    untied = jnp.stack(
-        [
-            rate_update(state, following, rate, pairing=name, **others).sum(0)
-            for name, others in _other_rates(rates).items()
-        ]
-    )
-    change = following - state
+    untied = jnp.stack([updates.sum(0) for updates in _updates_along(path, rates)])
+    change = jnp.diff(path, axis=0)
     boundary = jnp.outer(rates[-1], rates[-1]) - jnp.outer(rates[0], rates[0])
     return Totals(untied, boundary, jnp.einsum("ti,tj->ij", change, change, precision="highest"))
 
@@ -413,7 +405,6 @@ def _relaxations(key: Key[Array, ""], config: PairingDriftConfig) -> xr.Dataset:
     cells, by_network = ("pairing", "step", "network", "pair"), ("step", "network")
     return xr.Dataset(
         {
-            "tied_update": (cells, tied, {"long_name": "summed tied update"}),
             "boundary": (cells[1:], boundary, {"long_name": "change of r_i r_j"}),
             "gap": (cells, gap, {"long_name": "tied update less change of r_i r_j"}),
             "co_movement": (cells[1:], co_movement, {"long_name": "sum of ds_i ds_j"}),
@@ -468,11 +459,9 @@ def running_totals(path: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDA
     together = np.triu(change.T @ change, 1)
     pair = list(np.unravel_index(np.argmax(np.abs(together)), together.shape))
     path, rates = path[:, pair], rates[:, pair]
-    updates = [
-        rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others)
-        for name, others in _other_rates(rates).items()
-    ]
-    tied = np.stack([np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64).cumsum() for update in updates])
+    tied = np.stack(
+        [np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64).cumsum() for update in _updates_along(path, rates)]
+    )
     return tied, rates[1:].prod(-1) - rates[0].prod()
 
 

@@ -12,8 +12,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, lag_response, mean_update
 from stdpjax.settings import setting
@@ -35,14 +34,19 @@ from stdpjax.studies.zoo_rules import (
     TRIPLETS,
     WINDOWED,
     XIE_SEUNG,
+    Sampled,
     Trains,
     bcm_updates,
+    by_lag,
+    constant_rates,
+    drifts,
     linear_correlation,
     matrix_sums,
     measure,
     rules_of_traces,
+    sample,
+    sample_others,
 )
-from stdpjax.studies.zoo_samples import Sampled, by_lag, constant_rates, drifts, sample, sample_others
 
 # Longest lag of the windows of rules without a longest lag, in bins.
 _REACH = 60

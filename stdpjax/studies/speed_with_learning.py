@@ -11,8 +11,7 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks
 from stdpjax.energy import Params, random_params
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
@@ -503,7 +502,7 @@ def _layer(params: Params, drive: Array, config: SpeedWithLearningConfig) -> xr.
     """Let a feedforward layer learn."""
     rates = np.array([-config.layer_rate, config.layer_rate])
     inputs = config.layer_std / 0.25 * drive
-    growth, late = jax.vmap(layer_growth, (0, 0, None))(params.weights, inputs, jnp.asarray(rates, float))
+    growth = jax.vmap(layer_growth, (0, 0, None))(params.weights, inputs, jnp.asarray(rates, float))
     each = ("layer_rate", "network")
     return xr.Dataset(
         {
@@ -512,7 +511,6 @@ def _layer(params: Params, drive: Array, config: SpeedWithLearningConfig) -> xr.
                 "layer_rate",
                 [predicted_growth(float(rate), config.layer_std, inputs.shape[1]) for rate in rates],
             ),
-            "layer_speed_ratio": (each, _in_double(late).T, {"long_name": "late over early mean squared speed"}),
         },
         {"layer_rate": rates},
     )

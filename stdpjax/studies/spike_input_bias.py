@@ -16,8 +16,7 @@ from stdpjax.clamps import clamp_state
 from stdpjax.drives import bounded_voltage, smooth_noise
 from stdpjax.dynamics import Hyper, simulate, spiking_integrator
 from stdpjax.energy import Params
-from stdpjax.lab import Claim, Estimate, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Criterion, Estimate, Progress, Study, at_most, within
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
@@ -74,15 +73,6 @@ def _main(data: xr.Dataset, neuron: str) -> xr.Dataset:
     return data.sel(weight=float(data.main_weight), neuron=neuron)
 
 
-def _at_lag(data: xr.Dataset, lag: int) -> Estimate:
-    here = _main(data, "connected").sel(lag_before=lag)
-    return normal_interval(here.covariance.values, here.covariance_error.values)
-
-
-def _trials(data: xr.Dataset) -> str:
-    return f"{data.sizes['trial']} trials."
-
-
 def _decay(trials: NDArray[np.float64]) -> Estimate:
     """Return the factor per lag from lag 1 on: later covariances summed over earlier ones."""
     later, earlier = trials[:, 2:].sum(1), trials[:, 1:-1].sum(1)
@@ -112,25 +102,39 @@ def _bias(data: xr.Dataset) -> float:
 
 _biased = partial(Claim, statement="Eq 2", printed=_PRINTED, corrected=_BIAS, bearing="limits")
 
+
+def _at_lag(lag: int, name: str, measured: str, *, criterion: Criterion, statement: str = "Eq 2") -> Claim:
+    """Return the claim on the covariance of a change with the spike some steps earlier."""
+
+    def covariance(data: xr.Dataset) -> Estimate:
+        here = _main(data, "connected").sel(lag_before=lag)
+        return normal_interval(here.covariance.values, here.covariance_error.values)
+
+    return _biased(
+        name,
+        measured,
+        statement=statement,
+        criterion=criterion,
+        measure=covariance,
+        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=lag),
+        control_is="a neuron that is not connected",
+        note=lambda data: f"{data.sizes['trial']} trials.",
+    )
+
+
 CLAIMS = (
-    _biased(
+    _at_lag(
+        0,
         "3.2.same_step",
         "Covariance of the change of s_i with the spike that caused it (step 0.1, weight 0.5, p = 0.2).",
         criterion=within(0.008, 0.0001),
-        measure=lambda data: _at_lag(data, 0),
-        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=0),
-        control_is="a neuron that is not connected",
-        note=_trials,
     ),
-    _biased(
+    _at_lag(
+        1,
         "3.2.step_before",
         "Covariance of the change of s_i with the spike one step earlier.",
         statement="Eq 2, read as Eq 5",
         criterion=within(-0.0008, 0.00005),
-        measure=lambda data: _at_lag(data, 1),
-        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=1),
-        control_is="a neuron that is not connected",
-        note=_trials,
     ),
     Claim(
         "3.2.decay",

@@ -11,8 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.rules import (
