@@ -7,14 +7,14 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax.drives import DRIVES, bounded_voltage
-from stdpjax.lab import Claim, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.rules import Sample, differential_rule
+from stdpjax.rules import Sample, differential_rule, run_along
 from stdpjax.settings import TRAINS, configuration, setting
 from stdpjax.spikes import sample_spikes
 from stdpjax.studies.figures.example_traces import plot
+from stdpjax.studies.measures import largest_z
 
 
 @configuration
@@ -37,8 +37,7 @@ def _share_at_spikes(data: xr.Dataset, weight: xr.DataArray) -> float:
 
 
 def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
-    error = data.mean_weight_error.where(data.mean_weight_error > 0)
-    return float(np.abs((data.mean_weight - expected) / error).max())
+    return largest_z(data.mean_weight - expected, data.mean_weight_error)
 
 
 CLAIMS = (
@@ -70,7 +69,6 @@ CLAIMS = (
         "E2.variance",
         "Variance of the final weight over spike trains, relative to the sum of p (1-p) (change of s)^2.",
         statement="Eq 2",
-        printed="Nothing is printed on this.",
         corrected="Spikes add sampling variance p (1-p) per squared change; Eq 1 has none.",
         criterion=within(1.0, 0.05),
         measure=lambda data: data.final_variance / data.predicted_variance,
@@ -144,25 +142,10 @@ def weight_path(
 ) -> Float[Array, "time"]:
     """Return the weight after each step under Eq 2, or under Eq 1 where no spikes are given."""
     rule = differential_rule("current", "rate" if pre_spikes is None else "spikes")
-    n_steps = pre_rate.shape[0]
-    spikes = jnp.zeros(n_steps, bool) if pre_spikes is None else pre_spikes
-    samples = Sample(
-        post_state=post[:-1, None],
-        next_post_state=post[1:, None],
-        pre_rate=pre_rate[:, None],
-        pre_spikes=spikes[:, None],
-        post_spikes=jnp.zeros((n_steps, 1), bool),
-    )
-
-    def step(carry, sample: Sample):
-        weight, rule_state = carry
-        delta_w, rule_state = rule.update(sample, rule_state, weight)
-        weight = weight + config.learning_rate * delta_w
-        return (weight, rule_state), weight[0, 0]
-
-    start = jnp.full((1, 1), config.initial_weight, dtype=post.dtype)
-    _, path = jax.lax.scan(step, (start, rule.init(start)), samples)
-    return path
+    spikes = None if pre_spikes is None else pre_spikes[:, None]
+    samples = Sample(post[:-1, None], post[1:, None], pre_rate[:, None], pre_spikes=spikes)
+    start = jnp.full((1, 1), config.initial_weight, post.dtype)
+    return run_along(rule, samples, start, learning_rate=config.learning_rate).weights[:, 0, 0]
 
 
 STUDY = Study(

@@ -116,15 +116,8 @@ def make_sequences(
 ) -> Sequences:
     """Draw the rate sequences of a configuration; sequence `i` has its own key whatever their number.
 
-    Args:
-        key: a scalar key.
-        config: the settings.
-        values: traced numbers that stand in for settings of the same name. With a traced width `config.width` is the
-            largest that may come, and the drives are others of the same law (see `stdpjax.drives.smooth_noise`).
-        rate_fn: rate function of both neurons; None for the paper's.
-
-    Returns:
-        The sequences.
+    Traced `values` stand in for settings of the same name. With a traced width `config.width` is the largest that may
+    come, and the drives are others of the same law (see `stdpjax.drives.smooth_noise`). `rate_fn` None is the paper's.
     """
     pre = _activities(named_key(key, "pre"), config, values)
     post = _activities(named_key(key, "post"), config, values)
@@ -188,20 +181,17 @@ def sampled_counts(
     counts = []
     for index, block in enumerate(blocks):
         progress(index / len(blocks), f"spike trains of sequence {block[0] + 1} of {config.n_sequences}")
-        counts.append(
-            np.asarray(
-                sample_lag_counts(
-                    key,
-                    sequences.pre_probability[block[0] : block[-1] + 1],
-                    sequences.post_probability[block[0] : block[-1] + 1],
-                    config.n_trials,
-                    config.window,
-                    config.coincidence,
-                    boundary=config.boundary,
-                    first_sequence=int(block[0]),
-                )
-            )
+        sampled = sample_lag_counts(
+            key,
+            sequences.pre_probability[block[0] : block[-1] + 1],
+            sequences.post_probability[block[0] : block[-1] + 1],
+            config.n_trials,
+            config.window,
+            config.coincidence,
+            boundary=config.boundary,
+            first_sequence=int(block[0]),
         )
+        counts.append(np.asarray(sampled))
     return np.concatenate(counts)
 
 
@@ -256,21 +246,3 @@ def part_of(progress: Progress, start: float, end: float) -> Progress:
 def mismatched(values: np.ndarray) -> np.ndarray:
     """Return the negative control: every sequence gets the values of the next one, which are independent of it."""
     return np.roll(values, 1, axis=0)
-
-
-__all__ = [
-    "NO_VALUES",
-    "ProtocolConfig",
-    "Sequences",
-    "Values",
-    "bisect_probability",
-    "exact_counts",
-    "kernel_of",
-    "lags_of",
-    "make_sequences",
-    "mismatched",
-    "part_of",
-    "sampled_counts",
-    "slope_agreement",
-    "update_per_spike",
-]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.surface.table import Made, Row, bad_values
 
-# Modules with a table of their own in `rows_NAME.py`.
+# Modules with a table of their own in `rows_NAME.py`, with _ for a dot.
 MODULES = (
     "clamps",
     "drives",
@@ -40,7 +40,7 @@ MODULES = (
     "theory",
 )
 # Of folders, the modules whose functions are to have rows; those of `theory` that stand for themselves.
-THEORY = ("theory.linear_noise", "theory.principal_components")
+THEORY = ("theory.linear_noise", "theory.principal_components", "theory.slopes")
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {
     "parallel.compiled_blocks": "the program behind `map_blocks`, which checks",
@@ -63,7 +63,7 @@ LEFT_OUT: dict[str, str] = {
 
 TABLE: dict[str, Row] = {}
 for _name in MODULES:
-    TABLE.update(importlib.import_module(f"tests.surface.rows_{_name}").ROWS)
+    TABLE.update(importlib.import_module(f"tests.surface.rows_{_name.replace('.', '_')}").ROWS)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,9 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from stdpjax.rates import RateFunction, smoothed_hard_sigmoid
+from stdpjax import _checks
+from stdpjax._checks import ArrayLike
+from stdpjax.rates import RateFunction, check_rate_fn, smoothed_hard_sigmoid
 
 # Nodes of the quadrature over activities and over covariances, and its reach in standard deviations.
 _N_NODES, _N_STEPS, _REACH = 80, 8, 8.0
@@ -30,33 +32,42 @@ class Agreement(NamedTuple):
     """Correlation of STDP with ds/dt over that with d rho/dt, for rare spikes."""
 
 
-def slope_theory(rate_fn: RateFunction, scale: float, width: float, response: NDArray[np.float64]) -> Agreement:
+def slope_agreement(rate_fn: RateFunction, scale: float, width: float, response: ArrayLike) -> Agreement:
     """Return how ds/dt, d rho/dt and STDP of rare spikes correlate.
 
     Args:
         rate_fn: the rate function.
-        scale: standard deviation of the activity, whose mean is 0.
-        width: width of the drive (`drives.smooth_noise`), in bins.
-        response: filter g_1 ... g_K through which the update sees the rate (`rules.linear_response`).
+        scale: standard deviation of the activity, whose mean is 0; above 0.
+        width: width of the drive (`drives.smooth_noise`), in bins, above 0.
+        response: filter g_1 ... g_K through which the update sees the rate (`rules.linear_response`), shape `[K]`.
 
     Returns:
         The correlation of the rules, for slow drives E[rho'] / sqrt(E[rho'^2]), and the ratio, which falls to it for
         slow drives and is above 1 for drives that cross the rate function within a window.
 
+    Raises:
+        ValueError: no rate function, a number out of range, or a filter that is no row of finite numbers.
+
     Example:
         >>> import numpy as np, stdpjax
-        >>> from stdpjax.studies.slope_theory import slope_theory
-        >>> slow = slope_theory(stdpjax.rates.hard_sigmoid(), 0.6, 1000.0, np.ones(20))
+        >>> from stdpjax.theory.slopes import slope_agreement
+        >>> slow = slope_agreement(stdpjax.rates.hard_sigmoid(), 0.6, 1000.0, np.ones(20))
         >>> [round(number, 2) for number in slow]  # the root of the share of time in the active region
         [0.77, 0.77]
     """
+    check_rate_fn(rate_fn)
+    _checks.number("scale", scale, above=0)
+    _checks.number("width", width, above=0)
+    response = _checks.finite_numbers("response", response)
+    if response.ndim != 1 or not response.size:
+        raise ValueError(f"response: expected at least one number in a row, got shape {response.shape}")
     lags = np.arange(len(response) + 2)
     correlation = np.exp(-(lags**2) / (4 * width**2))
     nodes, weights = np.polynomial.legendre.leggauss(_N_STEPS)
     # Differences of the covariance between neighbouring lags, as integrals of its derivative: nothing cancels.
     steps = correlation[:-1] - correlation[1:]
     inner = correlation[1:, None] + 0.5 * steps[:, None] * (1 + nodes)
-    products = mean_slope_product(rate_fn, scale, inner.ravel()).reshape(inner.shape)
+    products = _mean_slope_product(rate_fn, scale, inner.ravel()).reshape(inner.shape)
     rate_steps = steps * (products @ weights) / 2
     mean_slope = float(np.sum(_slopes(rate_fn, scale)))
     # From lag k - 1 to lag k + 1.
@@ -66,17 +77,8 @@ def slope_theory(rate_fn: RateFunction, scale: float, width: float, response: ND
     return Agreement(mean_slope * root, float(with_state / with_rate) / root)
 
 
-def mean_slope_product(rate_fn: RateFunction, scale: float, correlation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return E[rho'(s) rho'(u)] for activities s and u.
-
-    Args:
-        rate_fn: the rate function.
-        scale: standard deviation of both, whose means are 0.
-        correlation: of s and u, in (-1, 1), shape `[n]`.
-
-    Returns:
-        Means, shape `[n]`.
-    """
+def _mean_slope_product(rate_fn: RateFunction, scale: float, correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return E[rho'(s) rho'(u)] for activities of mean 0 with some correlations in (-1, 1)."""
     states, _ = _nodes(rate_fn, scale)
     # The spread in double precision: that of a slow drive is lost where 1 - correlation rounds to 0.
     spread = scale * np.sqrt((1 - correlation) * (1 + correlation))
