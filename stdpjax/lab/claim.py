@@ -60,6 +60,9 @@ def keep_estimate(
         value: what is put after the name of the number itself, "_value" where NAME is a coordinate.
         attributes: such as units, of all three.
 
+    Raises:
+        ValueError: what is no estimate, or names that are no text.
+
     Example:
         >>> import xarray as xr
         >>> from stdpjax.lab import Estimate, estimate, keep_estimate
@@ -67,6 +70,8 @@ def keep_estimate(
         Estimate(value=1.0, low=0.9, high=1.2, standard_error=None)
     """
     _checks.text("name", name, may_be_empty=False)
+    _checks.text("value", value)
+    _checks.instance("found", found, Estimate, "an estimate, as `stats.mean_interval` makes one")
     parts = {f"{name}{value}": found.value, f"{name}_low": found.low, f"{name}_high": found.high}
     return {part: (dims, np.asarray(numbers), attributes) for part, numbers in parts.items()}
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.drives import ramp
 from stdpjax.fitting.task import in_double
-from stdpjax.lab import Claim, Estimate, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import constant_rate_update, lag_kernel, lag_update, mean_update, rate_update
@@ -22,6 +21,7 @@ from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
 from stdpjax.stats import normal_interval
 from stdpjax.studies.figures.constant_rate import plot
+from stdpjax.studies.measures import labelled, largest, largest_z, merged
 
 # Song, Miller & Abbott (2000): depression 5 % stronger than potentiation, equal time constants.
 _SONG = {"A_plus": 1.0, "A_minus": 1.05, "tau_plus": 20.0, "tau_minus": 20.0}
@@ -109,14 +109,6 @@ def _asymmetric(data: xr.Dataset) -> xr.Dataset:
     return data.isel(kernel=~data.is_antisymmetric)
 
 
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
-
-
-def _largest_z(mean: xr.DataArray, error: xr.DataArray) -> float:
-    return _largest((mean / error).where(error > 0))
-
-
 def _bi_poo_update(values: xr.DataArray) -> float:
     """Return the update that REFERENCE has for the Bi & Poo kernel at 0.05 per bin."""
     row = values.sel(kernel="Bi & Poo 2001")
@@ -129,7 +121,7 @@ def _other_reading(data: xr.Dataset) -> xr.DataArray:
 
 def _deviation(data: xr.Dataset) -> float:
     beyond_rounding = (np.abs(data.exact - data.reference) - 5e-5).clip(min=0)
-    return _largest(beyond_rounding / data.reference)
+    return largest(beyond_rounding / data.reference)
 
 
 def _excited(data: xr.Dataset) -> xr.Dataset:
@@ -154,8 +146,8 @@ CLAIMS = (
         corrected="Exact for nearest-neighbour STDP with independent spikes if, and only if, the kernel is "
         "antisymmetric.",
         criterion=at_most(1e-6),
-        measure=lambda data: _largest(_antisymmetric(data).exact),
-        control=lambda data: _largest(_asymmetric(data).exact),
+        measure=lambda data: largest(_antisymmetric(data).exact),
+        control=lambda data: largest(_asymmetric(data).exact),
         control_is="the asymmetric kernels",
         bearing="limits",
     ),
@@ -163,8 +155,8 @@ CLAIMS = (
         "T4.sampled",
         "Largest |z| of the sampled mean update at constant rate, over antisymmetric kernels and rates.",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(_antisymmetric(data).sampled, _antisymmetric(data).sampled_error),
-        control=lambda data: _largest_z(_antisymmetric(data).rising, _antisymmetric(data).rising_error),
+        measure=lambda data: largest_z(_antisymmetric(data).sampled, _antisymmetric(data).sampled_error),
+        control=lambda data: largest_z(_antisymmetric(data).rising, _antisymmetric(data).rising_error),
         control_is="a rising rate",
         bearing="limits",
         note=lambda data: f"{_antisymmetric(data).sampled.size} values.",
@@ -190,8 +182,8 @@ CLAIMS = (
         statement="Sections 3.2 and 9",
         corrected="U = (1-q) sum_d [kernel(d) + kernel(-d)] q (1-q)^(window + d - 1).",
         criterion=at_most(1e-4),
-        measure=lambda data: _largest(_asymmetric(data).exact / _asymmetric(data).closed_form - 1),
-        control=lambda data: _largest(_asymmetric(data).exact / _other_reading(_asymmetric(data)) - 1),
+        measure=lambda data: largest(_asymmetric(data).exact / _asymmetric(data).closed_form - 1),
+        control=lambda data: largest(_asymmetric(data).exact / _other_reading(_asymmetric(data)) - 1),
         control_is=_OTHER_READING,
         bearing="supports",
     ),
@@ -212,8 +204,8 @@ CLAIMS = (
         "T4.saturated_spikes",
         "Largest mean update of the nearest-neighbour rule during the same decay.",
         criterion=at_most(1e-6),
-        measure=lambda data: _largest(data.saturated_spikes),
-        control=lambda data: _largest(data.falling_spikes),
+        measure=lambda data: largest(data.saturated_spikes),
+        control=lambda data: largest(data.falling_spikes),
         control_is="a rate that does fall",
         bearing="supports",
     ),
@@ -239,7 +231,15 @@ def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> 
     sampled = _sampled(named_key(key, "spikes"), np.asarray(kernels, np.float64), config, progress)
     progress(0.7, "decay inside saturation")
     saturated = _saturated(kernels[0], config)
-    return xr.merge([exact, sampled, saturated, _causal(named_key(key, "causal"), kernels[0], config, progress)])
+    parts = exact, sampled, saturated, _causal(named_key(key, "causal"), kernels[0], config, progress)
+    return merged(
+        *parts,
+        kernel=list(KERNELS),
+        is_antisymmetric=("kernel", [name in ANTISYMMETRIC for name in KERNELS]),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
+        time=("time", np.arange(_N_STEPS), {"units": "bins"}),
+        causal_weight=("causal_weight", np.array(config.causal_weights), {"units": "1/bin"}),
+    )
 
 
 _CELLS = ("kernel", "probability")
@@ -252,21 +252,9 @@ def _exact(kernels: Float[Array, "kernel lag"], config: ConstantRateConfig) -> x
     with in_double():
         rows = [jnp.asarray(np.asarray(kernel, np.float64)) for kernel in kernels]
         closed = [[float(constant_rate_update(q, kernel)) for q in config.probabilities] for kernel in rows]
-    return xr.Dataset(
-        {
-            "exact": (_CELLS, np.stack([np.asarray(mean_update(law, kernel), np.float64) for kernel in kernels])),
-            "closed_form": (_CELLS, closed),
-            "reference": (
-                _CELLS,
-                [[REFERENCE.get((name, q), np.nan) for q in config.probabilities] for name in KERNELS],
-            ),
-        },
-        {
-            "kernel": list(KERNELS),
-            "is_antisymmetric": ("kernel", [name in ANTISYMMETRIC for name in KERNELS]),
-            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
-        },
-    )
+    reference = [[REFERENCE.get((name, q), np.nan) for q in config.probabilities] for name in KERNELS]
+    exact = [np.asarray(mean_update(law, kernel), np.float64) for kernel in kernels]
+    return labelled(_CELLS, exact=exact, closed_form=closed, reference=reference)
 
 
 def _sampled(
@@ -285,13 +273,11 @@ def _sampled(
             out[index] = sample_lag_counts(
                 cell_key, only_centre, rates, config.n_trials, config.window, boundary="valid"
             )[0]
-    variables = {}
+    columns = {}
     for name, part in zip(("sampled", "rising"), counts, strict=True):
-        mean = kernels @ part.T / config.n_trials
-        variables[name] = (_CELLS, mean)
-        error = np.sqrt((kernels**2 @ part.T / config.n_trials - mean**2) / config.n_trials)
-        variables[f"{name}_error"] = (_CELLS, error)
-    return xr.Dataset(variables)
+        columns[name] = mean = kernels @ part.T / config.n_trials
+        columns[f"{name}_error"] = np.sqrt((kernels**2 @ part.T / config.n_trials - mean**2) / config.n_trials)
+    return labelled(_CELLS, **columns)
 
 
 def _saturated(kernel: Float[Array, "lag"], config: ConstantRateConfig) -> xr.Dataset:
@@ -306,16 +292,14 @@ def _saturated(kernel: Float[Array, "lag"], config: ConstantRateConfig) -> xr.Da
         law = lag_probability(config.saturated_probability * rate, window, boundary="valid")
         return np.asarray(mean_update(law, kernel), np.float64)
 
-    return xr.Dataset(
-        {
-            "saturated_activity": ("time", activity[:-1][inner]),
-            "saturated_rate": ("time", np.asarray(rate, np.float64)[inner]),
-            "saturated_eq1": ("time", _eq1_at_full_rate(activity)[inner]),
-            "constant_eq1": ("time", _eq1_at_full_rate(np.full_like(activity, activity[-1]))[inner]),
-            "saturated_spikes": ("time", by_spikes(rate)),
-            "falling_spikes": ("time", by_spikes(jnp.asarray(activity[:-1] / activity[0]))),
-        },
-        {"time": ("time", np.arange(_N_STEPS), {"units": "bins"})},
+    return labelled(
+        "time",
+        saturated_activity=activity[:-1][inner],
+        saturated_rate=rate[inner],
+        saturated_eq1=_eq1_at_full_rate(activity)[inner],
+        constant_eq1=_eq1_at_full_rate(np.full_like(activity, activity[-1]))[inner],
+        saturated_spikes=by_spikes(rate),
+        falling_spikes=by_spikes(jnp.asarray(activity[:-1] / activity[0])),
     )
 
 
@@ -337,14 +321,7 @@ def _causal(
         error = (change - mean * n_spikes).std() * np.sqrt(config.n_causal_trains) / n_spikes.sum()
         rows.append((exact, mean, error))
     exact, sampled, error = np.transpose(rows)
-    return xr.Dataset(
-        {
-            "causal_exact": ("causal_weight", exact),
-            "causal_sampled": ("causal_weight", sampled),
-            "causal_sampled_error": ("causal_weight", error),
-        },
-        {"causal_weight": ("causal_weight", np.array(config.causal_weights), {"units": "1/bin"})},
-    )
+    return labelled("causal_weight", causal_exact=exact, causal_sampled=sampled, causal_sampled_error=error)
 
 
 def _eq1_at_full_rate(activity: np.ndarray) -> np.ndarray:

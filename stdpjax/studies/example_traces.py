@@ -10,14 +10,14 @@ from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
 from stdpjax.drives import DRIVES, bounded_voltage
-from stdpjax.lab import Claim, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule, run_along
 from stdpjax.settings import setting
 from stdpjax.spikes import sample_spikes
 from stdpjax.studies.figures.example_traces import plot
+from stdpjax.studies.measures import largest_z
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +50,7 @@ def _share_at_spikes(data: xr.Dataset, weight: xr.DataArray) -> float:
 
 
 def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
-    error = data.mean_weight_error.where(data.mean_weight_error > 0)
-    return float(np.abs((data.mean_weight - expected) / error).max())
+    return largest_z(data.mean_weight - expected, data.mean_weight_error)
 
 
 CLAIMS = (

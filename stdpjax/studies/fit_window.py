@@ -26,13 +26,13 @@ from stdpjax.fitting import (
     sjostrom_2001,
 )
 from stdpjax.fitting.models import Design, Numbers
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.random import named_key
 from stdpjax.rules import presets
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.figures.fit_window import plot
+from stdpjax.studies.measures import labelled, merged, required
 from stdpjax.studies.triplet_frequency import WINDOW, published_numbers, search_held
 
 NAMES = tuple(parameter.name for parameter in find_model("pair").parameters)
@@ -307,7 +307,7 @@ CLAIMS = (
 )
 
 
-_SHARE = {"units": "share of the weight"}
+_SHARE, _KINDS, _TERMS = "share of the weight", ["profile", "simultaneous"], ["full", "minimal"]
 
 
 def run(key: Key[Array, ""], config: FitWindowConfig, progress: Progress) -> xr.Dataset:
@@ -326,19 +326,35 @@ def run(key: Key[Array, ""], config: FitWindowConfig, progress: Progress) -> xr.
     rules = _rules(key, curve, data, pair, drawn[: config.n_compared], lags, config)
     progress(0.8, "the ten points")
     ten = _ten_points(named_key(key, "triplets"), config)
-    return xr.merge([synthetic, published, rules, ten]).assign_coords(parameter=list(NAMES))
+    names = [rule.name for rule in RULES]
+    return merged(
+        synthetic,
+        published,
+        rules,
+        ten,
+        parameter=list(NAMES),
+        seed=np.arange(config.n_seeds),
+        rule=names,
+        other=names[1:],
+        kind=_KINDS,
+        end=["low", "high"],
+        maker=["pair", "itself"],
+        data_set=np.arange(config.n_compared),
+        terms=["triplets", "pairs"],
+        published_terms=_TERMS,
+        start=np.arange(config.n_starts),
+        data_lag=("data_lag", data.lag_ms, {"units": "ms"}),
+        lag=("lag", lags, {"units": "ms"}),
+    )
 
 
 def _synthetic(curve: Measurements, drawn: NDArray[np.float64]) -> xr.Dataset:
     far, cells = distances(curve, drawn), ("seed", "parameter")
-    return xr.Dataset(
-        {
-            "truth": ("parameter", list(TRUTH.values()), {"long_name": "published number; times in ms"}),
-            "estimate": (cells, far.numbers, {"long_name": "fit to synthetic data; times in ms"}),
-            "root": (cells, far.root, {"long_name": "distance of the truth", "units": "standard errors"}),
-            "is_found": (cells, np.isfinite(far.root), {"required": "fits that lead somewhere"}),
-        },
-        {"seed": np.arange(len(drawn))},
+    return merged(
+        labelled("parameter", truth=(list(TRUTH.values()), "published number; times in ms")),
+        labelled(cells, estimate=(far.numbers, "fit to synthetic data; times in ms")),
+        labelled(cells, "standard errors", root=(far.root, "distance of the truth")),
+        required(cells, "fits that lead somewhere", is_found=np.isfinite(far.root)),
     )
 
 
@@ -353,24 +369,18 @@ def _published_window(
     a_plus, a_minus, t_plus, t_minus = refits.T[:, :, None]
     many = np.where(lags > 0, a_plus * np.exp(-np.abs(lags) / t_plus), -a_minus * np.exp(-np.abs(lags) / t_minus))
     low, high = np.percentile(many, [2.5, 97.5], axis=0)
-    kinds = ["profile", "simultaneous"]
-    ends = [[getattr(pair.parameters[name], kind) for name in NAMES] for kind in kinds]
-    return xr.Dataset(
-        {
-            "change": ("data_lag", data.change, {"long_name": "drawn change", **_SHARE}),
-            "sem": ("data_lag", data.sem, {"long_name": "its standard error", **_SHARE}),
-            "published": ("lag", predict("pair", TRUTH, _pairs_at(lags)), {"long_name": "published fit", **_SHARE}),
-            "band_low": ("lag", low, {"long_name": "lower end, 95 % of refits", **_SHARE}),
-            "band_high": ("lag", high, {"long_name": "upper end, 95 % of refits", **_SHARE}),
-            "fitted": ("parameter", numbers, {"long_name": "fitted number; times in ms"}),
-            "interval": (("kind", "parameter", "end"), ends, {"long_name": "95 % interval; times in ms"}),
-        },
-        {
-            "kind": kinds,
-            "end": ["low", "high"],
-            "data_lag": ("data_lag", data.lag_ms, {"units": "ms"}),
-            "lag": ("lag", lags, {"units": "ms"}),
-        },
+    ends = [[getattr(pair.parameters[name], kind) for name in NAMES] for kind in _KINDS]
+    return merged(
+        labelled("data_lag", _SHARE, change=(data.change, "drawn change"), sem=(data.sem, "its standard error")),
+        labelled(
+            "lag",
+            _SHARE,
+            published=(predict("pair", TRUTH, _pairs_at(lags)), "published fit"),
+            band_low=(low, "lower end, 95 % of refits"),
+            band_high=(high, "upper end, 95 % of refits"),
+        ),
+        labelled("parameter", fitted=(numbers, "fitted number; times in ms")),
+        labelled(("kind", "parameter", "end"), interval=(ends, "95 % interval; times in ms")),
     )
 
 
@@ -398,32 +408,21 @@ def _rules(
         squares.append(float(found.sum_of_squares.min()))
         compared.append(comparison(named_key(named_key(key, "own"), rule.name), rule, curve, starts, drawn))
     above, without_errors = zip(*compared, strict=True)
-    names = [rule.name for rule in RULES]
-    return xr.Dataset(
-        {
-            "curve": (("rule", "lag"), curves, {"long_name": "fitted rule", **_SHARE}),
-            "sum_of_squares": ("rule", squares, {"long_name": "of residuals, in standard errors"}),
-            "n_fitted": ("rule", [len(rule.parameters) for rule in RULES]),
-            "above": (("other", "maker", "data_set"), list(above), {"long_name": "sum of squares above that of pairs"}),
-            "above_without_errors": ("other", list(without_errors), {"long_name": "the same on the curve of pairs"}),
-        },
-        {"rule": names, "other": names[1:], "maker": ["pair", "itself"], "data_set": np.arange(len(drawn))},
+    return merged(
+        labelled(("rule", "lag"), _SHARE, curve=(curves, "fitted rule")),
+        labelled("rule", sum_of_squares=(squares, "of residuals, in standard errors")),
+        labelled("rule", n_fitted=[len(rule.parameters) for rule in RULES]),
+        labelled(("other", "maker", "data_set"), above=(list(above), "sum of squares above that of pairs")),
+        labelled("other", above_without_errors=(list(without_errors), "the same on the curve of pairs")),
     )
 
 
 def _ten_points(key: Key[Array, ""], config: FitWindowConfig) -> xr.Dataset:
-    points, terms = sjostrom_2001(), ["full", "minimal"]
+    points = sjostrom_2001()
     errors = fit_triplets(key, points, config.n_starts)
-    return xr.Dataset(
-        {
-            "triplet_error": (
-                ("terms", "start"),
-                errors,
-                {"long_name": "mean squared error on the ten points, sorted"},
-            ),
-            "published_error": ("published_terms", [published_error(points, each) for each in terms]),
-        },
-        {"terms": ["triplets", "pairs"], "published_terms": terms, "start": np.arange(config.n_starts)},
+    return merged(
+        labelled(("terms", "start"), triplet_error=(errors, "mean squared error on the ten points, sorted")),
+        labelled("published_terms", published_error=[published_error(points, each) for each in _TERMS]),
     )
 
 

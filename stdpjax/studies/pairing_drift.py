@@ -15,17 +15,16 @@ from stdpjax import _checks
 from stdpjax.drives import ornstein_uhlenbeck
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import tie
-from stdpjax.lab import Claim, Estimate, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_most, within
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
-from stdpjax.rules.differential import Pairing
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval, normal_interval
 from stdpjax.studies.figures.pairing_drift import plot
 from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
+from stdpjax.studies.measures import labelled, merged, required
 
 # Steps at the end of a relaxation over which "at rest" is measured.
 _N_LAST = 100
@@ -238,24 +237,18 @@ class Totals(NamedTuple):
     """Sum of ds_i ds_j."""
 
 
-def _other_rates(rates: Any) -> dict[Pairing, dict[str, Any]]:
-    """Return, for each reading of Eq 1 in order, the rates that it reads beside those before each step."""
+def _updates_along(path: Any, rates: Any) -> list[Float[Array, "step post pre"]]:
+    """Return Eq 1 in its four readings along a path that was held at its start before."""
     earlier = {"previous_pre_rate": rates[np.maximum(np.arange(len(rates) - 1) - 1, 0)]}
     later = {"next_pre_rate": rates[1:]}
-    # In the order of `PAIRINGS`.
-    return {"previous": earlier, "current": {}, "midpoint": later, "next": later}
+    readings = zip(PAIRINGS, (earlier, {}, later, later), strict=True)
+    return [rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others) for name, others in readings]
 
 
 def totals_of(path: Float[Array, "time unit"], rates: Float[Array, "time unit"]) -> Totals:
     """Add up Eq 1 in its four readings along a path that was held at its start before."""
-    state, following, rate = path[:-1], path[1:], rates[:-1]
-    untied = jnp.stack(
-        [
-            rate_update(state, following, rate, pairing=name, **others).sum(0)
-            for name, others in _other_rates(rates).items()
-        ]
-    )
-    change = following - state
+    untied = jnp.stack([updates.sum(0) for updates in _updates_along(path, rates)])
+    change = jnp.diff(path, axis=0)
     boundary = jnp.outer(rates[-1], rates[-1]) - jnp.outer(rates[0], rates[0])
     return Totals(untied, boundary, jnp.einsum("ti,tj->ij", change, change, precision="highest"))
 
@@ -379,7 +372,18 @@ def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> 
     relaxed = _relaxations(named_key(key, "relaxation"), config)
     progress(0.6, "the driven network")
     driven = _driven(named_key(key, "driven network"), named_key(key, "driven"), config)
-    return xr.merge([relaxed, driven]).assign_coords(pairing=list(PAIRINGS))
+    units = np.arange(config.n_units)
+    return merged(
+        relaxed,
+        driven,
+        pairing=list(PAIRINGS),
+        step=("step", list(config.steps), {"units": "tau"}),
+        network=np.arange(config.n_networks),
+        pair=np.arange(len(units) * (len(units) - 1) // 2),
+        time=("time", np.arange(1, driven.sizes["time"] + 1), {"units": "steps"}),
+        post=units,
+        pre=units,
+    )
 
 
 def _relaxations(key: Key[Array, ""], config: PairingDriftConfig) -> xr.Dataset:
@@ -411,24 +415,16 @@ def _relaxations(key: Key[Array, ""], config: PairingDriftConfig) -> xr.Dataset:
     gap_untied = with_pairing_first(both) - 0.5 * np.concatenate([boundary] * 2, -1)
     slope_untied = slopes(gap_untied, np.concatenate([co_movement] * 2, -1))
     cells, by_network = ("pairing", "step", "network", "pair"), ("step", "network")
-    return xr.Dataset(
-        {
-            "tied_update": (cells, tied, {"long_name": "summed tied update"}),
-            "boundary": (cells[1:], boundary, {"long_name": "change of r_i r_j"}),
-            "gap": (cells, gap, {"long_name": "tied update less change of r_i r_j"}),
-            "co_movement": (cells[1:], co_movement, {"long_name": "sum of ds_i ds_j"}),
-            "slope": (cells[:3], slopes(gap, co_movement), {"long_name": "drift, tied"}),
-            "slope_untied": (cells[:3], slope_untied, {"long_name": "drift, untied"}),
-            "total_change": (by_network, np.abs(tied[PAIRINGS.index("current")]).mean(-1)),
-            "last_change": (by_network, last_change, {"units": "activity per step"}),
-            "kink_last_change": ("network", found.last_change[-1], {"units": "activity per step"}),
-            "stays_active": (by_network, stays_active, {"required": "relaxations in the active region"}),
-        },
-        {
-            "step": ("step", list(config.steps), {"units": "tau"}),
-            "network": np.arange(config.n_networks),
-            "pair": np.arange(len(ij[0])),
-        },
+    return merged(
+        labelled(cells, gap=(gap, "tied update less change of r_i r_j")),
+        labelled(cells[1:], boundary=(boundary, "change of r_i r_j"), co_movement=(co_movement, "sum of ds_i ds_j")),
+        labelled(
+            cells[:3], slope=(slopes(gap, co_movement), "drift, tied"), slope_untied=(slope_untied, "drift, untied")
+        ),
+        labelled(by_network, total_change=np.abs(tied[PAIRINGS.index("current")]).mean(-1)),
+        labelled(by_network, "activity per step", last_change=last_change),
+        labelled("network", "activity per step", kink_last_change=found.last_change[-1]),
+        required(by_network, "relaxations in the active region", stays_active=stays_active),
     )
 
 
@@ -439,21 +435,17 @@ def _driven(network_key: Key[Array, ""], key: Key[Array, ""], config: PairingDri
     updates = driven.updates.astype(np.float64)
     example, boundary = running_totals(driven.example)
     exact = driven_mean(np.asarray(network.params.weights, np.float64), config)
-    trials = ("trial", "post", "pre")
-    return xr.Dataset(
-        {
-            "driven_update": (trials, updates[:, 0], {"units": "per step", "long_name": "midway"}),
-            "driven_next": (trials, updates[:, 1], {"units": "per step", "long_name": "after"}),
-            "driven_exact": (trials[1:], exact, {"units": "per step"}),
-            "driven_active": ("trial", driven.is_active, {"required": "driven trials in the active region"}),
-            "example_update": (("pairing", "time"), example, {"long_name": "summed tied update of one pair"}),
-            "example_boundary": ("time", boundary, {"long_name": "change of r_i r_j of that pair"}),
-        },
-        {
-            "time": ("time", np.arange(1, len(boundary) + 1), {"units": "steps"}),
-            "post": np.arange(config.n_units),
-            "pre": np.arange(config.n_units),
-        },
+    return merged(
+        labelled(
+            ("trial", "post", "pre"),
+            "per step",
+            driven_update=(updates[:, 0], "midway"),
+            driven_next=(updates[:, 1], "after"),
+        ),
+        labelled(("post", "pre"), "per step", driven_exact=exact),
+        required("trial", "driven trials in the active region", driven_active=driven.is_active),
+        labelled(("pairing", "time"), example_update=(example, "summed tied update of one pair")),
+        labelled("time", example_boundary=(boundary, "change of r_i r_j of that pair")),
     )
 
 
@@ -468,11 +460,8 @@ def running_totals(path: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDA
     together = np.triu(change.T @ change, 1)
     pair = list(np.unravel_index(np.argmax(np.abs(together)), together.shape))
     path, rates = path[:, pair], rates[:, pair]
-    updates = [
-        rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others)
-        for name, others in _other_rates(rates).items()
-    ]
-    tied = np.stack([np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64).cumsum() for update in updates])
+    both = [np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64) for update in _updates_along(path, rates)]
+    tied = np.stack(both).cumsum(axis=1)
     return tied, rates[1:].prod(-1) - rates[0].prod()
 
 

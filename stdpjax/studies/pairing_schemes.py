@@ -2,7 +2,7 @@
 
 import dataclasses
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from stdpjax import _checks
 from stdpjax.drives import bounded_voltage, smooth_noise
-from stdpjax.lab import Claim, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import (
@@ -39,6 +38,7 @@ from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability, sample_spikes
 from stdpjax.stats import bootstrap, correlation_of_sums, normal_interval, pair_sums
 from stdpjax.studies.figures.pairing_schemes import plot
+from stdpjax.studies.measures import labelled, merged, on_host
 
 WINDOWED = "windowed"
 # Spikes of the picture, and NEST's example for the schemes; times in bins.
@@ -284,7 +284,8 @@ CLAIMS = (
 )
 
 
-_PER_SPIKE = {"units": "amplitude of a pair", "long_name": "mean update per presynaptic spike"}
+_PER_SPIKE = "mean update per presynaptic spike"
+_OTHERS = [scheme for scheme in SCHEMES if scheme != "all_to_all"]
 
 
 def run(key: Key[Array, ""], config: PairingSchemesConfig, progress: Progress) -> xr.Dataset:
@@ -304,17 +305,25 @@ def run(key: Key[Array, ""], config: PairingSchemesConfig, progress: Progress) -
         pre = sample(pre_key, jnp.full_like(rates, config.pre_probability), config.n_trials)
         post = sample(post_key, rates, config.n_trials)
         measured = measure(pre, post, rates, driven, rule_of(scheme, config.tau), config)
-        found[scheme] = jax.tree.map(lambda part: np.asarray(part, np.float64), measured)
+        found[scheme] = on_host(measured)
     progress(0.9, "the windowed rule")
-    return xr.merge(
-        [
-            _by_hand(config),
-            _sampled(found, len(random), config),
-            _at_constant_rates(found, constant, config),
-            _agreement(named_key(key, "resampling"), found, driven, activity, config),
-        ]
-    ).assign_coords(
-        tau=((), config.tau, {"units": "bins"}), pre_probability=((), config.pre_probability, {"units": "1/bin"})
+    return merged(
+        _by_hand(config),
+        _sampled(found, len(random), config),
+        _at_constant_rates(found, constant, config),
+        _agreement(named_key(key, "resampling"), found, driven, activity, config),
+        scheme=list(SCHEMES),
+        scheme_with_neighbours=_OTHERS,
+        rule=[*SCHEMES, WINDOWED],
+        order=list(ORDERS),
+        pre_spike=("pre_spike", EXAMPLE[0], {"units": "bins"}),
+        post_spike=("post_spike", EXAMPLE[1], {"units": "bins"}),
+        cell=np.arange(len(random) * (2 * _SETTLE - 1)),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
+        width=("width", np.array(config.widths), {"units": "bins"}),
+        lag=("lag", np.arange(-2 * _SETTLE, 2 * _SETTLE + 1), {"units": "bins"}),
+        tau=((), config.tau, {"units": "bins"}),
+        pre_probability=((), config.pre_probability, {"units": "1/bin"}),
     )
 
 
@@ -330,49 +339,39 @@ def _by_hand(config: PairingSchemesConfig) -> xr.Dataset:
     scale, events = np.exp(-10 / config.tau), merge_spike_times(*WORKED)
     one_sided = [[pair_rule(1.0, 0.0, config.tau, config.tau, scheme, order) for order in ORDERS] for scheme in SCHEMES]
     worked = [[float(event_weight_change(rule, *events)) / scale for rule in row] for row in one_sided]
-    return xr.Dataset(
-        {
-            "pair_change": (
-                ("scheme", "pre_spike", "post_spike"),
-                [pair_changes(rule_of(scheme, config.tau), *EXAMPLE) for scheme in SCHEMES],
-                {"units": "amplitude of a pair", "long_name": "change that a pair makes"},
-            ),
-            "worked_pairs": (("scheme", "order"), worked, {"long_name": "pairs counted"}),
-        },
-        {
-            "scheme": list(SCHEMES),
-            "order": list(ORDERS),
-            "pre_spike": ("pre_spike", EXAMPLE[0], {"units": "bins"}),
-            "post_spike": ("post_spike", EXAMPLE[1], {"units": "bins"}),
-        },
+    changes = [pair_changes(rule_of(scheme, config.tau), *EXAMPLE) for scheme in SCHEMES]
+    pairs = ("scheme", "pre_spike", "post_spike")
+    return merged(
+        labelled(pairs, "amplitude of a pair", pair_change=(changes, "change that a pair makes")),
+        labelled(("scheme", "order"), worked_pairs=(worked, "pairs counted")),
     )
 
 
-def _sampled(found: dict[str, Measured], n_random: int, config: PairingSchemesConfig) -> xr.Dataset:
+def _sampled(found: dict[str, Any], n_random: int, config: PairingSchemesConfig) -> xr.Dataset:
     """Return sampled less exact means in standard errors, for random rates after the first bin, which has no pairs."""
 
-    def z(part: Measured, exact: NDArray[np.float64]) -> NDArray[np.float64]:
-        difference, error = (np.asarray(values)[:n_random, 1:] for values in (part.mean - exact, part.error))
+    def z(part: Any, exact: NDArray[np.float64]) -> NDArray[np.float64]:
+        difference, error = (part.mean - exact)[:n_random, 1:], part.error[:n_random, 1:]
         return (difference / np.where(error > 0, error, np.inf)).ravel()
 
-    own = [z(part, np.asarray(part.exact)) for part in found.values()]
-    others = [scheme for scheme in SCHEMES if scheme != "all_to_all"]
-    wrong = [z(found[scheme], np.asarray(found["all_to_all"].exact)) for scheme in others]
-    settled = np.stack([np.asarray(part.settled)[:, n_random:] / config.pre_probability for part in found.values()])
-    cells, unit = ("scheme", "probability"), {"units": "standard errors"}
-    return xr.Dataset(
-        {
-            "z": (("scheme", "cell"), own, {**unit, "long_name": "sampled less exact mean"}),
-            "z_all_to_all": (("scheme_with_neighbours", "cell"), wrong, unit),
-            "drift_sampled": (cells, settled.mean(1), _PER_SPIKE),
-            "drift_error": (cells, settled.std(1, ddof=1) / np.sqrt(config.n_trials), _PER_SPIKE),
-        },
-        {"scheme_with_neighbours": others, "cell": np.arange(len(own[0]))},
+    own = [z(part, part.exact) for part in found.values()]
+    wrong = [z(found[scheme], found["all_to_all"].exact) for scheme in _OTHERS]
+    settled = np.stack([part.settled[:, n_random:] / config.pre_probability for part in found.values()])
+    error = settled.std(1, ddof=1) / np.sqrt(config.n_trials)
+    return merged(
+        labelled(("scheme", "cell"), "standard errors", z=(own, "sampled less exact mean")),
+        labelled(("scheme_with_neighbours", "cell"), "standard errors", z_all_to_all=wrong),
+        labelled(
+            ("scheme", "probability"),
+            "amplitude of a pair",
+            drift_sampled=(settled.mean(1), _PER_SPIKE),
+            drift_error=(error, _PER_SPIKE),
+        ),
     )
 
 
 def _at_constant_rates(
-    found: dict[str, Measured], constant: Float[Array, "probability time"], config: PairingSchemesConfig
+    found: dict[str, Any], constant: Float[Array, "probability time"], config: PairingSchemesConfig
 ) -> xr.Dataset:
     """Return mean updates per presynaptic spike at constant rates, gains on ramps, and windows."""
     kernel = lag_kernel("exponential", config.window, tau=config.tau)
@@ -383,27 +382,21 @@ def _at_constant_rates(
     slopes_of = jax.jit(jax.vmap(lambda window: window_moments(window).first))
     gains = [np.asarray(slopes_of(part.windows), np.float64) for part in found.values()]
     windowed_gain = np.asarray(jax.jit(jax.vmap(lambda q: ramp_gain(q, kernel)))(constant[:, 0]), np.float64)
-    return xr.Dataset(
-        {
-            "drift": (("rule", "probability"), [*drift, windowed_drift], _PER_SPIKE),
-            "gain": (("rule", "probability"), [*gains, windowed_gain], {"units": "bins^2 amplitude"}),
-            "effective_window": (
-                ("scheme", "probability", "lag"),
-                [part.windows for part in found.values()],
-                {"units": "amplitude of a pair", "long_name": "change by one more pair"},
-            ),
-        },
-        {
-            "rule": [*SCHEMES, WINDOWED],
-            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
-            "lag": ("lag", np.arange(-2 * _SETTLE, 2 * _SETTLE + 1), {"units": "bins"}),
-        },
+    by_rate, windows = ("rule", "probability"), [part.windows for part in found.values()]
+    return merged(
+        labelled(by_rate, "amplitude of a pair", drift=([*drift, windowed_drift], _PER_SPIKE)),
+        labelled(by_rate, "bins^2 amplitude", gain=[*gains, windowed_gain]),
+        labelled(
+            ("scheme", "probability", "lag"),
+            "amplitude of a pair",
+            effective_window=(windows, "change by one more pair"),
+        ),
     )
 
 
 def _agreement(
     key: Key[Array, ""],
-    found: dict[str, Measured],
+    found: dict[str, Any],
     driven: Float[Array, "sequence driven_time"],
     activity: Float[Array, "sequence driven_time"],
     config: PairingSchemesConfig,
@@ -420,10 +413,7 @@ def _agreement(
     sums = [pair_sums(update.reshape(shape), slope.reshape(shape)) for update in updates]
     by_sequence = [np.moveaxis(np.stack(parts), -1, 0) for parts in zip(*sums, strict=True)]
     correlation = bootstrap(key, correlation_of_sums, *by_sequence)
-    return xr.Dataset(
-        keep_estimate("agreement", correlation, ("rule", "width"), long_name="correlation with Eq 1"),
-        {"width": ("width", np.array(config.widths), {"units": "bins"})},
-    )
+    return xr.Dataset(keep_estimate("agreement", correlation, ("rule", "width"), long_name="correlation with Eq 1"))
 
 
 STUDY = Study(

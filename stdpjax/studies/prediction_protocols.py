@@ -12,8 +12,7 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.power import sample_size, simulate_experiments, t_test_alarms, t_test_power
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
@@ -21,6 +20,7 @@ from stdpjax.rules import presets
 from stdpjax.settings import setting
 from stdpjax.stats import Estimate, bootstrap, wilson_interval
 from stdpjax.studies.figures.prediction_protocols import plot
+from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.prediction_rules import (
     ASYMMETRIC,
     NAMES,
@@ -167,8 +167,8 @@ CLAIMS = (
         statement="Section 5.1",
         corrected="The exact mean takes one pass over the record.",
         criterion=at_most(4.0),
-        measure=lambda data: np.abs(data.z).max(),
-        control=lambda data: np.abs(data.z_swapped).max(),
+        measure=lambda data: largest(data.z),
+        control=lambda data: largest(data.z_swapped),
         control_is="exact means of the other ramp",
         bearing="supports",
         note=lambda data: f"{data.z.size} means.",
@@ -250,29 +250,23 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
     sizes = _effect_sizes(key, means, by_spikes, config)
     progress(0.9, "experiments")
     laws = contrast_laws(config)
-    return xr.merge(
-        [
-            _sampled_means(means, by_spikes, config),
-            sizes,
-            _simulated(key, means, by_spikes, sizes, config),
-            xr.Dataset(
-                {
-                    "post_hz": (("course", "time"), 1000 * np.asarray(protocol.repeat[1], np.float64), {"units": "Hz"}),
-                    "contrast_law": (
-                        "closed_rule",
-                        list(laws.values()),
-                        {**_SHARE, "long_name": "rising less falling in closed form"},
-                    ),
-                },
-                {
-                    "closed_rule": list(laws),
-                    "n_cells": ((), config.n_cells, {"units": "cells in each arm"}),
-                    "between_cells": ((), config.between_cells, {**_SHARE, "long_name": "standard deviation of cells"}),
-                    "time": ("time", np.arange(-1, protocol.n_ramp + 1) + 0.5, {"units": "ms"}),
-                },
-            ),
-        ]
-    ).assign_coords(rule=list(NAMES), course=list(COURSES))
+    return merged(
+        labelled(("course", "time"), "Hz", post_hz=1000 * np.asarray(protocol.repeat[1], np.float64)),
+        _sampled_means(means, by_spikes, config),
+        sizes,
+        _simulated(key, means, by_spikes, sizes, config),
+        labelled("closed_rule", "1", contrast_law=(list(laws.values()), "rising less falling in closed form")),
+        rule=list(NAMES),
+        spiking_rule=list(SPIKING),
+        simulated_rule=list(SIMULATED),
+        closed_rule=list(laws),
+        course=list(COURSES),
+        n_cells=((), config.n_cells, {"units": "cells in each arm"}),
+        n_experiments=((), config.n_experiments, {"units": "experiments"}),
+        between_cells=((), config.between_cells, {"units": "1", "long_name": "standard deviation of cells"}),
+        cells=("cells", np.array(SIZES), {"units": "cells in each arm"}),
+        time=("time", np.arange(-1, protocol.n_ramp + 1) + 0.5, {"units": "ms"}),
+    )
 
 
 def _sampled_means(means: Floats, by_spikes: Floats, config: PredictionProtocolsConfig) -> xr.Dataset:
@@ -283,20 +277,15 @@ def _sampled_means(means: Floats, by_spikes: Floats, config: PredictionProtocols
     def z(exact: Floats) -> Floats:
         return (sampled - exact)[spiking] / (spike_sd[spiking] / math.sqrt(config.n_cells))
 
-    unit, swapped = {"units": "standard errors"}, means[:, [CONSTANT, FALLING, RISING]]
-    return xr.Dataset(
-        {
-            "exact": (_ARMS, means, _SHARE),
-            "spike_sd": (_ARMS, spike_sd, _SHARE),
-            "sampled": (_ARMS, sampled, _SHARE),
-            "z": (("spiking_rule", "course"), z(means), {**unit, "long_name": "sampled less exact mean"}),
-            "z_swapped": (
-                ("spiking_rule", "course"),
-                z(swapped),
-                {**unit, "long_name": "the same with the exact means of the other ramp"},
-            ),
-        },
-        {"spiking_rule": list(SPIKING)},
+    share, wrong = "change as a share of the weight", "the same with the exact means of the other ramp"
+    return merged(
+        labelled(_ARMS, "1", exact=(means, share), spike_sd=(spike_sd, share), sampled=(sampled, share)),
+        labelled(
+            ("spiking_rule", "course"),
+            "standard errors",
+            z=(z(means), "sampled less exact mean"),
+            z_swapped=(z(means[:, [CONSTANT, FALLING, RISING]]), wrong),
+        ),
     )
 
 
@@ -370,20 +359,11 @@ def _simulated(
         )
     n_found = np.array(found)
     power = t_test_power(sizes.contrast_d.values[rows, None], np.array(SIZES), n_groups=2)
-    return xr.Dataset(
-        {
-            "power_exact": (("simulated_rule", "cells"), power),
-            "n_found": (("simulated_rule", "cells"), n_found[:, : len(SIZES)], {"units": "experiments"}),
-            "n_found_stated": ("simulated_rule", n_found[:, -3]),
-            "n_found_half": ("simulated_rule", n_found[:, -2]),
-            "n_false": ("simulated_rule", n_found[:, -1]),
-            "n_stated": ((), n_stated, {"units": "cells in each arm"}),
-        },
-        {
-            "simulated_rule": list(SIMULATED),
-            "n_experiments": ((), config.n_experiments, {"units": "experiments"}),
-            "cells": ("cells", np.array(SIZES), {"units": "cells in each arm"}),
-        },
+    return merged(
+        labelled(("simulated_rule", "cells"), power_exact=power),
+        labelled(("simulated_rule", "cells"), "experiments", n_found=n_found[:, : len(SIZES)]),
+        labelled("simulated_rule", n_found_stated=n_found[:, -3], n_found_half=n_found[:, -2], n_false=n_found[:, -1]),
+        labelled((), "cells in each arm", n_stated=n_stated),
     )
 
 

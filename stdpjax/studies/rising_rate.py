@@ -12,14 +12,14 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks, stats
 from stdpjax.drives import ramp
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rules import lag_kernel, mean_update, ramp_gain
 from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
 from stdpjax.studies.figures.rising_rate import plot
-from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, lags_of, make_sequences, part_of
+from stdpjax.studies.measures import labelled, largest_z, merged
+from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, make_sequences, part_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +88,8 @@ def _lag_change(data: xr.Dataset) -> xr.DataArray:
     return data.mean_lag.isel(slope=-1) - data.mean_lag.isel(slope=0)
 
 
-def _largest_z(data: xr.Dataset) -> float:
-    return float(np.abs((data.sampled_mean_lag - data.mean_lag) / data.sampled_mean_lag_error).max())
+def _lag_z(data: xr.Dataset) -> float:
+    return largest_z(data.sampled_mean_lag - data.mean_lag, data.sampled_mean_lag_error)
 
 
 def _known(data: xr.Dataset) -> list[tuple[float, float]]:
@@ -164,7 +164,7 @@ CLAIMS = (
         control=lambda data: _lag_change(data)[-1],
         control_is="the highest spike probability",
         bearing="refutes",
-        note=lambda data: f"Largest |z| of the sampled mean lags: {_largest_z(data):.2f}.",
+        note=lambda data: f"Largest |z| of the sampled mean lags: {_lag_z(data):.2f}.",
     ),
     _steeper(
         "T2.table",
@@ -213,7 +213,19 @@ def run(key: Key[Array, ""], config: RisingRateConfig, progress: Progress) -> xr
     rising = _rising_rates(named_key(key, "rising"), config)
     progress(0.9, "spikes on both sides")
     both = _both_sides(named_key(key, "drives"), named_key(key, "bootstrap"), config)
-    return xr.merge([exact, sampled, rising, both, _example(named_key(key, "example"), config)])
+    lags = np.arange(-config.window, config.window + 1)
+    return merged(
+        exact,
+        sampled,
+        rising,
+        both,
+        _example(named_key(key, "example"), config),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
+        slope=("slope", np.array(config.slopes), {"units": "1/bin^2"}),
+        distance=("distance", np.arange(1, config.window + 1), {"units": "bins"}),
+        lag=("lag", lags, {"units": "bins", "long_name": "post minus pre"}),
+        time=("time", lags, {"units": "bins"}),
+    )
 
 
 _CELLS = ("probability", "slope")
@@ -223,20 +235,15 @@ def _on_ramps(laws: np.ndarray, config: RisingRateConfig) -> xr.Dataset:
     """Return mean updates, gains and mean lags by the exact law of lags on each ramp."""
     window, kernel = config.window, lag_kernel("exponential", config.window, tau=config.tau)
     gains = [float(jax.grad(lambda a, q=q: mean_update(_law(q, a, window), kernel))(0.0)) for q in config.probabilities]
-    return xr.Dataset(
-        {
-            "law": ((*_CELLS, "lag"), laws),
-            "mean_update": (_CELLS, np.asarray(mean_update(laws, kernel), dtype=np.float64)),
-            "gain": ("probability", gains),
-            "gain_closed_form": ("probability", [float(ramp_gain(q, kernel)) for q in config.probabilities]),
-            "mean_lag": (_CELLS, _conditional_mean_lag(laws), {"units": "bins"}),
-            "critical_probability": _critical_probability(window),
-            "critical_probability_half_window": _critical_probability(max(2, window // 2)),
-        },
-        {
-            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
-            "slope": ("slope", np.array(config.slopes), {"units": "1/bin^2"}),
-        },
+    update = np.asarray(mean_update(laws, kernel), dtype=np.float64)
+    closed = [float(ramp_gain(q, kernel)) for q in config.probabilities]
+    critical = [_critical_probability(size) for size in (window, max(2, window // 2))]
+    return merged(
+        labelled((*_CELLS, "lag"), law=laws),
+        labelled(_CELLS, mean_update=update),
+        labelled(_CELLS, "bins", mean_lag=_conditional_mean_lag(laws)),
+        labelled("probability", gain=gains, gain_closed_form=closed),
+        labelled((), critical_probability=critical[0], critical_probability_half_window=critical[1]),
     )
 
 
@@ -251,12 +258,10 @@ def _sampled_on_ramps(key: Key[Array, ""], config: RisingRateConfig, progress: P
         counts[index] = sample_lag_counts(cell_key, only_centre, ramped, config.n_trials, window, boundary="valid")[0]
     positive = counts[..., window + 1 :]
     mean, n = _conditional_mean_lag(counts), positive.sum(-1)
-    return xr.Dataset(
-        {
-            "sampled_mean_lag": (_CELLS, mean, {"units": "bins"}),
-            "sampled_mean_lag_error": (_CELLS, np.sqrt((positive @ distance**2 / n - mean**2) / n), {"units": "bins"}),
-            "sampled_count": ((*_CELLS, "lag"), counts),
-        }
+    error = np.sqrt((positive @ distance**2 / n - mean**2) / n)
+    return merged(
+        labelled(_CELLS, "bins", sampled_mean_lag=mean, sampled_mean_lag_error=error),
+        labelled((*_CELLS, "lag"), sampled_count=counts),
     )
 
 
@@ -268,14 +273,17 @@ def _rising_rates(key: Key[Array, ""], config: RisingRateConfig) -> xr.Dataset:
         member_keys(key, config.n_sequences)
     )
     rising = 0.01 + np.cumsum(np.asarray(increments, dtype=np.float64), axis=1) * min(4e-3, 0.5 / window)
-    return xr.Dataset(
-        {
-            "excess_after": ("distance", _excess_after(rising, window)),
-            "excess_after_falling": ("distance", _excess_after(rising[:, ::-1], window)),
-            "spike_within": ((*_CELLS, "distance"), _spike_within(config, slopes)),
-            "spike_within_falling": ((*_CELLS, "distance"), _spike_within(config, -slopes)),
-        },
-        {"distance": ("distance", np.arange(1, window + 1), {"units": "bins"})},
+    return merged(
+        labelled(
+            "distance",
+            excess_after=_excess_after(rising, window),
+            excess_after_falling=_excess_after(rising[:, ::-1], window),
+        ),
+        labelled(
+            (*_CELLS, "distance"),
+            spike_within=_spike_within(config, slopes),
+            spike_within_falling=_spike_within(config, -slopes),
+        ),
     )
 
 
@@ -305,8 +313,7 @@ def _both_sides(key: Key[Array, ""], resampling: Key[Array, ""], config: RisingR
             **keep_estimate("jump_both_sides", jumps["both"]),
             "eq1_one_sided": ("lag", curves["one"]),
             "eq1_both_sides": ("lag", curves["both"]),
-        },
-        {"lag": ("lag", lags_of(drives), {"units": "bins", "long_name": "post minus pre"})},
+        }
     )
 
 
@@ -319,8 +326,7 @@ def _example(key: Key[Array, ""], config: RisingRateConfig) -> xr.Dataset:
         {
             "example_spikes": (("trial", "time"), np.asarray(spikes)),
             "example_probability": ("time", np.asarray(steepest)),
-        },
-        {"time": ("time", np.arange(-config.window, config.window + 1), {"units": "bins"})},
+        }
     )
 
 

@@ -8,12 +8,12 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks, stats
-from stdpjax.lab import Claim, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import named_key
 from stdpjax.rules import slope_correlation
 from stdpjax.settings import setting
 from stdpjax.studies.figures.rule_agreement import plot
+from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
@@ -89,10 +89,6 @@ REFERENCE = {
 }
 
 
-def _deviation(data: xr.Dataset, table: xr.DataArray) -> float:
-    return float(np.abs(table - data.table_reference).max())
-
-
 _HIGHEST = "the highest spike probability"
 
 _related = partial(Claim, statement="Section 5.2, Figure 2 right")
@@ -139,8 +135,8 @@ CLAIMS = (
         corrected="Without binning the correlation is 0.93 to 0.98 for sparse spikes and slow drives, and falls to "
         "0.15 to 0.27 when neurons spike in every bin.",
         criterion=at_most(0.03),
-        measure=lambda data: _deviation(data, data.table_per_bin),
-        control=lambda data: _deviation(data, data.table_per_bin_control),
+        measure=lambda data: largest(data.table_per_bin - data.table_reference),
+        control=lambda data: largest(data.table_per_bin_control - data.table_reference),
         control_is="slopes of another sequence",
         bearing="limits",
         note=lambda data: f"{int(data.table_reference.count())} cells.",
@@ -150,8 +146,8 @@ CLAIMS = (
         "Largest difference between the exact correlation per bin at the lowest rate and linear-response theory.",
         corrected="The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
         criterion=at_most(0.02),
-        measure=lambda data: np.abs(data.sparse_correlation - data.linear_response).max(),
-        control=lambda data: np.abs(data.sparse_correlation - data.linear_response.values[::-1]).max(),
+        measure=lambda data: largest(data.sparse_correlation - data.linear_response),
+        control=lambda data: largest(data.sparse_correlation - data.linear_response.values[::-1]),
         control_is="theory for the widths in reverse order",
         bearing="supports",
     ),
@@ -187,7 +183,14 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
         xr.Dataset(keep_estimate(name, _saturation(key, resampling, config, voltage), "postsynaptic", value="_value"))
         for name, voltage in (("saturating", "linear"), ("unsaturated", "bounded"))
     ]
-    return xr.merge([relation, table, _linear_response(key, config), *saturation]).assign_coords(
+    return merged(
+        relation,
+        table,
+        _linear_response(key, config),
+        *saturation,
+        bin=np.arange(config.n_bins),
+        width=("width", np.array(config.widths), {"units": "bins"}),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
         postsynaptic=["ds/dt", "d rho/dt", "difference"],
         highest_agreeing=((), config.highest_agreeing, {"units": "1/bin"}),
     )
@@ -227,7 +230,7 @@ def _relation(
             variables |= keep_estimate(f"{label}_{name}", found, ("bin",) if label == "update" else ())
         variables[f"per_bin_correlation_{name}"] = float(stats.correlation(values.ravel(), eq1.ravel()))
     variables["reliability"] = float(stats.correlation(updates["sampled"].ravel(), exact.ravel())) ** 2
-    return xr.Dataset(variables, {"bin": np.arange(config.n_bins)})
+    return xr.Dataset(variables)
 
 
 def _table(
@@ -243,13 +246,7 @@ def _table(
     names = ("per_bin", "per_bin_low", "per_bin_high", "binned", "per_bin_control")
     reference = [REFERENCE.get(cell, np.nan) for cell in cells]
     columns = {**dict(zip(names, zip(*rows, strict=True), strict=True)), "reference": reference}
-    return xr.Dataset(
-        {f"table_{name}": (dims, np.reshape(column, shape)) for name, column in columns.items()},
-        {
-            "width": ("width", np.array(config.widths), {"units": "bins"}),
-            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
-        },
-    )
+    return labelled(dims, **{f"table_{name}": np.reshape(column, shape) for name, column in columns.items()})
 
 
 def _table_cell(
@@ -277,7 +274,7 @@ def _linear_response(key: Key[Array, ""], config: RuleAgreementConfig) -> xr.Dat
         sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
         found.append(float(stats.correlation(np.ravel(sequences.slope), update_per_spike(sequences, setting).ravel())))
     theory = [float(slope_correlation(0.5 * lowest, kernel, width)) for width in config.widths]
-    return xr.Dataset({"sparse_correlation": ("width", found), "linear_response": ("width", theory)})
+    return labelled("width", sparse_correlation=found, linear_response=theory)
 
 
 def _saturation(

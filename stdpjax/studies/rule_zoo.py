@@ -12,13 +12,13 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, lag_response, mean_update
 from stdpjax.settings import setting
 from stdpjax.spikes import expected_lag_counts, lag_probability
 from stdpjax.studies.figures.rule_zoo import plot
+from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.protocol import ProtocolConfig, Sequences, make_sequences, mismatched, part_of
 from stdpjax.studies.rule_agreement import REFERENCE
 from stdpjax.studies.zoo_rules import (
@@ -35,14 +35,19 @@ from stdpjax.studies.zoo_rules import (
     TRIPLETS,
     WINDOWED,
     XIE_SEUNG,
+    Sampled,
     Trains,
     bcm_updates,
+    by_lag,
+    constant_rates,
+    drifts,
     linear_correlation,
     matrix_sums,
     measure,
     rules_of_traces,
+    sample,
+    sample_others,
 )
-from stdpjax.studies.zoo_samples import Sampled, by_lag, constant_rates, drifts, sample, sample_others
 
 # Longest lag of the windows of rules without a longest lag, in bins.
 _REACH = 60
@@ -122,10 +127,6 @@ def _worst_spread(data: xr.Dataset) -> xr.DataArray:
     return _spread(data.z)[_off_one(data.z).argmax()]
 
 
-def _off_reference(data: xr.Dataset, values: xr.DataArray) -> float:
-    return float(np.abs(values - data.with_eq1_reference).max())
-
-
 def _correlation_of(data: xr.Dataset, name: str, other: str) -> Estimate:
     """Return the correlation per bin of two rules under drives that do not saturate."""
     return estimate(data.sel(drive="unsaturated", rule=name, other=other), "agreement")
@@ -181,8 +182,8 @@ CLAIMS = (
         printed=_CORRELATED,
         corrected="0.99 to 0.85 for spike probabilities from 0.02 to 0.2 per bin and drives as slow as the window.",
         criterion=at_most(0.03),
-        measure=lambda data: _off_reference(data, data.with_eq1.sel(rule=WINDOWED)),
-        control=lambda data: _off_reference(data, data.mismatched),
+        measure=lambda data: largest(data.with_eq1.sel(rule=WINDOWED) - data.with_eq1_reference),
+        control=lambda data: largest(data.mismatched - data.with_eq1_reference),
         control_is="slopes of another sequence",
         bearing="limits",
     ),
@@ -228,8 +229,8 @@ CLAIMS = (
         "Largest difference between correlations with Eq 1 under small modulations and linear-response theory.",
         corrected="The window of a rule decides: its odd part follows the slope, its even part the rate.",
         criterion=at_most(0.05),
-        measure=lambda data: np.abs(data.small_modulation - data.linear_theory[0]).max(),
-        control=lambda data: np.abs(data.small_modulation - data.linear_theory[1]).max(),
+        measure=lambda data: largest(data.small_modulation - data.linear_theory[0]),
+        control=lambda data: largest(data.small_modulation - data.linear_theory[1]),
         control_is="theory for drives of half the width",
         bearing="supports",
     ),
@@ -274,15 +275,27 @@ def run(key: Key[Array, ""], config: RuleZooConfig, progress: Progress) -> xr.Da
     progress(0.92, "correlations")
     values = np.stack([updates[name] for name in RULES]).reshape(len(RULES), len(sets), config.n_sequences, -1)
     resampling = named_key(key, "resampling")
-    return xr.merge(
-        [
-            _agreement(resampling, values, config),
-            _linear(values[:, -1], windows, config),
-            _windows(resampling, values, windows, sets, config),
-            _scores(sampled),
-            _drifts(config),
-        ]
-    ).assign_coords(probability=("probability", np.array(config.probabilities), {"units": "1/bin"}))
+    return merged(
+        _agreement(resampling, values, config),
+        _linear(values[:, -1], windows, config),
+        _windows(resampling, values, windows, sets, config),
+        _scores(sampled),
+        xr.Dataset(drifts(DRIFTING, TURNING, config.highest_hz)),
+        drive=["unsaturated", "saturating"],
+        rule=list(RULES),
+        other=list(RULES),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
+        linear_rule=list(LINEAR),
+        theory_width=("theory_width", [config.width, config.width / 2], {"units": "bins"}),
+        windowed_rule=list(windows),
+        pair_lag=("pair_lag", _LAGS, {"units": "bins"}),
+        lag=("lag", np.arange(-config.window, config.window + 1), {"units": "bins"}),
+        rate_rule=list(RATE_RULES),
+        spike_rule=list(sampled),
+        drifting_rule=list(DRIFTING),
+        turning_rule=list(TURNING),
+        constant_rate=("constant_rate", constant_rates(config.highest_hz), {"units": "Hz"}),
+    )
 
 
 Named = dict[str, NDArray[np.float64]]
@@ -346,17 +359,9 @@ def _windows(
     rates = (part[:, edge:-edge] for part in (sets[densest].pre_probability, sets[densest].post_probability))
     counts = np.asarray(expected_lag_counts(*rates, config.window, boundary="valid"), np.float64)
     rate_rules = values[[RULES.index(name) for name in RATE_RULES], densest]
-    return xr.Dataset(
-        {
-            "window": (("windowed_rule", "pair_lag"), list(windows.values()), {"units": "unit of the rule"}),
-            **by_lag(key, counts, rate_rules, config.n_resamples),
-        },
-        {
-            "windowed_rule": list(windows),
-            "pair_lag": ("pair_lag", _LAGS, {"units": "bins"}),
-            "lag": ("lag", np.arange(-config.window, config.window + 1), {"units": "bins"}),
-            "rate_rule": list(RATE_RULES),
-        },
+    by_nearest_lag = xr.Dataset(by_lag(key, counts, rate_rules, config.n_resamples))
+    return merged(
+        labelled(("windowed_rule", "pair_lag"), "unit of the rule", window=list(windows.values())), by_nearest_lag
     )
 
 
@@ -365,21 +370,7 @@ def _scores(sampled: dict[str, Any]) -> xr.Dataset:
     scored = {name: Sampled(*(np.asarray(part, np.float64) for part in parts)) for name, parts in sampled.items()}
     z = np.stack([part.z(part.exact) for part in scored.values()])
     wrong = [part.z(mismatched(part.exact)) for part in scored.values()]
-    cells = ("spike_rule", "cell")
-    return xr.Dataset(
-        {"z": (cells, z), "z_mismatched": (cells, wrong)}, {"spike_rule": list(scored), "cell": np.arange(z.shape[1])}
-    )
-
-
-def _drifts(config: RuleZooConfig) -> xr.Dataset:
-    return xr.Dataset(
-        drifts(DRIFTING, TURNING, config.highest_hz),
-        {
-            "drifting_rule": list(DRIFTING),
-            "turning_rule": list(TURNING),
-            "constant_rate": ("constant_rate", constant_rates(config.highest_hz), {"units": "Hz"}),
-        },
-    )
+    return merged(labelled(("spike_rule", "cell"), z=z, z_mismatched=wrong), cell=np.arange(z.shape[1]))
 
 
 def _correlations(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -404,18 +395,13 @@ def _agreement(key: Key[Array, ""], values: NDArray[np.float64], config: RuleZoo
     )
     both, by_probability = np.moveaxis(found[[main, -2]], 0, 1), np.moveaxis(found[:n, ..., eq1], 0, -1)
     windowed = values[RULES.index(WINDOWED)]
-    return xr.Dataset(
-        {
-            **keep_estimate("agreement", stats.Estimate(*both[..., :-1]), ("drive", "rule", "other")),
-            **keep_estimate("difference", stats.Estimate(*both[..., -1]), ("drive", "rule")),
-            **keep_estimate("with_eq1", stats.Estimate(*by_probability), ("rule", "probability")),
-            "with_eq1_reference": (
-                "probability",
-                [REFERENCE.get((config.width, p), np.nan) for p in config.probabilities],
-            ),
-            "mismatched": ("probability", [_correlation(mismatched(values[eq1, i]), windowed[i]) for i in range(n)]),
-        },
-        {"drive": ["unsaturated", "saturating"], "rule": list(RULES), "other": list(RULES)},
+    reference = [REFERENCE.get((config.width, probability), np.nan) for probability in config.probabilities]
+    wrong = [_correlation(mismatched(values[eq1, index]), windowed[index]) for index in range(n)]
+    return merged(
+        xr.Dataset(keep_estimate("agreement", stats.Estimate(*both[..., :-1]), ("drive", "rule", "other"))),
+        xr.Dataset(keep_estimate("difference", stats.Estimate(*both[..., -1]), ("drive", "rule"))),
+        xr.Dataset(keep_estimate("with_eq1", stats.Estimate(*by_probability), ("rule", "probability"))),
+        labelled("probability", with_eq1_reference=reference, mismatched=wrong),
     )
 
 
@@ -424,9 +410,8 @@ def _linear(values: NDArray[np.float64], windows: Named, config: RuleZooConfig) 
     found = [_correlation(values[RULES.index(name)], values[RULES.index(EQ1)]) for name in LINEAR]
     widths = (config.width, config.width / 2)
     theory = [[linear_correlation(windows[name], width) for name in LINEAR] for width in widths]
-    return xr.Dataset(
-        {"small_modulation": ("linear_rule", found), "linear_theory": (("theory_width", "linear_rule"), theory)},
-        {"linear_rule": list(LINEAR), "theory_width": ("theory_width", list(widths), {"units": "bins"})},
+    return merged(
+        labelled("linear_rule", small_modulation=found), labelled(("theory_width", "linear_rule"), linear_theory=theory)
     )
 
 

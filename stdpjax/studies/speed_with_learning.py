@@ -11,13 +11,13 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks
 from stdpjax.energy import Params, random_params
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.speed_with_learning import plot
+from stdpjax.studies.measures import labelled, merged, on_host, required
 from stdpjax.studies.plastic_networks import (
     DRIVES,
     Case,
@@ -371,8 +371,7 @@ CLAIMS = (
 )
 
 
-_SQUARED = {"units": "(activity / time constant)^2"}
-_FINITE = {"required": "networks with finite states and weights"}
+_SQUARED, _FINITE = "(activity / time constant)^2", "networks with finite states and weights"
 
 
 def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress) -> xr.Dataset:
@@ -405,18 +404,29 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
     progress(0.9, "static networks and a layer")
     parts = [
         _main(learned, held, main, config),
-        _alignments(learned, where, config),
+        _alignments(learned, where),
         _statics(params, drives[:, _SMALL], learned, where, config),
-        _prescribed(params, learned, where["prescribed"], config),
+        _prescribed(params, learned, where["prescribed"]),
         _layer(params, drives[:, _OU, : n_steps // 2], config),
     ]
     progress(1.0, "done")
-    return xr.merge(parts).assign_coords(network=np.arange(n_networks))
+    return merged(
+        *parts,
+        form=list(FORMS),
+        drive=list(DRIVES[:_N_MAIN_DRIVES]),
+        learning_rate=np.array(main_rates(config)),
+        network=np.arange(n_networks),
+        pairing=("pairing", list(_ALIGNED), {"long_name": "presynaptic rate taken"}),
+        small_rate=[-config.small_rate, config.small_rate],
+        prescribed_rate=[0.0, config.large_rate],
+        case=np.arange(len(learned.speed)),
+        main_case=np.arange(main.stop),
+    )
 
 
 def _by_case(values: Array | np.ndarray) -> np.ndarray:
     """Split the cases of the comparison into form, drive and learning rate."""
-    return _in_double(values).reshape(len(FORMS), _N_MAIN_DRIVES, 5, *values.shape[1:])
+    return on_host(values).reshape(len(FORMS), _N_MAIN_DRIVES, 5, *values.shape[1:])
 
 
 def _main(learned: Learned, held: Learned, main: slice, config: SpeedWithLearningConfig) -> xr.Dataset:
@@ -424,49 +434,32 @@ def _main(learned: Learned, held: Learned, main: slice, config: SpeedWithLearnin
     cell = ("form", "drive", "learning_rate")
     found = jax.tree.map(lambda leaf: leaf[main], learned)
     at_bound = _by_case(jnp.abs(found.weights) >= config.bound).mean((-1, -2, -3))
-    held_text = "mean squared speed with the learned weights held, fresh drive"
-    return xr.Dataset(
-        {
-            "speed": (
-                (*cell, "network"),
-                _by_case(found.speed),
-                {"long_name": "mean squared speed of all units", **_SQUARED},
-            ),
-            "held_speed": ((*cell, "network"), _by_case(held.speed), {"long_name": held_text, **_SQUARED}),
-            "saturation": (
-                cell,
-                _by_case(found.saturation).mean(-1),
-                {"long_name": "share of units and time beyond the kinks"},
-            ),
-            "at_bound": (cell, at_bound, {"long_name": "share of weights at their bound"}),
-            "log_ratio_reference": (cell, _reference(config), {"long_name": "expected log ratio of speeds"}),
-            "is_finite": (("case", "network"), np.asarray(learned.is_finite), _FINITE),
-            "held_is_finite": (("main_case", "network"), np.asarray(held.is_finite), _FINITE),
-        },
-        {
-            "form": list(FORMS),
-            "drive": list(DRIVES[:_N_MAIN_DRIVES]),
-            "learning_rate": np.array(main_rates(config)),
-            "case": np.arange(len(learned.speed)),
-            "main_case": np.arange(main.stop),
-        },
+    return merged(
+        labelled(
+            (*cell, "network"),
+            _SQUARED,
+            speed=(_by_case(found.speed), "mean squared speed of all units"),
+            held_speed=(_by_case(held.speed), "mean squared speed with the learned weights held, fresh drive"),
+        ),
+        labelled(
+            cell,
+            saturation=(_by_case(found.saturation).mean(-1), "share of units and time beyond the kinks"),
+            at_bound=(at_bound, "share of weights at their bound"),
+            log_ratio_reference=(_reference(config), "expected log ratio of speeds"),
+        ),
+        required(("case", "network"), _FINITE, is_finite=learned.is_finite),
+        required(("main_case", "network"), _FINITE, held_is_finite=held.is_finite),
     )
 
 
-def _alignments(learned: Learned, where: dict[str, slice], config: SpeedWithLearningConfig) -> xr.Dataset:
+def _alignments(learned: Learned, where: dict[str, slice]) -> xr.Dataset:
     """Return speeds on a wave by the moment at which the presynaptic rate is read."""
-    speed = _in_double(learned.speed)
+    speed = on_host(learned.speed)
     wave_of_tied = _by_case(speed[where["main"]])[list(FORMS).index("tied"), _WAVE]
     aligned = np.insert(speed[where["aligned"]].reshape(3, 2, -1), 1, wave_of_tied[[1, 3]], axis=0)
-    return xr.Dataset(
-        {
-            "aligned_speed": (("pairing", "small_rate", "network"), aligned, _SQUARED),
-            "wave_speed": ("network", wave_of_tied[2], {"long_name": "the same without learning", **_SQUARED}),
-        },
-        {
-            "pairing": ("pairing", list(_ALIGNED), {"long_name": "presynaptic rate taken"}),
-            "small_rate": [-config.small_rate, config.small_rate],
-        },
+    return merged(
+        labelled(("pairing", "small_rate", "network"), _SQUARED, aligned_speed=aligned),
+        labelled("network", _SQUARED, wave_speed=(wave_of_tied[2], "the same without learning")),
     )
 
 
@@ -476,58 +469,45 @@ def _statics(
     """Put networks that learn beside static ones of the energy that learning amounts to."""
     rates = np.array([-config.static_rate, 0.0, config.static_rate])
     still = static_speed(params, drive, jnp.asarray(rates, float), n_dropped=config.n_steps // 3 * 2)
-    off = {"long_name": "largest difference of weights from those by the rates of the moment"}
-    return xr.Dataset(
-        {
-            "plastic_speed": (("static_rate", "network"), _in_double(learned.speed[where["static"]]), _SQUARED),
-            "static_speed": (("static_rate", "network"), _in_double(still), _SQUARED),
-            "off_formula": ((), _off_formula(params, learned, where["static"], rates), off),
-            "off_formula_current": _off_formula(params, learned, where["current"], rates[[0, 2]]),
-        },
-        {"static_rate": rates},
+    off = "largest difference of weights from those by the rates of the moment"
+    return merged(
+        labelled(
+            ("static_rate", "network"), _SQUARED, plastic_speed=learned.speed[where["static"]], static_speed=still
+        ),
+        labelled(
+            (),
+            off_formula=(_off_formula(params, learned, where["static"], rates), off),
+            off_formula_current=_off_formula(params, learned, where["current"], rates[[0, 2]]),
+        ),
+        static_rate=rates,
     )
 
 
-def _prescribed(params: Params, learned: Learned, part: slice, config: SpeedWithLearningConfig) -> xr.Dataset:
-    moved = float(jnp.max(jnp.abs(learned.weights[part] - params.weights)))
-    return xr.Dataset(
-        {
-            "prescribed_speed": (("prescribed_rate", "network"), _in_double(learned.speed[part]), _SQUARED),
-            "prescribed_weight_change": moved,
-        },
-        {"prescribed_rate": [0.0, config.large_rate]},
-    )
+def _prescribed(params: Params, learned: Learned, part: slice) -> xr.Dataset:
+    moved = jnp.max(jnp.abs(learned.weights[part] - params.weights[None]))
+    speed = labelled(("prescribed_rate", "network"), _SQUARED, prescribed_speed=learned.speed[part])
+    return merged(speed, labelled((), prescribed_weight_change=moved))
 
 
 def _layer(params: Params, drive: Array, config: SpeedWithLearningConfig) -> xr.Dataset:
     """Let a feedforward layer learn."""
     rates = np.array([-config.layer_rate, config.layer_rate])
     inputs = config.layer_std / 0.25 * drive
-    growth, late = jax.vmap(layer_growth, (0, 0, None))(params.weights, inputs, jnp.asarray(rates, float))
-    each = ("layer_rate", "network")
-    return xr.Dataset(
-        {
-            "layer_growth": (each, _in_double(growth).T, {"long_name": "growth of a feedforward layer's weights"}),
-            "layer_predicted": (
-                "layer_rate",
-                [predicted_growth(float(rate), config.layer_std, inputs.shape[1]) for rate in rates],
-            ),
-            "layer_speed_ratio": (each, _in_double(late).T, {"long_name": "late over early mean squared speed"}),
-        },
-        {"layer_rate": rates},
+    growth = jax.vmap(layer_growth, (0, 0, None))(params.weights, inputs, jnp.asarray(rates, float))
+    predicted = [predicted_growth(float(rate), config.layer_std, inputs.shape[1]) for rate in rates]
+    return merged(
+        labelled(("layer_rate", "network"), layer_growth=(growth.T, "growth of a feedforward layer's weights")),
+        labelled("layer_rate", layer_predicted=predicted),
+        layer_rate=rates,
     )
-
-
-def _in_double(values: Array) -> np.ndarray:
-    return np.asarray(values, np.float64)
 
 
 def _off_formula(params: Params, learned: Learned, part: slice, rates: np.ndarray) -> float:
     """Return how far weights are from W(0) + rate (r r^T - r(0) r(0)^T) off the diagonal, r the final rates."""
-    weights = _in_double(learned.weights[part])
-    final = _in_double(hard_sigmoid().value(learned.state[part]))
+    weights = on_host(learned.weights[part])
+    final = on_host(hard_sigmoid().value(learned.state[part]))
     formula = rates[:, None, None, None] * (final[..., :, None] * final[..., None, :] - 0.25)
-    off = np.abs(weights - _in_double(params.weights) - formula) * (1 - np.eye(weights.shape[-1]))
+    off = np.abs(weights - on_host(params.weights) - formula) * (1 - np.eye(weights.shape[-1]))
     return float(off.max())
 
 

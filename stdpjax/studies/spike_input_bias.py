@@ -16,8 +16,7 @@ from stdpjax.clamps import clamp_state
 from stdpjax.drives import bounded_voltage, smooth_noise
 from stdpjax.dynamics import Hyper, simulate, spiking_integrator
 from stdpjax.energy import Params
-from stdpjax.lab import Claim, Estimate, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Criterion, Estimate, Progress, Study, at_most, within
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
@@ -26,6 +25,7 @@ from stdpjax.settings import setting
 from stdpjax.spikes import sample_spikes
 from stdpjax.stats import normal_interval
 from stdpjax.studies.figures.spike_input_bias import plot
+from stdpjax.studies.measures import labelled, largest_z, merged, required
 from stdpjax.studies.spike_memory import Lagged, lagged_products_of
 
 # Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.
@@ -74,15 +74,6 @@ def _main(data: xr.Dataset, neuron: str) -> xr.Dataset:
     return data.sel(weight=float(data.main_weight), neuron=neuron)
 
 
-def _at_lag(data: xr.Dataset, lag: int) -> Estimate:
-    here = _main(data, "connected").sel(lag_before=lag)
-    return normal_interval(here.covariance.values, here.covariance_error.values)
-
-
-def _trials(data: xr.Dataset) -> str:
-    return f"{data.sizes['trial']} trials."
-
-
 def _decay(trials: NDArray[np.float64]) -> Estimate:
     """Return the factor per lag from lag 1 on: later covariances summed over earlier ones."""
     later, earlier = trials[:, 2:].sum(1), trials[:, 1:-1].sum(1)
@@ -92,17 +83,13 @@ def _decay(trials: NDArray[np.float64]) -> Estimate:
     return normal_interval(value, error)
 
 
-def _largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:
-    return float(np.abs(difference / error.where(error > 0)).max())
-
-
 def _off_zero(neuron: xr.Dataset) -> float:
-    return _largest_z(neuron.covariance, neuron.covariance_error)
+    return largest_z(neuron.covariance, neuron.covariance_error)
 
 
 def _off_law(data: xr.Dataset, law: xr.DataArray) -> float:
     connected = data.sel(neuron="connected")
-    return _largest_z(connected.covariance - law, connected.covariance_error)
+    return largest_z(connected.covariance - law, connected.covariance_error)
 
 
 def _bias(data: xr.Dataset) -> float:
@@ -112,25 +99,39 @@ def _bias(data: xr.Dataset) -> float:
 
 _biased = partial(Claim, statement="Eq 2", printed=_PRINTED, corrected=_BIAS, bearing="limits")
 
+
+def _at_lag(lag: int, name: str, measured: str, *, criterion: Criterion, statement: str = "Eq 2") -> Claim:
+    """Return the claim on the covariance of a change with the spike some steps earlier."""
+
+    def covariance(data: xr.Dataset) -> Estimate:
+        here = _main(data, "connected").sel(lag_before=lag)
+        return normal_interval(here.covariance.values, here.covariance_error.values)
+
+    return _biased(
+        name,
+        measured,
+        statement=statement,
+        criterion=criterion,
+        measure=covariance,
+        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=lag),
+        control_is="a neuron that is not connected",
+        note=lambda data: f"{data.sizes['trial']} trials.",
+    )
+
+
 CLAIMS = (
-    _biased(
+    _at_lag(
+        0,
         "3.2.same_step",
         "Covariance of the change of s_i with the spike that caused it (step 0.1, weight 0.5, p = 0.2).",
         criterion=within(0.008, 0.0001),
-        measure=lambda data: _at_lag(data, 0),
-        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=0),
-        control_is="a neuron that is not connected",
-        note=_trials,
     ),
-    _biased(
+    _at_lag(
+        1,
         "3.2.step_before",
         "Covariance of the change of s_i with the spike one step earlier.",
         statement="Eq 2, read as Eq 5",
         criterion=within(-0.0008, 0.00005),
-        measure=lambda data: _at_lag(data, 1),
-        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=1),
-        control_is="a neuron that is not connected",
-        note=_trials,
     ),
     Claim(
         "3.2.decay",
@@ -171,8 +172,8 @@ CLAIMS = (
         printed=_PRINTED,
         corrected="Exact for a prescribed postsynaptic activity.",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data.spike_update - data.rate_update, data.spike_error),
-        control=lambda data: _largest_z(data.spike_update - data.rate_update - _bias(data), data.spike_error),
+        measure=lambda data: largest_z(data.spike_update - data.rate_update, data.spike_error),
+        control=lambda data: largest_z(data.spike_update - data.rate_update - _bias(data), data.spike_error),
         control_is="the bias of a spike that is the input",
         bearing="limits",
     ),
@@ -263,7 +264,17 @@ def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -
     progress(0.0, "a network that spikes drive")
     network = _in_networks(named_key(key, "network"), config)
     progress(0.8, "a prescribed activity")
-    return xr.merge([network, _beside(named_key(key, "activity"), named_key(key, "trains"), config)])
+    return merged(
+        network,
+        _beside(named_key(key, "activity"), named_key(key, "trains"), config),
+        weight=np.array(sorted({config.weight, *config.other_weights})),
+        neuron=["connected", "unconnected"],
+        lag_before=("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),
+        case=np.arange(network.sizes["case"]),
+        main_weight=((), config.weight, {"long_name": "weight of the synapse"}),
+        probability=((), config.probability, {"units": "1/step", "long_name": "spike probability"}),
+        time=("time", np.arange(config.n_prescribed), {"units": "steps"}),
+    )
 
 
 def _in_networks(key: Key[Array, ""], config: SpikeInputBiasConfig) -> xr.Dataset:
@@ -282,25 +293,18 @@ def _in_networks(key: Key[Array, ""], config: SpikeInputBiasConfig) -> xr.Datase
     error = covariance.std(1, ddof=1) / np.sqrt(config.n_trials)
     main = int(np.flatnonzero(weights[:-1] == config.weight)[0])
     exact = closed_form(config.step, weights[:-1], config.probability, config.max_lag)
-    attributes = {"units": "activity per step", "long_name": "covariance of change and spike"}
-    cells = ("weight", "neuron", "lag_before")
-    return xr.Dataset(
-        {
-            "covariance": (cells, covariance.mean(1)[:-1], attributes),
-            "covariance_error": (cells, error[:-1], attributes),
-            "covariance_exact": (("weight", "lag_before"), exact, attributes),
-            "trial_covariance": (("trial", "lag_before"), covariance[main, :, 0], attributes),
-            "other_step_covariance": (("trial", "lag_before"), covariance[-1, :, 0], attributes),
-            "stays_active": (("case", "trial"), found.is_active, {"required": "trials in the active region"}),
-        },
-        {
-            "weight": weights[:-1],
-            "neuron": ["connected", "unconnected"],
-            "lag_before": ("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),
-            "case": np.arange(len(weights)),
-            "main_weight": ((), config.weight, {"long_name": "weight of the synapse"}),
-            "probability": ((), config.probability, {"units": "1/step", "long_name": "spike probability"}),
-        },
+    unit, text, trials = "activity per step", "covariance of change and spike", ("trial", "lag_before")
+    return merged(
+        labelled(
+            ("weight", "neuron", "lag_before"),
+            unit,
+            covariance=(covariance.mean(1)[:-1], text),
+            covariance_error=(error[:-1], text),
+        ),
+        labelled(("weight", "lag_before"), unit, covariance_exact=(exact, text)),
+        labelled(trials, unit, trial_covariance=(covariance[main, :, 0], text)),
+        labelled(trials, unit, other_step_covariance=(covariance[-1, :, 0], text)),
+        required(("case", "trial"), "trials in the active region", stays_active=found.is_active),
     )
 
 
@@ -310,19 +314,22 @@ def _beside(key: Key[Array, ""], train_key: Key[Array, ""], config: SpikeInputBi
     updates = np.asarray(prescribed_updates(train_key, post, config), np.float64)
     activity, p = np.asarray(post, np.float64), config.probability
     change, variance = np.diff(activity), updates.var(0, ddof=1)
-    unit, squared = {"units": "per step"}, {"units": "per step^2"}
-    error, error_text = np.sqrt(variance / config.n_trains), "standard error of the mean of Eq 2"
-    return xr.Dataset(
-        {
-            "activity": ("time", activity[:-1], {"long_name": "prescribed activity"}),
-            "rate_update": ("time", p * change, {**unit, "long_name": "p times Eq 1"}),
-            "spike_update": ("time", updates.mean(0), {**unit, "long_name": "mean of Eq 2"}),
-            "spike_error": ("time", error, {**unit, "long_name": error_text}),
-            "spike_variance": ("time", variance, squared),
-            "predicted_variance": ("time", p * (1 - p) * change**2, squared),
-            "poisson_variance": ("time", p * change**2, squared),
-        },
-        {"time": ("time", np.arange(config.n_prescribed), {"units": "steps"})},
+    return merged(
+        labelled("time", activity=(activity[:-1], "prescribed activity")),
+        labelled(
+            "time",
+            "per step",
+            rate_update=(p * change, "p times Eq 1"),
+            spike_update=(updates.mean(0), "mean of Eq 2"),
+            spike_error=(np.sqrt(variance / config.n_trains), "standard error of the mean of Eq 2"),
+        ),
+        labelled(
+            "time",
+            "per step^2",
+            spike_variance=variance,
+            predicted_variance=p * (1 - p) * change**2,
+            poisson_variance=p * change**2,
+        ),
     )
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +14,13 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
 from stdpjax import _checks, stats
-from stdpjax.lab import Claim, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel, slope_by_lag
 from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.figures.stdp_window import plot
+from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.points import is_point, read_lag_points
 from stdpjax.studies.protocol import (
     ProtocolConfig,
@@ -79,20 +80,29 @@ def _exact(data: xr.Dataset, name: str) -> str:
     return f"Exact expectation: {float(data[f'{name}_exact']):.3f}."
 
 
-def _signed(data: xr.Dataset, name: str) -> str:
-    match, sign = float(data[f"match_{name}"]), float(data.match_sign)
-    return f"The signed curves correlate at {match:.3f}, the bare sign of the lag at {sign:.3f}."
+def _biology(curve: str, measured: str, *, side: str = "middle", **others: Any) -> Claim:
+    """Return the claim that the size of a curve varies with lag as the biological one does."""
+    match = f"match_{curve}"
+    return Claim(
+        f"T9.biology_{curve.removeprefix('eq1_')}",
+        measured,
+        statement=f"Section 5.2, Figure 1 {side}",
+        printed="Both match well the biological data (Fig. 1, left).",
+        criterion=at_least(0.8),
+        measure=lambda data: estimate(data, f"shape_{curve}"),
+        bearing="limits",
+        note=lambda data: (
+            f"{_exact(data, f'shape_{curve}')} The signed curves correlate at {float(data[match]):.3f}, the bare sign "
+            f"of the lag at {float(data.match_sign):.3f}."
+        ),
+        **others,
+    )
 
 
 def _per_critical(data: xr.Dataset) -> float:
     return (data.sizes["distance"] + 2) / 2
 
 
-def _profile_error(data: xr.Dataset, closed_form: np.ndarray) -> float:
-    return float(np.abs(data.ramp_profile / closed_form - 1).max())
-
-
-_MATCHES = "Both match well the biological data (Fig. 1, left)."
 _RECOVERS = "We recover the biologically observed relationship between spike timing difference and weight update."
 _HEBB = "plain Hebb, s for s_dot"
 
@@ -124,46 +134,29 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: _exact(data, "net_area"),
     ),
-    Claim(
-        "T9.biology_mean",
+    _biology(
+        "eq1_mean",
         "Correlation over lags of the size of the mean change under Eq 1 with that of the Bi & Poo curve, either side "
         "relative to its mean.",
-        statement="Section 5.2, Figure 1 middle",
-        printed=_MATCHES,
         corrected="The decay of the mean needs frequent spikes: with sparse ones the curve rises with lag.",
-        criterion=at_least(0.8),
-        measure=lambda data: estimate(data, "shape_eq1_mean"),
         control=lambda data: data.shape_eq1_mean_sparse,
         control_is="the sparse spike probability",
-        bearing="limits",
-        note=lambda data: f"{_exact(data, 'shape_eq1_mean')} {_signed(data, 'eq1_mean')}",
     ),
-    Claim(
-        "T9.biology_sum",
+    _biology(
+        "eq1_sum",
         "The same for the summed change under Eq 1.",
-        statement="Section 5.2, Figure 1 middle",
-        printed=_MATCHES,
         corrected="The sum per lag decays sooner, as long lags are rare, but not with sparse spikes either.",
-        criterion=at_least(0.8),
-        measure=lambda data: estimate(data, "shape_eq1_sum"),
         control=lambda data: data.shape_eq1_sum_sparse,
         control_is="the sparse spike probability",
-        bearing="limits",
-        note=lambda data: f"{_exact(data, 'shape_eq1_sum')} {_signed(data, 'eq1_sum')}",
     ),
-    Claim(
-        "T9.biology_nearest_neighbour",
+    _biology(
+        "nearest_neighbour",
         "The same for the summed change under the nearest-neighbour rule.",
-        statement="Section 5.2, Figure 1 right",
-        printed=_MATCHES,
         corrected="The mean per lag only returns the kernel that was put in; the sum per lag carries the frequency of "
         "lags.",
-        criterion=at_least(0.8),
-        measure=lambda data: estimate(data, "shape_nearest_neighbour"),
         control=lambda data: data.shape_growing_kernel,
         control_is="a kernel that grows with lag",
-        bearing="limits",
-        note=lambda data: f"{_exact(data, 'shape_nearest_neighbour')} {_signed(data, 'nearest_neighbour')}",
+        side="right",
     ),
     _middle(
         "T9.decay",
@@ -205,8 +198,8 @@ CLAIMS = (
         statement="Section 5.2, Figure 1 middle",
         corrected="E[slope | lag d] is proportional to (K(K+1) - d(d-1)) / (2 (1-q)) + d / q.",
         criterion=at_most(1e-4),
-        measure=lambda data: _profile_error(data, data.ramp_profile_closed_form.values),
-        control=lambda data: _profile_error(data, data.ramp_profile_closed_form.values[:, ::-1]),
+        measure=lambda data: largest(data.ramp_profile / data.ramp_profile_closed_form - 1),
+        control=lambda data: largest(data.ramp_profile / data.ramp_profile_closed_form.values[:, ::-1] - 1),
         control_is="the profile reversed",
         bearing="supports",
     ),
@@ -237,22 +230,22 @@ def run(key: Key[Array, ""], config: StdpWindowConfig, progress: Progress) -> xr
     progress(0.95, "conditions for the decay")
     sparse = dataclasses.replace(config, max_probability=config.sparse_probability)
     sparse_counts = np.asarray(exact_counts(make_sequences(named_key(key, "sequences"), sparse), sparse), np.float64)
-    return xr.merge(
-        [
-            by_lag,
-            _conditions(curves, sequences, sampled, exact, sparse_counts),
-            _ramps(config.window),
-            _sampling(sequences, sampled, exact, config),
-            xr.Dataset(
-                {"measured": (("point", "column"), _points(config))},
-                {
-                    "lag": ("lag", lags_of(config), {"units": "bins", "long_name": "post minus pre"}),
-                    "column": ["lag_ms", "change_percent", "sem"],
-                    "width": ((), config.width, {"units": "bins", "long_name": "time scale of the drive"}),
-                },
-            ),
-        ]
+    return merged(
+        by_lag,
+        _conditions(curves, sequences, sampled, exact, sparse_counts),
+        _ramps(config.window),
+        _sampling(sequences, sampled, exact, config),
+        labelled(("point", "column"), measured=_points(config)),
+        lag=("lag", curves.lags, {"units": "bins", "long_name": "post minus pre"}),
+        probability=("probability", _PROBABILITIES, {"units": "1/bin"}),
+        distance=("distance", np.arange(1, config.window + 1), {"units": "bins"}),
+        column=["lag_ms", "change_percent", "sem"],
+        width=((), config.width, {"units": "bins", "long_name": "time scale of the drive"}),
     )
+
+
+# At which the law on a ramp is compared with its closed form.
+_PROBABILITIES = np.array([0.02, 0.05, 0.1, 0.2])
 
 
 class _Curves:
@@ -359,22 +352,16 @@ def _conditions(
 
 def _ramps(window: int) -> xr.Dataset:
     """Return the slope of the log law of lags on a small ramp, and the closed form of it."""
-    probabilities = np.array([0.02, 0.05, 0.1, 0.2])
-    closed = np.stack([np.asarray(slope_by_lag(q, window)) for q in probabilities])
+    profile = [np.asarray(_ramp_profile(q, window)) for q in _PROBABILITIES]
+    closed = [np.asarray(slope_by_lag(q, window)) for q in _PROBABILITIES]
+    critical = [_critical_probability(size) for size in (window, max(1, window // 2))]
     return xr.Dataset(
         {
-            "ramp_profile": (
-                ("probability", "distance"),
-                np.stack([np.asarray(_ramp_profile(q, window)) for q in probabilities]),
-            ),
+            "ramp_profile": (("probability", "distance"), profile),
             "ramp_profile_closed_form": (("probability", "distance"), closed),
-            "critical_probability": _critical_probability(window),
-            "critical_probability_half_window": _critical_probability(max(1, window // 2)),
-        },
-        {
-            "probability": ("probability", probabilities, {"units": "1/bin"}),
-            "distance": ("distance", np.arange(1, window + 1), {"units": "bins"}),
-        },
+            "critical_probability": critical[0],
+            "critical_probability_half_window": critical[1],
+        }
     )
 
 

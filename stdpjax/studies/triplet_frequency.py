@@ -17,8 +17,7 @@ from stdpjax.fitting import Measurements, find_model, predict, random_starts, se
 from stdpjax.fitting.models import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
 from stdpjax.fitting.task import in_double
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.random import named_key
 from stdpjax.rules import ORDERS, Rule, event_weight_change, presets, triplet_rule
 from stdpjax.rules.traces import Order
@@ -26,6 +25,7 @@ from stdpjax.rules.triplet import INTERACTIONS, Interaction
 from stdpjax.settings import setting
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.figures.triplet_frequency import plot
+from stdpjax.studies.measures import labelled, merged, required
 
 POINTS = sjostrom_2001()
 MODELS = dict(zip(INTERACTIONS, ("triplet", "triplet_nearest"), strict=True))
@@ -329,7 +329,8 @@ CLAIMS = (
 )
 
 
-_ALONG, _SHARE = ("scheme", "order", "rule"), {"units": "share of the weight"}
+_ALONG, _SHARE = ("scheme", "order", "rule"), "share of the weight"
+_REFITTED = ["pair", "triplet_minimal"]
 
 
 def run(key: Key[Array, ""], config: TripletFrequencyConfig, progress: Progress) -> xr.Dataset:
@@ -341,19 +342,31 @@ def run(key: Key[Array, ""], config: TripletFrequencyConfig, progress: Progress)
     progress(0.5, "refits")
     refits = _refitted(key, found["all_to_all"], config)
     progress(0.8, "frequencies and motifs")
-    fits = _fits(found, window)
-    return xr.merge([_measured(), fits, refits, _predicted(found, config)]).assign_coords(scheme=list(INTERACTIONS))
+    fits, predicted = _fits(found, window), _predicted(found, config)
+    return merged(
+        _measured(),
+        fits,
+        refits,
+        predicted,
+        scheme=list(INTERACTIONS),
+        order=list(ORDERS),
+        fitted=list(HELD),
+        parameter=list(NAMES),
+        drawn_from=_REFITTED,
+        resample=np.arange(config.n_resamples),
+        motif=list(MOTIFS),
+        pair_lag=("pair_lag", [10.0, -10.0], {"units": "ms"}),
+    )
 
 
 def _measured() -> xr.Dataset:
-    return xr.Dataset(
-        {
-            "measured": ("point", POINTS.change, {"long_name": "measured change", **_SHARE}),
-            "sem": ("point", POINTS.sem, {"long_name": "its standard error", **_SHARE}),
-            "point_lag": ("point", POINTS.lag_ms, {"units": "ms"}),
-            "point_frequency": ("point", POINTS.frequency_hz, {"units": "Hz"}),
-            "stated_reference": (("scheme", "motif"), [STATED[scheme] for scheme in INTERACTIONS], _SHARE),
-        }
+    assert POINTS.sem is not None
+    stated = [STATED[scheme] for scheme in INTERACTIONS]
+    return merged(
+        labelled("point", _SHARE, measured=(POINTS.change, "measured change"), sem=(POINTS.sem, "its standard error")),
+        labelled("point", "ms", point_lag=POINTS.lag_ms),
+        labelled("point", "Hz", point_frequency=POINTS.frequency_hz),
+        labelled(("scheme", "motif"), _SHARE, stated_reference=stated),
     )
 
 
@@ -362,28 +375,21 @@ def _fits(found: Mapping[str, Mapping[str, Minima]], window: Minima) -> xr.Datas
     rows = [list(part.values()) for part in found.values()]
     numbers = [[list(one.best().values()) for one in row] for row in rows]
     agreeing = [[np.sum(one.sum_of_squares <= one.sum_of_squares.min() + 0.01) for one in row] for row in rows]
-    of_fit = ("scheme", "fitted")
-    return xr.Dataset(
-        {
-            "window_error": ((), window.sum_of_squares.min() / POINTS.change.size, {"long_name": "paper's window"}),
-            "n_agreeing": (of_fit, agreeing, {"long_name": "starts that end at the best fit"}),
-            "numbers": ((*of_fit, "parameter"), numbers, {"long_name": "fitted numbers; times in ms"}),
-        },
-        {"fitted": list(HELD), "parameter": list(NAMES)},
+    error = window.sum_of_squares.min() / POINTS.change.size
+    return merged(
+        labelled((), window_error=(error, "paper's window")),
+        labelled(("scheme", "fitted"), n_agreeing=(agreeing, "starts that end at the best fit")),
+        labelled(("scheme", "fitted", "parameter"), numbers=(numbers, "fitted numbers; times in ms")),
     )
 
 
 def _refitted(key: Key[Array, ""], found: Mapping[str, Minima], config: TripletFrequencyConfig) -> xr.Dataset:
     """Fit two of the rules again to data drawn from them."""
-    names = ["pair", "triplet_minimal"]
-    drawn = [_refits(key, name, found[name], config.n_resamples) for name in names]
+    drawn = [_refits(key, name, found[name], config.n_resamples) for name in _REFITTED]
     cells = ("drawn_from", "resample")
-    return xr.Dataset(
-        {
-            "refit": (cells, drawn, {"long_name": "sum of squares of a refit to drawn data"}),
-            "refit_is_finite": (cells, np.isfinite(drawn), {"required": "refits that lead somewhere"}),
-        },
-        {"drawn_from": names, "resample": np.arange(config.n_resamples)},
+    return merged(
+        labelled(cells, refit=(drawn, "sum of squares of a refit to drawn data")),
+        required(cells, "refits that lead somewhere", refit_is_finite=np.isfinite(drawn)),
     )
 
 
@@ -411,22 +417,15 @@ def _predicted(found: Mapping[Interaction, Mapping[str, Minima]], config: Triple
     assert POINTS.sem is not None
     errors = np.mean(((points - POINTS.change) / POINTS.sem) ** 2, axis=-1)
     curves = curves.reshape(*curves.shape[:-1], 2, -1)
-    return xr.Dataset(
-        {
-            "point_change": ((*_ALONG, "point"), points, _SHARE),
-            "error": (_ALONG, errors, {"long_name": "mean squared error, in standard errors"}),
-            "curve": ((*_ALONG, "pair_lag", "frequency"), curves, {"long_name": "change by 60 pairs", **_SHARE}),
-            "motif_change": ((*_ALONG, "motif"), motifs, {"long_name": "change by 60 motifs at 1 Hz", **_SHARE}),
-            "window": ((*_ALONG, "lag"), pairs, {"long_name": "change by 60 pairs at 1 Hz", **_SHARE}),
-        },
-        {
-            "order": list(ORDERS),
-            "rule": list(table),
-            "motif": list(MOTIFS),
-            "pair_lag": ("pair_lag", [10.0, -10.0], {"units": "ms"}),
-            "frequency": ("frequency", frequencies, {"units": "Hz"}),
-            "lag": ("lag", lags, {"units": "ms"}),
-        },
+    return merged(
+        labelled((*_ALONG, "point"), _SHARE, point_change=points),
+        labelled(_ALONG, error=(errors, "mean squared error, in standard errors")),
+        labelled((*_ALONG, "pair_lag", "frequency"), _SHARE, curve=(curves, "change by 60 pairs")),
+        labelled((*_ALONG, "motif"), _SHARE, motif_change=(motifs, "change by 60 motifs at 1 Hz")),
+        labelled((*_ALONG, "lag"), _SHARE, window=(pairs, "change by 60 pairs at 1 Hz")),
+        rule=list(table),
+        frequency=("frequency", frequencies, {"units": "Hz"}),
+        lag=("lag", lags, {"units": "ms"}),
     )
 
 

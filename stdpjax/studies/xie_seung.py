@@ -11,8 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, keep_estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.rules import (
@@ -28,6 +27,7 @@ from stdpjax.rules import (
 from stdpjax.settings import setting
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.figures.xie_seung import plot
+from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
@@ -118,10 +118,6 @@ def drive_of(config: XieSeungConfig, **changes: Any) -> ProtocolConfig:
 _AXES = ("scale", "width")
 
 
-def _off(found: xr.DataArray, theory: NDArray[np.float64]) -> float:
-    return float(np.abs(found.values - theory).max())
-
-
 def _ratio(data: xr.Dataset, axis: str) -> xr.DataArray:
     """Return the correlations of STDP with ds/dt over those with d rho/dt."""
     values = data[f"{axis}_value"]
@@ -174,8 +170,10 @@ CLAIMS = (
         corrected="Beyond the active region they part: they correlate by E[rho'] / sqrt(E[rho'^2]), for the hard "
         "sigmoid the root of the share of time that is not saturated.",
         criterion=at_most(0.03),
-        measure=lambda data: max(_off(data[f"{axis}_rules"], data[f"{axis}_rules_theory"].values) for axis in _AXES),
-        control=lambda data: _off(data.scale_rules, data.scale_rules_theory.values[:, ::-1]),
+        measure=lambda data: max(
+            largest(data[f"{axis}_rules"].values - data[f"{axis}_rules_theory"].values) for axis in _AXES
+        ),
+        control=lambda data: largest(data.scale_rules.values - data.scale_rules_theory.values[:, ::-1]),
         control_is="theory for the scales in reverse order",
         bearing="refutes",
     ),
@@ -199,8 +197,10 @@ CLAIMS = (
         corrected="Price's theorem gives the ratio in closed form: slow drives follow d rho/dt the more, the more they "
         "saturate.",
         criterion=at_most(0.03),
-        measure=lambda data: max(_off(_ratio(data, axis), data[f"{axis}_ratio_theory"].values) for axis in _AXES),
-        control=lambda data: _off(_ratio(data, "width"), data.width_ratio_theory.values[:, ::-1]),
+        measure=lambda data: max(
+            largest(_ratio(data, axis).values - data[f"{axis}_ratio_theory"].values) for axis in _AXES
+        ),
+        control=lambda data: largest(_ratio(data, "width").values - data.width_ratio_theory.values[:, ::-1]),
         control_is="theory for the widths in reverse order",
         bearing="supports",
     ),
@@ -297,22 +297,27 @@ def run(key: Key[Array, ""], config: XieSeungConfig, progress: Progress) -> xr.D
     update = update_per_spike(sequences, saturating)
     sweeps = _sweeps(resampling, drive_key, config, part_of(progress, 0.3, 0.7))
     progress(0.7, "slow drives of pairs")
-    return (
-        xr.merge(
-            [
-                _example(sequences, update),
-                keep_estimate(
-                    "main", slope_agreement(resampling, sequences, update, config.n_resamples), "slope", value="_value"
-                ),
-                *sweeps,
-                _saturation(resampling, sequences, update, counts, config),
-                _signs(resampling, make_sequences(drive_key, _unsaturated(config)), sequences.activity, config),
-                _slow_pairs(drive_key, config),
-                {"main_scale": ((), config.scale, {"units": "1"})},
-            ]
-        )
-        .assign_coords(slope=["ds/dt", "d rho/dt", "difference"])
-        .set_coords("main_scale")
+    main = slope_agreement(resampling, sequences, update, config.n_resamples)
+    return merged(
+        _example(sequences, update),
+        xr.Dataset(keep_estimate("main", main, "slope", value="_value")),
+        *sweeps,
+        _saturation(resampling, sequences, update, counts, config),
+        _signs(resampling, make_sequences(drive_key, _unsaturated(config)), sequences.activity, config),
+        _slow_pairs(drive_key, config),
+        slope=["ds/dt", "d rho/dt", "difference"],
+        function=list(FUNCTIONS),
+        scale=("scale", np.array(config.scales), {"units": "1"}),
+        main_scale=((), config.scale, {"units": "1"}),
+        width=("width", np.array(config.widths), {"units": "bins"}),
+        state=list(STATES),
+        sign=["paper's", "reversed"],
+        bin=np.arange(_N_BINS),
+        slow_width=("slow_width", np.array(config.slow_widths), {"units": "bins"}),
+        pair_window=list(WINDOWS),
+        moment=["b0", "b1"],
+        rule=["Eq 1", "Xie & Seung"],
+        time=("time", np.arange(config.n_steps), {"units": "bins"}),
     )
 
 
@@ -320,14 +325,10 @@ def _example(sequences: Sequences, update: NDArray[np.float64]) -> xr.Dataset:
     """Return the sequence that saturates about as often as all do."""
     is_out = np.abs(np.asarray(sequences.activity)) > 0.5
     example = int(np.abs(is_out.mean(-1) - is_out.mean()).argmin())
-    slopes = [np.asarray(part[example], np.float64) for part in (sequences.slope, sequences.rate_slope)]
-    return xr.Dataset(
-        {
-            "example_activity": ("time", np.asarray(sequences.activity[example], np.float64), {"units": "1"}),
-            "example_slopes": (("rule", "time"), slopes, {"units": "1/bin"}),
-            "example_update": ("time", update[example], {"units": "amplitude of a pair"}),
-        },
-        {"rule": ["Eq 1", "Xie & Seung"], "time": ("time", np.arange(update.shape[1]), {"units": "bins"})},
+    return merged(
+        labelled("time", "1", example_activity=sequences.activity[example]),
+        labelled(("rule", "time"), "1/bin", example_slopes=[sequences.slope[example], sequences.rate_slope[example]]),
+        labelled("time", "amplitude of a pair", example_update=update[example]),
     )
 
 
@@ -337,16 +338,10 @@ def _slow_pairs(key: Key[Array, ""], config: XieSeungConfig) -> xr.Dataset:
     for width in config.slow_widths:
         slow = drive_of(config, n_sequences=_N_SLOW, n_steps=_SETTLE, window=_SETTLE, width=width, voltage_scale=_SMALL)
         forms.append(form_errors(make_sequences(key, slow), counted, config.max_probability, config.tau))
-    return xr.Dataset(
-        {
-            **{f"form_{name}": (("slow_width", "pair_window"), [form[name] for form in forms]) for name in forms[0]},
-            "moments": (("pair_window", "moment"), [moments_of(rule_of(name, config.tau)) for name in WINDOWS]),
-        },
-        {
-            "slow_width": ("slow_width", np.array(config.slow_widths), {"units": "bins"}),
-            "pair_window": list(WINDOWS),
-            "moment": ["b0", "b1"],
-        },
+    moments = [moments_of(rule_of(name, config.tau)) for name in WINDOWS]
+    columns = {f"form_{name}": [form[name] for form in forms] for name in forms[0]}
+    return merged(
+        labelled(("slow_width", "pair_window"), **columns), labelled(("pair_window", "moment"), moments=moments)
     )
 
 
@@ -362,8 +357,8 @@ def _sweeps(
     kernel = lag_kernel("exponential", config.window, tau=config.tau)
     response = np.asarray(linear_response(config.rare_probability / 2, kernel), np.float64)
     sweeps = []
-    for index, (axis, unit, name, values) in enumerate(
-        (("scale", "1", "voltage_scale", config.scales), ("width", "bins", "width", config.widths))
+    for index, (axis, name, values) in enumerate(
+        (("scale", "voltage_scale", config.scales), ("width", "width", config.widths))
     ):
         progress(index / 2, f"drives of several {axis}s")
         found, together, theory = [], [], []
@@ -377,15 +372,15 @@ def _sweeps(
                 theory.append(slope_theory(rate_fn, drive.voltage_scale, drive.width, response))
         shape, dims = (len(functions), len(values)), ("function", axis)
         estimates = np.reshape(found, (*shape, 3, 3))
-        variables = {
-            **keep_estimate(axis, Estimate(*np.moveaxis(estimates, 2, 0)), (*dims, "slope"), value="_value"),
-            f"{axis}_rules": (dims, np.reshape(together, shape)),
-            f"{axis}_rules_theory": (dims, np.reshape([part.of_rules for part in theory], shape)),
-            f"{axis}_ratio_theory": (dims, np.reshape([part.ratio for part in theory], shape)),
-        }
         sweeps.append(
-            xr.Dataset(variables, {"function": list(FUNCTIONS), axis: (axis, np.array(values), {"units": unit})})
+            xr.Dataset(keep_estimate(axis, Estimate(*np.moveaxis(estimates, 2, 0)), (*dims, "slope"), value="_value"))
         )
+        columns = {
+            "rules": together,
+            "rules_theory": [part.of_rules for part in theory],
+            "ratio_theory": [part.ratio for part in theory],
+        }
+        sweeps.append(labelled(dims, **{f"{axis}_{name}": np.reshape(part, shape) for name, part in columns.items()}))
     return sweeps
 
 
@@ -426,8 +421,7 @@ def _saturation(
             "top_eq1": over_active(slope),
             "top_xie_seung": over_active(rate_slope),
             "top_share": float(at_top.mean()),
-        },
-        {"state": list(STATES)},
+        }
     )
 
 
@@ -473,8 +467,7 @@ def _signs(
             "binned_published": ("bin", binned(published), {"units": "1/bin"}),
             "binned_update": (("sign", "bin"), [binned(update), binned(-update)], {"units": "amplitude of a pair"}),
             **keep_estimate("sign", Estimate(*np.transpose(found)), "sign", value="_value"),
-        },
-        {"sign": ["paper's", "reversed"], "bin": np.arange(_N_BINS)},
+        }
     )
 
 

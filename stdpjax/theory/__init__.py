@@ -1,1 +1,1 @@
-"""Closed forms and quadrature that measurements are held against."""
+"""Closed forms, enumerations and quadrature that tests and studies measure against."""

@@ -64,4 +64,8 @@ ROWS = rows(
         "expected": ("number", 1.0), "tolerance": ("non-negative", 0.5), "double": ("optional number", None),
     }),
     Row(lab.estimate, {"data": ("object", DATA), "name": ("object", "gain")}),
+    Row(lab.keep_estimate, {
+        "name": ("text", "gain"), "found": ("object", lab.Estimate(1.0, 0.5, 1.5)), "dims": ("any", ()),
+        "value": ("claim text", ""),
+    }),
 )  # fmt: skip
