@@ -62,8 +62,9 @@ def parse(config: Any, name: str, text: str, owner: str) -> Any:
         ValueError: unknown setting (the known ones are listed), or a text that is not of its type.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.parse(learning.TrainConfig(), "hidden", "64,32", "train")
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.parse(TrainConfig(), "hidden", "64,32", "train")
         (64, 32)
     """
     fields = {field.name: field for field in dataclasses.fields(config)}
@@ -114,8 +115,9 @@ def replace(config: Any, values: Mapping[str, Any], owner: str) -> Any:
             range.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.replace(learning.TrainConfig(), {"hidden": [64]}, "train").hidden
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.replace(TrainConfig(), {"hidden": [64]}, "train").hidden
         (64,)
     """
     known = {field.name: field for field in dataclasses.fields(config)}
@@ -134,8 +136,9 @@ def without_effect(config: Any, name: str) -> str | None:
     """Return the other setting, with its value, beside which a setting plays no part; None if it plays one.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.without_effect(learning.TrainConfig(rule="backpropagation"), "pull")
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.without_effect(TrainConfig(rule="backpropagation"), "pull")
         "rule 'backpropagation'"
     """
     (field,) = (field for field in dataclasses.fields(config) if field.name == name)
@@ -156,8 +159,9 @@ def refuse_without_effect(config: Any, names: Iterable[str]) -> None:
         ValueError: one of them plays no part.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.refuse_without_effect(learning.TrainConfig(), ["pull", "step"])
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.refuse_without_effect(TrainConfig(), ["pull", "step"])
     """
     for name in names:
         beside = without_effect(config, name)
@@ -170,8 +174,9 @@ def changed(config: Any) -> list[str]:
     """Return the settings that are not at their defaults.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.changed(learning.TrainConfig(n_epochs=3))
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.changed(TrainConfig(n_epochs=3))
         ['n_epochs']
     """
     return [field.name for field in dataclasses.fields(config) if getattr(config, field.name) != field.default]

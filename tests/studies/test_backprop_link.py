@@ -10,12 +10,12 @@ import pytest
 from stdpjax.clamps import clamp_input, clamp_state
 from stdpjax.dynamics import Hyper, transition
 from stdpjax.energy import target, target_of
+from stdpjax.lab.reproduce import make_config
 from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.studies import backprop_link, find, layered, run
 from stdpjax.studies.layered import binomial_tail, erlang
-from stdpjax.studies.record import make_config
 
 SIZES = (2, 3, 2)
 LAYERS = layer_slices(SIZES)

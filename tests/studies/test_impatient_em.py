@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from stdpjax.energy import Params, make_params
+from stdpjax.lab.reproduce import make_config
 from stdpjax.objectives import score_matching
 from stdpjax.studies import em_laws, find, impatient_em, run
 from stdpjax.studies.em_laws import SIGMOID, chain_law, grid, law, mean_delta
-from stdpjax.studies.record import make_config
 
 PAIR = make_params([[0.0, 1.5], [1.5, 0.0]], [-0.75, -0.25])
 

@@ -8,9 +8,9 @@ import pytest
 import stdpjax
 from stdpjax.dynamics import Hyper, langevin, leaky_integrator, simulate
 from stdpjax.energy import Params, check_params
+from stdpjax.lab.reproduce import make_config
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import find, langevin_noise, noise_laws, run
-from stdpjax.studies.record import make_config
 
 MODES = np.array([-0.5, 0.3, 0.6, -0.4])
 

@@ -11,11 +11,11 @@ import pytest
 import stdpjax
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, random_params, target
+from stdpjax.lab.reproduce import make_config
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule, rate_update
 from stdpjax.studies import find, plastic_networks, run, speed_with_learning
 from stdpjax.studies.plastic_networks import DRIVES, Case, Form, drives_of, eq1_rule, learned_energy
-from stdpjax.studies.record import make_config
 
 RHO = hard_sigmoid()
 PATH = jnp.asarray(np.random.default_rng(0).normal(0, 0.4, (6, 3)), float)

@@ -9,11 +9,11 @@ import pytest
 
 from stdpjax import learning
 from stdpjax.energy import Params, target
+from stdpjax.lab.reproduce import make_config
 from stdpjax.learning import Labelled, Phases, phase_update, settle
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.studies import find, layered, run, supervised_gradient
-from stdpjax.studies.record import make_config
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 SIZES = (2, 3, 2)
