@@ -145,8 +145,9 @@ def parse(config: Any, name: str, text: str, owner: str) -> Any:
     """Return the value of a setting from its text, with the type that it has in `config`; errors name the owner.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.parse(learning.TrainConfig(), "hidden", "64,32", "train")
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.parse(TrainConfig(), "hidden", "64,32", "train")
         (64, 32)
     """
     metadata, default = _field(config, name, owner).metadata, getattr(config, name)
@@ -184,8 +185,9 @@ def replace(config: Any, values: Mapping[str, Any], owner: str) -> Any:
     A list becomes a tuple and a whole number a float where the setting needs it.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.replace(learning.TrainConfig(), {"hidden": [64]}, "train").hidden
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.replace(TrainConfig(), {"hidden": [64]}, "train").hidden
         (64,)
     """
     replaced = {
@@ -204,8 +206,9 @@ def without_effect(config: Any, name: str) -> str | None:
     """Return the other setting, with its value, beside which a setting plays no part; None if it plays one.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.without_effect(learning.TrainConfig(rule="backpropagation"), "pull")
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.without_effect(TrainConfig(rule="backpropagation"), "pull")
         "rule 'backpropagation'"
     """
     for other, values in _field(config, name, "it").metadata.get("only", {}).items():
@@ -227,8 +230,9 @@ def changed(config: Any) -> list[str]:
     """Return the settings that are not at their defaults.
 
     Example:
-        >>> from stdpjax import learning, settings
-        >>> settings.changed(learning.TrainConfig(n_epochs=3))
+        >>> from stdpjax import settings
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.changed(TrainConfig(n_epochs=3))
         ['n_epochs']
     """
     return [field.name for field in dataclasses.fields(config) if getattr(config, field.name) != field.default]

@@ -19,7 +19,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # Files whose tests share nothing that takes long to make, but for the smoke run of the study that they are about.
 _SPREAD = (
     "tests/studies/test_contract.py",
-    "tests/sweeps/test_processes.py",
+    "tests/lab/sweep/test_processes.py",
     "tests/test_docs.py",
     "tests/test_parallel.py",
 )

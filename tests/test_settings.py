@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import quantities as pq
 
-from stdpjax import learning, settings, studies
-from stdpjax.studies.record import make_config
+from stdpjax import settings, studies
+from stdpjax.lab.reproduce import make_config
+from stdpjax.lab.train import TrainConfig
 
 NAN = float("nan")
 WRONG = (
@@ -69,11 +70,11 @@ def test_numbers_of_numpy_become_those_of_the_setting(name, value, kind):
     assert made == value
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(learning.TrainConfig)])
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TrainConfig)])
 def test_a_wrong_value_of_a_training_is_refused_by_name(name):
-    example = getattr(learning.TrainConfig(), name)
-    try_all(name, example, lambda given: learning.TrainConfig(**given), whose=name)
-    try_all(name, example, lambda given: settings.replace(learning.TrainConfig(), given, "train"), whose=name)
+    example = getattr(TrainConfig(), name)
+    try_all(name, example, lambda given: TrainConfig(**given), whose=name)
+    try_all(name, example, lambda given: settings.replace(TrainConfig(), given, "train"), whose=name)
 
 
 # What a field may say of its bounds, a setting that breaks it, and what it hears.

@@ -11,8 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax._threads import map_threaded
 from stdpjax.energy import Params, tie
+from stdpjax.lab.train_settings import BACKPROPAGATION, RATE, TrainConfig, make_learner
 from stdpjax.learning.backpropagation import backpropagation_update
-from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig, make_learner
 from stdpjax.learning.data import Images, load_digits, load_images
 from stdpjax.learning.layers import layered_mask, random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update, settle

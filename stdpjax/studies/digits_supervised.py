@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
-from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig
+from stdpjax.lab.train_settings import BACKPROPAGATION, RATE, TrainConfig
 from stdpjax.learning.data import count_classes
 from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.energy import Params, field_of
 from stdpjax.lab import Claim, Progress, Study, at_most
-from stdpjax.learning.config import RATE
+from stdpjax.lab.train_settings import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
 from stdpjax.settings import STEP, configuration, setting

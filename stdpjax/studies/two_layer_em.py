@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from stdpjax.learning.config import RATE
+from stdpjax.lab.train_settings import RATE
 from stdpjax.objectives import kernel_density_at_kinks
 from stdpjax.random import named_key
 

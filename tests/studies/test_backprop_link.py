@@ -4,10 +4,10 @@ import functools
 
 import pytest
 
+from stdpjax.lab.reproduce import make_config
 from stdpjax.networks import untie
 from stdpjax.random import named_key
 from stdpjax.studies import backprop_link, find, run
-from stdpjax.studies.record import make_config
 from stdpjax.theory import layered
 
 

@@ -14,6 +14,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from stdpjax import cli, settings
+from stdpjax.lab.folder import plain as config_json
+from stdpjax.lab.reproduce import make_config
 from stdpjax.studies import (
     STUDIES,
     Result,
@@ -27,7 +29,6 @@ from stdpjax.studies import (
     run,
     stdp_window,
 )
-from stdpjax.studies.record import config_json, make_config
 
 NAMES = [study.name for study in STUDIES]
 FIELDS = {

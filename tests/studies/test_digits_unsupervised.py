@@ -11,7 +11,8 @@ from stdpjax.clamps import StateClamp
 from stdpjax.dynamics import Hyper, langevin
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
-from stdpjax.learning.config import RATE
+from stdpjax.lab.reproduce import make_config
+from stdpjax.lab.train_settings import RATE
 from stdpjax.studies import digits_unsupervised, find, run
 from stdpjax.studies.completion import (
     completion_error,
@@ -20,7 +21,6 @@ from stdpjax.studies.completion import (
     train_encoders,
     tune_components,
 )
-from stdpjax.studies.record import make_config
 from stdpjax.studies.two_layer_em import BANDWIDTH, Layers, Mix, complete, em_delta, kink_jumps, step_hidden
 from stdpjax.theory.principal_components import fill_linearly
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from stdpjax.lab.reproduce import make_config
 from stdpjax.studies import find, impatient_em, run
-from stdpjax.studies.record import make_config
 from stdpjax.theory import em_laws
 
 

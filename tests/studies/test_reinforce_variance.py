@@ -10,9 +10,9 @@ import pytest
 import stdpjax
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
+from stdpjax.lab.reproduce import make_config
 from stdpjax.rules.contrastive import contrastive_update
 from stdpjax.studies import find, reinforce_variance, run
-from stdpjax.studies.record import make_config
 from stdpjax.studies.reinforce_networks import ESTIMATORS, RATES, Noise, biases, estimates, gradients, laws, pack
 
 SIZES = (2, 3, 6)

@@ -10,11 +10,11 @@ import pytest
 import stdpjax
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
 from stdpjax.energy import Params, random_params, target
+from stdpjax.lab.reproduce import make_config
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import differential_rule
 from stdpjax.studies import find, plastic_networks, run, speed_with_learning
 from stdpjax.studies.plastic_networks import DRIVES, Case, Form, drives_of, learned_energy
-from stdpjax.studies.record import make_config
 
 RHO = hard_sigmoid()
 

@@ -9,12 +9,12 @@ import pytest
 
 from stdpjax import learning
 from stdpjax.energy import Params, target
+from stdpjax.lab.reproduce import make_config
 from stdpjax.learning import Labelled, Phases, phase_update, settle
 from stdpjax.networks import network_at_rest
 from stdpjax.random import named_key
 from stdpjax.rates import either, hard_sigmoid, sigmoid
 from stdpjax.studies import find, run, supervised_gradient
-from stdpjax.studies.record import make_config
 from stdpjax.theory import layered
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}

@@ -45,15 +45,16 @@ def study(**fields: Any) -> lab.Study:
 
 
 ROWS = rows(
-    Row(studies.find, {"name": ("object", "example_traces")}),
+    Row(studies.find, {"study": ("object", "example_traces")}),
+    Row(studies.where, {"question": ("text", "Eq 17")}),
     Row(
         studies.run,
-        {"name": ("object", "example_traces"), "seed": ("count", 0), "smoke": ("flag", True),
+        {"study": ("object", "example_traces"), "seed": ("count", 0), "smoke": ("flag", True),
          "show_progress": ("flag", False), "width": ("positive", 10.0), **SMALL},
     ),
     Row(
         studies.run_into,
-        {"out": ("path", Made(tempfile.mkdtemp)), "names": ("study names", ["example_traces"]), "seed": ("count", 0),
+        {"out": ("path", Made(tempfile.mkdtemp)), "studies": ("study names", ["example_traces"]), "seed": ("count", 0),
          "smoke": ("flag", True), "force": ("flag", False), "overrides": ("mapping or none", {}),
          "show_progress": ("flag", False), "say": ("callable", lambda line: None)},
     ),

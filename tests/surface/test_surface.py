@@ -36,8 +36,11 @@ MODULES = (
     "spikes",
     "stats",
     "studies",
-    "sweeps",
     "theory",
+    "lab.fit",
+    "lab.from_file",
+    "lab.sweep",
+    "lab.train",
 )
 # Of folders, the modules whose functions are to have rows; those of `theory` that stand for themselves.
 THEORY = ("theory.linear_noise", "theory.principal_components", "theory.slopes")

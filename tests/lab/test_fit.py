@@ -8,11 +8,12 @@ import re
 import pytest
 
 from stdpjax import cli, fitting, protocols, random
-from stdpjax.fitting import run
-from stdpjax.fitting.figure import plot
+from stdpjax.lab import fit, folder
+from stdpjax.lab.fit import FitConfig, fit_into
+from stdpjax.lab.fit_figure import plot
 
 QUICK = ("fit", "--rule", "pair", "--data", "bi_poo_2001", "--n-starts", "3", "--n-resamples", "20")
-QUICK_CONFIG = fitting.FitConfig(rule="pair", data="bi_poo_2001", n_starts=3, n_resamples=20)
+QUICK_CONFIG = FitConfig(rule="pair", data="bi_poo_2001", n_starts=3, n_resamples=20)
 
 
 @pytest.fixture
@@ -36,9 +37,9 @@ def test_a_fit_writes_its_parameters_figure_and_comparison_and_overwrites_only_b
     assert (code, err) == (0, "")
     assert "tau_plus" in out
     assert out.rstrip().endswith("fit, figure and comparison: here")
-    folder = tmp_path / "here"
-    assert {path.name for path in folder.iterdir()} - {".lock"} == {"fit.json", "fit.png", "fit.svg", "comparison.csv"}
-    record = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+    home = tmp_path / "here"
+    assert {path.name for path in home.iterdir()} - {".lock"} == {"fit.json", "fit.png", "fit.svg", "comparison.csv"}
+    record = json.loads((home / "fit.json").read_text(encoding="utf-8"))
     assert record["seed"] == 3
     assert record["configuration"]["n_resamples"] == 20
     assert record["provenance"]["stdpjax"]
@@ -50,7 +51,7 @@ def test_a_fit_writes_its_parameters_figure_and_comparison_and_overwrites_only_b
             low, high = estimate[kind]
             assert low < high
         assert estimate["profile"][0] <= estimate["value"] <= estimate["profile"][1]
-    with (folder / "comparison.csv").open(encoding="utf-8") as file:
+    with (home / "comparison.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["rule"] for row in rows] == ["pair", "window"]
     assert [float(row["aic"]) for row in rows] == [row["aic"] for row in record["comparison"]]
@@ -58,22 +59,31 @@ def test_a_fit_writes_its_parameters_figure_and_comparison_and_overwrites_only_b
     assert [row["n_fitted"] for row in rows] == ["4", "4"]
     assert [row["on_bound"] for row in rows] == ["", ""]
 
-    before = (folder / "fit.json").read_bytes()
+    before = (home / "fit.json").read_bytes()
     code, out, err = stdp(*command)
     assert (code, out) == (2, "")
     assert err.startswith("stdpjax: error: out: expected a folder without a fit")
     assert err.count("\n") == 1
-    assert (folder / "fit.json").read_bytes() == before
+    assert (home / "fit.json").read_bytes() == before
     assert stdp(*command, "--force")[0] == 0
-    again = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+    again = json.loads((home / "fit.json").read_text(encoding="utf-8"))
     assert again["parameters"] == record["parameters"]
 
 
+def test_a_comparison_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(folder, "_FEW_SECONDS", 0.0)
+    config = dataclasses.replace(QUICK_CONFIG, compare=("window",), n_starts=1, n_resamples=0)
+    fit_into(config, out=tmp_path, say=lambda line: None)
+    assert re.fullmatch(r"fit: 1 of 2 rules, \S+ rules/s, \S+ left \(window\)\n", capsys.readouterr().err)
+    fit_into(config, out=tmp_path, say=lambda line: None, force=True, show_progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_fit_that_fails_half_way_leaves_no_record(tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "plot", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(fit, "plot", lambda *arguments: 1 / 0)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ZeroDivisionError):
-        fitting.fit_into(QUICK_CONFIG, out=tmp_path, say=lambda line: None)
+        fit_into(QUICK_CONFIG, out=tmp_path, say=lambda line: None)
     assert not (tmp_path / "fit.json").exists()
     assert not list(tmp_path.glob(".*partial*"))
     assert (tmp_path / "notes.txt").read_text() == "mine"
@@ -84,12 +94,12 @@ def test_files_without_content_are_no_fit(tmp_path):
     for name in names:
         (tmp_path / name).touch()
     config = dataclasses.replace(QUICK_CONFIG, n_starts=1, n_resamples=0)
-    fitting.fit_into(config, out=tmp_path, say=lambda line: None)
+    fit_into(config, out=tmp_path, say=lambda line: None)
     assert all((tmp_path / name).stat().st_size for name in names)
     # What has content may be somebody's.
     (tmp_path / "fit.json").write_text("")
     with pytest.raises(ValueError, match=r"without a fit, got .* with comparison.csv, fit.png, fit.svg; give --force"):
-        fitting.fit_into(config, out=tmp_path)
+        fit_into(config, out=tmp_path)
 
 
 def test_protocols_of_a_file_are_fitted_and_drawn_without_curves(stdp, tmp_path):
@@ -141,7 +151,7 @@ def test_what_a_fit_does_not_tell_is_said_in_words_in_the_record_and_in_the_tabl
 
 def panels(data, **options):
     found = fitting.compare(random.key(0), ["pair", "window"], data, n_starts=2, **options)
-    curves, xlabel = run._curves(found[0], data)
+    curves, xlabel = fit._curves(found[0], data)
     return plot(found[0], data, curves, xlabel, found).axes
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -49,7 +48,7 @@ def parse_memory(memory: int | str) -> int:
 
 
 class Program(NamedTuple):
-    """What is computed at one point, with the shapes of its results and an estimate of the memory it needs."""
+    """What is computed at one point, the shapes of its results, and the memory that its compiled program takes."""
 
     function: Any
     results: Mapping[str, jax.ShapeDtypeStruct]
@@ -58,25 +57,11 @@ class Program(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def make_program(point: Point, config: Any) -> Program:
-    """Return the function of one point that `parallel.map_sharded` is given; the same object for the same arguments.
+    """Return what is computed at one point: a function of key data and traced values, the same for the same arguments.
 
     A device takes its points one after the other. A point has a sequence axis of its own to fill the device with, and
     so every point runs through the same compiled body whatever the size of a chunk: results do not depend on it, to
     the last bit.
-
-    Args:
-        point: what a study computes.
-        config: its settings, all but the traced ones.
-
-    Returns:
-        The function of key data and traced values, the shapes of what it returns, and an upper estimate of its memory.
-        The estimate adds up the arrays that are alive at the same time when nothing is fused.
-
-    Example:
-        >>> from stdpjax import studies
-        >>> study = studies.find("stdp_window")
-        >>> make_program(study.point, study.configuration(is_smoke=True)).results["lag_count"]
-        ShapeDtypeStruct(shape=(41,), dtype=int32)
     """
 
     @jax.custom_batching.sequential_vmap
@@ -85,28 +70,17 @@ def make_program(point: Point, config: Any) -> Program:
 
     key_data = jax.ShapeDtypeStruct((2,), jnp.uint32)
     values = {name: jax.ShapeDtypeStruct((), jnp.zeros(()).dtype) for name in point.traced}
-    jaxpr, results = jax.make_jaxpr(function, return_shape=True)(key_data, values)
-    return Program(function, results, _peak_bytes(jaxpr.jaxpr))
+    lowered = jax.jit(function).lower(key_data, values)
+    used = lowered.compile().memory_analysis()  # None where the backend tells nothing
+    n_bytes = 0 if used is None else used.temp_size_in_bytes + used.argument_size_in_bytes + used.output_size_in_bytes
+    results = {name: jax.ShapeDtypeStruct(one.shape, one.dtype) for name, one in lowered.out_info.items()}
+    return Program(function, results, n_bytes)
 
 
 def points_at_once(program: Program, result_bytes: int, budget: int, block: int) -> int:
-    """Return how many points are computed before they are written.
+    """Return how many points are computed before they are written, at least `block`, which are written together.
 
-    Args:
-        program: what is computed.
-        result_bytes: bytes that one point's results take in the store.
-        budget: bytes that a process may use, beyond what JAX itself takes.
-        block: points that are written together.
-
-    Returns:
-        A number of points, at least `block`.
-
-    Raises:
-        ValueError: not even one block fits; the message says what it needs.
-
-    Example:
-        >>> points_at_once(Program(None, {}, working_bytes=1000), result_bytes=100, budget=2000, block=1) >= 1
-        True
+    `budget` is what a process may use beyond what JAX itself takes; less than one block needs is refused.
     """
     # Every device of a process works on one point; results lie on the device, on the host, and padded. The process with
     # most devices decides, as all have to take the same chunks.
@@ -126,43 +100,3 @@ def _as_text(n_bytes: int) -> str:
             # Rounded up, so that the number can be given back as it is printed.
             return f"{np.ceil(100 * n_bytes / _UNITS[unit]) / 100:g}{unit}"
     return f"{n_bytes}B"
-
-
-def _peak_bytes(jaxpr: Any) -> int:
-    """Most bytes alive at once when a program's equations run in order and nothing is fused."""
-    last_use = {}
-    for index, equation in enumerate(jaxpr.eqns):
-        for variable in equation.invars:
-            if not isinstance(variable, jax.extend.core.Literal):
-                last_use[variable] = index
-    for variable in jaxpr.outvars:
-        if not isinstance(variable, jax.extend.core.Literal):
-            last_use[variable] = len(jaxpr.eqns)
-    alive = sum(_bytes(variable) for variable in (*jaxpr.invars, *jaxpr.constvars))
-    peak = alive
-    for index, equation in enumerate(jaxpr.eqns):
-        alive += sum(_bytes(variable) for variable in equation.outvars)
-        inner = max((_peak_bytes(body) for body in _bodies(equation.params)), default=0)
-        peak = max(peak, alive + inner)
-        ended = {v for v in equation.invars if not isinstance(v, jax.extend.core.Literal) and last_use[v] == index}
-        unused = {v for v in equation.outvars if v not in last_use}
-        alive -= sum(_bytes(variable) for variable in ended | unused)
-    return peak
-
-
-def _bodies(parameters: Mapping[str, Any]) -> list[Any]:
-    """The programs inside an equation: of a loop, a branch, a nested `jit`."""
-    bodies = []
-    for value in parameters.values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            part = getattr(part, "jaxpr", part)
-            if hasattr(part, "eqns"):
-                bodies.append(part)
-    return bodies
-
-
-def _bytes(variable: Any) -> int:
-    aval = variable.aval
-    return int(np.prod(getattr(aval, "shape", ()), dtype=np.int64)) * getattr(
-        getattr(aval, "dtype", None), "itemsize", 8
-    )

@@ -1,13 +1,10 @@
-"""Fits into a folder: the only place of fitting that touches files.
+"""Fits of rules to measurements, into a folder.
 
 `fit.json` is written last, so a folder that has it has all of the fit.
 """
 
 import csv
-import dataclasses
-import datetime
 import io
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,24 +13,25 @@ from typing import Any
 
 import numpy as np
 import optax
+from jaxtyping import Array, Key
 
-from stdpjax import _checks, protocols
-from stdpjax._files import aside, make_folder, remove_leftovers, write_aside
-from stdpjax._lock import sole_writer
-from stdpjax.fitting.config import FitConfig
-from stdpjax.fitting.figure import Curve, plot
+from stdpjax import _checks, plotting, protocols
 from stdpjax.fitting.fit import Fit, compare, fit
 from stdpjax.fitting.measurements import Measurements
 from stdpjax.fitting.models import predict
 from stdpjax.fitting.reading import load
+from stdpjax.lab import folder
+from stdpjax.lab.fit_figure import Curve, plot
+from stdpjax.lab.fit_settings import FitConfig
 from stdpjax.protocols import Protocol
 from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
 
+__all__ = ["FitConfig", "fit_into"]
+
 RECORD = "fit.json"
 TABLE = "comparison.csv"
 FIGURES = ("fit.png", "fit.svg")
-_LOCK = ".lock"
 _N_CURVE = 120
 
 
@@ -43,6 +41,7 @@ def fit_into(
     out: str | Path = "fit",
     *,
     force: bool = False,
+    show_progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Fit a rule to measurements and write the fit, its figure and the comparison of rules into a folder.
@@ -52,6 +51,7 @@ def fit_into(
         seed: whole number, 0 or more and below 2**32, of starts, resamples and the data that a preset draws.
         out: the folder; it is made if needed. Files of others in it are left as they are.
         force: overwrite a fit that the folder holds.
+        show_progress: a bar over the rules on a terminal or in a notebook, elsewhere a line now and then.
         say: receives one line of text at a time.
 
     Returns:
@@ -63,25 +63,18 @@ def fit_into(
 
     Example:
         >>> import tempfile
-        >>> from stdpjax import fitting
-        >>> config = fitting.FitConfig(rule="pair", data="bi_poo_2001", n_starts=4, n_resamples=20)
+        >>> from stdpjax.lab.fit import FitConfig, fit_into
+        >>> config = FitConfig(rule="pair", data="bi_poo_2001", n_starts=4, n_resamples=20)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     record = fitting.fit_into(config, out=folder, say=lambda line: None)
+        ...     record = fit_into(config, out=folder, say=lambda line: None)
         >>> sorted(record["parameters"]), record["n_points"]
         (['A_minus', 'A_plus', 'tau_minus', 'tau_plus'], 28)
     """
     config, seed = FitConfig() if config is None else config, _checks.seed(seed)
     _checks.instance("config", config, FitConfig, "a FitConfig or None")
-    if not isinstance(out, str | Path) or str(out) == "":
-        raise ValueError(f"out: expected the name of a folder, got {out!r}")
-    _checks.flag("force", force)
-    _checks.function("say", say, "a line of text")
-    out = Path(out)
+    out = folder.checked_path(out, say, force=force, show_progress=show_progress)
     data = load(config.data, seed, n_repeats=config.n_repeats or None)
-    make_folder(out)
-    with sole_writer(out / _LOCK, out):
-        for name in (RECORD, TABLE, *FIGURES):
-            remove_leftovers(out / name)
+    with folder.held(out, (RECORD, TABLE, *FIGURES)):
         # A machine that goes down may leave files without content.
         held = [name for name in (RECORD, TABLE, *FIGURES) if (out / name).exists() and (out / name).stat().st_size]
         if held and not force:
@@ -90,22 +83,8 @@ def fit_into(
                 "overwrite it or another --out"
             )
         began = time.perf_counter()
-        random = named_key(key(seed), "fit")
-        found = fit(
-            named_key(random, config.rule),
-            config.rule,
-            data,
-            n_starts=config.n_starts,
-            n_resamples=config.n_resamples,
-            fixed=dict(config.fix),
-            free=config.free,
-            confidence=config.confidence,
-        )
-        others = [name for name in config.compare if name != config.rule]
-        compared = [found]
-        if others:
-            compared += compare(random, others, data, n_starts=config.n_starts, confidence=config.confidence)
-        compared.sort(key=lambda one: one.aicc)
+        found, *others = _fits(config, data, named_key(key(seed), "fit"), show_progress)
+        compared = sorted([found, *others], key=lambda one: one.aicc)
         record = _record(config, seed, data, found, compared, time.perf_counter() - began)
         # Until the new one is complete there is none.
         (out / RECORD).unlink(missing_ok=True)
@@ -114,6 +93,28 @@ def fit_into(
         say(line)
     say(f"fit, figure and comparison: {out}")
     return record
+
+
+def _fits(config: FitConfig, data: Measurements, random: Key[Array, ""], show_progress: bool) -> list[Fit]:
+    """Fit the rule, and then those that it is compared with."""
+    others = [name for name in config.compare if name != config.rule]
+    shared = {"n_starts": config.n_starts, "confidence": config.confidence}
+    with folder.progress("fit", 1 + len(others), "rules", show=show_progress) as advance:
+        advance(0, config.rule)
+        found = fit(
+            named_key(random, config.rule),
+            config.rule,
+            data,
+            n_resamples=config.n_resamples,
+            fixed=dict(config.fix),
+            free=config.free,
+            **shared,
+        )
+        fits = [found]
+        for name in others:
+            advance(len(fits), name)
+            fits += compare(random, [name], data, **shared)
+    return fits
 
 
 def _record(
@@ -144,10 +145,10 @@ def _record(
             "fitted": found.prediction.tolist(),
             "unused_columns": list(data.unused),
         },
-        "configuration": json.loads(json.dumps(dataclasses.asdict(config))),
+        "configuration": folder.plain(config),
         "seed": seed,
         "seconds": round(seconds, 3),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "finished": folder.now(),
         "provenance": {**provenance(), "optax": optax.__version__},
     }
 
@@ -181,20 +182,15 @@ def _on_bounds(found: Fit) -> dict[str, str]:
 
 
 def _write(out: Path, found: Fit, data: Measurements, compared: Sequence[Fit], record: dict[str, Any]) -> None:
-    from stdpjax import plotting  # matplotlib takes a second to import
-
     table = io.StringIO()
     writer = csv.DictWriter(table, record["comparison"][0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(record["comparison"])
-    write_aside(out / TABLE, table.getvalue())
+    folder.write_text(out / TABLE, table.getvalue())
     curves, xlabel = _curves(found, data)
     with plotting.style():
-        figure = plot(found, data, curves, xlabel, compared)
-        for name in FIGURES:
-            with aside(out / name) as partial:
-                figure.savefig(partial, metadata={"Date": None} if name.endswith("svg") else None)
-    write_aside(out / RECORD, json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        folder.save_figure(plot(found, data, curves, xlabel, compared), *(out / name for name in FIGURES))
+    folder.write_text(out / RECORD, folder.as_text(record))
 
 
 def _curves(found: Fit, data: Measurements) -> tuple[list[Curve], str]:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,11 @@ from matplotlib.figure import Figure
 
 import stdpjax
 from stdpjax import plotting
-from stdpjax._progress import is_watched
-from stdpjax.lab import Claim, Study, at_most, within
+from stdpjax.lab import Claim, Study, at_most, folder, within
+from stdpjax.lab.folder import plain
+from stdpjax.lab.identity import identity
 from stdpjax.provenance import provenance
-from stdpjax.studies import find, registry, run, run_into, runner
-from stdpjax.studies.record import config_json, identity
+from stdpjax.studies import find, index, run, run_into
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY_FILES = {"figure.png", "figure.svg", "result.nc", "record.json"}
@@ -98,7 +97,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     studies = {name: fake_study(name) for name in NAMES}
 
     def install() -> None:
-        for module in (registry, runner):
+        for module in (index, stdpjax.studies):
             monkeypatch.setattr(module, "STUDIES", tuple(studies.values()))
 
     def change(name: str, **parts: Any) -> None:
@@ -114,17 +113,17 @@ def write(out: Path, *names: str, said: list[str] | None = None, **options: Any)
     return run_into(out, names or None, show_progress=False, say=lines.append, **options)
 
 
-def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+def snapshot(home: Path) -> dict[str, tuple[bytes, int]]:
     """Every file with its bytes and time of change."""
     return {
-        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in folder.rglob("*")
+        str(path.relative_to(home)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in home.rglob("*")
         if path.is_file()
     }
 
 
-def hidden(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob(".*"))
+def hidden(home: Path) -> list[str]:
+    return sorted(path.name for path in home.glob(".*"))
 
 
 def read_ledger(out: Path) -> list[dict[str, Any]]:
@@ -150,9 +149,7 @@ def test_the_files_of_a_real_study_are_what_their_names_say(tmp_path):
     assert "<svg" in (folder / "figure.svg").read_text(encoding="utf-8")[:2000]
     result = run("example_traces", seed=3, smoke=True, show_progress=False)
     with xr.open_dataset(folder / "result.nc", engine="h5netcdf") as stored:
-        assert json.loads(stored.attrs["configuration"]) == config_json(
-            find("example_traces").configuration(is_smoke=True)
-        )
+        assert json.loads(stored.attrs["configuration"]) == plain(find("example_traces").configuration(is_smoke=True))
         assert stored.attrs["seed"] == 3
         assert stored.attrs["study"] == "example_traces"
         assert json.loads(stored.attrs["is_smoke"]) is True
@@ -383,7 +380,7 @@ def test_an_interrupted_run_keeps_what_is_finished_and_goes_on_where_it_stopped(
         (xr.Dataset, "to_netcdf", no_space, OSError),
         (Figure, "savefig", no_space, OSError),
         (Figure, "savefig", interrupt, KeyboardInterrupt),
-        (runner, "_swap", no_space_at_the_end, OSError),
+        (folder, "_put_in_place", no_space_at_the_end, OSError),
     ],
     ids=["result.nc, disk full", "figure, disk full", "figure, interrupted", "put in place, disk full"],
 )
@@ -473,12 +470,11 @@ def test_hidden_files_that_are_not_ours_are_left_alone(fakes, tmp_path):
 
 KILLED_WHILE_DRAWING = """
 import dataclasses, os, signal, sys
-from stdpjax.studies import registry, runner, run_into
-from tests.studies import test_runner
-studies = [test_runner.fake_study(name) for name in test_runner.NAMES]
+from stdpjax.studies import run_into
+from tests.lab import test_reproduce
+studies = [test_reproduce.fake_study(name) for name in test_reproduce.NAMES]
 studies[1] = dataclasses.replace(studies[1], plot=lambda data, config: os.kill(os.getpid(), signal.SIGKILL))
-registry.STUDIES = runner.STUDIES = tuple(studies)
-run_into(sys.argv[1], show_progress=False, say=lambda line: None)
+run_into(sys.argv[1], studies, show_progress=False, say=lambda line: None)
 """
 
 
@@ -533,8 +529,8 @@ def test_real_studies_killed_and_started_again_give_the_same_ledger_byte_for_byt
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (("fourth",), {}, r"study name: expected one of first, second, third, got 'fourth'"),
-        ((), {"overrides": {"fourth": {}}}, r"study name: expected one of first, second, third, got 'fourth'"),
+        (("fourth",), {}, r"studies: expected one of first, second, third, or a Study, got 'fourth'"),
+        ((), {"overrides": {"fourth": {}}}, r"overrides: expected settings of a study that is run \(first, second"),
         (("first",), {"overrides": {"second": {"size": 3}}}, r"overrides: expected settings of a study that is run"),
         ((), {"overrides": {"first": {"height": 1}}}, r"height: .* of first \(size, width, levels, word\)"),
         ((), {"overrides": {"first": {"size": 2.5}}}, r"size: expected int, got 2\.5"),
@@ -632,11 +628,3 @@ def test_the_commit_comes_with_a_hash_of_what_tracked_files_change(tmp_path, mon
     module.write_bytes(b"one = 3  # \xff\n")
     assert changed["is_dirty"] is True
     assert None is not changed["diff"] != provenance()["diff"]
-
-
-@pytest.mark.parametrize("has_kernel", [True, False])
-def test_progress_shows_in_a_notebook_but_not_because_a_part_of_jupyter_is_imported(has_kernel, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
-    shell = types.SimpleNamespace(kernel=None) if has_kernel else None
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
-    assert is_watched() is has_kernel

@@ -10,7 +10,6 @@ import numpy as np
 
 from stdpjax import _checks, settings
 from stdpjax.lab.study import Point, Study
-from stdpjax.studies.registry import STUDIES
 
 Grid = Mapping[str, tuple[Any, ...]]
 
@@ -30,27 +29,10 @@ class Group(NamedTuple):
 
 
 def point_of(study: Study) -> Point:
-    """Return what a study computes in a sweep.
-
-    Args:
-        study: the study.
-
-    Returns:
-        Its point.
-
-    Raises:
-        ValueError: the study has none; those that have one are listed.
-
-    Example:
-        >>> from stdpjax import studies
-        >>> point_of(studies.find("stdp_window")).traced
-        ('max_probability', 'width', 'voltage_scale', 'tau')
-    """
-    if not isinstance(study, Study):
-        raise ValueError(f"study: expected a study, as stdpjax.studies.find gives, got {study!r:.80}")
+    """Return what a study computes in a sweep, refusing one that computes nothing there."""
+    _checks.instance("study", study, Study, "a Study, as stdpjax.studies.find gives")
     if study.point is None:
-        able = ", ".join(other.name for other in STUDIES if other.point is not None)
-        raise ValueError(f"study: expected one that can be swept ({able}), got {study.name!r}")
+        raise ValueError(f"study: expected one with a point, which is what a sweep computes, got {study.name!r}")
     return study.point
 
 
@@ -90,23 +72,7 @@ def parse_grid(study: Study, texts: Sequence[str]) -> dict[str, tuple[Any, ...]]
 
 
 def read_grid(study: Study, grid: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return a grid with every value of the type that its parameter has.
-
-    Args:
-        study: the study.
-        grid: parameter to values; a text is read as on the command line.
-
-    Returns:
-        The values of each parameter, in the order given.
-
-    Raises:
-        ValueError: as for `parse_grid`, or an empty grid.
-
-    Example:
-        >>> from stdpjax import studies
-        >>> read_grid(studies.find("stdp_window"), {"tau": [5, 10], "kernel": "exponential"})
-        {'tau': (5.0, 10.0), 'kernel': ('exponential',)}
-    """
+    """Return a grid with every value of the type that its parameter has; a text is read as on the command line."""
     point = point_of(study)
     if not isinstance(grid, Mapping):
         raise ValueError(f"grid: expected parameters with their values, got {grid!r:.80}")
@@ -116,8 +82,8 @@ def read_grid(study: Study, grid: Mapping[str, Any]) -> dict[str, tuple[Any, ...
     read = {}
     for name, values in grid.items():
         if name not in known:
-            wanted = f"a parameter of {study.name} that can be swept ({', '.join(known)})"
-            raise ValueError(f"grid: expected {wanted}, got {name!r}")
+            able = ", ".join(known)
+            raise ValueError(f"grid: expected a parameter of {study.name} that can be swept ({able}), got {name!r}")
         example = getattr(study.config, name)
         if isinstance(values, str):
             values = _read_text(name, values, example)
@@ -172,27 +138,7 @@ def _read_range(name: str, text: str, is_whole: bool) -> list[Any]:
 
 
 def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, Any]) -> list[Group]:
-    """Check every cell of a grid and return the groups that one compilation each can compute.
-
-    Args:
-        study: the study.
-        grid: parameter to values, as `read_grid` gives it.
-        smoke: start from the smoke configuration.
-        overrides: settings that all cells share.
-
-    Returns:
-        The groups, in the order of their first cells.
-
-    Raises:
-        ValueError: a value out of range, in any cell, a setting given twice, or one without effect in all cells.
-
-    Example:
-        >>> from stdpjax import studies
-        >>> groups = make_groups(
-        ...     studies.find("stdp_window"), {"window": (5, 10), "tau": (5.0, 10.0, 20.0)}, True, {})
-        >>> [(group.config.window, group.values["tau"].tolist()) for group in groups]
-        [(5, [5.0, 10.0, 20.0]), (10, [5.0, 10.0, 20.0])]
-    """
+    """Check every cell of a grid and return the groups that share a compilation, in the order of their cells."""
     point = point_of(study)
     known = (*point.traced, *point.structural)
     for name, value in overrides.items():
@@ -217,9 +163,8 @@ def make_groups(study: Study, grid: Grid, smoke: bool, overrides: Mapping[str, A
             for value in values:
                 _config(study, smoke, {**fixed, **first, name: value})
         # A grid in which only this combination is left; its axes stay, so cells keep their numbers.
-        only = {name: [grid[name].index(fixed[name])] for name in structural}
-        places = np.ix_(*(only.get(name, range(len(grid[name]))) for name in grid))
-        cells = numbers[places].ravel()
+        places = [[grid[name].index(fixed[name])] if name in structural else range(len(grid[name])) for name in grid]
+        cells = numbers[np.ix_(*places)].ravel()
         axes = np.unravel_index(cells, shape)
         values = {}
         for name in point.traced:

@@ -1,17 +1,13 @@
 """What a training run is made of: its settings, and the learner that they describe."""
 
-import itertools
-from collections.abc import Sequence
 from functools import cache, partial
 
-import jax.numpy as jnp
-import numpy as np
 import optax
 
 from stdpjax import _checks
 from stdpjax.energy import Params
 from stdpjax.learning.backpropagation import backpropagation_update
-from stdpjax.learning.layers import layer_slices
+from stdpjax.learning.layers import layer_slices, scale_layers
 from stdpjax.learning.supervised import ORDERS, PHASE_RULES, Order, PhaseRule, Phases, phase_update
 from stdpjax.learning.training import Learner
 from stdpjax.rates import hard_sigmoid
@@ -108,13 +104,13 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
         ValueError: no settings, sizes that are no layers, or no update.
 
     Example:
-        >>> from stdpjax import learning
-        >>> learner = learning.make_learner(learning.TrainConfig(weight_bound=2), (64, 128, 10), 1000)
+        >>> from stdpjax.lab.train import TrainConfig, make_learner
+        >>> learner = make_learner(TrainConfig(weight_bound=2), (64, 128, 10), 1000)
         >>> learner.tied, learner.bounds
         (True, (-2, 2))
     """
     if not isinstance(config, TrainConfig):
-        raise ValueError(f"config: expected a stdpjax.learning.TrainConfig, got {config!r:.60}")
+        raise ValueError(f"config: expected a TrainConfig, got {config!r:.60}")
     layer_slices(sizes)
     return _make_learner(config, tuple(sizes), _checks.count("n_updates", n_updates))
 
@@ -141,46 +137,3 @@ def _make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) -
     )
     bound = config.weight_bound
     return Learner(update, optax.chain(*stages), bounds=(-bound, bound) if bound else None)
-
-
-def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.GradientTransformation:
-    """Return a transformation that multiplies the steps of each connection between two layers.
-
-    Args:
-        sizes: units in each layer.
-        factors: one for each pair of neighbouring layers, for their weights and the upper one's biases.
-
-    Returns:
-        The transformation, to be chained after the optimiser's own scaling.
-
-    Raises:
-        ValueError: not one factor for each pair, or one below 0.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from stdpjax import energy, learning
-        >>> steps = energy.Params(jnp.ones((3, 3)), jnp.ones(3))
-        >>> scaled, _ = learning.scale_layers((1, 1, 1), (2.0, 0.0)).update(steps, ())
-        >>> scaled.weights.tolist(), scaled.bias.tolist()
-        ([[1.0, 2.0, 1.0], [2.0, 1.0, 0.0], [1.0, 0.0, 1.0]], [1.0, 2.0, 0.0])
-    """
-    pairs = list(itertools.pairwise(layer_slices(sizes)))
-    if not isinstance(factors, Sequence) or isinstance(factors, str):
-        raise ValueError(f"factors: expected one for each pair of neighbouring layers, got {factors!r:.80}")
-    for factor in factors:
-        _checks.number("factors", factor, at_least=0)
-    if len(factors) != len(pairs):
-        raise ValueError(
-            f"factors: expected {len(pairs)}, one for each pair of neighbouring layers, got {len(factors)}"
-        )
-    weights, bias = np.ones((sum(sizes), sum(sizes))), np.ones(sum(sizes))
-    for (below, above), factor in zip(pairs, factors, strict=True):
-        weights[below, above] = weights[above, below] = bias[above] = factor
-
-    def scale(steps: Params, params: Params | None = None) -> Params:
-        del params
-        return Params(
-            steps.weights * jnp.asarray(weights, steps.weights.dtype), steps.bias * jnp.asarray(bias, steps.bias.dtype)
-        )
-
-    return optax.stateless(scale)  # pyright: ignore[reportArgumentType]

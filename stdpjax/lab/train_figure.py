@@ -8,16 +8,7 @@ from stdpjax.plotting import COLORS, curve, frame, new_figure
 
 
 def plot(history: Sequence[Mapping[str, float]], interval: tuple[float, float], title: str) -> Figure:
-    """Draw errors, loss and, where there is one, energy over the epochs.
-
-    Args:
-        history: the metrics of each epoch.
-        interval: of the test accuracy after the last one.
-        title: what was trained.
-
-    Returns:
-        The figure.
-    """
+    """Draw errors, with the interval of the last test accuracy, loss and maybe energy over the epochs."""
     epochs = range(1, len(history) + 1)
     names = [name for name in ("loss", "energy") if name in history[0]]
     figure = new_figure(9.0, 3.6)

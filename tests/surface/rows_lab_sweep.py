@@ -1,8 +1,9 @@
-"""Rows of `stdpjax.sweeps`."""
+"""Rows of `stdpjax.lab.sweep`."""
 
 import tempfile
 
-from stdpjax import studies, sweeps
+from stdpjax import studies
+from stdpjax.lab import sweep
 from tests.surface.table import Made, Row, rows
 
 STUDY = studies.find("rule_agreement")
@@ -13,12 +14,12 @@ def _folder() -> str:
 
 
 ROWS = rows(
-    Row(sweeps.parse_grid, {"study": ("object", STUDY), "texts": ("texts", ["tau=3,5"])}),
-    Row(sweeps.parse_memory, {"memory": ("memory", "1GiB")}),
+    Row(sweep.parse_grid, {"study": ("object", STUDY), "texts": ("texts", ["tau=3,5"])}),
+    Row(sweep.parse_memory, {"memory": ("memory", "1GiB")}),
     Row(
-        sweeps.sweep,
+        sweep.sweep,
         {
-            "study": ("object", "rule_agreement"),
+            "study": ("object", STUDY),
             "grid": ("object", {"max_probability": [0.5]}),
             "seeds": ("count", 1),
             "seed": ("count", 0),

@@ -19,13 +19,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stdpjax import cli, parallel, stats, studies, sweeps
+from stdpjax import cli, parallel, stats, studies
+from stdpjax.lab.sweep import run, store
+from stdpjax.lab.sweep import sweep as sweep_study
+from stdpjax.lab.sweep.grid import make_groups, point_of
+from stdpjax.lab.sweep.memory import make_program
 from stdpjax.random import key, named_key
 from stdpjax.spikes import counting
 from stdpjax.studies import sweep_points
-from stdpjax.sweeps import run, store
-from stdpjax.sweeps.grid import make_groups, point_of
-from stdpjax.sweeps.memory import make_program
 
 STUDY = studies.find("stdp_window")
 SMALL = {"n_sequences": 6, "n_steps": 24, "n_trials": 40}
@@ -35,7 +36,7 @@ AGREEMENT = {**SMALL, "window": 3, "n_bins": 5}
 
 def sweep(out: Path, grid: Any = None, study: str = "stdp_window", **options: Any) -> xr.Dataset:
     settings = {"seeds": 2, "smoke": True, "say": lambda line: None, **SMALL, **options}
-    return sweeps.sweep(study, GRID if grid is None else grid, out=out, **settings)
+    return sweep_study(studies.find(study), GRID if grid is None else grid, out=out, **settings)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -120,7 +121,7 @@ def test_chunks_and_memory_do_not_change_a_bit(study, tmp_path, monkeypatch):
     grid, settings = ({"tau": (3.0, 10.0), "width": (3.0, 10.0)}, AGREEMENT if study == "rule_agreement" else {})
     stores = []
     for most in (1, 3, 100):
-        monkeypatch.setattr("stdpjax.sweeps.plan.points_at_once", lambda *_, most=most: most)
+        monkeypatch.setattr("stdpjax.lab.sweep.plan.points_at_once", lambda *_, most=most: most)
         stores.append(contents_of(sweep(tmp_path / str(most), grid, study, **{"seeds": 1, **settings})))
         assert contents(tmp_path / str(most)) == contents(tmp_path / "1")
     assert len(stores[0]) == len(point_of(studies.find(study)).variables)
@@ -168,15 +169,19 @@ def test_other_values_seeds_and_chunks_compile_nothing(finished, tmp_path, monke
     assert traces == [1]  # power: another length is another program
 
 
-def test_the_estimate_of_memory_covers_what_xla_uses():
+def test_a_chunk_takes_the_memory_of_one_point_and_its_results_however_many_points_it_has():
     study = studies.find("stdp_window")
     program = make_program(point_of(study), dataclasses.replace(study.configuration(is_smoke=True), width=16.0))
-    values = {name: jax.ShapeDtypeStruct((), float) for name in point_of(study).traced}
-    compiled = jax.jit(program.function).lower(jax.ShapeDtypeStruct((2,), jnp.uint32), values).compile()
-    analysis = compiled.memory_analysis()
-    assert analysis is not None
-    used = analysis.temp_size_in_bytes
-    assert used < program.working_bytes < 6 * used
+    used = []
+    for n in (2, 16):
+        values = {name: jax.ShapeDtypeStruct((n,), float) for name in point_of(study).traced}
+        mapped = jax.jit(jax.vmap(program.function)).lower(jax.ShapeDtypeStruct((n, 2), jnp.uint32), values)
+        analysis = mapped.compile().memory_analysis()
+        assert analysis is not None
+        used.append(analysis.temp_size_in_bytes)
+    results = sum(one.size * one.dtype.itemsize for one in program.results.values())
+    assert max(used) < 1.1 * program.working_bytes + 16 * results
+    assert program.working_bytes > 100 * results  # power: two points at once would show
 
 
 # The store.
@@ -227,7 +232,7 @@ STEPS = [("create", 1), *((step, nth) for step in ("write_blocks", "checksum", "
 @pytest.mark.parametrize(("step", "nth"), STEPS)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_between_any_two_steps_it_ends_with_the_same_store(finished, tmp_path, monkeypatch, step, when, nth):
-    monkeypatch.setattr("stdpjax.sweeps.plan.points_at_once", lambda *_: 4)
+    monkeypatch.setattr("stdpjax.lab.sweep.plan.points_at_once", lambda *_: 4)
     plain, calls, out = getattr(store, step), [], tmp_path / "store"
 
     def killed(*arguments):
@@ -316,7 +321,7 @@ def test_a_manifest_of_something_else_is_one_line(copy, capsys, part):
     (copy / "manifest.json").write_text(json.dumps({**manifest, **part}))
     code, _, err = call(capsys, *COMMAND, "--out", str(copy))
     assert (code, err.count("\n")) == (2, 1)
-    assert "out: expected a readable manifest" in err or "format: expected 2, got 1" in err
+    assert "out: expected a readable manifest.json" in err or "format: expected 2, got 1" in err
 
 
 def test_a_block_that_the_sweep_does_not_have_is_dropped(copy, finished):
@@ -391,7 +396,7 @@ MISTAKES = {
     "file": ([*COMMAND, "--out", "file"], "out: expected a folder, got 'file', which is a file"),
     "below a file": ([*COMMAND, "--out", "file/below"], "which lies in a file"),
     "no name": ([*COMMAND, "--out", ""], "out: expected the name of a folder"),
-    "other contents": ([*COMMAND, "--out", "full"], "out: expected an empty folder or the store of a sweep"),
+    "other contents": ([*COMMAND, "--out", "full"], "out: expected an empty folder or one of a sweep"),
 }
 
 
@@ -443,11 +448,11 @@ def test_an_unreadable_manifest_is_one_line(copy, capsys):
     (copy / "manifest.json").write_text("{")
     code, _, err = call(capsys, *COMMAND, "--out", str(copy))
     assert (code, err.count("\n")) == (2, 1)
-    assert "out: expected a readable manifest" in err
+    assert "out: expected a readable manifest.json" in err
 
 
 def test_a_full_disk_is_one_line_and_the_command_goes_on(finished, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("stdpjax.sweeps.plan.points_at_once", lambda *_: 2)
+    monkeypatch.setattr("stdpjax.lab.sweep.plan.points_at_once", lambda *_: 2)
     out, plain, calls = tmp_path / "store", store.write_blocks, []
 
     def full(*arguments):
@@ -469,7 +474,7 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(finished, tmp_path, mon
 
 
 def test_an_interrupt_waits_for_the_chunk_and_says_how_to_go_on(finished, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("stdpjax.sweeps.plan.points_at_once", lambda *_: 2)
+    monkeypatch.setattr("stdpjax.lab.sweep.plan.points_at_once", lambda *_: 2)
     out, plain = tmp_path / "store", run._compute
     before = signal.getsignal(signal.SIGINT)
 

@@ -9,13 +9,14 @@ import numpy as np
 import xarray as xr
 
 from stdpjax import _checks
+from stdpjax.lab.folder import plain
+from stdpjax.lab.identity import source_of
 from stdpjax.lab.study import Study
+from stdpjax.lab.sweep import store
+from stdpjax.lab.sweep.grid import Grid, Group, make_groups, point_of, read_grid
+from stdpjax.lab.sweep.memory import Program, make_program, parse_memory, points_at_once
 from stdpjax.provenance import provenance
 from stdpjax.settings import replace
-from stdpjax.studies.record import config_json
-from stdpjax.sweeps import store
-from stdpjax.sweeps.grid import Grid, Group, make_groups, point_of, read_grid
-from stdpjax.sweeps.memory import Program, make_program, parse_memory, points_at_once
 
 # A store is not continued by a version that may give other numbers.
 _VERSIONS = ("stdpjax", "jax", "backend", "x64", "matmul_precision")
@@ -42,7 +43,7 @@ def make_plan(
     smoke: bool,
     overrides: Mapping[str, Any],
 ) -> Plan:
-    """Check a sweep's arguments, those of `stdpjax.sweeps.sweep`, and return what is to be done."""
+    """Check a sweep's arguments, those of `sweep`, and return what is to be done."""
     point = point_of(study)
     values = read_grid(study, grid)
     n_seeds = _checks.count("seeds", seeds)
@@ -52,7 +53,7 @@ def make_plan(
     programs = [make_program(point, group.config) for group in groups]
     all_seeds = seed + np.arange(n_seeds, dtype=np.int64)
     origin = provenance()
-    settings = config_json(replace(study.configuration(smoke), overrides, study.name))
+    settings = plain(replace(study.configuration(smoke), overrides, study.name))
     description = {
         "study": study.name,
         **{f"grid.{name}": list(entries) for name, entries in values.items()},
@@ -61,6 +62,7 @@ def make_plan(
         "seeds": n_seeds,
         **{name: value for name, value in settings.items() if name not in values},
         **{name: origin[name] for name in _VERSIONS},
+        **source_of(study),
     }
     coords = _coords(study, values, all_seeds, groups)
     attributes = {

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +16,12 @@ import numpy as np
 import pytest
 
 from stdpjax import cli, learning, settings
-from stdpjax._lock import sole_writer
 from stdpjax.energy import Params
-from stdpjax.learning import TrainConfig, checkpoints, run, train
+from stdpjax.lab import train as run
+from stdpjax.lab import train_task
+from stdpjax.lab.folder import sole_writer
+from stdpjax.lab.train import TrainConfig, make_learner, train
+from stdpjax.learning import checkpoints
 
 PROGRAM = [sys.executable, "-c", "import sys; from stdpjax.cli import main; sys.exit(main())"]
 SMALL = {"hidden": (5,), "n_epochs": 3, "batch_size": 10, "n_settle": 3, "n_pulled": 2, "learning_rate": 0.01}
@@ -122,6 +126,14 @@ def test_the_record_says_what_the_weights_do(finished, config, data):
     assert record["test_accuracy"]["value"] == np.mean(found == test.labels)
 
 
+def test_a_log_says_how_far_it_is(config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run.folder, "_FEW_SECONDS", 0.0)
+    train(config, out=tmp_path, say=lambda line: None)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" epochs, ")[0] for line in lines] == ["train: 1 of 3", "train: 2 of 3", "train: 3 of 3"]
+    assert re.fullmatch(r".* epochs/s, \S+ left \(loss \S+, test_accuracy \S+, energy \S+\)", lines[0])
+
+
 def test_a_complete_run_is_kept(out, config, finished):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
     record, lines = quietly(config, out)
@@ -203,7 +215,7 @@ def test_another_run_in_the_folder_is_refused_with_the_difference(out, config, f
         quietly(dataclasses.replace(config, learning_rate=0.02), out)
     with pytest.raises(ValueError, match="of another: seed: expected 5, got 0; give"):
         quietly(config, out, seed=5)
-    monkeypatch.setattr(run, "provenance", lambda: {**dict.fromkeys(run.DECISIVE), "stdpjax": "9"})
+    monkeypatch.setattr(train_task, "provenance", lambda: {**dict.fromkeys(train_task.DECISIVE), "stdpjax": "9"})
     with pytest.raises(ValueError, match='stdpjax: expected "9", got '):
         quietly(config, out)
     assert same_weights(out, finished)
@@ -211,7 +223,7 @@ def test_another_run_in_the_folder_is_refused_with_the_difference(out, config, f
 
 def test_data_that_changed_under_the_same_name_are_refused(config, out, tmp_path, monkeypatch):
     changed = learning.load_images(write_images(tmp_path / "images.npz", labels=(np.arange(60) + 1) % 3))
-    monkeypatch.setattr(run, "load_images", lambda path: changed)
+    monkeypatch.setattr(train_task, "load_images", lambda path: changed)
     with pytest.raises(ValueError, match="of another: checksum of data: expected "):
         quietly(config, out)
 
@@ -286,7 +298,7 @@ def test_a_checkpoint_of_another_network_is_refused(out, config, key):
     for path in (out / "checkpoints").iterdir():
         shutil.rmtree(path)
     sizes = (12, 4, 3)
-    state = learning.start(learning.make_learner(config, sizes, 12), learning.random_layers(key, sizes))
+    state = learning.start(make_learner(config, sizes, 12), learning.random_layers(key, sizes))
     with checkpoints.opened(out / "checkpoints") as folder:
         folder.save(checkpoints.Checkpoint(state, [{"loss": 1.0}]))
     with pytest.raises(ValueError, match=r"which is damaged or of something else .* to go on from the beginning"):
@@ -338,7 +350,9 @@ def test_one_process_at_a_time(out, config):
         quietly(config, out)
 
 
-def test_an_interrupt_waits_for_the_checkpoint_and_a_second_one_does_not(config, tmp_path, monkeypatch, finished):
+def test_an_interrupt_waits_for_the_checkpoint_and_a_second_one_does_not(
+    config, tmp_path, monkeypatch, finished, capsys
+):
     real = run.train_epoch
 
     def interrupted(n_times):
@@ -351,8 +365,9 @@ def test_an_interrupt_waits_for_the_checkpoint_and_a_second_one_does_not(config,
         return epoch
 
     monkeypatch.setattr(run, "train_epoch", interrupted(2))
-    with pytest.raises(KeyboardInterrupt, match="goes on after the last complete one"):
+    with pytest.raises(KeyboardInterrupt):
         quietly(config, tmp_path)
+    assert capsys.readouterr().err == "\nstdpjax: stopping after this epoch; interrupt again to stop at once\n"
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["1"]
     monkeypatch.setattr(run, "train_epoch", interrupted(1))
     with pytest.raises(KeyboardInterrupt, match="epoch 2 of 3 is saved and the same command goes on from there"):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stdpjax import studies
-from stdpjax.sweeps import parse_grid, parse_memory
-from stdpjax.sweeps.grid import make_groups, read_grid
+from stdpjax.lab.sweep import parse_grid, parse_memory
+from stdpjax.lab.sweep.grid import make_groups, read_grid
 
 STUDY = studies.find("stdp_window")
 POSITIVE = st.floats(0.01, 1e4, allow_nan=False)

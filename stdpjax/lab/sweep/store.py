@@ -21,8 +21,7 @@ import xarray as xr
 import zarr
 from zarr.errors import ZarrUserWarning
 
-from stdpjax._files import aside, file_checksum, umask, write_aside
-from stdpjax.provenance import differences
+from stdpjax.lab import folder
 
 SEEDS_PER_BLOCK = 16
 MANIFEST = "manifest.json"
@@ -64,19 +63,7 @@ def fill_value(dtype: np.dtype) -> float | int:
 
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 of named arrays: names, types, shapes and bytes.
-
-    Args:
-        arrays: name to array.
-
-    Returns:
-        64 hexadecimal digits.
-
-    Example:
-        >>> import numpy as np
-        >>> checksum({"a": np.zeros(1)}) == checksum({"a": np.zeros((1, 1))})
-        False
-    """
+    """Return the SHA-256 of named arrays: names, types, shapes and bytes."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -86,52 +73,19 @@ def checksum(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def read_manifest(out: Path, description: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the manifest of the store in a folder, if it is one of this sweep.
-
-    Args:
-        out: the folder.
-        description: everything that decides the numbers of the sweep.
-
-    Returns:
-        The manifest, or None where a store can be made: no such folder, or an empty one.
-
-    Raises:
-        ValueError: a file, a folder with other contents, or the store of another sweep; the message says where the
-            two differ.
-
-    Example:
-        >>> from pathlib import Path
-        >>> read_manifest(Path("no such folder"), {}) is None
-        True
-    """
+    """Return the manifest of the store in a folder, None where one can be made; refuse any other content."""
     if not out.exists():
         if any(parent.exists() and not parent.is_dir() for parent in out.absolute().parents):
             raise ValueError(f"out: expected a folder, got {str(out)!r}, which lies in a file")
         return None
     if not out.is_dir():
         raise ValueError(f"out: expected a folder, got {str(out)!r}, which is a file")
-    if not any(out.iterdir()):
-        return None
-    try:
-        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        different = differences(
-            {"format": _FORMAT, **description}, {"format": manifest["format"], **manifest["description"]}
-        )
-        if not different:
-            _check_checksums(manifest)
-    except FileNotFoundError:
-        raise ValueError(f"out: expected an empty folder or the store of a sweep, got {str(out)!r}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, IsADirectoryError) as error:
-        raise ValueError(f"out: expected a readable manifest, got {str(out / MANIFEST)!r} with {error!r}") from error
-    if different:
-        raise ValueError(
-            f"out: expected a store of this sweep, got {str(out)!r} of another: {'; '.join(different)}; give "
-            "another --out"
-        )
-    return manifest
+    expected = {"format": _FORMAT, **description}
+    return folder.read_own(out, MANIFEST, "sweep", expected, _description, "give another --out")
 
 
-def _check_checksums(manifest: Mapping[str, Any]) -> None:
+def _description(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides the numbers of a sweep, refusing a manifest that cannot be gone by."""
     for kind in ("checksums", "files"):
         if not all(isinstance(sum_, str) for sum_ in manifest[kind].values()):
             raise ValueError(f"{kind} that are no texts")
@@ -140,35 +94,16 @@ def _check_checksums(manifest: Mapping[str, Any]) -> None:
     for name in manifest["files"]:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ValueError(f"a file elsewhere, {name!r}")
+    return {"format": manifest["format"], **manifest["description"]}
 
 
 def create(out: Path, layout: Layout, description: Mapping[str, Any]) -> dict[str, Any]:
-    """Make an empty store: beside the place where it belongs, then renamed.
-
-    Args:
-        out: the folder; it does not exist or is empty.
-        layout: the arrays.
-        description: everything that decides the numbers of the sweep.
-
-    Returns:
-        The manifest, without any block.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Make an empty store, where there is no folder or an empty one, and return its manifest, without any block."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in out.parent.glob(f".{out.name}.partial-*"):
-        shutil.rmtree(left_behind)
-    home = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
-    try:
-        home.chmod(0o777 & ~umask())
+    with folder.folder_aside(out) as home:
         files = _write_empty(home, layout)
         manifest = {"format": _FORMAT, "description": dict(description), "files": files, "checksums": {}}
         write_manifest(home, manifest)
-        home.replace(out)
-    except BaseException:
-        shutil.rmtree(home, ignore_errors=True)
-        raise
     return manifest
 
 
@@ -192,35 +127,27 @@ def _write_empty(home: Path, layout: Layout) -> dict[str, str]:
         warnings.simplefilter("ignore", ZarrUserWarning)
         zarr.consolidate_metadata(home)
     names = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
-    return {name: file_checksum(home / name) for name in names}
+    return folder.checksums(home, names)
 
 
 def mend(out: Path, layout: Layout, manifest: dict[str, Any]) -> list[str]:
     """Write again what has changed of metadata and coordinates, and return the names of those files.
 
-    Args:
-        out: the folder.
-        layout: the arrays; those that the manifest's description stands for.
-        manifest: the manifest, which gets the checksums of what is written.
-
-    Returns:
-        The names, within the folder.
-
-    Raises:
-        ValueError: a folder in a file's place.
-        OSError: a file cannot be read or written.
+    The manifest, whose description the layout follows from, gets the checksums of what is written.
     """
     damaged = [name for name, expected in manifest["files"].items() if not _is_intact(out / name, expected)]
     if not damaged:
         return []
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "store"
+    with tempfile.TemporaryDirectory() as elsewhere:
+        home = Path(elsewhere) / "store"
         written = _write_empty(home, layout)
         for name in damaged:
             if name not in written:
-                raise ValueError(f"out: expected a readable manifest, got {str(out / MANIFEST)!r} with a file {name!r}")
+                raise ValueError(
+                    f"out: expected a readable {MANIFEST}, got {str(out / MANIFEST)!r} with a file {name!r}"
+                )
             (out / name).parent.mkdir(parents=True, exist_ok=True)
-            with aside(out / name) as partial:
+            with folder.aside(out / name) as partial:
                 shutil.copyfile(home / name, partial)
             manifest["files"][name] = written[name]
     write_manifest(out, manifest)
@@ -229,7 +156,7 @@ def mend(out: Path, layout: Layout, manifest: dict[str, Any]) -> list[str]:
 
 def _is_intact(path: Path, expected: str) -> bool:
     try:
-        return file_checksum(path) == expected
+        return folder.checksum(path) == expected
     except (FileNotFoundError, NotADirectoryError):
         return False
     except IsADirectoryError:
@@ -246,7 +173,7 @@ def write_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
     """Replace the manifest by one that is complete."""
     checksums = {block: manifest["checksums"][block] for block in sorted(manifest["checksums"], key=int)}
     text = json.dumps({**manifest, "checksums": checksums}, indent=1)
-    write_aside(out / MANIFEST, text + "\n")
+    folder.write_text(out / MANIFEST, text + "\n")
 
 
 def write_blocks(out: Path, layout: Layout, blocks: Mapping[int, Mapping[str, np.ndarray]]) -> None:

@@ -95,7 +95,7 @@ def test_what_the_main_process_refuses_ends_all_with_one_line(tmp_path):
     assert (code, other_code) == (2, 2)
     errors = [line for line in err.splitlines() if line.startswith("stdpjax")]
     assert len(errors) == 1
-    assert "out: expected an empty folder or the store of a sweep, got 'store'" in errors[0]
+    assert "out: expected an empty folder or one of a sweep, got 'store' with mine" in errors[0]
     assert without_connection_notes(out) == []
     assert "stdpjax" not in other_err
     assert [path.name for path in main.rglob("*")] == ["store", "mine"]

@@ -8,33 +8,26 @@ come out different in the last bits of their drives, by which even counts can ch
 import contextlib
 import math
 import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import xarray as xr
-from tqdm import tqdm
 
-from stdpjax import _checks, parallel
-from stdpjax._files import folder_path
-from stdpjax._lock import sole_writer
-from stdpjax._progress import is_watched
+from stdpjax import parallel
+from stdpjax.lab import folder
 from stdpjax.lab.study import Study
+from stdpjax.lab.sweep import store
+from stdpjax.lab.sweep.grid import Group, point_of
+from stdpjax.lab.sweep.memory import Program
+from stdpjax.lab.sweep.plan import Plan, count_points, count_seeds, make_chunks, make_plan
 from stdpjax.random import key, named_key
-from stdpjax.studies.registry import find
-from stdpjax.sweeps import store
-from stdpjax.sweeps.grid import Group, point_of
-from stdpjax.sweeps.memory import Program
-from stdpjax.sweeps.plan import Plan, count_points, count_seeds, make_chunks, make_plan
 
 
 def sweep(
-    study: str,
+    study: Study,
     grid: Mapping[str, Any],
     *,
     seeds: int = 1,
@@ -58,15 +51,15 @@ def sweep(
     same seed, but others of the same law.
 
     Args:
-        study: name of a study that can be swept.
+        study: one that says what a sweep computes, its `point`.
         grid: parameter to values: a sequence, or a text as on the command line ("3,10,20" or "0.01:1:9:log").
         seeds: how many seeds, at least 1.
         seed: the first of them, 0 or more; all lie below 2**32.
         out: folder of the store; it is made if needed.
-        memory: what the computation may use in each process, in bytes or as "2GiB". What one point needs is estimated
-            from its program, as the arrays that are alive at the same time.
+        memory: what the computation may use in each process, in bytes or as "2GiB". What one point needs is known from
+            its compiled program.
         smoke: start from the study's smoke configuration.
-        show_progress: draw a bar on a terminal or in a notebook.
+        show_progress: a bar on a terminal or in a notebook, elsewhere a line now and then.
         say: receives one line of text at a time.
         **overrides: settings of the study that all points share.
 
@@ -75,29 +68,27 @@ def sweep(
         of a distributed run that does not see the main one's folder gets the coordinates alone.
 
     Raises:
-        ValueError: an unknown study, parameter or setting, a value of the wrong type or out of range, too small a
-            memory budget, or a folder that holds something else or that somebody else is writing.
+        ValueError: an unknown parameter or setting, a study without a point, a value of the wrong type or out of range,
+            too small a memory budget, or a folder that holds something else or that somebody else is writing.
         OSError: the store cannot be written; what was written stays, and the same call goes on.
         KeyboardInterrupt: after the chunk at work; the same call goes on.
         stdpjax.parallel.MainProcessError: in the other processes, where the main one raised any of these.
 
     Example:
-        >>> import tempfile, stdpjax
+        >>> import tempfile
+        >>> from stdpjax import studies
+        >>> from stdpjax.lab.sweep import sweep
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     data = stdpjax.sweeps.sweep(
-        ...         "rule_agreement", {"max_probability": [0.05, 1.0]}, seeds=2, out=folder + "/store", smoke=True,
-        ...         n_sequences=20, n_steps=40, show_progress=False, say=lambda line: None).load()
+        ...     data = sweep(
+        ...         studies.find("rule_agreement"), {"max_probability": [0.05, 1.0]}, seeds=2, out=folder + "/store",
+        ...         smoke=True, n_sequences=20, n_steps=40, show_progress=False, say=lambda line: None).load()
         >>> dict(data.sizes)
         {'max_probability': 2, 'seed': 2}
         >>> bool((data.per_bin_correlation_exact[0] > data.per_bin_correlation_exact[1]).all())
         True
     """
-    out = folder_path(out)
-    for flag, value in (("smoke", smoke), ("show_progress", show_progress)):
-        _checks.flag(flag, value)
-    if not callable(say):
-        raise ValueError(f"say: expected a function that takes a line of text, got {say!r}")
-    plan = make_plan(find(study), grid, seeds, seed, memory, smoke, overrides)
+    out = folder.checked_path(out, say, smoke=smoke, show_progress=show_progress)
+    plan = make_plan(study, grid, seeds, seed, memory, smoke, overrides)
     manifest: dict[str, Any] = {}  # the main process's alone
     with contextlib.ExitStack() as lock:
         todo = parallel.on_main_process(lambda: _open(out, plan, manifest, lock, say))
@@ -123,7 +114,10 @@ def _fill(
             say(f"{study}: complete, {n_points} points in {out}")
         return
     n_done = n_points - count_points(plan.layout, todo)
-    with _bar(study, n_done, n_points, show_progress) as advance, _deferred_interrupt() as is_interrupted:
+    with (
+        folder.progress(study, n_points, "points", n_done, show=show_progress) as advance,
+        folder.interrupts("chunk") as is_interrupted,
+    ):
         for group, program in zip(plan.groups, plan.programs, strict=True):
             chunks = make_chunks(plan, group, program, todo)
             length = max((count_points(plan.layout, chunk) for chunk in chunks), default=0)
@@ -146,7 +140,8 @@ def _open(
     try:
         store.read_manifest(out, plan.description)  # before anything is made, refuse what is no place for a store
         for file in _lock_files(out):
-            lock.enter_context(sole_writer(file, out))
+            lock.enter_context(folder.sole_writer(file, out))
+            folder.recover(out)
         found = store.read_manifest(out, plan.description)
         if found is None:
             manifest.update(store.create(out, plan.layout, plan.description))
@@ -160,8 +155,8 @@ def _open(
     intact = set(store.intact_blocks(out, plan.layout, manifest))
     n_recorded = len(manifest["checksums"])
     if len(intact) < n_recorded:
-        bad = f"{n_recorded - len(intact)} of {n_recorded} stored blocks fail their checksum"
-        say(f"{plan.study.name}: {bad} and are computed again")
+        n_lost = n_recorded - len(intact)
+        say(f"{plan.study.name}: {n_lost} of {n_recorded} stored blocks fail their checksum and are computed again")
         manifest["checksums"] = {block: sum_ for block, sum_ in manifest["checksums"].items() if int(block) in intact}
     if 0 < len(intact) < n_blocks:
         say(f"{plan.study.name}: going on after {len(intact)} of {n_blocks} blocks")
@@ -172,9 +167,7 @@ def _lock_files(out: Path) -> list[Path]:
     """The lock file of a store: beside it, as it is put in place by renaming, or within where nothing else will do."""
     home = out.resolve()
     home.parent.mkdir(parents=True, exist_ok=True)
-    places = (
-        [home.parent / f".{home.name}.lock", home / ".lock"] if home.exists() else [home.parent / f".{home.name}.lock"]
-    )
+    places = [home.parent / f".{home.name}{folder.LOCK}", *([home / folder.LOCK] if home.exists() else [])]
     able = [file for file in places if os.access(file.parent, os.W_OK)]
     return able[:1]  # none where nothing can be written: a complete store can still be read
 
@@ -242,41 +235,3 @@ def _keep(
     manifest["checksums"].update(new)
     if is_interrupted and n_done < n_points:
         raise KeyboardInterrupt(f"{n_done} of {n_points} points are in {out}; the same command goes on")
-
-
-@contextlib.contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Hear the first interrupt after the chunk at work, the second at once."""
-    heard = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield heard.is_set  # only the main thread may change how signals are handled
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def hear(*_: Any) -> None:
-        heard.set()
-        signal.signal(signal.SIGINT, before)
-        print("\nstdpjax: stopping after this chunk; interrupt again to stop at once", file=sys.stderr)
-
-    signal.signal(signal.SIGINT, hear)
-    try:
-        yield heard.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _bar(name: str, n_done: int, n_points: int, show: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar with rate and time left on a terminal or in a notebook, nothing elsewhere."""
-    if not (show and is_watched() and parallel.is_main_process()):
-        yield lambda n: None
-        return
-    with tqdm(total=n_points, initial=n_done, desc=name, unit="point", leave=False) as bar:
-
-        def advance(n: int) -> None:
-            bar.update(n - bar.n)
-
-        yield advance
-
-
-__all__ = ["sweep"]
