@@ -38,7 +38,7 @@ def test_totals_are_those_of_a_plain_loop(key):
 
 def test_an_interior_network_rests_at_its_fixed_point_and_never_gets_farther(key):
     rho = hard_sigmoid()
-    network = interior_network(key, 5, rho, tied=False)
+    network = interior_network(key, 5, tied=False)
     state, reach = network.start, float(jnp.max(jnp.abs(network.start - network.fixed_point)))
     for _ in range(50):
         field = network.params.bias + network.params.weights @ rho.value(state)
