@@ -277,7 +277,8 @@ class _Log:
 
     def __call__(self, done: float, note: str = "") -> None:
         seconds, more = time.monotonic() - self._last[0], done - self._last[1]
-        if seconds < _SECONDS and (seconds < _FEW_SECONDS or more < _SHARE * self._total):
+        is_due = seconds >= _SECONDS or (seconds >= _FEW_SECONDS and more >= _SHARE * self._total)
+        if not is_due or done >= self._total:  # the end is told by the run itself
             return
         self._last = (time.monotonic(), done)
         rate = (done - self._first[1]) / (self._last[0] - self._first[0])

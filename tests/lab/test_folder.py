@@ -173,6 +173,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.undo()  # the limits that users have
     one = Clock()
     monkeypatch.setattr(folder, "time", one)
     return one

@@ -335,7 +335,7 @@ def test_a_damaged_study_is_left_out_and_named_once(fakes, tmp_path, damage):
 # Interruptions.
 
 
-def interrupt(*_: Any) -> Any:
+def interrupt(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
 

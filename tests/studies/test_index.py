@@ -18,7 +18,7 @@ QUESTIONS = {
     "the noise": ("E14.", "langevin_noise"),
     "the prediction": ("T4.", "constant_rate"),
     "Eq 28": ("E28.", "backprop_link"),
-    "condition 3": ("C3.", "conditions"),
+    "condition 3": ("E24.", "conditions"),
     "the impatient EM": ("6.3.impatient", "impatient_em"),
     "the window of Bi & Poo": ("T9.biology", "stdp_window"),
 }
