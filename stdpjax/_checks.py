@@ -65,12 +65,17 @@ def finite(name: str, value: ArrayLike) -> Array:
     return array
 
 
-def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """Return `value` as an array in double precision, refusing NaN, infinity and what is no number; without JAX."""
+def real_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """Return `value` as an array in double precision, finite or not, refusing what is no real number; without JAX."""
     array = np.asarray(as_array(name, value))
     if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
         raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
-    array = array.astype(np.float64)
+    return array.astype(np.float64)
+
+
+def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """Return `value` as `real_numbers` does, refusing NaN and infinity too."""
+    array = real_numbers(name, value)
     finite_on_host(name, array)
     return array
 

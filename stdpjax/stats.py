@@ -411,11 +411,8 @@ def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int
 
 
 def _real(name: str, value: ArrayLike) -> FloatArray:
-    """Return real numbers, finite or not, in double precision; those of labelled data in the data's own unit."""
-    array = np.asarray(_checks.as_array(name, getattr(value, "values", value)))
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    return array.astype(np.float64)
+    """Return real numbers, finite or not; those of labelled data are in the data's own unit."""
+    return _checks.real_numbers(name, getattr(value, "values", value))
 
 
 def _same_shape(
