@@ -278,7 +278,7 @@ def _running_average(key: Key[Array, ""], config: ImpatientEMConfig) -> xr.Datas
     def chains(key: Key[Array, ""], states: np.ndarray, n_steps: int) -> np.ndarray:
         start = jnp.asarray(states, float)
         found = simulate(
-            key, make_params(*_PAIR_WEIGHTS), None, hyper, kernel=_KERNEL, state=start, n_steps=n_steps, trace_every=1
+            key, make_params(*_PAIR), None, hyper, kernel=_KERNEL, state=start, n_steps=n_steps, trace_every=1
         )
         assert found.trace is not None
         return np.asarray(found.trace[..., 1], np.float64)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stdpjax.drives import ornstein_uhlenbeck
 from stdpjax.dynamics import Hyper, leaky_integrator, simulate
-from stdpjax.energy import tie
+from stdpjax.energy import Params, tie
 from stdpjax.lab import Claim, Estimate, Progress, Study, at_most, within
 from stdpjax.networks import Interior, interior_network, is_active, resting_bias
 from stdpjax.observers import mean_of

@@ -1,6 +1,7 @@
 """Figure 2 right: do nearest-neighbour STDP and the rate rule agree?"""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import xarray as xr
