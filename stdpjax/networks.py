@@ -301,7 +301,7 @@ def is_active(states: Float[Array, "*time unit"], rate_fn: RateFunction) -> Bool
         True
     """
     check_rate_fn(rate_fn)
-    states = _checks.as_array("states", states)
-    if states.dtype.kind not in "fiu" and not jnp.issubdtype(states.dtype, jnp.floating):
-        raise ValueError(f"states: expected an array of real numbers, got dtype {states.dtype}")
-    return jnp.all(rate_fn.slope(jnp.asarray(states)) == 1)
+    array = _checks.as_array("states", states)
+    if array.dtype.kind not in "fiu" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(f"states: expected an array of real numbers, got dtype {array.dtype}")
+    return jnp.all(rate_fn.slope(jnp.asarray(array)) == 1)

@@ -5,6 +5,7 @@ Figures are plain `matplotlib.figure.Figure` objects, so no window system and no
 with `figure.savefig`.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -75,11 +76,11 @@ def frame(
     *,
     log: str = "",
     zero: str = "",
-    xlim: tuple[float | None, float | None] | None = None,
-    ylim: tuple[float | None, float | None] | None = None,
+    xlim: Sequence[float | None] | None = None,
+    ylim: Sequence[float | None] | None = None,
     headroom: float = 0.0,
-    xticks: ArrayLike | None = None,
-    yticks: ArrayLike | None = None,
+    xticks: Any = None,
+    yticks: Any = None,
 ) -> None:
     """Put what belongs around the things drawn: both labels, scales, lines through zero, limits and ticks.
 
@@ -96,7 +97,8 @@ def frame(
         yticks: likewise.
 
     Raises:
-        ValueError: no axes, a label that is no text, an axis of another name, or ticks that are not numbers or words.
+        ValueError: no axes, a label that is no text, an axis of another name, the zero of a logarithmic axis, or ticks
+            that are not numbers or words.
 
     Example:
         >>> from stdpjax import plotting
@@ -111,6 +113,9 @@ def frame(
     ax.set_ylabel(_checks.text("ylabel", ylabel))
     for name, chosen in (("log", log), ("zero", zero)):
         _checks.choice(name, chosen, ("", "x", "y", "xy"))
+    for axis in "xy":
+        if axis in log and axis in zero:
+            raise ValueError(f"zero: expected no logarithmic axis, which has no zero, got {axis!r}, which is in log")
     _checks.number("headroom", headroom, at_least=0)
     for axis, line, limits, ticks in (("x", ax.axvline, xlim, xticks), ("y", ax.axhline, ylim, yticks)):
         if axis in zero:
@@ -138,7 +143,8 @@ def _ticks(name: str, ticks: Any) -> tuple[NDArray[Any], list[str]]:
     """Return where ticks stand and what they say."""
     if isinstance(ticks, list | tuple) and all(isinstance(word, str) for word in ticks):
         return np.arange(len(ticks)), list(ticks)
-    numbers = _checks.finite_numbers(name, getattr(ticks, "values", ticks))
+    values = list(ticks) if isinstance(ticks, tuple) else getattr(ticks, "values", ticks)
+    numbers = _checks.finite_numbers(name, values)
     if numbers.ndim != 1:
         raise ValueError(f"{name}: expected a list of numbers or of words, got shape {numbers.shape}")
     return numbers, [f"{number:g}" for number in numbers]
@@ -146,9 +152,7 @@ def _ticks(name: str, ticks: Any) -> tuple[NDArray[Any], list[str]]:
 
 def _numbers(name: str, values: Any) -> Any:
     """Return real numbers, labelled ones with their labels; gaps may be in them."""
-    array = np.asarray(_checks.as_array(name, getattr(values, "values", values)))
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: expected real numbers or an Estimate, got dtype {array.dtype}")
+    array = _checks.real_numbers(name, getattr(values, "values", values))
     return values if isinstance(values, xr.DataArray) else array
 
 
@@ -244,7 +248,7 @@ def bars(
     Args:
         ax: axes to draw into.
         x: centres of the bars, numbers of shape `[bar]`.
-        y: heights, numbers or an `Estimate`.
+        y: heights, finite numbers or an `Estimate`; NaN leaves a bar out.
         color: a name of `COLORS` or a colour of matplotlib.
         label: legend entry; None for none.
         width: of a bar, above 0.
@@ -253,10 +257,15 @@ def bars(
     Raises:
         ValueError: no axes, no numbers, different shapes, a width out of range, or a colour that is not known.
     """
+    look = _look(ax, color, label)
     if isinstance(y, Estimate):
         options = {"capsize": 3, "error_kw": {"lw": 1}, **options, "yerr": _reach(y)}
         y = y.value
-    ax.bar(*_together(x, y), _checks.number("width", width, above=0), **{**options, **_look(ax, color, label)})
+    x, y = _together(x, y)
+    for name, array in (("x", x), ("y", y)):
+        if np.isinf(array).any():
+            raise ValueError(f"{name}: expected finite numbers for bars, got {np.isinf(array).sum()} infinite ones")
+    ax.bar(x, y, _checks.number("width", width, above=0), **{**options, **look})
 
 
 def table(

@@ -126,9 +126,9 @@ def mean_interval(values: ArrayLike, axis: int | str | None = None) -> Estimate:
         >>> float(mean.value), round(float(mean.high), 4), round(float(mean.reach), 4)
         (2.0, 3.1316, 1.1316)
     """
+    dims = getattr(values, "dims", ())
     if isinstance(axis, str):
-        _checks.choice("axis", axis, getattr(values, "dims", ()))
-        axis = getattr(values, "dims", ()).index(axis)
+        axis = dims.index(_checks.choice("axis", axis, dims))
     values = _real("values", values)
     if axis is not None:
         axis = _checks.count("axis", axis, minimum=-values.ndim, maximum=values.ndim - 1)

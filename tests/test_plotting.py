@@ -95,5 +95,9 @@ def test_shapes_that_do_not_fit_and_colours_that_nobody_knows_are_refused(ax):
         plotting.curve(ax, [0.0, 1.0], [0.0, 1.0, 2.0])
     with pytest.raises(ValueError, match="color: expected one of eq1, sum,"):
         plotting.points(ax, [0.0], [0.0], "o", "no colour")
+    with pytest.raises(ValueError, match="zero: expected no logarithmic axis, which has no zero, got 'x'"):
+        plotting.frame(ax, "x", "y", log="xy", zero="x")
+    with pytest.raises(ValueError, match="y: expected finite numbers for bars, got 1 infinite"):
+        plotting.bars(ax, [0.0, 1.0], [1.0, np.inf])
     with pytest.raises(ValueError, match="ylim: expected a lower and an upper limit or None"):
         plotting.frame(ax, "x", "y", ylim=(1,))

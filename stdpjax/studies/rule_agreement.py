@@ -175,9 +175,10 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
     relation = _relation(key, resampling, sequences, counts, config)
     table = _table(key, resampling, config, part_of(progress, 0.6, 0.9))
     progress(0.9, "linear response and saturating control")
+    voltages: dict[str, Voltage] = {"saturating": "linear", "unsaturated": "bounded"}
     saturation = [
         xr.Dataset(keep_estimate(name, _saturation(key, resampling, config, voltage), "postsynaptic", value="_value"))
-        for name, voltage in (("saturating", "linear"), ("unsaturated", "bounded"))
+        for name, voltage in voltages.items()
     ]
     return merged(
         relation,

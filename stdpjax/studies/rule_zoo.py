@@ -345,8 +345,8 @@ def _windows(
 ) -> xr.Dataset:
     """Return the windows of rules of spikes, and rules of rates by lag at the highest probability."""
     densest, edge = len(config.probabilities) - 1, config.n_steps - config.window
-    rates = (part[:, edge:-edge] for part in (sets[densest].pre_probability, sets[densest].post_probability))
-    counts = np.asarray(expected_lag_counts(*rates, config.window, boundary="valid"), np.float64)
+    pre, post = (part[:, edge:-edge] for part in (sets[densest].pre_probability, sets[densest].post_probability))
+    counts = np.asarray(expected_lag_counts(pre, post, config.window, boundary="valid"), np.float64)
     rate_rules = values[[RULES.index(name) for name in RATE_RULES], densest]
     by_nearest_lag = xr.Dataset(by_lag(key, counts, rate_rules, config.n_resamples))
     return merged(

@@ -328,7 +328,9 @@ _REFITTED = ["pair", "triplet_minimal"]
 def run(key: Key[Array, ""], config: TripletFrequencyConfig, progress: Progress) -> xr.Dataset:
     """Fit pair rules, and let all rules see the ten points, the frequencies between, and pairs and triplets."""
     progress(0.0, "fits")
-    found = {scheme: _fit_rules(key, scheme, config.n_starts) for scheme in INTERACTIONS}
+    found: dict[Interaction, dict[str, Minima]] = {
+        scheme: _fit_rules(key, scheme, config.n_starts) for scheme in INTERACTIONS
+    }
     starts = random_starts(key, "window", POINTS, config.n_starts)
     window = search("window", POINTS, starts)
     progress(0.5, "refits")
@@ -401,8 +403,8 @@ def _predicted(found: Mapping[Interaction, Mapping[str, Minima]], config: Triple
     made = []
     with in_double():
         design = jax.tree.map(jnp.asarray, trace_design(done))
-        for scheme in INTERACTIONS:
-            table = _numbers_of(scheme, found[scheme])
+        tables = {scheme: _numbers_of(scheme, found[scheme]) for scheme in INTERACTIONS}
+        for scheme, table in tables.items():
             columns = {name: jnp.asarray([row[name] for row in table.values()], float) for name in NAMES}
             made.append([np.asarray(changes(columns, design, scheme, order)) for order in ORDERS])
     points, curves, motifs, pairs = np.split(np.array(made), ends, axis=-1)
@@ -415,7 +417,7 @@ def _predicted(found: Mapping[Interaction, Mapping[str, Minima]], config: Triple
         labelled((*_ALONG, "pair_lag", "frequency"), _SHARE, curve=(curves, "change by 60 pairs")),
         labelled((*_ALONG, "motif"), _SHARE, motif_change=(motifs, "change by 60 motifs at 1 Hz")),
         labelled((*_ALONG, "lag"), _SHARE, window=(pairs, "change by 60 pairs at 1 Hz")),
-        rule=list(table),
+        rule=list(tables[INTERACTIONS[0]]),
         frequency=("frequency", frequencies, {"units": "Hz"}),
         lag=("lag", lags, {"units": "ms"}),
     )

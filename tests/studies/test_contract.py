@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 
-from stdpjax import cli, settings
+from stdpjax import settings
 from stdpjax.lab.folder import plain as config_json
 from stdpjax.lab.reproduce import make_config
 from stdpjax.studies import (
@@ -193,7 +193,7 @@ def test_every_setting_can_be_given_on_the_command_line_as_the_help_shows_it(stu
         if "read" in field.metadata:
             assert default == ()  # read from a file, none by default
             continue
-        assert cli.parse_setting(study, field.name, settings.as_text(default)) == default
+        assert settings.parse(study.config, field.name, settings.as_text(default), study.name) == default
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=NAMES)

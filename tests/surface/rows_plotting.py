@@ -10,7 +10,6 @@ NUMBERS = ("array", np.arange(3.0))
 COLOR, LABEL = ("text", "eq1"), ("claim text", "x")
 # A gap in a line is a number that is missing, and numbers of any shape are points.
 GAPS = dict.fromkeys((name, label) for name in ("x", "y") for label in ("all nan", "one infinite"))
-AXIS = ("choice", "x")
 
 ROWS = rows(
     Row(plotting.style, {}),
@@ -21,8 +20,8 @@ ROWS = rows(
             "ax": AXES,
             "xlabel": LABEL,
             "ylabel": LABEL,
-            "log": AXIS,
-            "zero": AXIS,
+            "log": ("choice", "x"),
+            "zero": ("choice", "y"),
             "headroom": ("non-negative", 0.1),
             "xticks": ("array", np.arange(1.0, 3.0)),
             "yticks": ("array", np.arange(1.0, 3.0)),
@@ -47,7 +46,7 @@ ROWS = rows(
     Row(
         plotting.bars,
         {"ax": AXES, "x": NUMBERS, "y": NUMBERS, "color": COLOR, "label": LABEL, "width": ("positive", 0.5)},
-        takes={**GAPS, ("label", "none"): None},
+        takes={("x", "all nan"): None, ("y", "all nan"): None, ("label", "none"): None},
     ),
     Row(
         plotting.table,

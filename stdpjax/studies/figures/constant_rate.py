@@ -14,6 +14,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the mean update against the rate, the saturated decay, and the synapse that works."""
     figure = new_figure(12.0, 7.0)
     *kernels, saturated, causal = figure.subplots(2, 2).flat
+    ylabel = "mean update per presynaptic spike"
     titles = ("Antisymmetric kernels: no change at any constant rate", "Asymmetric kernels: the prediction fails")
     for ax, title, chosen in zip(kernels, titles, (data.is_antisymmetric, ~data.is_antisymmetric), strict=True):
         names = data.kernel.values[chosen.values]
@@ -26,7 +27,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         if known.size:
             points(ax, known.probability, known, "x", "black", "reference", ms=7)
         ax.set_title(title)
-        xlabel, ylabel = "constant postsynaptic spike probability per bin, q", "mean update per presynaptic spike"
+        xlabel = "constant postsynaptic spike probability per bin, q"
         frame(ax, xlabel, ylabel, log="x", zero="y", xticks=config.probabilities)
         ax.legend(title="lines: exact; points: sampled, 95 %", ncols=2)
 

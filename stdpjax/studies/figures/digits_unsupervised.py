@@ -37,7 +37,7 @@ _RULES = {
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw examples, filters, the law, and errors."""
     figure = new_figure(13, 7.4)
-    layout = [["examples", "law", "rules"], ["filters", "methods", "rules"]]
+    layout: list[Any] = [["examples", "law", "rules"], ["filters", "methods", "rules"]]
     axes = figure.subplot_mosaic(layout, width_ratios=(1.7, 1, 0.9))
     _examples(axes["examples"], data.example.values)
     _filters(axes["filters"], data["filter"].values)

@@ -37,7 +37,7 @@ _TICKS = (-200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 400)
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw rates, changes by arm and rule, cells needed, and power against the number of cells."""
     figure = new_figure(14, 7.4)
-    layout = [["rates", "changes", "cells"], ["power", "changes", "cells"]]
+    layout: list[Any] = [["rates", "changes", "cells"], ["power", "changes", "cells"]]
     axes = figure.subplot_mosaic(layout, width_ratios=(1, 1.55, 1.2))
     for name, draw in (("rates", _rates), ("power", _power), ("changes", _changes), ("cells", _cells)):
         draw(axes[name], data, config)

@@ -37,7 +37,11 @@ _TRIPLET = "pfister_gerstner_2006_visual_cortex_all_to_all_minimal"
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the matrix of correlations and what it rests on."""
     figure = new_figure(16.0, 12.5)
-    layout = [["matrix", "matrix", "windows"], ["matrix", "matrix", "lag"], ["probability", "drift", "scores"]]
+    layout: list[Any] = [
+        ["matrix", "matrix", "windows"],
+        ["matrix", "matrix", "lag"],
+        ["probability", "drift", "scores"],
+    ]
     axes = figure.subplot_mosaic(layout, height_ratios=(1, 1, 0.95))
     draws = {"matrix": _matrix, "windows": _windows, "lag": _by_lag, "probability": _by_probability}
     for name, draw in {**draws, "drift": _drift, "scores": _scores}.items():

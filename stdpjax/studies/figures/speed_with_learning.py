@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from stdpjax.plotting import bars, frame, new_figure, points
 from stdpjax.stats import mean_interval
@@ -90,7 +91,7 @@ def _cells(ax: Axes, ratio: xr.DataArray) -> None:
     rows = [[f"{value:.3f}" if value < 10 else f"{value:.0f}" for value in row] for row in ratio.values]
     names: dict[str, Any] = {"rowLabels": [f"{drive}, {form}" for drive, form in ratio.row.values]}
     names["colLabels"] = [f"{rate:+g}" for rate in ratio.learning_rate.values]
-    drawn = ax.table(rows, **names, bbox=(0.42, 0.0, 0.6, 1.0), cellLoc="center")
+    drawn = ax.table(rows, **names, bbox=Bbox.from_bounds(0.42, 0.0, 0.6, 1.0), cellLoc="center")
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(7)
     for (row, column), cell in drawn.get_celld().items():
