@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # These bring in optax, matplotlib and xarray, which the numerical core does without; they load on first use.
-_LAZY = ("fitting", "learning", "plotting", "power", "report", "stats", "studies", "sweeps")
+_LAZY = ("fitting", "lab", "learning", "plotting", "power", "report", "stats", "studies")
 
 
 def __getattr__(name: str) -> ModuleType:

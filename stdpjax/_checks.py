@@ -65,12 +65,17 @@ def finite(name: str, value: ArrayLike) -> Array:
     return array
 
 
-def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """Return `value` as an array in double precision, refusing NaN, infinity and what is no number; without JAX."""
+def real_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """Return `value` as an array in double precision, finite or not, refusing what is no real number; without JAX."""
     array = np.asarray(as_array(name, value))
     if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
         raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
-    array = array.astype(np.float64)
+    return array.astype(np.float64)
+
+
+def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """Return `value` as `real_numbers` does, refusing NaN and infinity too."""
+    array = real_numbers(name, value)
     finite_on_host(name, array)
     return array
 
@@ -118,12 +123,12 @@ def probability(name: str, value: ArrayLike) -> Array:
     return array
 
 
-def one_probability(name: str, value: float, *, below_one: bool = False) -> float:
-    """Return one spike probability per bin, refusing anything outside (0, 1], or (0, 1) if `below_one`."""
+def one_probability(name: str, value: float, **bounds: float | None) -> float:
+    """Return one spike probability per bin, refusing anything outside [0, 1] and further bounds, as in `number`."""
     if is_concrete(number(name, value)):
         # In plain numbers: settings are checked on import, when JAX must not have started its devices yet.
         _refuse_outside_unit(name, float(value), float(value))
-    return number(name, value, above=0, below=1 if below_one else None)
+    return number(name, value, **bounds)
 
 
 def _refuse_outside_unit(name: str, low: float, high: float) -> None:
@@ -176,18 +181,6 @@ def count(name: str, value: int, minimum: int = 1, maximum: int | None = None) -
     return int(value)
 
 
-# Trials are counted in 32 bits.
-MAX_TRIALS = 2**31 - 1
-# Where all spike trains of a study are held at once.
-MAX_HELD_TRAINS = 10**7
-
-
-def rising(name: str, values: tuple[float, ...]) -> None:
-    """Refuse fewer than two numbers, or numbers that do not rise."""
-    if len(values) < 2 or list(values) != sorted(set(values)):
-        raise ValueError(f"{name}: expected at least two rising numbers, got {values}")
-
-
 def distinct(name: str, values: tuple[Any, ...]) -> None:
     """Refuse values of which one comes twice."""
     if len(set(values)) < len(values):
@@ -220,11 +213,6 @@ def number(
         value = np.asarray(value).item()
     if not is_concrete(value):
         return value
-    wanted = [
-        f"{words} {bound:g}"
-        for words, bound in (("above", above), ("at least", at_least), ("below", below), ("at most", at_most))
-        if bound is not None
-    ]
     try:
         as_float = np.nan if np.asarray(value).dtype.kind in "bSUOc" else float(value)
     except (TypeError, ValueError):
@@ -237,10 +225,15 @@ def number(
         and (at_most is None or as_float <= at_most)
     )
     if not inside:
-        raise ValueError(
-            f"{name}: expected {' '.join(['a finite number', ' and '.join(wanted)]).strip()}, got {value!r}"
-        )
+        wanted = bounds_in_words(above=above, at_least=at_least, below=below, at_most=at_most)
+        raise ValueError(f"{name}: expected {f'a finite number {wanted}'.strip()}, got {value!r}")
     return value
+
+
+def bounds_in_words(**bounds: float | None) -> str:
+    """Return bounds as in `number` in words: "above 0 and at most 1"."""
+    known = {name.replace("_", " "): bound for name, bound in bounds.items() if bound is not None}
+    return " and ".join(f"{name} {bound if isinstance(bound, int) else f'{bound:g}'}" for name, bound in known.items())
 
 
 def milliseconds(name: str, value: Measured, **bounds: float | None) -> Any:

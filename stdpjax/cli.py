@@ -1,5 +1,7 @@
 """The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `list`.
 
+A STUDY is the name of one of the paper's, or a file of one's own: `my_study.py`, `my_study.py:NAME`.
+
 Bad input gets one line on standard error and exit code 2; an interrupt exit code 130.
 """
 
@@ -7,11 +9,12 @@ import argparse
 import dataclasses
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 import stdpjax
 from stdpjax import parallel, settings, studies
+from stdpjax.lab import from_file
 from stdpjax.lab.study import Study
 
 
@@ -49,23 +52,21 @@ def _main(arguments: Sequence[str] | None) -> int:
         for study in studies.STUDIES:
             print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
         return 0
-    if options.command == "train":
-        return _train(options)
-    if options.command == "fit":
-        return _fit(options)
+    if options.command in _INTO:
+        return _into(options)
     _connect(options)
     if options.command == "sweep":
         return _sweep(options)
-    if options.command == "run":
-        study = studies.find(options.study)
+    if options.command == "run" and len(options.studies) == 1:
+        (study,) = options.studies
         overrides = {study.name: _given_settings(study.config, study.name, options)}
-        names = [study.name]
     else:
-        overrides, names = _reproduce_settings(options.set), None
+        overrides = _reproduce_settings(options.set, options.studies)
+    names = None if options.command == "reproduce" else [study.name for study in options.studies]
     try:
         ledger = studies.run_into(
             options.out,
-            names,
+            options.studies,
             seed=options.seed,
             smoke=options.smoke,
             force=options.force,
@@ -99,23 +100,48 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     common.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
     _add_processes(common)
     reproduce = commands.add_parser("reproduce", parents=[common], help="run all studies and write the report")
-    reproduce.add_argument(
+    _add_set(reproduce, studies.STUDIES)
+    run, sweep = (
+        commands.add_parser(name, help=text).add_subparsers(
+            dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
+        )
+        for name, text in (
+            ("run", "run one study, or those of a file"),
+            ("sweep", "run one study over a grid of settings and seeds"),
+        )
+    )
+    for text, found in _studies_by_name(arguments):
+        if len(found) > 1:
+            _add_set(run.add_parser(text, parents=[common]), found)
+            continue
+        (study,) = found
+        one = run.add_parser(text, parents=[common], help=study.title, description=study.caption)
+        one.set_defaults(studies=found)
+        _add_settings(one, study.config)
+        _add_sweep(sweep.add_parser(text, help=study.title, description=f"Sweep: {study.title}."), study)
+    for name in _INTO:
+        _add_into(commands, name, is_chosen=name in arguments)
+    commands.add_parser("list", help="list the studies")
+    return parser
+
+
+def _studies_by_name(arguments: Sequence[str]) -> list[tuple[str, Sequence[Study]]]:
+    """Return what can be run: the paper's studies, and those of a file named after the command."""
+    named: list[tuple[str, Sequence[Study]]] = [(study.name, (study,)) for study in studies.STUDIES]
+    if len(arguments) > 1 and arguments[0] in ("run", "sweep") and from_file.names_a_file(arguments[1]):
+        named.append((arguments[1], from_file.read_studies(arguments[1])))
+    return named
+
+
+def _add_set(parser: argparse.ArgumentParser, chosen: Sequence[Study]) -> None:
+    parser.set_defaults(studies=chosen)
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="STUDY.NAME=VALUE",
         help="replace a setting of a study; may be repeated",
     )
-    run = commands.add_parser("run", help="run one study")
-    by_name = run.add_subparsers(dest="study", required=True, metavar="STUDY", parser_class=_OneLineParser)
-    for study in studies.STUDIES:
-        one = by_name.add_parser(study.name, parents=[common], help=study.title, description=study.caption)
-        _add_settings(one, study.config)
-    _add_sweep(commands)
-    _add_train(commands, is_chosen="train" in arguments)
-    _add_fit(commands, is_chosen="fit" in arguments)
-    commands.add_parser("list", help="list the studies")
-    return parser
 
 
 def _add_processes(parser: argparse.ArgumentParser) -> None:
@@ -149,40 +175,40 @@ def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collectio
             dest=f"setting.{field.name}",
             metavar=placeholder,
             # argparse takes % for its own.
-            help=f"{field.metadata.get('help', '')} (default: {settings.as_text(default)})".strip().replace("%", "%%"),
+            help=settings.described(field).replace("%", "%%"),
         )
 
 
-def _add_sweep(commands: Any) -> None:
-    sweep = commands.add_parser("sweep", help="run one study over a grid of settings and seeds")
-    by_name = sweep.add_subparsers(dest="study", required=True, metavar="STUDY", parser_class=_OneLineParser)
-    for study in studies.STUDIES:
-        one = by_name.add_parser(study.name, help=study.title, description=f"Sweep: {study.title}.")
-        one.add_argument(
-            "--grid",
-            action="append",
-            default=[],
-            metavar="NAME=A,B,...|LO:HI:N[:log]",
-            help="values of a setting, or a range with both ends, evenly spaced or by even ratios; may be repeated",
-        )
-        one.add_argument("--seeds", type=int, default=1, help="how many seeds (default: 1)")
-        one.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
-        one.add_argument("--out", required=True, metavar="FOLDER", help="folder of the zarr store")
-        one.add_argument("--memory", default="1GiB", metavar="SIZE", help="memory to use (default: 1GiB)")
-        one.add_argument("--smoke", action="store_true", help="small configuration, seconds instead of minutes")
-        _add_processes(one)
-        used = () if study.point is None else (*study.point.traced, *study.point.structural)
-        _add_settings(one, study.config, used)
+def _add_sweep(parser: argparse.ArgumentParser, study: Study) -> None:
+    parser.set_defaults(studies=(study,))
+    parser.add_argument(
+        "--grid",
+        action="append",
+        default=[],
+        metavar="NAME=A,B,...|LO:HI:N[:log]",
+        help="values of a setting, or a range with both ends, evenly spaced or by even ratios; may be repeated",
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="folder of the zarr store")
+    parser.add_argument("--memory", default="1GiB", metavar="SIZE", help="memory to use (default: 1GiB)")
+    parser.add_argument("--smoke", action="store_true", help="small configuration, seconds instead of minutes")
+    _add_processes(parser)
+    used = () if study.point is None else (*study.point.traced, *study.point.structural)
+    _add_settings(parser, study.config, used)
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from stdpjax import sweeps  # zarr takes half a second to import, which the other commands do without
+    from stdpjax.lab import sweep  # zarr takes half a second to import, which the other commands do without
 
-    study = studies.find(options.study)
+    (study,) = options.studies
+    if study.point is None:
+        able = ", ".join(other.name for other in studies.STUDIES if other.point is not None)
+        raise ValueError(f"study: expected one that can be swept ({able}), got {study.name!r}")
     try:
-        sweeps.sweep(
-            study.name,
-            sweeps.parse_grid(study, options.grid),
+        sweep.sweep(
+            study,
+            sweep.parse_grid(study, options.grid),
             seeds=options.seeds,
             seed=options.seed,
             out=options.out,
@@ -195,63 +221,57 @@ def _sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_train(commands: Any, is_chosen: bool) -> None:
-    train = commands.add_parser(
-        "train",
-        help="train a network on labelled images",
-        description="Train a layered network on labelled images, with a checkpoint after each epoch. The same command "
-        "goes on where an interrupted or killed one stopped.",
-    )
-    train.add_argument("--out", default="training", metavar="FOLDER", help="folder to write into (default: training)")
-    train.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
-    train.add_argument("--force", action="store_true", help="start over and overwrite the training in the folder")
+# Commands that run something of one configuration into a folder: what they do, more of it, what --force does, and how
+# an interrupted one goes on.
+_INTO = {
+    "train": (
+        "train a network on labelled images",
+        "in layers, with a checkpoint after each epoch. The same command goes on where an interrupted one stopped.",
+        "start over and overwrite the training in the folder",
+        "the same command goes on after the last epoch that is complete",
+    ),
+    "fit": (
+        "fit a plasticity rule to measured weight changes",
+        "with intervals by profile likelihood and bootstrap, a figure, and a comparison with other rules.",
+        "overwrite the fit in the folder",
+        "nothing was written; the same command starts over",
+    ),
+}
+
+
+def _parts(name: str) -> tuple[Any, Callable[..., Any]]:
+    """Return a command's default configuration and its function, whose imports take a second."""
+    if name == "train":
+        from stdpjax.lab.train import TrainConfig, train
+
+        return TrainConfig(), train
+    from stdpjax.lab.fit import FitConfig, fit_into
+
+    return FitConfig(), fit_into
+
+
+def _add_into(commands: Any, name: str, is_chosen: bool) -> None:
+    what, more, force, _ = _INTO[name]
+    parser = commands.add_parser(name, help=what, description=f"{what.capitalize()}, {more}")
+    out = {"train": "training"}.get(name, name)
+    parser.add_argument("--out", default=out, metavar="FOLDER", help=f"folder to write into (default: {out})")
+    parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
+    parser.add_argument("--force", action="store_true", help=force)
     if is_chosen:
-        from stdpjax import learning  # optax takes a second to import, which the other commands do without
-
-        _add_settings(train, learning.TrainConfig())
+        _add_settings(parser, _parts(name)[0])
 
 
-def _train(options: argparse.Namespace) -> int:
-    from stdpjax import learning
-
-    defaults = learning.TrainConfig()
-    given = _given_settings(defaults, "train", options)
-    config = settings.replace(defaults, given, "train")
+def _into(options: argparse.Namespace) -> int:
+    defaults, into = _parts(options.command)
+    given = _given_settings(defaults, options.command, options)
+    config = settings.replace(defaults, given, options.command)
+    is_training = options.command == "train"
     try:
-        learning.train(config, options.seed, options.out, given=given, force=options.force)
+        into(config, options.seed, options.out, force=options.force, **({"given": given} if is_training else {}))
     except KeyboardInterrupt as interrupt:
-        how = str(interrupt) or "the same command goes on after the last epoch that is complete"
-        if options.force:
-            how += "; without --force, with it it starts over"
-        raise KeyboardInterrupt(how) from interrupt
-    return 0
-
-
-def _add_fit(commands: Any, is_chosen: bool) -> None:
-    fit = commands.add_parser(
-        "fit",
-        help="fit a plasticity rule to measured weight changes",
-        description="Fit a plasticity rule to measured weight changes: parameters with intervals by profile likelihood "
-        "and bootstrap, a figure, and a comparison with other rules.",
-    )
-    fit.add_argument("--out", default="fit", metavar="FOLDER", help="folder to write into (default: fit)")
-    fit.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
-    fit.add_argument("--force", action="store_true", help="overwrite the fit in the folder")
-    if is_chosen:
-        from stdpjax import fitting  # optax takes a second to import, which the other commands do without
-
-        _add_settings(fit, fitting.FitConfig())
-
-
-def _fit(options: argparse.Namespace) -> int:
-    from stdpjax import fitting
-
-    defaults = fitting.FitConfig()
-    config = settings.replace(defaults, _given_settings(defaults, "fit", options), "fit")
-    try:
-        fitting.fit_into(config, options.seed, options.out, force=options.force)
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(str(interrupt) or "nothing was written; the same command starts over") from interrupt
+        how = str(interrupt) or _INTO[options.command][-1]
+        starts_over = "; without --force, with it it starts over" if is_training and options.force else ""
+        raise KeyboardInterrupt(how + starts_over) from interrupt
     return 0
 
 
@@ -261,39 +281,19 @@ def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dic
     return {name: settings.parse(config, name, text, owner) for name, text in texts.items() if text is not None}
 
 
-def _reproduce_settings(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _reproduce_settings(assignments: Sequence[str], chosen: Sequence[Study]) -> dict[str, dict[str, Any]]:
     """Parse `STUDY.NAME=VALUE` assignments."""
+    known = {study.name: study for study in chosen}
     overrides: dict[str, dict[str, Any]] = {}
     for assignment in assignments:
         target, equals, text = assignment.partition("=")
         name, dot, field = target.partition(".")
         if not equals or not dot:
             raise ValueError(f"--set: expected STUDY.NAME=VALUE, got {assignment!r}")
-        study = studies.find(name)
-        overrides.setdefault(name, {})[field] = parse_setting(study, field, text)
+        if name not in known:
+            raise ValueError(f"--set: expected a study of {', '.join(known)}, got {name!r}")
+        overrides.setdefault(name, {})[field] = settings.parse(known[name].config, field, text, name)
     return overrides
-
-
-def parse_setting(study: Study, name: str, text: str) -> Any:
-    """Return the value of a study's setting from its text.
-
-    Args:
-        study: the study.
-        name: name of the setting.
-        text: a number, a word, numbers separated by commas, or a file name where the setting is read from a file.
-
-    Returns:
-        The value, with the type of the setting.
-
-    Raises:
-        ValueError: unknown setting (the known ones are listed), or a text that is not of its type.
-
-    Example:
-        >>> from stdpjax import cli, studies
-        >>> cli.parse_setting(studies.find("rule_agreement"), "widths", "3,10")
-        (3.0, 10.0)
-    """
-    return settings.parse(study.config, name, text, study.name)
 
 
 def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:

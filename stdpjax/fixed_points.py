@@ -177,6 +177,8 @@ def spectral_stability(
     rate_fn: RateFunction,
     step: float | Array,
     clamps: Clamps = (),
+    *,
+    is_free: Bool[Array, "unit"] | None = None,
 ) -> Stability:
     """Return eigenvalues and stability of an interior fixed point.
 
@@ -189,6 +191,8 @@ def spectral_stability(
         clamps: those of the relaxation, see `stdpjax.clamps`. Units whose state is clamped do not move and are left
             out, so their masks must be known before tracing; units whose input is clamped relax to it by themselves
             and have an eigenvalue of 0; a soft clamp takes its strength off its units' diagonal of R'.
+        is_free: which units answer to the others, all by default; may be traced. One that does not, as a unit that a
+            kink holds, has an eigenvalue of 0 and is no part of any other mode.
 
     Returns:
         The stability: stable if and only if all |1 - step + step * eigenvalue| < 1. There are as many eigenvalues as
@@ -196,7 +200,8 @@ def spectral_stability(
         of matrices that are not symmetric on the CPU only.
 
     Raises:
-        ValueError: as in `stdpjax.energy.target`, a step out of range, or clamps of other units or traced masks.
+        ValueError: as in `stdpjax.energy.target`, a step out of range, clamps of other units or traced masks, or other
+            than one truth value for each unit.
 
     Source: Bengio et al. 2015, section 7, whose criterion (determinant of R' below 1) is wrong.
 
@@ -216,17 +221,20 @@ def spectral_stability(
     clamps = check_clamps(clamps, state.shape[0], state.dtype)
     step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
     jacobian = target_jacobian(params, hold_state(state, clamps), rate_fn)
-    is_free = np.ones(state.shape, bool)
+    if is_free is not None:
+        answers = _checks.truths("is_free", is_free, state.shape[0])
+        jacobian = jnp.where(answers[:, None] & answers[None, :], jacobian, 0.0)
+    moves = np.ones(state.shape, bool)
     for clamp in clamps:
         if isinstance(clamp, StateClamp):
             if not _checks.is_concrete(clamp.mask):
                 raise ValueError("clamps: expected state clamps whose masks are known before tracing, got traced ones")
-            is_free &= ~np.asarray(clamp.mask)
+            moves &= ~np.asarray(clamp.mask)
         elif isinstance(clamp, InputClamp):
             jacobian = jnp.where(clamp.mask[:, None], 0.0, jacobian)
         else:
             jacobian = jacobian - jnp.diag(jnp.where(clamp.mask, clamp.strength, 0.0))
-    (free,) = np.nonzero(is_free)
+    (free,) = np.nonzero(moves)
     jacobian = jacobian[free[:, None], free[None, :]]
     eigenvalues = jnp.linalg.eigvals(jacobian)
     multipliers, radius = _multipliers(eigenvalues, step)

@@ -15,7 +15,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax._src import clusters, xla_bridge  # what JAX knows about launchers, and whether it has started: not public
+from jax._src import clusters  # what JAX knows about launchers, which is not public: see `_has_launcher`
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -83,16 +83,22 @@ def initialize(coordinator: str | None = None, n_processes: int | None = None, p
         if is_given:
             raise RuntimeError("initialize: expected to be called once, got a process that is already connected")
         return
-    if xla_bridge.backends_are_initialized():
-        raise RuntimeError("initialize: expected to be called before JAX computes anything or lists its devices")
     try:
         jax.distributed.initialize(coordinator, n_processes, process_id)
     except RuntimeError as error:
+        if "must be called before" in str(error):
+            raise RuntimeError(
+                "initialize: expected to be called before JAX computes anything or lists its devices"
+            ) from error
         raise ConnectionError(f"coordinator: expected to reach all processes, got {error}") from error
 
 
 def _has_launcher() -> bool:
-    """Whether JAX finds a launcher that tells this process about the others."""
+    """Whether JAX finds a launcher that tells this process about the others.
+
+    Asking `jax.distributed.initialize` would do, but it refuses to look once JAX has started, which a single process
+    may well have done.
+    """
     launchers = [launcher for launcher in clusters.ClusterEnv._cluster_types if not launcher.opt_in_only_method]
     if "JOB_COMPLETION_INDEX" not in os.environ:  # any pod looks like a cluster to JAX, a single one too
         launchers = [launcher for launcher in launchers if launcher.__name__ != "K8sCluster"]

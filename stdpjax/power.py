@@ -1,12 +1,17 @@
-"""Planning of experiments: the power of t-tests, and how many cells they need."""
+"""Planning of experiments: the power of t-tests, how many cells they need, and experiments that are simulated."""
 
 import math
+from functools import partial
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from stdpjax import _checks
+from stdpjax.random import named_key
 
 # More than any experiment has.
 _LARGEST = 10**7
@@ -137,3 +142,91 @@ def sample_size(effect_size: float, power: float = 0.8, n_groups: int = 1, level
         middle = (too_few + enough) // 2
         enough, too_few = (middle, too_few) if suffices(middle) else (enough, middle)
     return float(enough)
+
+
+def simulate_experiments(
+    key: Key[Array, ""], mean: ArrayLike, residuals: ArrayLike, between: float, n: int, n_experiments: int
+) -> Float[Array, "arm experiment n"]:
+    """Return the measurements of simulated experiments with several arms.
+
+    Each measurement is the mean of its arm, a residual drawn with replacement, and a normal number for what cells
+    differ by besides.
+
+    Args:
+        key: a scalar key.
+        mean: of each arm, shape `[arm]`.
+        residuals: a sample of what makes measurements of an arm differ, of mean 0, shape `[arm, cell]`.
+        between: standard deviation of what cells differ by besides, at least 0.
+        n: cells in each arm.
+        n_experiments: experiments.
+
+    Returns:
+        Measurements, shape `[arm, experiment, n]`.
+
+    Raises:
+        ValueError: an argument out of range, or residuals of other arms.
+
+    Example:
+        >>> import numpy as np, stdpjax
+        >>> drawn = stdpjax.power.simulate_experiments(
+        ...     stdpjax.random.key(0), [0.0, 1.0], np.zeros((2, 1)), 1.0, n=20, n_experiments=2000)
+        >>> found = stdpjax.power.t_test_alarms(drawn[1], drawn[0])
+        >>> abs(found.mean() - stdpjax.power.t_test_power(1.0, 20, n_groups=2)) < 0.03
+        np.True_
+    """
+    _checks.key("key", key)
+    mean, residuals = _checks.finite("mean", mean), _checks.finite("residuals", residuals)
+    if mean.ndim != 1 or residuals.ndim != 2 or len(residuals) != len(mean) or residuals.size == 0:
+        raise ValueError(f"residuals: expected [arm, cell] for mean of shape {mean.shape}, got {residuals.shape}")
+    between = _checks.number("between", between, at_least=0)
+    n, n_experiments = _checks.count("n", n), _checks.count("n_experiments", n_experiments)
+    return _experiments(key, mean, residuals.astype(mean.dtype), jnp.asarray(between, mean.dtype), n, n_experiments)
+
+
+@partial(jax.jit, static_argnames=("n", "n_experiments"))
+def _experiments(
+    key: Key[Array, ""],
+    mean: Float[Array, "arm"],
+    residuals: Float[Array, "arm cell"],
+    between: Float[Array, ""],
+    n: int,
+    n_experiments: int,
+) -> Float[Array, "arm experiment n"]:
+    spikes_key, cells_key = named_key(key, "spikes"), named_key(key, "cells")
+    shape = (len(mean), n_experiments, n)
+    drawn = jax.vmap(jnp.take)(residuals, jax.random.randint(spikes_key, shape, 0, residuals.shape[1]))
+    return mean[:, None, None] + drawn + between * jax.random.normal(cells_key, shape, mean.dtype)
+
+
+def t_test_alarms(*groups: ArrayLike, level: float = 0.05) -> NDArray[np.bool_]:
+    """Return in which experiments a two-sided t-test finds something.
+
+    Args:
+        groups: measurements, shape `[..., n]` with n at least 2: one group against 0, or two of the same shape against
+            each other.
+        level: probability of an alarm without an effect, in (0, 1).
+
+    Returns:
+        Truth values, shape `[...]`.
+
+    Raises:
+        ValueError: no group or more than two, other shapes, or numbers that are not finite.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.power.t_test_alarms([[0.9, 1.0, 1.1], [-1.0, 0.1, 1.0]]).tolist()
+        [True, False]
+    """
+    if len(groups) not in (1, 2):
+        raise ValueError(f"groups: expected one or two, got {len(groups)}")
+    samples = [_checks.finite_numbers("groups", group) for group in groups]
+    if samples[0].ndim < 1 or samples[0].shape[-1] < 2 or samples[0].shape != samples[-1].shape:
+        shapes = " and ".join(str(sample.shape) for sample in samples)
+        raise ValueError(f"groups: expected the same shape with at least 2 measurements, got {shapes}")
+    level = float(_checks.number("level", level, above=0, below=1))
+    n = samples[0].shape[-1]
+    means = [sample.mean(axis=-1) for sample in samples]
+    errors = np.sqrt(sum(sample.var(axis=-1, ddof=1) for sample in samples) / n)
+    difference = means[0] - means[1] if len(samples) == 2 else means[0]
+    limit = special.stdtrit(len(samples) * (n - 1), 1 - level / 2)
+    return np.abs(difference) > limit * errors

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from stdpjax import _alike, _checks
 
@@ -224,6 +224,37 @@ def _sigmoid(gain: float) -> RateFunction:
         return gain * rate * (1 - rate)
 
     return RateFunction(value, slope)
+
+
+def either(is_second: Bool[Array, ""], first: RateFunction, second: RateFunction) -> RateFunction:
+    """Return one of two rate functions, chosen by a number that may be traced: one program for both.
+
+    Args:
+        is_second: which one.
+        first: taken where it is False.
+        second: taken where it is True.
+
+    Returns:
+        The rate function, which says nothing of kinks.
+
+    Raises:
+        ValueError: no truth, or no rate functions.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> rho = stdpjax.rates.either(jnp.array(True), stdpjax.rates.hard_sigmoid(), stdpjax.rates.sigmoid())
+        >>> round(float(rho.value(jnp.array(0.5))), 4)
+        0.8808
+    """
+    chosen = _checks.as_array("is_second", is_second)
+    if chosen.dtype != bool or chosen.ndim:
+        raise ValueError(f"is_second: expected one truth value, got {chosen.dtype} of shape {chosen.shape}")
+    for name, rate_fn in (("first", first), ("second", second)):
+        _checks.instance(name, rate_fn, RateFunction, "a rate function")
+    return RateFunction(
+        lambda activity: jnp.where(is_second, second.value(activity), first.value(activity)),
+        lambda activity: jnp.where(is_second, second.slope(activity), first.slope(activity)),
+    )
 
 
 def _threshold(value: Any) -> float:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from stdpjax import _checks
-from stdpjax.lab.study import Study
 
 VERDICTS = {
     "holds": "The statement was measured and stands.",
@@ -17,13 +16,18 @@ VERDICTS = {
     "inconclusive": "This run decides nothing: too small, or the criterion was not met.",
 }
 
+_PAPER = "Bengio et al. 2015"
+_ABOUT_PAPER = (
+    "An objective function for STDP, claim by claim",
+    'Bengio, Mesnard, Fischer, Zhang and Wu (2015), "An objective function for STDP". ',
+)
+
 COMPARISONS = {"within": "", "at_least": "≥ ", "at_most": "≤ "}
 
 
 class Section(NamedTuple):
-    """A study with the record of its run and its figure."""
+    """The record of a study's run, and its figure."""
 
-    study: Study
     record: dict[str, Any]
     figure_svg: str
 
@@ -54,29 +58,29 @@ def render(sections: Sequence[Section]) -> str:
         for verdict, meaning in VERDICTS.items()
     )
     rows = "".join(
-        _heading(section.study) + "".join(_row(section.study, claim) for claim in section.record["claims"])
-        for section in sections
+        _heading(section.record) + "".join(_row(claim) for claim in section.record["claims"]) for section in sections
     )
-    small = [html.escape(section.study.name) for section in sections if section.record["is_smoke"]]
+    small = [html.escape(section.record["study"]) for section in sections if section.record["is_smoke"]]
     smoke = (
         f'<p class="warning">Smoke configuration: {", ".join(small)}. Small runs only show that everything works. '
         "No verdict is drawn from them; run without <code>--smoke</code>.</p>"
         if small
         else ""
     )
+    is_of_paper = not sections or any(_PAPER in section.record["source"] for section in sections)
+    title, about = _ABOUT_PAPER if is_of_paper else ("Claim by claim", "")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>stdpjax: an objective function for STDP, measured</title>
+<title>stdpjax: {title}</title>
 <style>{_STYLE}</style>
 </head>
 <body>
 <header>
-<h1>An objective function for STDP, claim by claim</h1>
-<p>Bengio, Mesnard, Fischer, Zhang and Wu (2015), "An objective function for STDP", measured by
-<b>stdpjax</b>. Each row is one statement with the criterion that was fixed before the run.</p>
+<h1>{title}</h1>
+<p>{about}Measured by <b>stdpjax</b>. Each row is one statement with the criterion that was fixed before the run.</p>
 {smoke}
 <div class="tiles">{tiles}</div>
 </header>
@@ -94,12 +98,16 @@ def render(sections: Sequence[Section]) -> str:
 """
 
 
-def _heading(study: Study) -> str:
-    return f'<tr class="study"><th colspan="6"><a href="#{study.name}">{html.escape(study.title)}</a></th></tr>'
+def _heading(record: dict[str, Any]) -> str:
+    study, title = html.escape(record["study"]), html.escape(record["title"])
+    return f'<tr class="study"><th colspan="6"><a href="#{study}">{title}</a></th></tr>'
 
 
-def _row(study: Study, claim: dict[str, Any]) -> str:
-    anchor = html.escape(f"{study.name}-{claim['id']}")
+def _anchor(claim: dict[str, Any]) -> str:
+    return html.escape(f"{claim['study']}-{claim['id']}")
+
+
+def _row(claim: dict[str, Any]) -> str:
     interval = claim["interval"]
     measured = f"<span>{number(claim['measured'])}</span>" + (
         f"<small>{number(interval[0])} … {number(interval[1])}</small>" if interval else ""
@@ -109,7 +117,7 @@ def _row(study: Study, claim: dict[str, Any]) -> str:
         expected += f" ± {number(claim['tolerance'])}"
     control = "–" if claim["control"] is None else f"<span>{number(claim['control'])}</span>"
     return (
-        f'<tr><td data-label="Claim"><a href="#{anchor}">{html.escape(claim["id"])}</a>'
+        f'<tr><td data-label="Claim"><a href="#{_anchor(claim)}">{html.escape(claim["id"])}</a>'
         f"<small>{html.escape(claim['equation'])}</small></td>"
         f'<td data-label="What was measured">{html.escape(claim["claim"])}</td>'
         f'<td class="n" data-label="Measured">{measured}</td>'
@@ -120,15 +128,16 @@ def _row(study: Study, claim: dict[str, Any]) -> str:
 
 
 def _section(section: Section) -> str:
-    study, record = section.study, section.record
+    record = section.record
+    title, figure, caption = (html.escape(record[name]) for name in ("title", "figure", "caption"))
     encoded = base64.b64encode(section.figure_svg.encode()).decode()
-    claims = "".join(_claim(study, claim) for claim in record["claims"])
+    claims = "".join(_claim(claim) for claim in record["claims"])
     settings = html.escape(json.dumps(record["configuration"], indent=1))
     origin = html.escape(json.dumps(record["provenance"], indent=1))
-    return f"""<section id="{study.name}">
-<h2>{html.escape(study.title)} <small>{html.escape(study.figure)}</small></h2>
-<figure><img alt="{html.escape(study.title)}" src="data:image/svg+xml;base64,{encoded}">
-<figcaption>{html.escape(study.caption)}</figcaption></figure>
+    return f"""<section id="{html.escape(record["study"])}">
+<h2>{title} <small>{figure}</small></h2>
+<figure><img alt="{title}" src="data:image/svg+xml;base64,{encoded}">
+<figcaption>{caption}</figcaption></figure>
 <dl>{claims}</dl>
 <details><summary>Settings and origin: seed {record["seed"]}, {record["seconds"]:.1f} s, {record["finished"]}</summary>
 <pre>{settings}</pre><pre>{origin}</pre></details>
@@ -136,12 +145,11 @@ def _section(section: Section) -> str:
 """
 
 
-def _claim(study: Study, claim: dict[str, Any]) -> str:
-    anchor = html.escape(f"{study.name}-{claim['id']}")
+def _claim(claim: dict[str, Any]) -> str:
     corrected = f"<br><i>Corrected or completed:</i> {html.escape(claim['corrected'])}" if claim["corrected"] else ""
     note = f"<br><small>{html.escape(claim['note'])}</small>" if claim["note"] else ""
     return (
-        f'<dt id="{anchor}"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span> '
+        f'<dt id="{_anchor(claim)}"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span> '
         f"{html.escape(claim['id'])}: {number(claim['measured'])}</dt>"
         f"<dd>{html.escape(claim['claim'])}<br><i>Printed:</i> {html.escape(claim['printed'])}{corrected}{note}</dd>"
     )

@@ -7,7 +7,7 @@ random numbers, and takes a key for them.
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -27,10 +27,10 @@ _Z95 = 1.96
 class Estimate(NamedTuple):
     """A number, or an array of them, with its 95 % interval; each field has the shape of the statistic."""
 
-    value: ArrayLike
-    low: ArrayLike
-    high: ArrayLike
-    standard_error: ArrayLike | None = None
+    value: Any
+    low: Any
+    high: Any
+    standard_error: Any = None
     """Where it is known beside the interval."""
 
     @property
@@ -107,12 +107,12 @@ def bootstrap(
     return Estimate(value, low, high, resampled.std(axis=0, ddof=1))
 
 
-def mean_interval(values: ArrayLike, axis: int | None = None) -> Estimate:
+def mean_interval(values: ArrayLike, axis: int | str | None = None) -> Estimate:
     """Return the mean of independent numbers with its 95 % interval of 1.96 standard errors to either side.
 
     Args:
         values: real numbers, at least 2 along the axis; one that is not finite makes its mean not finite.
-        axis: the axis along which they are independent, all by default.
+        axis: the axis along which they are independent, of labelled data also by its name; all by default.
 
     Returns:
         The means, with the other axes, their intervals and standard errors.
@@ -126,6 +126,9 @@ def mean_interval(values: ArrayLike, axis: int | None = None) -> Estimate:
         >>> float(mean.value), round(float(mean.high), 4), round(float(mean.reach), 4)
         (2.0, 3.1316, 1.1316)
     """
+    dims = getattr(values, "dims", ())
+    if isinstance(axis, str):
+        axis = dims.index(_checks.choice("axis", axis, dims))
     values = _real("values", values)
     if axis is not None:
         axis = _checks.count("axis", axis, minimum=-values.ndim, maximum=values.ndim - 1)
@@ -408,11 +411,8 @@ def chi_square_per_cell(counts: ArrayLike, probability: ArrayLike, n_trials: int
 
 
 def _real(name: str, value: ArrayLike) -> FloatArray:
-    """Return real numbers, finite or not, in double precision; those of labelled data in the data's own unit."""
-    array = np.asarray(_checks.as_array(name, getattr(value, "values", value)))
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    return array.astype(np.float64)
+    """Return real numbers, finite or not; those of labelled data are in the data's own unit."""
+    return _checks.real_numbers(name, getattr(value, "values", value))
 
 
 def _same_shape(

@@ -1,5 +1,7 @@
 """Settings for every test: annotations are checked, nothing is promoted silently, no display is needed."""
 
+import math
+import sys
 from typing import Any
 
 import jax
@@ -16,10 +18,19 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+@pytest.fixture(autouse=True)
+def _no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine is told no more than a fast one; what a log is told is tested with a clock of the test's own."""
+    folder = sys.modules.get("stdpjax.lab.folder")
+    if folder is not None:
+        monkeypatch.setattr(folder, "_SECONDS", math.inf)
+        monkeypatch.setattr(folder, "_FEW_SECONDS", math.inf)
+
+
 # Files whose tests share nothing that takes long to make, but for the smoke run of the study that they are about.
 _SPREAD = (
     "tests/studies/test_contract.py",
-    "tests/sweeps/test_processes.py",
+    "tests/lab/sweep/test_processes.py",
     "tests/test_docs.py",
     "tests/test_parallel.py",
 )

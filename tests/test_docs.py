@@ -27,7 +27,10 @@ SURFACE = [
     "power",
     "stats",
     "studies",
-    "sweeps",
+    "lab.fit",
+    "lab.from_file",
+    "lab.sweep",
+    "lab.train",
 ]
 
 

@@ -145,3 +145,36 @@ def test_what_is_out_of_range_is_refused(arguments, message):
 def test_a_group_has_two_measurements_or_more(n):
     with pytest.raises(ValueError, match="n: expected whole numbers of at least 2"):
         power.t_test_power(0.5, n)
+
+
+def test_alarms_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0.5, 1, (200, 12)), rng.normal(0, 1.5, (200, 12))
+    found = power.t_test_alarms(one), power.t_test_alarms(one, other)
+    np.testing.assert_array_equal(found[0], np.asarray(distributions.ttest_1samp(one, 0, axis=1))[1] < 0.05)
+    np.testing.assert_array_equal(found[1], np.asarray(distributions.ttest_ind(one, other, axis=1))[1] < 0.05)
+
+
+def test_experiments_have_the_power_of_their_effect_size(key):
+    residual = np.random.default_rng(1).normal(0, 0.15, (3, 400))
+    residual -= residual.mean(axis=1, keepdims=True)
+    mean, deviation = np.array([0.0, 0.1, -0.1]), np.hypot(residual.std(axis=1), 0.2)
+    drawn = power.simulate_experiments(key, mean, residual, 0.2, 20, 4000)
+    contrast = (mean[1] - mean[2]) / np.sqrt((deviation[1] ** 2 + deviation[2] ** 2) / 2)
+    for expected, found in (
+        (power.t_test_power(contrast, 20, n_groups=2), power.t_test_alarms(drawn[1], drawn[2]).mean()),
+        (power.t_test_power(mean[1] / deviation[1], 20), power.t_test_alarms(drawn[1]).mean()),
+        (0.05, power.t_test_alarms(drawn[0]).mean()),
+    ):
+        error = np.sqrt(expected * (1 - expected) / 4000)
+        assert abs(found - expected) < 4 * error
+        assert abs(found - power.t_test_power(contrast, 12, n_groups=2)) > 4 * error  # fewer cells
+
+
+def test_experiments_that_do_not_fit_are_refused(key):
+    with pytest.raises(ValueError, match=r"residuals: expected \[arm, cell\]"):
+        power.simulate_experiments(key, np.zeros(3), np.zeros((2, 5)), 0.2, 20, 10)
+    with pytest.raises(ValueError, match="groups: expected one or two, got 3"):
+        power.t_test_alarms(np.ones(3), np.ones(3), np.ones(3))
+    with pytest.raises(ValueError, match="groups: expected the same shape with at least 2 measurements"):
+        power.t_test_alarms(np.ones(3), np.ones(4))

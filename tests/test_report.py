@@ -37,13 +37,15 @@ def a_section(*claims: Claim, name: str = "fake", text: str = "plain", is_smoke:
         source=text,
         caption=f"Caption {text}",
         config=config,
-        smoke=config,
+        smoke={},
         claims=claims,
         run=none,
         plot=lambda data, config: plotting.new_figure(1, 1),
     )
     records = [make_record(study, claim, Measurement(1.0, 7.0, (0.5, 1.5), text), config, is_smoke) for claim in claims]
     record = {
+        **{part: getattr(study, part) for part in ("title", "figure", "source", "caption")},
+        "study": name,
         "is_smoke": is_smoke,
         "configuration": dataclasses.asdict(config),
         "provenance": {"device": text},
@@ -52,7 +54,7 @@ def a_section(*claims: Claim, name: str = "fake", text: str = "plain", is_smoke:
         "finished": "2030-01-01T00:00:00+00:00",
         "claims": [{**record, "seed": 11} for record in records],
     }
-    return report.Section(study, record, SVG)
+    return report.Section(record, SVG)
 
 
 def a_claim(id: str, text: str = "plain", expected: float = 1.0, **others: Any) -> Claim:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import quantities as pq
 
-from stdpjax import learning, settings, studies
-from stdpjax.studies.record import make_config
+from stdpjax import settings, studies
+from stdpjax.lab.reproduce import make_config
+from stdpjax.lab.train import TrainConfig
 
 NAN = float("nan")
 WRONG = (
@@ -47,7 +48,11 @@ def try_all(name, example, make, whose=r"\w[\w .]*"):
 def test_a_wrong_value_of_a_study_is_refused_by_name(study):
     for field in dataclasses.fields(study.config):
         # A setting may be refused for what it means for another one.
-        try_all(field.name, getattr(study.smoke, field.name), lambda given: make_config(study, True, given))
+        try_all(
+            field.name,
+            getattr(study.configuration(is_smoke=True), field.name),
+            lambda given: make_config(study, True, given),
+        )
 
 
 def test_an_unknown_setting_is_refused_with_the_known_ones():
@@ -65,8 +70,80 @@ def test_numbers_of_numpy_become_those_of_the_setting(name, value, kind):
     assert made == value
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(learning.TrainConfig)])
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TrainConfig)])
 def test_a_wrong_value_of_a_training_is_refused_by_name(name):
-    example = getattr(learning.TrainConfig(), name)
-    try_all(name, example, lambda given: learning.TrainConfig(**given), whose=name)
-    try_all(name, example, lambda given: settings.replace(learning.TrainConfig(), given, "train"), whose=name)
+    example = getattr(TrainConfig(), name)
+    try_all(name, example, lambda given: TrainConfig(**given), whose=name)
+    try_all(name, example, lambda given: settings.replace(TrainConfig(), given, "train"), whose=name)
+
+
+# What a field may say of its bounds, a setting that breaks it, and what it hears.
+@pytest.mark.parametrize(
+    ("field", "wrong", "message"),
+    [
+        (settings.setting(0.5, above=0, at_most=1), 0, "one: expected a finite number above 0 and at most 1, got 0"),
+        (settings.setting(0.5), NAN, "one: expected a finite number, got nan"),
+        (settings.setting(3), 0, "one: expected a whole number of at least 1, got 0"),
+        (settings.setting(0, at_least=0), -1, "one: expected a whole number of at least 0, got -1"),
+        (settings.setting(3, at_most=4), 5, "one: expected a whole number of at most 4, got 5"),
+        (settings.setting(4, multiple_of=2), 3, "one: expected a multiple of 2, got 3"),
+        (settings.setting(0.1, probability=True), 20.0, "one: expected spike probabilities .* rates in Hz"),
+        (settings.setting(0.1, probability=True), 0.0, "one: expected a finite number above 0 and at most 1, got 0.0"),
+        (settings.setting(0.1, probability=True, below=1), 1.0, "one: expected a finite number above 0 and below 1"),
+        (settings.setting((0.1,), above=0), (0.1, 0.0), "one: expected a finite number above 0, got 0.0"),
+        (settings.setting((0.1,), distinct=True), (0.1, 0.1), "one: expected different values"),
+        (settings.setting((1, 2), increasing=True), (2, 2), "one: expected at least two increasing numbers"),
+        (settings.setting((1, 2), increasing=True), (2,), "one: expected at least two increasing numbers"),
+        (settings.setting((0.1,)), (), "one: expected at least one value, got none"),
+        (settings.setting((0.1,)), [0.1], r"one: expected a tuple, got \[0.1\]"),
+        (settings.setting("a", choices=("a", "b")), "c", "one: expected one of 'a', 'b', got 'c'"),
+        (settings.setting("a"), "", "one: expected a text, got ''"),
+        (settings.setting(True), 1, "one: expected bool, got 1"),
+    ],
+)
+def test_a_configuration_refuses_what_a_field_may_not_be(field, wrong, message):
+    made = settings.configuration(type("Config", (), {"one": field, "__annotations__": {"one": type(field.default)}}))
+    assert dataclasses.asdict(made()) == {"one": field.default}
+    with pytest.raises(ValueError, match=f"^{message}"):
+        made(one=wrong)
+
+
+def test_what_settings_mean_together_is_checked_after_the_bounds_of_each():
+    @settings.configuration
+    class Config:
+        low: int = settings.setting(1)
+        high: int = settings.setting(2, at_most=9)
+
+        def __post_init__(self):
+            if self.high <= self.low:
+                raise ValueError(f"high: expected more than {self.low}, got {self.high}")
+
+    @settings.configuration
+    class Wider(Config):
+        factor: float = settings.setting(2.0, above=0)
+
+    for kind in (Config, Wider):
+        with pytest.raises(ValueError, match=r"^high: expected more than 3, got 2"):
+            kind(low=3)
+        with pytest.raises(ValueError, match=r"^high: expected a whole number of at most 9"):
+            kind(low=3, high=10)
+    with pytest.raises(ValueError, match=r"^factor: expected a finite number above 0"):
+        Wider(factor=0.0)
+
+
+@pytest.mark.parametrize("study", studies.STUDIES, ids=lambda study: study.name)
+def test_a_smoke_lists_only_what_differs_from_the_default_and_cannot_be_changed(study):
+    assert all(value != getattr(study.config, name) for name, value in study.smoke.items())
+    with pytest.raises(TypeError):
+        study.smoke["n_trials"] = 3
+
+
+def test_a_smoke_of_unknown_or_wrong_settings_is_refused():
+    study = studies.find("example_traces")
+    for smoke, message in (
+        ({"trials": 3}, "trials: expected a setting of example_traces"),
+        ({"n_trials": 1}, "n_trials: expected a whole number of at least 2, got 1"),
+        (3, "smoke: expected settings to their values, got 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dataclasses.replace(study, smoke=smoke)

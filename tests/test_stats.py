@@ -1,5 +1,6 @@
 """Statistics against NumPy, and the bootstrap against theory."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,3 +197,8 @@ def test_the_interval_of_a_mean_keeps_the_other_axes():
 def test_a_mean_that_is_not_finite_has_no_finite_interval():
     found = stats.mean_interval([1.0, np.nan, 2.0])
     assert np.isnan([found.value, found.low, found.high]).all()
+
+
+def test_numbers_in_half_precision_have_an_interval_too():
+    half = jnp.array([1.0, 2.0, 3.0], jnp.bfloat16)
+    assert stats.mean_interval(half) == stats.mean_interval([1.0, 2.0, 3.0])

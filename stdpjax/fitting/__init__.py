@@ -1,6 +1,5 @@
 """Fits of plasticity rules to measured weight changes: gradients through protocols and exact expectations."""
 
-from stdpjax.fitting.config import FitConfig
 from stdpjax.fitting.fit import Estimate, Fit, compare, fit
 from stdpjax.fitting.measurements import (
     PRESETS,
@@ -12,7 +11,6 @@ from stdpjax.fitting.measurements import (
 from stdpjax.fitting.models import MODELS, Model, Parameter, find_model, predict
 from stdpjax.fitting.profile import Interval
 from stdpjax.fitting.reading import load, read_measurements
-from stdpjax.fitting.run import fit_into
 from stdpjax.fitting.searches import Minima, random_starts, search
 
 __all__ = [
@@ -20,7 +18,6 @@ __all__ = [
     "PRESETS",
     "Estimate",
     "Fit",
-    "FitConfig",
     "Interval",
     "Measurements",
     "Minima",
@@ -30,7 +27,6 @@ __all__ = [
     "compare",
     "find_model",
     "fit",
-    "fit_into",
     "load",
     "measurements",
     "predict",

@@ -289,7 +289,6 @@ def _bounds(task: Task, best: Search) -> list[Bound | None]:
         predicted, _ = task.at(position)
         return bool(np.sum(((predicted - task.change) * task.weight) ** 2) <= most)
 
-    names: dict[tuple[bool, bool], Bound | None] = {
-        (False, False): None, (True, False): "low", (False, True): "high", (True, True): "both",
-    }  # fmt: skip
+    names: dict[tuple[bool, bool], Bound | None]
+    names = {(False, False): None, (True, False): "low", (False, True): "high", (True, True): "both"}
     return [names[reaches(i, -FARTHEST), reaches(i, FARTHEST)] for i in range(len(task.free))]

@@ -1,6 +1,16 @@
 """The laboratory: what it takes to pose a claim of one's own and to measure it."""
 
-from stdpjax.lab.claim import Claim, Criterion, Estimate, Measurement, at_least, at_most, estimate, within
+from stdpjax.lab.claim import (
+    Claim,
+    Criterion,
+    Estimate,
+    Measurement,
+    at_least,
+    at_most,
+    estimate,
+    keep_estimate,
+    within,
+)
 from stdpjax.lab.study import Progress, Result, Study
 
 __all__ = [
@@ -14,5 +24,6 @@ __all__ = [
     "at_least",
     "at_most",
     "estimate",
+    "keep_estimate",
     "within",
 ]

@@ -3,8 +3,9 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, SupportsFloat, get_args
+from typing import Any, Literal, NamedTuple, SupportsFloat, get_args
 
+import numpy as np
 import xarray as xr
 
 from stdpjax import _checks
@@ -23,11 +24,11 @@ _VERDICTS: Mapping[Bearing, Verdict] = {
 
 
 def estimate(data: xr.Dataset, name: str) -> Estimate:
-    """Return the number that a run keeps as NAME, NAME_low and NAME_high.
+    """Return the number that a run keeps as NAME, NAME_low and NAME_high, as `keep_estimate` does.
 
     Args:
         data: what a run returned, or a part of it; the three are scalars there.
-        name: of the variable.
+        name: of the variable; NAME_value goes before NAME, which may be a coordinate.
 
     Raises:
         ValueError: no data, or none of the three by that name.
@@ -40,10 +41,39 @@ def estimate(data: xr.Dataset, name: str) -> Estimate:
     """
     _checks.instance("data", data, xr.Dataset, "an xarray.Dataset")
     _checks.text("name", name, may_be_empty=False)
-    for part in (name, f"{name}_low", f"{name}_high"):
+    parts = (f"{name}_value" if f"{name}_value" in data else name, f"{name}_low", f"{name}_high")
+    for part in parts:
         if part not in data or data[part].ndim:
             raise ValueError(f"name: expected one with the scalar variable {part!r} in data, got {name!r}")
-    return Estimate(*(float(data[part]) for part in (name, f"{name}_low", f"{name}_high")))
+    return Estimate(*(float(data[part]) for part in parts))
+
+
+def keep_estimate(
+    name: str, found: Estimate, dims: str | tuple[str, ...] = (), *, value: str = "", **attributes: str
+) -> dict[str, Any]:
+    """Return an estimate as variables NAME, NAME_low and NAME_high of a dataset.
+
+    Args:
+        name: of the variables.
+        found: numbers, or arrays of them.
+        dims: their axes.
+        value: what is put after the name of the number itself, "_value" where NAME is a coordinate.
+        attributes: such as units, of all three.
+
+    Raises:
+        ValueError: what is no estimate, or names that are no text.
+
+    Example:
+        >>> import xarray as xr
+        >>> from stdpjax.lab import Estimate, estimate, keep_estimate
+        >>> estimate(xr.Dataset(keep_estimate("gain", Estimate(1.0, 0.9, 1.2))), "gain")
+        Estimate(value=1.0, low=0.9, high=1.2, standard_error=None)
+    """
+    _checks.text("name", name, may_be_empty=False)
+    _checks.text("value", value)
+    _checks.instance("found", found, Estimate, "an estimate, as `stats.mean_interval` makes one")
+    parts = {f"{name}{value}": found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {part: (dims, np.asarray(numbers), attributes) for part, numbers in parts.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +180,7 @@ class Claim:
     """What the wrong model is, in a few words."""
     bearing: Bearing
     """What a met criterion says of the statement: it "supports" it, "limits" it to conditions, or "refutes" it."""
-    printed: str = ""
+    printed: str = "Nothing is printed on this."
     """The statement as the source has it."""
     corrected: str = ""
     """What is right, where that is something else."""

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 from matplotlib.figure import Figure
 
-from stdpjax import _checks, plotting
+from stdpjax import _checks, plotting, settings
 from stdpjax.lab.claim import Claim, Measurement, Verdict
 
 # Called by a run with the fraction done, in [0, 1], and a word on what comes next.
@@ -56,8 +57,8 @@ class Point:
 class Study:
     """One question, one file: configuration, run, claims, picture.
 
-    `config` and `smoke` are two instances of one frozen dataclass with JSON-able fields. `run` and `plot` are pure:
-    no files, no clock, no global state.
+    `config` is an instance of a frozen dataclass with JSON-able fields, see `settings.configuration`, and `smoke` what
+    differs from it in a run of seconds. `run` and `plot` are pure: no files, no clock, no global state.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Study:
     source: str
     caption: str
     config: Any
-    smoke: Any
+    smoke: Mapping[str, Any] = dataclasses.field(hash=False)
     claims: tuple[Claim, ...]
     run: Callable[[Key[Array, ""], Any, Progress], xr.Dataset]
     plot: Callable[[xr.Dataset, Any], Figure]
@@ -79,10 +80,12 @@ class Study:
             _checks.text(name, getattr(self, name), may_be_empty=False)
         if not self.name.isidentifier():
             raise ValueError(f"name: expected a word, which is also a folder's name, got {self.name!r}")
-        for name in ("config", "smoke"):
-            config = getattr(self, name)
-            if not dataclasses.is_dataclass(config) or type(config) is not type(self.config):
-                raise ValueError(f"{name}: expected an instance of the study's frozen dataclass, got {config!r:.80}")
+        if not dataclasses.is_dataclass(self.config) or isinstance(self.config, type):
+            raise ValueError(f"config: expected an instance of the study's frozen dataclass, got {self.config!r:.80}")
+        if not isinstance(self.smoke, Mapping):
+            raise ValueError(f"smoke: expected settings to their values, got {self.smoke!r:.80}")
+        object.__setattr__(self, "smoke", MappingProxyType(dict(self.smoke)))
+        self.configuration(is_smoke=True)
         if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim) for claim in self.claims):
             raise ValueError(f"claims: expected a tuple of claims, got {self.claims!r:.80}")
         _checks.distinct("claims", tuple(claim.id for claim in self.claims))
@@ -91,6 +94,10 @@ class Study:
                 raise ValueError(f"{name}: expected a function, got {getattr(self, name)!r:.80}")
         if self.point is not None and not isinstance(self.point, Point):
             raise ValueError(f"point: expected a Point or None, got {self.point!r:.80}")
+
+    def configuration(self, is_smoke: bool) -> Any:
+        """Return the default configuration, or that of a run of seconds."""
+        return settings.replace(self.config, self.smoke, self.name) if is_smoke else self.config
 
 
 class Result(NamedTuple):

@@ -1,7 +1,6 @@
 """Learning: measured updates, applied through optax; two-phase supervised learning, EM, layers, checkpoints."""
 
 from stdpjax.learning.backpropagation import backpropagation_update, forward, forward_class
-from stdpjax.learning.config import TrainConfig, make_learner, scale_layers
 from stdpjax.learning.data import Images, count_classes, load_digits, load_images, split
 from stdpjax.learning.em import EM_RULES, Clamped, em_update, start_chains
 from stdpjax.learning.labelled import Labelled
@@ -11,9 +10,9 @@ from stdpjax.learning.layers import (
     layer_slices,
     layered_mask,
     random_layers,
+    scale_layers,
     take_layers,
 )
-from stdpjax.learning.run import train
 from stdpjax.learning.supervised import PHASE_RULES, Phases, phase_update, predict, settle
 from stdpjax.learning.training import Learner, TrainState, apply_update, start, train_epoch
 
@@ -26,7 +25,6 @@ __all__ = [
     "LayeredWeights",
     "Learner",
     "Phases",
-    "TrainConfig",
     "TrainState",
     "all_to_all_mask",
     "apply_update",
@@ -39,7 +37,6 @@ __all__ = [
     "layered_mask",
     "load_digits",
     "load_images",
-    "make_learner",
     "phase_update",
     "predict",
     "random_layers",
@@ -49,6 +46,5 @@ __all__ = [
     "start",
     "start_chains",
     "take_layers",
-    "train",
     "train_epoch",
 ]

@@ -73,7 +73,7 @@ def em_update(
     rule: EMRule = "exact",
     n_steps: int = 1,
     n_burn_in: int = 0,
-    bandwidth: float = 0.1,
+    bandwidth: float | None = None,
 ) -> Update:
     """Return the update function of patient or impatient EM.
 
@@ -88,7 +88,8 @@ def em_update(
             on the visible units without its second derivative; "exact", with it.
         n_steps: steps of the chains whose updates are averaged; 1 for impatient EM.
         n_burn_in: steps before them, for patient EM.
-        bandwidth: of the kernel estimate of the density at the kinks, for "exact" with a rate function that has any.
+        bandwidth: of the kernel estimate of the density at the kinks, 0.1 by default, for "exact" with a rate
+            function that has any; to be left out elsewhere.
 
     Returns:
         `update(key, params, batch, chains) -> (delta, metrics, chains)` with `batch` a `Clamped`; `delta` is to be
@@ -123,7 +124,12 @@ def em_update(
     _checks.choice("rule", rule, EM_RULES)
     _checks.count("n_steps", n_steps)
     _checks.count("n_burn_in", n_burn_in, minimum=0)
-    _checks.number("bandwidth", bandwidth, above=0)
+    if bandwidth is not None and (rule != "exact" or rate_fn.kinks is None):
+        raise ValueError(
+            "bandwidth: expected it to be left out but for the rule 'exact' with a rate function that has kinks, as it "
+            f"has no effect elsewhere, got {bandwidth!r:.60}"
+        )
+    width = 0.1 if bandwidth is None else _checks.number("bandwidth", bandwidth, above=0)
 
     def update(key, params, batch, chains):
         key = _checks.key("key", key)
@@ -144,7 +150,7 @@ def em_update(
         def measured(carry, number):
             states, total = carry
             moved = advance_all(states, number)
-            delta = _delta(params, states, moved, rate_fn, visible, rule, hyper, bandwidth)
+            delta = _delta(params, states, moved, rate_fn, visible, rule, hyper, width)
             return (moved, jax.tree.map(jnp.add, total, delta)), None
 
         numbers = jnp.arange(n_burn_in + n_steps, dtype=jnp.uint32)
@@ -221,9 +227,8 @@ def _delta(
         # The tied matrix enters twice, as its lower and as its upper half.
         weights = 0.5 * (params.weights + params.weights.T)
         tied = params._replace(weights=weights - jnp.diag(jnp.diagonal(weights)))
-        return score_matching(
-            tied, states, rate_fn, rule, visible=visible, kink_density=density, temperature=temperature
-        )
+        chosen = {"visible": visible, "kink_density": density, "temperature": temperature}
+        return score_matching(tied, states, rate_fn, rule, **chosen)
 
     slope = jax.grad(objective)(params)
     # By one number for each pair: the derivatives by W_ij and W_ji add up.

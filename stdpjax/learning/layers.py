@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax import _checks
@@ -185,3 +186,46 @@ def take_layers(weights: Float[Array, "unit unit"], sizes: tuple[int, ...]) -> L
     return LayeredWeights(
         tuple(weights[above, below] for below, above in pairs), tuple(weights[below, above] for below, above in pairs)
     )
+
+
+def scale_layers(sizes: tuple[int, ...], factors: tuple[float, ...]) -> optax.GradientTransformation:
+    """Return a transformation that multiplies the steps of each connection between two layers.
+
+    Args:
+        sizes: units in each layer.
+        factors: one for each pair of neighbouring layers, for their weights and the upper one's biases.
+
+    Returns:
+        The transformation, to be chained after the optimiser's own scaling.
+
+    Raises:
+        ValueError: not one factor for each pair, or one below 0.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from stdpjax import energy, learning
+        >>> steps = energy.Params(jnp.ones((3, 3)), jnp.ones(3))
+        >>> scaled, _ = learning.scale_layers((1, 1, 1), (2.0, 0.0)).update(steps, ())
+        >>> scaled.weights.tolist(), scaled.bias.tolist()
+        ([[1.0, 2.0, 1.0], [2.0, 1.0, 0.0], [1.0, 0.0, 1.0]], [1.0, 2.0, 0.0])
+    """
+    pairs = list(itertools.pairwise(layer_slices(sizes)))
+    if not isinstance(factors, Sequence) or isinstance(factors, str):
+        raise ValueError(f"factors: expected one for each pair of neighbouring layers, got {factors!r:.80}")
+    for factor in factors:
+        _checks.number("factors", factor, at_least=0)
+    if len(factors) != len(pairs):
+        raise ValueError(
+            f"factors: expected {len(pairs)}, one for each pair of neighbouring layers, got {len(factors)}"
+        )
+    weights, bias = np.ones((sum(sizes), sum(sizes))), np.ones(sum(sizes))
+    for (below, above), factor in zip(pairs, factors, strict=True):
+        weights[below, above] = weights[above, below] = bias[above] = factor
+
+    def scale(steps: Params, params: Params | None = None) -> Params:
+        del params
+        return Params(
+            steps.weights * jnp.asarray(weights, steps.weights.dtype), steps.bias * jnp.asarray(bias, steps.bias.dtype)
+        )
+
+    return optax.stateless(scale)  # pyright: ignore[reportArgumentType]

@@ -1,10 +1,11 @@
 """Plasticity rules: Eq 1 and Eq 2, nearest-neighbour STDP with any lag kernel, and published rules of traces."""
 
+from stdpjax.rules.along import Along, run_along
 from stdpjax.rules.base import Rule, Sample, TraceRule
 from stdpjax.rules.combine import bounded_rule, mask_rule, scale_rule, sum_rules
 from stdpjax.rules.contrastive import contrastive_update, movement_update
-from stdpjax.rules.differential import PAIRINGS, differential_rule, rate_update, spike_update, state_slope
-from stdpjax.rules.evaluate import expected_updates, train_updates
+from stdpjax.rules.differential import PAIRINGS, differential_rule, eq1_rule, rate_update, spike_update, state_slope
+from stdpjax.rules.evaluate import expected_updates, per_spike_updates, train_updates
 from stdpjax.rules.events import SpikeEvents, event_updates, event_weight_change, merge_spike_times
 from stdpjax.rules.first_order import (
     Moments,
@@ -31,6 +32,7 @@ __all__ = [
     "ORDERS",
     "PAIRINGS",
     "SCHEMES",
+    "Along",
     "Moments",
     "Preset",
     "Rule",
@@ -43,6 +45,7 @@ __all__ = [
     "contrastive_update",
     "differential_rule",
     "effective_window",
+    "eq1_rule",
     "event_updates",
     "event_weight_change",
     "expected_updates",
@@ -57,9 +60,11 @@ __all__ = [
     "movement_update",
     "nearest_neighbour_rule",
     "pair_rule",
+    "per_spike_updates",
     "presets",
     "ramp_gain",
     "rate_update",
+    "run_along",
     "scale_rule",
     "slope_by_lag",
     "slope_correlation",

@@ -14,7 +14,9 @@ from jaxtyping import Array, Float
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
+from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules.base import Rule, Sample, required
+from stdpjax.rules.traces import Number
 
 Pairing = Literal["previous", "current", "midpoint", "next"]
 PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
@@ -228,6 +230,68 @@ def change_rule(
             delta_w = delta_w + delta_w.T
             delta_w = delta_w - jnp.diag(jnp.diagonal(delta_w))
         return delta_w, _Memory(change, factor)
+
+    return Rule(init, update)
+
+
+def eq1_rule(
+    rate_fn: RateFunction,
+    *,
+    gate: Number = 0.0,
+    tie: Number = 0.0,
+    before: Number = 0.0,
+    after: Number = 0.0,
+) -> Rule:
+    """Return Eq 1 in a form that traced numbers give, so that one program runs all its forms and those between.
+
+    With `before` and `after` 0 it is `differential_rule`, with `before` 1 its pairing "previous". With `after` 1/2 or 1
+    the presynaptic rate is that midway or after the step, at once, where that rule has to wait a step for it.
+
+    Args:
+        rate_fn: rate function of the presynaptic units, which are the postsynaptic ones unless `after` is 0.
+        gate: 1 for the change of s_i times rho'(s_i), as Eq 5 has it; 0 for the change as it is.
+        tie: 1 for the sum of both directions of a pair, with 0 on the diagonal; 0 for each direction by its own. Of a
+            network whose units are both pre- and postsynaptic.
+        before: share of the presynaptic rate one step before the change; 0 before the first step.
+        after: share of that after the change. The rest is the rate at its start.
+
+    Returns:
+        The rule; its `delta_w` is per unit of learning rate and per step.
+
+    Raises:
+        ValueError: no rate function, or a number that is not finite.
+
+    Source: Bengio et al. 2015, Eq 1 and 5.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> rho = stdpjax.rates.hard_sigmoid()
+        >>> rule = stdpjax.rules.eq1_rule(rho, after=0.5)
+        >>> state, weights = jnp.array([[0.0], [0.5]]), jnp.zeros((1, 1))
+        >>> samples = stdpjax.rules.Sample(
+        ...     state[:1], state[1:], rho.value(state[:1]), post_slope=rho.slope(state[:1]))
+        >>> stdpjax.rules.run_along(rule, samples, weights).updates.tolist()  # 0.5 * (0.5 + 1) / 2
+        [[[0.375]]]
+    """
+    check_rate_fn(rate_fn)
+    for name, number in {"gate": gate, "tie": tie, "before": before, "after": after}.items():
+        _checks.number(name, number)
+
+    def init(weights: Float[Array, "post pre"]) -> Float[Array, "pre"]:
+        return jnp.zeros(weights.shape[1], weights.dtype)
+
+    def update(
+        sample: Sample, previous: Float[Array, "pre"], weights: Float[Array, "post pre"]
+    ) -> tuple[Float[Array, "post pre"], Float[Array, "pre"]]:
+        del weights
+        slope = 1 + gate * (required(sample, "post_slope") - 1)
+        change = slope * (required(sample, "next_post_state") - required(sample, "post_state"))
+        rate, later = required(sample, "pre_rate"), rate_fn.value(sample.next_post_state)
+        read = rate + before * (previous - rate) + after * (later - rate)
+        delta_w = change[:, None] * read[None, :]
+        if _checks.is_concrete(tie) and tie == 0:  # weights that are not square have no other direction
+            return delta_w, rate
+        return delta_w + tie * (delta_w.T - 2 * jnp.diag(jnp.diagonal(delta_w))), rate
 
     return Rule(init, update)
 

@@ -12,7 +12,8 @@ from jaxtyping import Array, Bool, Float
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax._units import Measured
-from stdpjax.rules.base import Rule, Sample, TraceRule, absent, change_by, check_rule, check_use
+from stdpjax.rules.along import scan_rule
+from stdpjax.rules.base import Rule, Sample, TraceRule, absent, check_rule, check_use
 from stdpjax.rules.traces import Number, as_arrays, step
 
 
@@ -88,6 +89,46 @@ def expected_updates(
         >>> [round(float(update), 4) for update in updates]  # 0.5 * 0.1 * exp(-2 / 10)
         [0.0, 0.0, 0.0409]
     """
+    return _bin_updates(*_mean_arguments(rule, pre_probability, post_probability, bin_ms))
+
+
+def per_spike_updates(
+    rule: Rule, pre_probability: ArrayLike, post_probability: ArrayLike, *, bin_ms: Measured = 1.0
+) -> Float[Array, "*batch time"]:
+    """Return what one more presynaptic spike in each bin changes on average, at once and later.
+
+    Exact: the mean of the whole change is of degree one in the probability of each presynaptic bin, so its derivative
+    is the mean with a spike there less the mean without.
+
+    Args:
+        rule: as in `expected_updates`.
+        pre_probability: presynaptic spike probability per bin, shape `[..., time]`.
+        post_probability: postsynaptic spike probability per bin, same shape.
+        bin_ms: width of a bin in ms, or with a unit, above 0.
+
+    Returns:
+        Mean changes per spike, shape `[..., time]`.
+
+    Raises:
+        ValueError: as `expected_updates`.
+
+    Example:
+        >>> import stdpjax
+        >>> rule = stdpjax.rules.pair_rule(1.0, 0.5, 10.0, 10.0)
+        >>> updates = stdpjax.rules.per_spike_updates(rule, [0.5, 0.0, 0.0], [0.0, 0.0, 0.1])
+        >>> [round(float(update), 4) for update in updates]  # 0.1 * exp(-2 / 10), 0.1 * exp(-1 / 10)
+        [0.0819, 0.0905, 0.0]
+    """
+    functions, parameters, bin_ms, pre, post, weights = _mean_arguments(rule, pre_probability, post_probability, bin_ms)
+
+    def total(pre: Float[Array, "*batch time"]) -> Float[Array, ""]:
+        return jnp.sum(_bin_updates(functions, parameters, bin_ms, pre, post, weights))
+
+    return jax.grad(total)(pre)
+
+
+def _mean_arguments(rule: Rule, pre_probability: ArrayLike, post_probability: ArrayLike, bin_ms: Measured) -> Any:
+    """Return what `_bin_updates` takes for the mean, refusing a rule without one and probabilities that are none."""
     traces = traces_of(rule)
     bin_ms = check_use(rule, bin_ms, np.zeros((1, 1)))
     if not traces.has_exact_mean:
@@ -98,7 +139,7 @@ def expected_updates(
     dtype = _checks.at_least_single(jnp.result_type(pre, post))
     functions, parameters = apart(traces)
     _refuse_other_degree(functions, parameters)
-    return _bin_updates(functions, parameters, bin_ms, pre.astype(dtype), post.astype(dtype), jnp.zeros((1, 1), dtype))
+    return functions, parameters, bin_ms, pre.astype(dtype), post.astype(dtype), jnp.zeros((1, 1), dtype)
 
 
 def traces_of(rule: Rule) -> TraceRule:
@@ -203,15 +244,12 @@ def _rule_updates(
     post: Bool[Array, "*batch time"],
     weights: Float[Array, "1 1"],
 ) -> Float[Array, "*batch time"]:
-    state, next_state, rate = map(absent, ("post_state", "next_post_state", "pre_rate"))
+    without = Sample(*map(absent, ("post_state", "next_post_state", "pre_rate")), bin_ms=bin_ms)
 
-    def advance(carry: Any, now: tuple[Array, Array]) -> tuple[Any, Array]:
-        rule_state, weights = carry
-        sample = Sample(state, next_state, rate, now[0][None], now[1][None], bin_ms=bin_ms)
-        delta_w, rule_state = change_by(rule, sample, rule_state, weights)
-        return (rule_state, weights + delta_w), delta_w[0, 0]
+    def sample_of(spikes: tuple[Array, Array]) -> Sample:
+        return without._replace(pre_spikes=spikes[0][None], post_spikes=spikes[1][None])
 
     def one(pre: Bool[Array, "time"], post: Bool[Array, "time"]) -> Float[Array, "time"]:
-        return jax.lax.scan(advance, (rule.init(weights), weights), (pre, post))[1]
+        return scan_rule(rule, sample_of, (pre, post), weights, 1.0).updates[:, 0, 0]
 
     return jnp.vectorize(one, signature="(t),(t)->(t)")(pre, post)

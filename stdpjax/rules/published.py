@@ -1,8 +1,10 @@
 """Published rules by citation: one table of parameters, with sources and units.
 
 Times are in milliseconds. Amplitudes are changes relative to the weight before the experiment, so 0.1 is 10 %, but for
-Song, Miller & Abbott, where they are fractions of the greatest conductance. A time constant that a source leaves out,
-because its amplitude is 0, is that of the pair and has no effect.
+Song, Miller & Abbott, where they are fractions of the greatest conductance. Those of Bi & Poo and of Froemke & Dan were
+fitted to what a whole experiment of about 60 pairings left; divided by that number they are changes by one pair, as the
+others are (`Preset.unit` says which). A time constant that a source leaves out, because its amplitude is 0, is that of
+the pair and has no effect.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +25,7 @@ class Preset(NamedTuple):
     parameters: Mapping[str, Any]
     """Arguments of `make`, times in milliseconds."""
     unit: str
-    """Of the changes."""
+    """Of the changes, and whether one pair of spikes or all pairings of an experiment make them."""
     source: str
     """Where the rule was published, and where the numbers were read."""
 
@@ -71,7 +73,8 @@ class _Presets(Mapping[str, Preset]):
         return len(self._table)
 
 
-_RELATIVE = "change relative to the weight before"
+_BY_PAIR = "change relative to the weight before, by one pair or triplet of spikes"
+_BY_EXPERIMENT = "change relative to the weight before, by all pairings of an experiment"
 _ALL, _NEAREST = "all_to_all", "nearest"
 _TRIPLETS = "Pfister & Gerstner 2006 (J Neurosci 26:9673)"
 _VISUAL, _HIPPOCAMPUS = "visual cortex", "hippocampal culture"
@@ -112,18 +115,22 @@ def _triplet(
         "tau_y": tau_y,
         "scheme": scheme,
     }
-    return Preset(triplet_rule, MappingProxyType(parameters), _RELATIVE, f"{_TRIPLETS}, {region}; {numbers}")
+    return Preset(triplet_rule, MappingProxyType(parameters), _BY_PAIR, f"{_TRIPLETS}, {region}; {numbers}")
 
 
 presets: Mapping[str, Preset] = _Presets(
     {
         "bi_poo_2001": _pair(
             "Bi & Poo 2001 (Annu Rev Neurosci 24:139), exponential fit to Bi & Poo 1998 (J Neurosci 18:10464)",
-            _RELATIVE, (0.777, 16.8), (0.273, 33.7),
+            _BY_EXPERIMENT,
+            (0.777, 16.8),
+            (0.273, 33.7),
         ),
         "song_miller_abbott_2000": _pair(
             "Song, Miller & Abbott 2000 (Nat Neurosci 3:919); numbers as in VH-Lab's stdp_apply",
-            "fraction of the greatest conductance", (0.005, 20.0), (0.005 * 1.05, 20.0),
+            "fraction of the greatest conductance, by one pair",
+            (0.005, 20.0),
+            (0.005 * 1.05, 20.0),
         ),
         "froemke_dan_2002": Preset(
             suppression_rule,
@@ -138,7 +145,8 @@ presets: Mapping[str, Preset] = _Presets(
                     "scheme": _ALL,
                 }
             ),
-            _RELATIVE, "Froemke & Dan 2002 (Nature 416:433); numbers as in BrainGrid's AllSTDPSynapses",
+            _BY_EXPERIMENT,
+            "Froemke & Dan 2002 (Nature 416:433); numbers as in BrainGrid's AllSTDPSynapses",
         ),
         "pfister_gerstner_2006_visual_cortex_all_to_all_full": _triplet(
             _VISUAL, _ALL, (5e-10, 6.2e-3), (7e-3, 2.3e-4), (101.0, 125.0), _TUTORIAL
@@ -150,7 +158,11 @@ presets: Mapping[str, Preset] = _Presets(
             _VISUAL, _ALL, (0.0, 6.5e-3), (7.1e-3, 0.0), (None, 114.0), "numbers as in an Igor procedure"
         ),
         "pfister_gerstner_2006_visual_cortex_nearest_minimal": _triplet(
-            _VISUAL, _NEAREST, (0.0, 5.0e-2), (8e-3, 0.0), (None, 40.0),
+            _VISUAL,
+            _NEAREST,
+            (0.0, 5.0e-2),
+            (8e-3, 0.0),
+            (None, 40.0),
             "numbers as in Simbrain, with the amplitude of triplets that fits better; SNNUtils has 5.2e-2",
         ),
         "pfister_gerstner_2006_hippocampus_all_to_all_full": _triplet(
@@ -166,4 +178,4 @@ presets: Mapping[str, Preset] = _Presets(
             _HIPPOCAMPUS, _NEAREST, (4.6e-3, 9.1e-3), (3e-3, 0.0), (None, 48.0), "numbers as in SNNUtils"
         ),
     }
-)  # fmt: skip
+)

@@ -11,6 +11,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax.random import named_key
+from stdpjax.theory.principal_components import fill_linearly
 
 
 def halves(height: int, width: int) -> dict[str, np.ndarray]:
@@ -28,32 +29,6 @@ def completion_error(completed: np.ndarray, images: np.ndarray, missing: np.ndar
     """Return the squared error per missing pixel, averaged over masks `[mask, pixel]` and images `[image, pixel]`."""
     squares = (np.asarray(completed, np.float64) - images[None]) ** 2
     return float(np.mean([part[:, mask].mean() for part, mask in zip(squares, missing, strict=True)]))
-
-
-def fill_linearly(
-    covariance: np.ndarray, mean: np.ndarray, images: np.ndarray, missing: np.ndarray, n_components: int
-) -> np.ndarray:
-    """Return images filled by the conditional mean of probabilistic PCA with so many components.
-
-    Args:
-        covariance: of the training images.
-        mean: of the training images.
-        images: to be filled, shape `[image, pixel]`.
-        missing: masks, shape `[mask, pixel]`.
-        n_components: principal components; the other variance is noise, the same for all pixels.
-
-    Returns:
-        Shape `[mask, image, pixel]`.
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    noise = max(values[:-n_components].mean(), 1e-9)
-    kept = vectors[:, -n_components:]
-    model = (kept * np.maximum(values[-n_components:] - noise, 0)) @ kept.T + noise * np.eye(len(mean))
-    filled = np.repeat(images[None], len(missing), axis=0)
-    for number, mask in enumerate(missing):
-        gain = np.linalg.solve(model[np.ix_(~mask, ~mask)], model[np.ix_(~mask, mask)])
-        filled[number][:, mask] = mean[mask] + (images - mean)[:, ~mask] @ gain
-    return filled
 
 
 def tune_components(training: np.ndarray, missing: np.ndarray, choices: Sequence[int], held_out: float = 0.2) -> int:
@@ -111,21 +86,7 @@ def train_encoders(
     n_hidden: int,
     batch_size: int,
 ) -> Encoder:
-    """Train denoising autoencoders by Adam, its steps falling to 0 along a cosine.
-
-    Args:
-        keys: of weights and masks.
-        images: of each network, rates.
-        orders: images of each pass, one batch after the other.
-        missing: the halves.
-        knows_halves: whether a network trains with these masks, or with every pixel missing with probability 1/2.
-        learning_rate: largest step of Adam.
-        n_hidden: hidden units.
-        batch_size: images in a batch.
-
-    Returns:
-        The trained networks.
-    """
+    """Train denoising autoencoders by Adam, its steps falling to 0 along a cosine."""
     n_visible, (n_epochs, n_seen) = images.shape[2], orders.shape[1:]
     n_batches = n_seen // batch_size
 

@@ -1,6 +1,6 @@
 """The paper's three conditions on an energy, for its own and for others, and the likelihood of Eq 12."""
 
-import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,25 +8,21 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import random_networks, random_states
 from stdpjax.objectives import EnergyFunction, condition_1, condition_2, condition_3
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, TRIALS, configuration, setting
 from stdpjax.stats import mean_interval
-from stdpjax.studies import hidden_chain
 from stdpjax.studies.figures.conditions import plot
-from stdpjax.studies.networks import off_diagonal, random_networks, random_states, relative_difference
+from stdpjax.studies.measures import largest, off_diagonal, relative_difference
+from stdpjax.theory import hidden_chain
 
-RATES: dict[str, RateFunction] = {
-    "hard": hard_sigmoid(),
-    "smoothed": smoothed_hard_sigmoid(0.1),
-    "sigmoid": sigmoid(),
-}
+RATES: dict[str, RateFunction] = {"hard": hard_sigmoid(), "smoothed": smoothed_hard_sigmoid(0.1), "sigmoid": sigmoid()}
 
 
 def _quadratic(state: Float[Array, "unit"]) -> Float[Array, ""]:
@@ -62,43 +58,26 @@ _N_PAPER = len(RATES)
 _ACTIVITY = np.linspace(-1, 0, 401)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ConditionsConfig:
     """Settings of the study of conditions; activities in units of the width of the active region."""
 
-    n_networks: int = setting(64, "random networks, tied, each at one random state")
-    n_units: int = setting(5, "units of each network")
-    weight_scale: float = setting(0.5, "standard deviation of the weights times the root of the number of units")
-    step: float = setting(0.1, "step size epsilon = dt / tau")
-    noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity")
-    widths: tuple[float, ...] = setting(
-        (0.1, 0.04), "widths of smoothing with which the kinks of the hard sigmoid are approached, in (0, 0.1]"
+    n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
+    n_units: int = setting(5, "units of each network", at_least=5)
+    weight_scale: float = setting(
+        0.5, "standard deviation of the weights times the root of the number of units", above=0
     )
-    n_sequences: int = setting(400, "sequences of the hidden chain")
-    n_symbols: int = setting(10, "symbols of each sequence, at most 14")
-    switching: float = setting(0.2, "probability per step that the hidden state switches")
-    emission: tuple[float, float] = setting((0.1, 0.8), "probabilities of symbol 1 in the two hidden states")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        # Two active units at least besides any one.
-        _checks.count("n_units", self.n_units, minimum=5)
-        _checks.number("weight_scale", self.weight_scale, above=0)
-        _checks.number("step", self.step, above=0, at_most=1)
-        _checks.number("noise_std", self.noise_std, at_least=0)
-        for width in self.widths:
-            _checks.number("widths", width, above=0, at_most=0.1)
-        _checks.distinct("widths", self.widths)
-        _checks.count("n_sequences", self.n_sequences, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_symbols", self.n_symbols, maximum=14)
-        for name, values in (("switching", (self.switching,)), ("emission", self.emission)):
-            for value in values:
-                _checks.number(name, value, above=0, below=1)
-
-
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
+    step: float = setting(0.1, "step size epsilon = dt / tau", **STEP)
+    noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity", at_least=0)
+    widths: tuple[float, ...] = setting(
+        (0.1, 0.04), "widths of smoothing of the kinks of the hard sigmoid", above=0, at_most=0.1, distinct=True
+    )
+    n_sequences: int = setting(400, "sequences of the hidden chain", **TRIALS)
+    n_symbols: int = setting(10, "symbols of each sequence", at_most=14)
+    switching: float = setting(0.2, "probability per step that the hidden state switches", above=0, below=1)
+    emission: tuple[float, float] = setting(
+        (0.1, 0.8), "probabilities of symbol 1 in the two hidden states", above=0, below=1
+    )
 
 
 def _paper(data: xr.Dataset) -> xr.Dataset:
@@ -121,7 +100,7 @@ def _smooth(data: xr.Dataset) -> xr.Dataset:
 def _off_none(data: xr.Dataset) -> float:
     """Return how far the third derivative with smooth rates is from that with the hard one, 0, in its own units."""
     hard, smooth = _hard(data).third_derivative, _smooth(data).third_derivative
-    return _largest(hard - smooth) / _largest(smooth)
+    return largest(hard - smooth) / largest(smooth)
 
 
 def _residuals(data: xr.Dataset) -> xr.DataArray:
@@ -152,61 +131,58 @@ def _gaps(data: xr.Dataset) -> str:
     )
 
 
-_CONDITION_1 = "df_i(s_{t-1}, eta_{t-1}) / dW_ij is proportional to rho(s_{t-1,j})."
 _CONDITION_2 = "dR_i(s~) / dW_ij is proportional to rho(s~_j)."
-_CONDITION_3 = "d^3E / dx_i^2 dtheta = 0 is satisfied by the energy of Eq 16."
 _MARKOV = "P(x_1, ..., x_T) is the product of P(x_t | s_{t-1}) when a state summarises the past."
 
 
+_eq_24_condition_3 = partial(
+    Claim, statement="Eq 24 (condition 3)", printed="d^3E / dx_i^2 dtheta = 0 is satisfied by the energy of Eq 16."
+)
+_eq_4_condition_1 = partial(
+    Claim,
+    statement="Eq 4 (condition 1)",
+    printed="df_i(s_{t-1}, eta_{t-1}) / dW_ij is proportional to rho(s_{t-1,j}).",
+    bearing="limits",
+)
+_eq_8_condition_2 = partial(Claim, statement="Eq 8 (condition 2)", printed=_CONDITION_2, bearing="limits")
+
 CLAIMS = (
-    Claim(
+    _eq_4_condition_1(
         "E4.argument",
         "Largest relative difference of df/dW, with noise, from step rho'(s~_i) rho(s~_j).",
-        statement="Eq 4 (condition 1)",
-        printed=_CONDITION_1,
         corrected="With the noisy s~_{t-1} = s_{t-1} + eta_{t-1} as argument, and a factor step rho'(s~_i) that "
         "depends on the state.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(data.argument_difference),
-        control=lambda data: _largest(data.noise_free_difference),
+        measure=lambda data: largest(data.argument_difference),
+        control=lambda data: largest(data.noise_free_difference),
         control_is="rates of the states without noise, as printed",
-        bearing="limits",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    _eq_4_condition_1(
         "E4.coefficient",
         "Largest difference of the factor of rho(s_j) from step rho'(s_i), in units of step, three rate functions.",
-        statement="Eq 4 (condition 1)",
-        printed=_CONDITION_1,
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_paper(data).coefficient_1 / float(data.step) - _paper(data).slope),
-        control=lambda data: _largest(_paper(data).coefficient_1 / float(data.step) - 1),
+        measure=lambda data: largest(_paper(data).coefficient_1 / float(data.step) - _paper(data).slope),
+        control=lambda data: largest(_paper(data).coefficient_1 / float(data.step) - 1),
         control_is="one constant, the step",
-        bearing="limits",
     ),
-    Claim(
+    _eq_8_condition_2(
         "E8.coefficient",
         "Largest difference of the factor of rho(s_j) from rho'(s_i), over three rate functions.",
-        statement="Eq 8 (condition 2)",
-        printed=_CONDITION_2,
         corrected="With a factor rho'(s_i) that depends on the state.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_paper(data).coefficient_2 - _paper(data).slope),
-        control=lambda data: _largest(_paper(data).coefficient_2 - 1),
+        measure=lambda data: largest(_paper(data).coefficient_2 - _paper(data).slope),
+        control=lambda data: largest(_paper(data).coefficient_2 - 1),
         control_is="one constant, 1",
-        bearing="limits",
     ),
-    Claim(
+    _eq_8_condition_2(
         "E8.saturation",
         "Largest factor of rho(s_j) for saturated units of the hard sigmoid.",
-        statement="Eq 8 (condition 2)",
-        printed=_CONDITION_2,
         corrected="In saturation the factor is 0.",
         criterion=at_most(0.0),
-        measure=lambda data: _largest(_hard(data).coefficient_2.where(_hard(data).slope == 0, 0)),
-        control=lambda data: _largest(_hard(data).coefficient_2.where(_hard(data).slope != 0, 0)),
+        measure=lambda data: largest(_hard(data).coefficient_2.where(_hard(data).slope == 0, 0)),
+        control=lambda data: largest(_hard(data).coefficient_2.where(_hard(data).slope != 0, 0)),
         control_is="active units",
-        bearing="limits",
         note=lambda data: f"{int((_hard(data).slope == 0).sum())} saturated units.",
     ),
     Claim(
@@ -235,35 +211,29 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{_others(data).sizes['energy']} other energies.",
     ),
-    Claim(
+    _eq_24_condition_3(
         "E24.almost_everywhere",
         "Largest |d^3E / ds_i^2 dtheta| for the hard sigmoid at random states away from its kinks.",
-        statement="Eq 24 (condition 3)",
-        printed=_CONDITION_3,
         corrected="At almost every state, and not as a distribution: the kinks carry delta terms.",
         criterion=at_most(0.0),
-        measure=lambda data: _largest(_hard(data).third_derivative),
-        control=lambda data: _largest(_smooth(data).third_derivative),
+        measure=lambda data: largest(_hard(data).third_derivative),
+        control=lambda data: largest(_smooth(data).third_derivative),
         control_is="smooth rates",
         bearing="limits",
     ),
-    Claim(
+    _eq_24_condition_3(
         "E24.smoothed_rates",
         "Largest relative difference of d^3E / ds_i^2 dtheta from rho''(s_i) rho(s_j) and rho''(s_i), smooth rates.",
-        statement="Eq 24 (condition 3)",
-        printed=_CONDITION_3,
         corrected="For smooth rate functions it is -rho''(s_i) rho(s_j) for a weight and -rho''(s_i) for a bias.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest(_smooth(data).third_difference),
+        measure=lambda data: largest(_smooth(data).third_difference),
         control=lambda data: _off_none(data),
         control_is="0, as the paper has it",
         bearing="refutes",
     ),
-    Claim(
+    _eq_24_condition_3(
         "E24.mass",
         "Smallest area under |d^3E / ds^2 db| about a kink that is smoothed, over the widths of smoothing.",
-        statement="Eq 24 (condition 3)",
-        printed=_CONDITION_3,
         corrected="The area stays 1 however narrow the kink, so in the limit of the hard sigmoid a delta term is left.",
         criterion=within(1.0, 1e-3, double=1e-5),
         measure=lambda data: _with_range(_area(data)[1:].min(), _area(data)[1:]),
@@ -280,8 +250,8 @@ CLAIMS = (
         corrected="With a hidden state each factor is the mean of P(x_t | s_{t-1}) over s_{t-1} given x_1, ..., "
         "x_{t-1}.",
         criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: _largest((data.filtered - data.all_paths).isel(chain=0)),
-        control=lambda data: _largest((data.drawn_state - data.all_paths).isel(chain=0)),
+        measure=lambda data: largest((data.filtered - data.all_paths).isel(chain=0)),
+        control=lambda data: largest((data.drawn_state - data.all_paths).isel(chain=0)),
         control_is="states drawn from the filtering distribution",
         bearing="limits",
         note=lambda data: f"{data.sizes['sequence']} sequences.",
@@ -346,13 +316,10 @@ def run(key: Key[Array, ""], config: ConditionsConfig, progress: Progress) -> xr
         },
         coords={
             "energy": list(ENERGIES),
-            "network": np.arange(n_networks),
-            "unit": np.arange(n_units),
             "step": ((), config.step, {"units": "1", "long_name": "dt / tau"}),
             "width": np.array((0.0, *config.widths)),
             "activity": _ACTIVITY,
             "chain": ["hidden state", "state is the last symbol"],
-            "sequence": np.arange(config.n_sequences),
         },
     )
     for name, variable in dataset.data_vars.items():
@@ -438,7 +405,7 @@ STUDY = Study(
     "constant but follows rho'. Bottom left: condition 3 about a kink that is smoothed more and more narrowly; the "
     "area stays 1. Bottom right: the product of Eq 12 is the likelihood if it averages over the hidden state.",
     config=ConditionsConfig(),
-    smoke=ConditionsConfig(n_networks=8, n_sequences=50, n_symbols=6),
+    smoke=dict(n_networks=8, n_sequences=50, n_symbols=6),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -11,15 +11,15 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax._threads import map_threaded
 from stdpjax.energy import Params, tie
+from stdpjax.lab.train_settings import BACKPROPAGATION, RATE, TrainConfig, make_learner
 from stdpjax.learning.backpropagation import backpropagation_update
-from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig, make_learner
 from stdpjax.learning.data import Images, load_digits, load_images
 from stdpjax.learning.layers import layered_mask, random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update, settle
 from stdpjax.learning.training import Learner, Update, start, train_epoch
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction
-from stdpjax.studies.networks import cosine
+from stdpjax.studies.measures import cosine
 
 # Share of the updates in which the step size rises. Adam's first steps are as large as any, move all outputs together,
 # and leave some of them below the kink, where back-propagation has no slope to bring them back.
@@ -52,19 +52,7 @@ def images_of(data: str) -> Images:
 def draw_splits(
     key: Key[Array, ""], images: Images, n_networks: int, n_images: int, test_share: float
 ) -> tuple[Labelled, Labelled]:
-    """Return training and test images for each network, drawn at random; the last one's training labels are shuffled.
-
-    Args:
-        key: a scalar key.
-        images: all of them.
-        n_networks: how many networks learn; one more, the control, gets the shuffled labels.
-        n_images: of these each gets so many, or all if there are fewer.
-        test_share: share of them that is kept for the test; where the images come with a split, both parts are drawn
-            from their own.
-
-    Returns:
-        Activities and labels, with a leading axis of networks.
-    """
+    """Return training and test images for each network, drawn at random; the last one learns shuffled labels."""
     n_all = len(images.labels)
     n_used = min(n_images, n_all)
     n_test = N_PARTS * max(1, int(n_used * test_share / N_PARTS))
@@ -96,19 +84,7 @@ def train_networks(
     test: Labelled,
     n_stages: int,
 ) -> Course:
-    """Train a network on each of the splits by each of several rules, from the same weights and in the same order.
-
-    Args:
-        key: of the weights and orders.
-        configs: settings for each rule, alike but for the rule and its phases; `n_epochs` is the length of one stage.
-        sizes: units in each layer.
-        training: images for each network, shape `[network, sample, ...]`.
-        test: the same for the test.
-        n_stages: after each of which the networks are measured.
-
-    Returns:
-        What was measured.
-    """
+    """Train a network on each of the splits by each of several rules, from the same weights and in the same order."""
     numbers = [jnp.asarray(number, jnp.int32) for number in range(len(configs))]
     # One program for all rules, compiled once.
     train = _train.lower(key, training, test, numbers[0], configs=configs, sizes=sizes, n_stages=n_stages).compile()
@@ -214,17 +190,7 @@ def _optimizer(config: TrainConfig, n_updates: int) -> optax.GradientTransformat
 
 
 def settled_update(params: Params, batch: Labelled, phases: Phases, sizes: tuple[int, ...]) -> Params:
-    """Return minus the gradient of the mean squared error / 2 of the settled outputs, differentiated step by step.
-
-    Args:
-        params: weights and biases.
-        batch: samples with labels.
-        phases: of which the first one runs.
-        sizes: units in each layer.
-
-    Returns:
-        The update, the same in both directions of a pair, as `learning.phase_update` estimates it.
-    """
+    """Return minus the gradient of the mean squared error / 2 of the settled outputs, differentiated step by step."""
     goals = (RATE.kinks or (-0.5, 0.5))[0] + jax.nn.one_hot(batch.labels, sizes[-1], dtype=batch.inputs.dtype)
 
     def loss(params):

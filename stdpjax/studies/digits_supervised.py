@@ -9,33 +9,34 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
-from stdpjax.learning.config import BACKPROPAGATION, RATE, TrainConfig
+from stdpjax.lab.train_settings import BACKPROPAGATION, RATE, TrainConfig
 from stdpjax.learning.data import count_classes
 from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, phase_update
 from stdpjax.random import named_key
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.digit_training import Course, draw_splits, images_of, train_networks
 from stdpjax.studies.figures.digits_supervised import plot
-from stdpjax.studies.networks import relative_difference
+from stdpjax.studies.measures import labelled, merged, relative_difference, required
 
 RULES = ("paper", "symmetric", BACKPROPAGATION)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class DigitsSupervisedConfig:
     """Settings of the study of supervised digits."""
 
     data: str = setting("digits", 'labelled images: "digits", bundled with scikit-learn, or an .npz file')
-    n_images: int = setting(1797, "images that each network draws, or all if there are fewer")
+    n_images: int = setting(1797, "images that each network draws, or all if there are fewer", at_least=20)
     test_share: float = setting(0.2, "share of them that is kept for the test")
     n_hidden: int = setting(128, "units in each hidden layer")
-    n_networks: int = setting(10, "networks with one hidden layer for each rule, each with its own split and weights")
-    n_deep_networks: int = setting(10, "networks with two hidden layers for each rule")
+    n_networks: int = setting(
+        10, "networks with one hidden layer for each rule, each with its own split and weights", at_least=2
+    )
+    n_deep_networks: int = setting(10, "networks with two hidden layers for each rule", at_least=2)
     n_stages: int = setting(6, "stages of the training, after each of which the networks are measured")
     n_epochs: int = setting(4, "passes over the training images in a stage, one hidden layer")
     n_deep_epochs: int = setting(5, "the same, two hidden layers")
@@ -55,11 +56,7 @@ class DigitsSupervisedConfig:
     deep_gain: float = setting(0.45, "the same, two hidden layers")
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_deep_networks", "n_images"):
-            _checks.count(name, getattr(self, name), minimum=20 if name == "n_images" else 2)
-        for name in ("n_hidden", "n_stages"):
-            _checks.count(name, getattr(self, name))
+        """Refuse what does not go together."""
         for n_layers in (1, 2):
             self.training(n_layers)
 
@@ -84,11 +81,7 @@ class DigitsSupervisedConfig:
             **{name: getattr(self, prefix + name) for name in of_depth},
         )
         two_sided = dataclasses.replace(
-            printed,
-            rule="symmetric",
-            order="alternating",
-            n_settle=self.n_settle_sweeps,
-            n_pulled=self.n_pulled_sweeps,
+            printed, rule="symmetric", order="alternating", n_settle=self.n_settle_sweeps, n_pulled=self.n_pulled_sweeps
         )
         return printed, two_sided, dataclasses.replace(printed, rule=BACKPROPAGATION)
 
@@ -101,11 +94,6 @@ _CORRECTED = (
     "With one hidden layer Eq 1 summed over one pull keeps up with back-propagation; with two it does not. Summed over "
     "a pull and a push, and paired with the rate at the midpoint of each step, it is equilibrium propagation, and does."
 )
-
-
-def _mean(values: np.ndarray) -> Estimate:
-    """Return the mean over networks with its interval."""
-    return mean_interval(values)
 
 
 def _final(data: xr.Dataset, rule: str, depth: str = "") -> np.ndarray:
@@ -148,45 +136,35 @@ def _accuracies_note(data: xr.Dataset, depth: str = "") -> str:
     return f"{_networks_note(data, depth)} {means}."
 
 
+_section_8 = partial(Claim, statement="Section 8", printed=_PRINTED, corrected=_CORRECTED, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _section_8(
         "8.two_sided",
         "Largest relative difference of Eq 1, summed over a pull and a push with the midpoint, from "
         "equilibrium propagation.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(1e-4, double=1e-10),
         measure=lambda data: data.difference.sel(variant="paper_two_sided").max(),
         control=lambda data: data.difference.sel(variant="paper").min(),
         control_is="one pull, pairing as printed",
-        bearing="refutes",
         note="Units move together, or layer by layer as in the training.",
     ),
-    Claim(
+    _section_8(
         "8.accuracy",
         "Test accuracy of Eq 1 over a pull and a push, one hidden layer.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.97),
-        measure=lambda data: _mean(_final(data, "symmetric")),
+        measure=lambda data: mean_interval(_final(data, "symmetric")),
         control=lambda data: _shuffled(data, "symmetric"),
         control_is="shuffled labels",
-        bearing="refutes",
         note=_accuracies_note,
     ),
-    Claim(
+    _section_8(
         "8.behind",
         "Back-propagation's test accuracy less that of the two-sided rule.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(0.01),
-        measure=lambda data: _mean(_behind(data, "symmetric")),
+        measure=lambda data: mean_interval(_behind(data, "symmetric")),
         control=lambda data: _shuffled_behind(data, "symmetric"),
         control_is="the two-sided rule with shuffled labels",
-        bearing="refutes",
         note=_networks_note,
     ),
     Claim(
@@ -196,64 +174,48 @@ CLAIMS = (
         printed=_PRINTED,
         corrected=_CORRECTED,
         criterion=at_most(0.01),
-        measure=lambda data: _mean(_behind(data, "paper")),
+        measure=lambda data: mean_interval(_behind(data, "paper")),
         control=lambda data: _shuffled_behind(data, "paper"),
         control_is="the printed rule with shuffled labels",
         bearing="limits",
         note=_networks_note,
     ),
-    Claim(
+    _section_8(
         "8.deep_accuracy",
         "Test accuracy of Eq 1 over a pull and a push, two hidden layers.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.965),
-        measure=lambda data: _mean(_final(data, "symmetric", "deep_")),
+        measure=lambda data: mean_interval(_final(data, "symmetric", "deep_")),
         control=lambda data: _shuffled(data, "symmetric", "deep_"),
         control_is="shuffled labels",
-        bearing="refutes",
         note=lambda data: _accuracies_note(data, "deep_"),
     ),
-    Claim(
+    _section_8(
         "8.deep_behind",
         "As 8.behind, two hidden layers.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(0.015),
-        measure=lambda data: _mean(_behind(data, "symmetric", "deep_")),
+        measure=lambda data: mean_interval(_behind(data, "symmetric", "deep_")),
         control=lambda data: _shuffled_behind(data, "symmetric", "deep_"),
         control_is="the two-sided rule with shuffled labels",
-        bearing="refutes",
         note=lambda data: _networks_note(data, "deep_"),
     ),
-    Claim(
+    _section_8(
         "8.deep_printed",
         "Share of networks more than 5 points worse with Eq 1 as printed than with back-propagation, "
         "two hidden layers.",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.5),
         measure=lambda data: _share_lost(data, "paper"),
         control=lambda data: _share_lost(data, "symmetric").value,
         control_is="the two-sided rule",
-        bearing="refutes",
         note=lambda data: f"On average {100 * _behind(data, 'paper', 'deep_').mean():.1f} points.",
     ),
-    Claim(
+    _section_8(
         "8.alignment",
         "Least cosine over the stages, of means over networks, of the two-sided update with a weak pull and minus the "
         "gradient of the settled loss (one hidden layer).",
-        statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_least(0.95),
-        measure=lambda data: _mean(_worst_stage(data).values),
+        measure=lambda data: mean_interval(_worst_stage(data).values),
         control=lambda data: data.misalignment.sel(rule="symmetric")[:, 1:].mean(),
         control_is="the gradient for other labels, while learning",
-        bearing="refutes",
         note=lambda data: f"Least after {int(_worst_stage(data).epoch)} passes.",
     ),
 )
@@ -278,37 +240,24 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
             compared = [
                 _differences(params, batch, phases=each.phases(sizes), n_outputs=n_classes) for each in settings[:2]
             ]
-    data = {
-        "difference": (
-            ("order", "variant"),
-            np.asarray(compared),
-            {"long_name": "relative difference from the symmetric rule"},
+    words = {"long_name": "passes over the images"}
+    passes = np.arange(config.n_stages + 1)
+    return merged(
+        labelled(
+            ("order", "variant"), difference=(np.asarray(compared), "relative difference from the symmetric rule")
         ),
-        **_variables("", courses[1]),
-        **_variables("deep_", courses[2]),
-    }
-    return xr.Dataset(
-        data,
-        coords={
-            "order": ["simultaneous", "alternating"],
-            "variant": ["paper_two_sided", "paper"],
-            "rule": list(RULES),
-            "deep_rule": list(RULES),
-            "network": np.arange(config.n_networks),
-            "deep_network": np.arange(config.n_deep_networks),
-            **{
-                f"{prefix}epoch": (
-                    f"{prefix}epoch",
-                    n_epochs * np.arange(config.n_stages + 1),
-                    {"long_name": "passes over the images"},
-                )
-                for prefix, n_epochs in (("", config.n_epochs), ("deep_", config.n_deep_epochs))
-            },
-        },
+        _variables("", courses[1]),
+        _variables("deep_", courses[2]),
+        order=["simultaneous", "alternating"],
+        variant=["paper_two_sided", "paper"],
+        rule=list(RULES),
+        deep_rule=list(RULES),
+        epoch=("epoch", config.n_epochs * passes, words),
+        deep_epoch=("deep_epoch", config.n_deep_epochs * passes, words),
     )
 
 
-def _variables(prefix: str, course: Course) -> dict[str, tuple]:
+def _variables(prefix: str, course: Course) -> xr.Dataset:
     """Labelled arrays of the networks that learn, and the accuracy of the one whose labels were shuffled."""
     dims = (f"{prefix}rule", f"{prefix}network", f"{prefix}epoch")
     words = "cosine of the update and minus the gradient of the settled loss"
@@ -318,24 +267,12 @@ def _variables(prefix: str, course: Course) -> dict[str, tuple]:
         "misalignment": f"{words} for other labels",
         "limit": f"{words}, weak pull and long phases",
     }
-    arrays = {
-        f"{prefix}{name}": (dims, np.asarray(getattr(course, name))[:, :-1], {"long_name": text})
-        for name, text in last.items()
-    }
-    control = np.asarray(course.accuracy)[:, -1]
-    return {
-        **arrays,
-        f"{prefix}shuffled_accuracy": (
-            dims[::2],
-            control,
-            {"long_name": "the same for a network trained on shuffled labels"},
-        ),
-        f"{prefix}is_finite": (
-            dims[:2],
-            np.asarray(course.is_finite)[:, :-1],
-            {"required": "networks with finite states"},
-        ),
-    }
+    of_control = {f"{prefix}shuffled_accuracy": (course.accuracy[:, -1], "the same for a network of shuffled labels")}
+    return merged(
+        labelled(dims, **{f"{prefix}{name}": (getattr(course, name)[:, :-1], text) for name, text in last.items()}),
+        labelled(dims[::2], **of_control),
+        required(dims[:2], "networks with finite states", **{f"{prefix}is_finite": course.is_finite[:, :-1]}),
+    )
 
 
 @partial(jax.jit, static_argnames=("phases", "n_outputs"))
@@ -359,7 +296,7 @@ STUDY = Study(
     "falls far behind. Summed over a pull and a push, with the layers relaxed in turn, it is equilibrium propagation "
     "and keeps up. Bands and bars: 95 % intervals over networks.",
     config=DigitsSupervisedConfig(),
-    smoke=DigitsSupervisedConfig(
+    smoke=dict(
         n_images=60,
         n_hidden=8,
         n_networks=2,
@@ -367,7 +304,6 @@ STUDY = Study(
         n_stages=2,
         n_epochs=1,
         n_deep_epochs=1,
-        batch_size=20,
         deep_batch_size=20,
     ),
     claims=CLAIMS,

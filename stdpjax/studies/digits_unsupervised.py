@@ -1,6 +1,6 @@
 """Handwritten digits learned without labels by impatient score matching: missing halves filled in (section 6.3)."""
 
-import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,23 +10,18 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab import Claim, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
-from stdpjax.studies.completion import (
-    completion_error,
-    fill_by_encoder,
-    fill_linearly,
-    halves,
-    train_encoders,
-    tune_components,
-)
+from stdpjax.studies.completion import completion_error, fill_by_encoder, halves, train_encoders, tune_components
 from stdpjax.studies.digit_training import images_of
 from stdpjax.studies.figures.digits_unsupervised import plot
-from stdpjax.studies.two_layer_em import Layers, Mix, Setting, complete, probabilistic_components, train_layers
+from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.two_layer_em import Layers, Mix, Setting, complete, train_layers
+from stdpjax.theory.principal_components import fill_linearly, probabilistic_components
 
 
 class Rule(NamedTuple):
@@ -52,43 +47,33 @@ RULES = {
 METHODS = ("mean", "pca", "random_pixels", "halves")
 ENCODERS = METHODS[2:]
 N_FILTERS, N_EXAMPLES = 32, 8
+_ERROR = "squared error per missing pixel, held-out images"
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class DigitsUnsupervisedConfig:
     """Settings of the study of digits without labels."""
 
     data: str = setting("digits", 'images: "digits", bundled with scikit-learn, or an .npz file')
     n_images: int = setting(1797, "images that each network draws, or all if there are fewer")
-    n_test: int = setting(200, "of them kept for the test")
+    n_test: int = setting(200, "of them kept for the test", at_least=N_EXAMPLES)
     n_hidden: int = setting(128, "hidden units, also of the autoencoders")
-    n_networks: int = setting(4, "networks for each rule, each with its own split and weights")
+    n_networks: int = setting(4, "networks for each rule, each with its own split and weights", at_least=2)
     n_epochs: int = setting(60, "passes over the training images, for all methods")
     batch_size: int = setting(40, "images in a batch, for all methods")
-    learning_rate: float = setting(0.01, "largest step size of Adam, for all methods")
-    gain: float = setting(0.5, "spread of the initial weights")
-    contrast: float = setting(0.4, "activity between black and white; 1 reaches from kink to kink")
-    noise: float = setting(0.02, "temperature of the chains, in units of the contrast squared")
-    step: float = setting(0.2, "step of the chains, in (0, 1]")
+    learning_rate: float = setting(0.01, "largest step size of Adam, for all methods", above=0)
+    gain: float = setting(0.5, "spread of the initial weights", above=0)
+    contrast: float = setting(0.4, "activity between black and white; 1 reaches from kink to kink", **STEP)
+    noise: float = setting(0.02, "temperature of the chains, in units of the contrast squared", above=0)
+    step: float = setting(0.2, "step of the chains", **STEP)
     n_turns: int = setting(80, "turns in which missing pixels and hidden units settle")
     component_choices: tuple[int, ...] = setting(
         (4, 8, 12, 16, 20, 24, 28, 32, 40, 48), "numbers of principal components to choose from"
     )
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_hidden", "n_epochs", "n_turns"):
-            _checks.count(name, getattr(self, name))
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_test", self.n_test, minimum=N_EXAMPLES)
+        """Refuse what does not go together."""
         _checks.count("n_images", self.n_images, minimum=self.n_test + self.batch_size)
-        _checks.count("batch_size", self.batch_size)
-        for name in ("learning_rate", "gain", "noise"):
-            _checks.number(name, getattr(self, name), above=0)
-        for name in ("contrast", "step"):
-            _checks.number(name, getattr(self, name), above=0, at_most=1)
-        for number in self.component_choices:
-            _checks.count("component_choices", number)
 
 
 _PRINTED = (
@@ -99,12 +84,6 @@ _RULE = (
     "Eq 1 leaves clamped rows unchanged and its hidden rows feed back on themselves. The delta rule on clamped rows, "
     "with tied weights and hidden chains, learns: data within the active region give probabilistic PCA."
 )
-_TERM = "d^3 E / dx^2 dtheta = 0, so that the second derivative of score matching can be ignored."
-
-
-def _mean(values: xr.DataArray) -> Estimate:
-    """Return the mean over networks with its interval."""
-    return mean_interval(values.values)
 
 
 def _error(data: xr.Dataset, name: str) -> xr.DataArray:
@@ -123,92 +102,66 @@ def _errors_note(data: xr.Dataset) -> str:
     return f"Errors relative to the mean image: {', '.join(parts)}."
 
 
+_section_6_3 = partial(Claim, statement="Section 6.3", printed=_PRINTED, corrected=_RULE, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _section_6_3(
         "6.3.digits_law",
         "Relative difference of W W^T from probabilistic PCA with the noise of the chains.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(0.2),
-        measure=lambda data: _mean(data.law_difference.sel(rule="delta")),
+        measure=lambda data: mean_interval(data.law_difference.sel(rule="delta")),
         control=lambda data: data.law_difference.sel(rule="literal").mean(),
         control_is="Eq 1 alone",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_mean",
         "Squared error of held-out halves, filled by settling, relative to the mean image.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(0.75),
-        measure=lambda data: _mean(_relative(data, "delta", "mean")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "mean")),
         control=lambda data: _relative(data, "shuffled", "mean").mean(),
         control_is="pixels shuffled over the images",
-        bearing="refutes",
         note=_errors_note,
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_pca",
         "The same relative to probabilistic PCA with the best number of components.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(1.1),
-        measure=lambda data: _mean(_relative(data, "delta", "pca")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "pca")),
         control=lambda data: _relative(data, "shuffled", "pca").mean(),
         control_is="pixels shuffled over the images",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_autoencoder",
         "The same relative to a denoising autoencoder of that size, random missing pixels.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_most(1.2),
-        measure=lambda data: _mean(_relative(data, "delta", "random_pixels")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "random_pixels")),
         control=lambda data: _relative(data, "shuffled", "random_pixels").mean(),
         control_is="pixels shuffled over the images",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_loses",
         "The same relative to an autoencoder trained on these very halves: it loses.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_least(1.2),
-        measure=lambda data: _mean(_relative(data, "delta", "halves")),
+        measure=lambda data: mean_interval(_relative(data, "delta", "halves")),
         control=lambda data: _relative(data, "delta", "random_pixels").mean(),
         control_is="the autoencoder that does not know the halves",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_printed",
         "Error with Eq 1 on all rows relative to the untrained network: nothing is learned.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_least(0.9),
-        measure=lambda data: _mean(_error(data, "literal") / data.untrained_error),
+        measure=lambda data: mean_interval(_error(data, "literal") / data.untrained_error),
         control=lambda data: (_error(data, "delta") / data.untrained_error).mean(),
         control_is="the delta rule",
-        bearing="refutes",
         note="A hundredth of the step size.",
     ),
-    Claim(
+    _section_6_3(
         "6.3.digits_hidden_rows",
         "Error with the delta rule and Eq 1 on hidden rows relative to the mean image: worse than that.",
-        statement="Section 6.3",
-        printed=_PRINTED,
-        corrected=_RULE,
         criterion=at_least(1.0),
-        measure=lambda data: _mean(_relative(data, "hidden", "mean")),
+        measure=lambda data: mean_interval(_relative(data, "hidden", "mean")),
         control=lambda data: _relative(data, "delta", "mean").mean(),
         control_is="the delta rule alone",
-        bearing="refutes",
         note="Same step size.",
     ),
     Claim(
@@ -218,7 +171,7 @@ CLAIMS = (
         printed=_PRINTED,
         corrected=_RULE,
         criterion=at_least(1.0),
-        measure=lambda data: _mean(_relative(data, "wide", "mean")),
+        measure=lambda data: mean_interval(_relative(data, "wide", "mean")),
         control=lambda data: _relative(data, "delta", "mean").mean(),
         control_is="the contrast that keeps pixels away from the kinks",
         bearing="limits",
@@ -227,10 +180,10 @@ CLAIMS = (
         "E24.digits",
         "Error with the second derivative kept relative to without, for data that keep away from the kinks.",
         statement="Eq 24",
-        printed=_TERM,
+        printed="d^3 E / dx^2 dtheta = 0, so that the second derivative of score matching can be ignored.",
         corrected="Only for data with no density at the kinks of the rate function.",
         criterion=within(1.0, 0.05),
-        measure=lambda data: _mean(_relative(data, "kept", "delta")),
+        measure=lambda data: mean_interval(_relative(data, "kept", "delta")),
         control=lambda data: _relative(data, "wide_kept", "wide").mean(),
         control_is="pixels that reach from kink to kink",
         bearing="limits",
@@ -242,62 +195,113 @@ def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progres
     """Train by each of the rules, fit what they are compared with, and fill in the halves of held-out images."""
     images = images_of(config.data)
     _, height, width = images.pixels.shape
-    sides = halves(height, width)
-    missing = np.stack(list(sides.values()))
-    training, test, mixed, orders = _splits(key, images, config)
+    missing = np.stack(list(halves(height, width).values()))
+    splits = _splits(key, images, config)
     keys = member_keys(named_key(key, "networks"), config.n_networks)
-    exact = [np.asarray(part, np.float64) for part in (training, test)]
-    means = exact[0].mean(axis=1)
-
     progress(0.0, "impatient score matching")
+    first, last, activity, is_finite = _trained(keys, splits, config)
+    progress(0.6, "filling in halves")
+    errors, shown = _filled_by_rules(first, last, splits, missing, config)
+    progress(0.8, "principal components and autoencoders")
+    baselines, others = _filled_by_others(keys, splits, missing, config)
+    drawn = _examples(splits.test[0].astype(np.float64), shown | others, missing, (height, width))
+    tiles = np.asarray(last.weights)[0, 0].T[:N_FILTERS].reshape(-1, height, width)
+    return merged(
+        errors,
+        baselines,
+        _laws(last, activity, config),
+        labelled(("unit", "y", "x"), filter=(tiles, "weights of hidden units")),
+        labelled(("shown", "column", "y", "x"), example=(drawn, "rate")),
+        required(("rule", "network"), "networks with finite weights", is_finite=is_finite),
+        rule=list(RULES),
+        baseline=list(METHODS),
+        component=np.arange(1, height * width + 1),
+        shown=["image", "seen", "delta", "pca", "random_pixels", "halves"],
+    )
+
+
+class _Splits(NamedTuple):
+    """Images of each network."""
+
+    training: np.ndarray
+    test: np.ndarray
+    mixed: np.ndarray
+    """Training images with each pixel shuffled over them: what single pixels are like stays, what they share goes."""
+    orders: np.ndarray
+    """Of the training images in each pass."""
+
+
+def _contrasts(config: DigitsUnsupervisedConfig) -> np.ndarray:
+    return np.array([1.0 if rule.is_wide else config.contrast for rule in RULES.values()])
+
+
+def _trained(
+    keys: Key[Array, "network"], splits: _Splits, config: DigitsUnsupervisedConfig
+) -> tuple[Layers, Layers, np.ndarray, np.ndarray]:
+    """Return networks before and after training by each rule, the activities they saw, and which are finite."""
     settings = [_setting(rule, config) for rule in RULES.values()]
     spread = jax.tree.map(lambda *leaves: jnp.repeat(jnp.stack(leaves), config.n_networks), *settings)
-    contrasts = np.array([1.0 if rule.is_wide else config.contrast for rule in RULES.values()])
-    shown = np.stack([mixed if name == "shuffled" else training for name in RULES])
-    activity = (shown - 0.5) * contrasts[:, None, None, None].astype(shown.dtype)
-    first, last, is_finite = train_layers(
+    seen = np.stack([splits.mixed if name == "shuffled" else splits.training for name in RULES])
+    activity = (seen - 0.5) * _contrasts(config)[:, None, None, None].astype(seen.dtype)
+    found = train_layers(
         jnp.tile(keys, len(RULES)),
-        jnp.asarray(activity.reshape(-1, *training.shape[1:]), float),
-        jnp.tile(orders, (len(RULES), 1, 1)),
+        jnp.asarray(activity.reshape(-1, *splits.training.shape[1:]), float),
+        jnp.tile(splits.orders, (len(RULES), 1, 1)),
         spread,
         n_hidden=config.n_hidden,
         batch_size=config.batch_size,
     )
+    first, last, is_finite = jax.tree.map(
+        lambda leaf: leaf.reshape(len(RULES), config.n_networks, *leaf.shape[1:]), found
+    )
+    return first, last, activity, is_finite
 
-    progress(0.6, "filling in halves")
-    shape = (len(RULES), config.n_networks)
-    first, last = (jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), part) for part in (first, last))
+
+def _filled_by_rules(
+    first: Layers, last: Layers, splits: _Splits, missing: np.ndarray, config: DigitsUnsupervisedConfig
+) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
+    """Return the errors of networks that fill in halves, and what the first one makes of them."""
     # One more row: the networks of the first rule before training.
     everything = jax.tree.map(lambda start, end: jnp.concatenate([end, start[:1]]), first, last)
-    error = np.zeros((len(RULES) + 1, config.n_networks))
-    change, shown = np.zeros(config.n_networks), {}
-    for row, contrast in enumerate([*contrasts, config.contrast]):
+    error, change, shown = np.zeros((len(RULES) + 1, config.n_networks)), np.zeros(config.n_networks), {}
+    test, means = splits.test, splits.training.astype(np.float64).mean(axis=1)
+    for row, contrast in enumerate([*_contrasts(config), config.contrast]):
         for network in range(config.n_networks):
             params = jax.tree.map(lambda leaf, at=(row, network): leaf[at], everything)
             seen, guess = (jnp.asarray((part[network] - 0.5) * contrast, float) for part in (test, means))
             filled, moved = complete(params, seen, missing, guess, n_steps=config.n_turns)
             filled = np.asarray(filled, np.float64) / contrast + 0.5
-            error[row, network] = completion_error(filled, exact[1][network], missing)
+            error[row, network] = completion_error(filled, test[network].astype(np.float64), missing)
             if row == 0:
                 change[network] = float(moved) / contrast
             if row == 0 and network == 0:
                 shown["delta"] = filled
+    errors = merged(
+        labelled(("rule", "network"), "rate^2", error=(error[:-1], _ERROR)),
+        labelled("network", "rate^2", untrained_error=(error[-1], _ERROR)),
+        required("network", "networks whose missing pixels settled to 1 %", is_settled=change < 0.01),
+    )
+    return errors, shown
 
-    progress(0.8, "principal components and autoencoders")
-    baseline = np.zeros((len(METHODS), config.n_networks))
+
+def _filled_by_others(
+    keys: Key[Array, "network"], splits: _Splits, missing: np.ndarray, config: DigitsUnsupervisedConfig
+) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
+    """Return the errors of the mean image, principal components and autoencoders, and what they make of the first."""
     encoders = train_encoders(
         jnp.tile(keys, len(ENCODERS)),
-        jnp.tile(training, (len(ENCODERS), 1, 1)).astype(float),
-        jnp.tile(orders, (len(ENCODERS), 1, 1)),
+        jnp.tile(splits.training, (len(ENCODERS), 1, 1)).astype(float),
+        jnp.tile(splits.orders, (len(ENCODERS), 1, 1)),
         missing,
         jnp.repeat(jnp.array([False, True]), config.n_networks),
         config.learning_rate,
         n_hidden=config.n_hidden,
         batch_size=config.batch_size,
     )
-    n_components = []
+    error, n_components, shown = np.zeros((len(METHODS), config.n_networks)), [], {}
     for network in range(config.n_networks):
-        seen, unseen, mean = exact[0][network], exact[1][network], means[network]
+        seen, unseen = (part[network].astype(np.float64) for part in (splits.training, splits.test))
+        mean = seen.mean(axis=0)
         choices = [min(number, seen.shape[1] - 1) for number in config.component_choices]
         n_components.append(tune_components(seen, missing, choices))
         guesses = {
@@ -308,44 +312,14 @@ def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progres
             params = jax.tree.map(lambda leaf, at=number * config.n_networks + network: leaf[at], encoders)
             given = (jnp.asarray(part, float) for part in (mean, unseen))
             guesses[name] = np.asarray(fill_by_encoder(params, *given, missing), np.float64)
-        baseline[:, network] = [completion_error(guesses[name], unseen, missing) for name in METHODS]
+        error[:, network] = [completion_error(guesses[name], unseen, missing) for name in METHODS]
         if network == 0:
-            shown |= guesses
-
-    squares, expected, difference = _laws(last, activity, contrasts, config)
-    drawn = _examples(exact[1][0], shown, missing, (height, width))
-    tiles = np.asarray(last.weights)[0, 0].T[:N_FILTERS].reshape(-1, height, width)
-    unit = {"units": "rate^2", "long_name": "squared error per missing pixel, held-out images"}
-    return xr.Dataset(
-        {
-            "error": (("rule", "network"), error[:-1], unit),
-            "untrained_error": ("network", error[-1], unit),
-            "baseline_error": (("baseline", "network"), baseline, unit),
-            "law_difference": (("rule", "network"), difference, {"long_name": "relative difference from the law"}),
-            "square": (("network", "component"), squares, {"long_name": "squared weight along a component"}),
-            "expected_square": (("network", "component"), expected, {"long_name": "the same by the law"}),
-            "n_components": ("network", np.array(n_components), {"long_name": "principal components, tuned"}),
-            "filter": (("unit", "y", "x"), tiles, {"long_name": "weights of hidden units"}),
-            "example": (("shown", "column", "y", "x"), drawn, {"long_name": "rate"}),
-            "is_finite": (
-                ("rule", "network"),
-                np.asarray(is_finite).reshape(shape),
-                {"required": "networks with finite weights"},
-            ),
-            "is_settled": ("network", change < 0.01, {"required": "networks whose missing pixels settled to 1 %"}),
-        },
-        coords={
-            "rule": list(RULES),
-            "baseline": list(METHODS),
-            "network": np.arange(config.n_networks),
-            "component": np.arange(1, squares.shape[1] + 1),
-            "unit": np.arange(len(tiles)),
-            "y": np.arange(height),
-            "x": np.arange(width),
-            "column": np.arange(N_EXAMPLES),
-            "shown": ["image", "seen", "delta", "pca", "random_pixels", "halves"],
-        },
+            shown = guesses
+    errors = merged(
+        labelled(("baseline", "network"), "rate^2", baseline_error=(error, _ERROR)),
+        labelled("network", n_components=(np.array(n_components), "principal components, tuned")),
     )
+    return errors, shown
 
 
 def _setting(rule: Rule, config: DigitsUnsupervisedConfig) -> Setting:
@@ -355,14 +329,8 @@ def _setting(rule: Rule, config: DigitsUnsupervisedConfig) -> Setting:
     return Setting(mix, *(jnp.asarray(number, float) for number in numbers))
 
 
-def _splits(
-    key: Key[Array, ""], images: Images, config: DigitsUnsupervisedConfig
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return for each network training and test images, the former with pixels shuffled, and the order of each pass.
-
-    Each pixel is shuffled over the images: what single pixels are like stays, what they have in common goes. Where the
-    images come with a split, both parts are drawn from their own.
-    """
+def _splits(key: Key[Array, ""], images: Images, config: DigitsUnsupervisedConfig) -> _Splits:
+    """Draw images for each network; where they come with a split, both parts are drawn from their own."""
     pixels = images.pixels.reshape(len(images.labels), -1)
     n_there, own = len(pixels), []
     if images.is_test is not None:
@@ -383,16 +351,13 @@ def _splits(
         training, test = (pixels[part] for part in chosen)
         passes = [random.permutation(n_training)[:n_seen] for _ in range(config.n_epochs)]
         found.append((training, test, random.permuted(training, axis=0), np.stack(passes).astype(np.int32)))
-    training, test, mixed, orders = (np.stack(part) for part in zip(*found, strict=True))
-    return training, test, mixed, orders
+    return _Splits(*(np.stack(part) for part in zip(*found, strict=True)))
 
 
-def _laws(
-    last: Layers, activity: np.ndarray, contrasts: np.ndarray, config: DigitsUnsupervisedConfig
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return squared weights along principal components, those of the law, and how far all networks are from it."""
+def _laws(last: Layers, activity: np.ndarray, config: DigitsUnsupervisedConfig) -> xr.Dataset:
+    """Squared weights along principal components, those of the law, and how far all networks are from it."""
     squares, expected, difference = [], [], np.zeros(activity.shape[:2])
-    for row, contrast in enumerate(contrasts):
+    for row, contrast in enumerate(_contrasts(config)):
         # Langevin steps of this size make the noise larger than the temperature.
         noise = config.noise * contrast**2 / (1 - 0.5 * config.step)
         for network in range(config.n_networks):
@@ -404,7 +369,14 @@ def _laws(
                 values, vectors = np.linalg.eigh(covariance)
                 squares.append(((vectors.T @ weights) ** 2).sum(axis=1)[::-1])
                 expected.append(np.maximum(0.0, 1 - noise / np.maximum(values, 1e-12))[::-1])
-    return np.stack(squares), np.stack(expected), difference
+    return merged(
+        labelled(("rule", "network"), law_difference=(difference, "relative difference from the law")),
+        labelled(
+            ("network", "component"),
+            square=(np.stack(squares), "squared weight along a component"),
+            expected_square=(np.stack(expected), "the same by the law"),
+        ),
+    )
 
 
 def _examples(images: np.ndarray, shown: dict[str, np.ndarray], missing: np.ndarray, size: tuple[int, int]):
@@ -426,9 +398,7 @@ STUDY = Study(
     "autoencoder that was trained on these halves. Eq 1 as printed learns nothing, and pixels that reach the kinks of "
     "the rate function undo it. Bars: 95 % intervals over networks.",
     config=DigitsUnsupervisedConfig(),
-    smoke=DigitsUnsupervisedConfig(
-        n_images=200, n_test=40, n_hidden=16, n_networks=2, n_epochs=2, n_turns=10, component_choices=(4, 16)
-    ),
+    smoke=dict(n_images=200, n_test=40, n_hidden=16, n_networks=2, n_epochs=2, n_turns=10, component_choices=(4, 16)),
     claims=CLAIMS,
     run=run,
     plot=plot,

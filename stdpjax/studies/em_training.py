@@ -13,7 +13,7 @@ from stdpjax.energy import Params
 from stdpjax.learning import Clamped, Learner, apply_update, em_update, start_chains
 from stdpjax.learning import start as start_training
 from stdpjax.random import member_keys, named_key
-from stdpjax.studies.em_laws import SIGMOID, Grid, divergence, grid, law, likelihood_delta, of_visible
+from stdpjax.theory.em_laws import SIGMOID, Grid, divergence, grid, law, likelihood_delta, of_visible
 
 METHODS = ("impatient", "dropped", "literal", "patient", "likelihood")
 _RULES = ("exact", "dropped", "literal")
@@ -32,15 +32,7 @@ def draw(key: Key[Array, ""], probability: Float[Array, "node"], line: Float[Arr
 
 @partial(jax.jit, static_argnames="config")
 def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method update two"]:
-    """Return weight and visible bias before each update, for each method and seed.
-
-    Args:
-        key: of data, starts and chains.
-        config: of the study.
-
-    Returns:
-        Shape `[seed, method, update, 2]`, methods in the order of `METHODS`.
-    """
+    """Return weight and visible bias before each update, for each method and seed."""
     hidden_bias = jnp.asarray(config.hidden_bias, float)
     place = grid(2, config.n_nodes)
     truth = law(two_units(jnp.asarray(config.truth, float), hidden_bias), place, SIGMOID)

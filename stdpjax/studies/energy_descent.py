@@ -1,16 +1,15 @@
 """Does every step go down the energy? Inside, at kinks, with noise; and how saturated units come back."""
 
-import dataclasses
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 from numpy.typing import NDArray
 
-from stdpjax import _checks
 from stdpjax.dynamics import (
     HeatHyper,
     Kernel,
@@ -20,64 +19,42 @@ from stdpjax.dynamics import (
     NoisyIntegrator,
     PrintedIntegrator,
     StepHyper,
-    simulate,
 )
 from stdpjax.energy import Params, energy_of, random_params, tie
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab import Claim, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import is_active, resting_bias
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_descent import plot
-from stdpjax.studies.interior import is_active, with_fixed_point
+from stdpjax.studies.network_runs import path_from
+from stdpjax.theory.linear_noise import mean_energy
 
 # Upper kink of the hard sigmoid, beta_2; the lower one is its negative.
 _KINK = 0.5
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class EnergyDescentConfig:
     """Settings of the study of the energy; steps are fractions of the time constant."""
 
-    n_networks: int = setting(64, "networks that relax inside the active region, and at kinks")
-    n_units: int = setting(6, "units of a network")
+    n_networks: int = setting(64, "networks that relax inside the active region, and at kinks", at_least=2)
+    n_units: int = setting(6, "units of a network", at_least=2)
     n_steps: int = setting(100, "steps inside the active region")
-    steps: tuple[float, ...] = setting((0.01, 0.02, 0.05, 0.1), "step sizes at kinks, increasing, in (0, 1]")
-    n_kink_steps: int = setting(2000, "steps at kinks, the last half of which counts")
+    steps: tuple[float, ...] = setting((0.01, 0.02, 0.05, 0.1), "step sizes at kinks", **STEP, increasing=True)
+    n_kink_steps: int = setting(2000, "steps at kinks, the last half of which counts", at_least=10)
     fields: tuple[float, ...] = setting(
-        (0.6, 0.8, 1.1, 1.7, 2.3, 3.7), "inputs to one unit, above the threshold 1/2, that drive it past the kink"
+        (0.6, 0.8, 1.1, 1.7, 2.3, 3.7), "inputs to one unit that drive it past the kink", above=_KINK, distinct=True
     )
-    noise_std: float = setting(0.05, "noise inside R, in units of activity")
-    noise_step: float = setting(0.1, "step size with noise")
+    noise_std: float = setting(0.05, "noise inside R, in units of activity", above=0, at_most=0.05)
+    noise_step: float = setting(0.1, "step size with noise", **STEP)
     n_noise_steps: int = setting(60, "steps with noise")
-    n_trials: int = setting(4000, "trials with noise")
-    n_returns: int = setting(200, "units that come back from saturation, for each step size")
-    return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return, in (0, 1/2]")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_units", "n_trials", "n_returns"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        for name in ("n_steps", "n_noise_steps"):
-            _checks.count(name, getattr(self, name))
-        _checks.count("n_kink_steps", self.n_kink_steps, minimum=10)
-        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for step in (*self.steps, self.noise_step):
-            _checks.number("steps", step, above=0, at_most=1)
-        for step in self.return_steps:
-            _checks.number("return_steps", step, above=0, at_most=0.5)
-        for field in self.fields:
-            _checks.number("fields", field, above=_KINK)
-        _checks.distinct("fields", self.fields)
-        _checks.number("noise_std", self.noise_std, above=0, at_most=0.05)
-
-
-def _mean(values: xr.DataArray) -> Estimate:
-    """Return the mean over independent networks, or trials, with its interval."""
-    return mean_interval(values.values)
+    n_trials: int = setting(4000, "trials with noise", at_least=2)
+    n_returns: int = setting(200, "units that come back from saturation, for each step size", at_least=2)
+    return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return", above=0, at_most=0.5)
 
 
 def _up_inside(data: xr.Dataset, side: str) -> xr.DataArray:
@@ -114,16 +91,17 @@ def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
     return float(np.abs((above.noisy_energy - expected) / above.noisy_error).max())
 
 
-_PRINTED = (
-    "Each step of inference on average brings us towards an equally or more likely configuration, down the energy."
+_section_9_eq_16 = partial(
+    Claim,
+    statement="Section 9, Eq 16",
+    printed="Each step of inference on average brings us towards an equally or more likely configuration, "
+    "down the energy.",
 )
 
 CLAIMS = (
-    Claim(
+    _section_9_eq_16(
         "T18.interior",
         "Largest share of upward steps, over networks inside the active region, no noise, step below 2/lambda_max(H).",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="Without noise, away from kinks, and for steps shorter than 2 over the largest "
         "curvature of the energy.",
         criterion=at_most(0.0),
@@ -133,23 +111,19 @@ CLAIMS = (
         bearing="limits",
         note=_interior_note,
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.kink_up",
         "Share of steps at which the energy rises where all units chatter about kinks, noise-free.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="At kinks, where units driven past their threshold settle, about half of the steps go up.",
         criterion=within(0.5, 0.05),
-        measure=lambda data: _mean(data.kink_up.mean("step")),
+        measure=lambda data: mean_interval(data.kink_up.mean("step")),
         control=lambda data: _up_inside(data, "below").mean(),
         control_is="inside the active region",
         bearing="refutes",
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.kink_single",
         "Largest difference of that share for one unit from 2 d (1-d), d the threshold over the input.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="One unit spends a share d of its steps below the kink; 2 d (1-d) of all steps go up, "
         "one half at most.",
         criterion=at_most(0.03),
@@ -158,40 +132,34 @@ CLAIMS = (
         control_is="one half for every input",
         bearing="refutes",
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.kink_size",
         "Order in the step of the largest rise at kinks (slope on logarithmic axes).",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="The rises are of the order of the step.",
         criterion=within(1.0, 0.1),
-        measure=lambda data: _mean(_order(data.kink_rise)),
+        measure=lambda data: mean_interval(_order(data.kink_rise)),
         control=lambda data: _order(data.langevin_rise).mean(),
         control_is="Langevin noise, whose steps are of order 1/2",
         bearing="limits",
         note=_size_note,
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.noise_above",
         "Mean change of the energy in the first step with noise, from above equilibrium.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="With noise the mean falls from above equilibrium; from below, as from the minimum itself, it rises.",
         criterion=at_most(0.0),
-        measure=lambda data: _mean(data.first_change.sel(start="above")),
+        measure=lambda data: mean_interval(data.first_change.sel(start="above")),
         control=lambda data: data.first_change.sel(start="minimum").mean(),
         control_is="from the minimum, below equilibrium",
         bearing="limits",
         note=lambda data: f"{data.sizes['trial']} trials.",
     ),
-    Claim(
+    _section_9_eq_16(
         "T18.noise_single",
         "Share of single steps at which the energy rises with noise, at equilibrium.",
-        statement="Section 9, Eq 16",
-        printed=_PRINTED,
         corrected="Single steps go up about as often as down at equilibrium.",
         criterion=within(0.5, 0.1),
-        measure=lambda data: _mean(data.late_up),
+        measure=lambda data: mean_interval(data.late_up),
         control=lambda data: _up_inside(data, "below").mean(),
         control_is="without noise",
         bearing="limits",
@@ -223,56 +191,44 @@ CLAIMS = (
 )
 
 
-def _path(
-    kernel: Kernel, params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""]
-) -> Float[Array, "time unit"]:
-    run = simulate(key, params, kernel, hyper, state=start, n_steps=n_steps, trace_every=1)
-    assert run.trace is not None
-    return jnp.concatenate([start[None], run.trace])
-
-
 def _energies(params: Params, path: Float[Array, "time unit"]) -> Float[Array, "time"]:
     return jax.vmap(lambda state: energy_of(params, state, hard_sigmoid()))(path)
 
 
-def rounding(energies: Array) -> float:
+def _rounding(energies: Array) -> float:
     """Return the change of an energy of order 1 that rounding may make."""
     return float(16 * jnp.finfo(energies.dtype).eps)
 
 
-class Descent(NamedTuple):
-    """One network inside the active region, with steps below, and above, the bound."""
-
-    energy: Float[Array, "side time"]
-    bound: Float[Array, ""]
-    """2 / lambda_max(H)."""
-    is_active: Bool[Array, ""]
-    """Whether the path with steps below the bound stayed in the active region."""
+def _network(weights: Float[Array, "unit unit"]) -> Params:
+    """Return the network of these weights that rests at 0."""
+    return Params(weights, resting_bias(weights, jnp.zeros(len(weights), weights.dtype), hard_sigmoid()))
 
 
-def inhibited_network(key: Key[Array, ""], n_units: int) -> tuple[Params, Float[Array, "unit"], Float[Array, "unit"]]:
-    """Return a network with strong mutual inhibition, so that steps below 1 can be too long, its rest and a start."""
+def _inhibited_network(key: Key[Array, ""], n_units: int) -> tuple[Params, Float[Array, "unit"]]:
+    """Return a network with strong mutual inhibition, so that steps below 1 can be too long, and a start."""
     weight_key, start_key = jax.random.split(key)
     raw = tie(jax.random.normal(weight_key, (n_units, n_units), float))
     raw = 0.4 * raw / jnp.linalg.norm(raw, ord=2)
-    weights = raw - 2 / (n_units - 1) * (1 - jnp.eye(n_units, dtype=float))
-    rest = jnp.zeros(n_units, float)
     away = jax.random.normal(start_key, (n_units,), float)
-    return with_fixed_point(weights, rest, hard_sigmoid()), rest, rest + 0.45 * away / jnp.linalg.norm(away)
+    return _network(raw - 2 / (n_units - 1) * (1 - jnp.eye(n_units, dtype=float))), 0.45 * away / jnp.linalg.norm(away)
 
 
-def descend(key: Key[Array, ""], config: EnergyDescentConfig) -> Descent:
-    """Let one network relax with a step 5 % below the bound, and 5 % above it."""
-    params, _, start = inhibited_network(key, config.n_units)
+def _descend(key: Key[Array, ""], config: EnergyDescentConfig) -> tuple[Array, Array, Array]:
+    """Return energies with a step 5 % below the bound 2 / lambda_max(H), and above, the bound, and if all was active.
+
+    What is active is the path with steps below the bound.
+    """
+    params, start = _inhibited_network(key, config.n_units)
     bound = 2 / (1 - jnp.linalg.eigvalsh(params.weights)[0])
     kernel = LeakyIntegrator(hard_sigmoid())
-    paths = jax.vmap(lambda share: _path(kernel, params, start, StepHyper(share * bound), config.n_steps, key))(
+    paths = jax.vmap(lambda share: path_from(kernel, params, start, StepHyper(share * bound), config.n_steps, key))(
         jnp.array([0.95, 1.05], float)
     )
-    return Descent(jax.vmap(lambda path: _energies(params, path))(paths), bound, is_active(paths[0], hard_sigmoid()))
+    return jax.vmap(lambda path: _energies(params, path))(paths), bound, is_active(paths[0], hard_sigmoid())
 
 
-class Kink(NamedTuple):
+class _Kink(NamedTuple):
     """What the energy does once a network has come to its kinks."""
 
     up_share: Float[Array, ""]
@@ -282,15 +238,16 @@ class Kink(NamedTuple):
     """The last values."""
 
 
-def at_kink(params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""], kernel: Kernel):
+def _at_kink(
+    params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""], kernel: Kernel
+) -> _Kink:
     """Return what the energy does over the second half of a run."""
-    path = _path(kernel, params, start, hyper, n_steps, key)
-    energy = _energies(params, path[n_steps // 2 :])
+    energy = _energies(params, path_from(kernel, params, start, hyper, n_steps, key)[n_steps // 2 :])
     rise = jnp.diff(energy)
-    return Kink(jnp.mean(rise > rounding(rise)), jnp.max(rise), energy[-60:])
+    return _Kink(jnp.mean(rise > _rounding(rise)), jnp.max(rise), energy[-60:])
 
 
-def kink_network(key: Key[Array, ""], n_units: int) -> Params:
+def _kink_network(key: Key[Array, ""], n_units: int) -> Params:
     """Return a network all of whose units are driven past a threshold, up or down."""
     weight_key, sign_key, size_key = jax.random.split(key, 3)
     params = random_params(weight_key, n_units, 0.1)
@@ -298,35 +255,13 @@ def kink_network(key: Key[Array, ""], n_units: int) -> Params:
     return params._replace(bias=params.bias + sign * jax.random.uniform(size_key, (n_units,), float, 0.9, 2.0))
 
 
-class Noisy(NamedTuple):
-    """Energies over trials with noise inside R."""
-
-    above: Float[Array, "trial time"]
-    below: Float[Array, "trial time"]
-    is_active: Bool[Array, "trial"]
-
-
-def noisy_network(key: Key[Array, ""], n_units: int) -> Params:
-    """Return the network that is run with noise, at rest at 0 and with its energy there."""
+def _noisy_network(key: Key[Array, ""], n_units: int) -> Params:
+    """Return the network that is run with noise, with its energy at 0."""
     raw = tie(jax.random.normal(key, (n_units, n_units), float))
-    return with_fixed_point(0.6 * raw / jnp.linalg.norm(raw, ord=2), jnp.zeros(n_units, float), hard_sigmoid())
+    return _network(0.6 * raw / jnp.linalg.norm(raw, ord=2))
 
 
-def noisy_energy(params: Params, start: NDArray[np.float64], config: EnergyDescentConfig) -> NDArray[np.float64]:
-    """Return the exact mean energy above its minimum, at each time, with noise inside R and all units active."""
-    weights = np.asarray(params.weights, np.float64)
-    n_units, step = len(weights), config.noise_step
-    hessian = np.eye(n_units) - weights
-    keep = np.eye(n_units) - step * hessian
-    kicks = step**2 * config.noise_std**2 * weights @ weights.T
-    mean, covariance, energies = start, np.zeros((n_units, n_units)), []
-    for _ in range(config.n_noise_steps + 1):
-        energies.append(0.5 * (mean @ hessian @ mean + np.trace(hessian @ covariance)))
-        mean, covariance = keep @ mean, keep @ covariance @ keep.T + kicks
-    return np.array(energies)
-
-
-def returns(
+def _returns(
     starts: Float[Array, "step unit"], steps: Float[Array, "step"], key: Key[Array, ""], kernel: Kernel, n_steps: int
 ) -> Int[Array, "step unit"]:
     """Return the number of steps after which each saturated unit is active again, in a network of strong weights."""
@@ -334,16 +269,38 @@ def returns(
     params = random_params(key, starts.shape[1], 3.0)
 
     def one(start: Array, step: Array) -> Array:
-        path = _path(kernel, params, start, kernel.Hyper(step), n_steps, key)
-        is_back = rho.slope(path) == 1
+        is_back = rho.slope(path_from(kernel, params, start, kernel.Hyper(step), n_steps, key)) == 1
         return jnp.where(is_back.any(0), jnp.argmax(is_back, axis=0), -1)
 
     return jax.vmap(one)(starts, steps)
 
 
-def formula(starts: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+def _formula(starts: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ceil(ln(|s_0| / |kink|) / -ln(1 - step))."""
     return np.ceil(np.log(np.abs(starts) / _KINK) / -np.log1p(-steps))
+
+
+def _saturated_starts(key: Key[Array, ""], steps: np.ndarray, n_returns: int) -> NDArray[np.float64]:
+    """Return starts from which 1 to 20 steps lead back, well between those of the next lower and higher count."""
+    draws = np.asarray(jax.random.uniform(named_key(key, "returns"), (3, len(steps), n_returns)))
+    exponent = 1 + np.floor(20 * draws[0]) - (0.05 + 0.9 * draws[1])
+    sign = np.where(draws[2] < 0.5, -1, 1)
+    return sign * _KINK * (1 - steps[:, None].astype(np.float64)) ** -exponent
+
+
+def _with_noise(key: Key[Array, ""], params: Params, config: EnergyDescentConfig) -> tuple[Array, Array]:
+    """Return energies above the minimum from two starts, `[start, trial, time]`, and which trials stay active."""
+    rho, high = hard_sigmoid(), jnp.full(config.n_units, 0.2, float)
+
+    def one(start: Array, key: Array) -> tuple[Array, Array]:
+        hyper = NoiseHyper(config.noise_step, config.noise_std)
+        path = path_from(NoisyIntegrator(rho), params, start, hyper, config.n_noise_steps, key)
+        return _energies(params, path) - energy_of(params, jnp.zeros_like(start), rho), is_active(path, rho)
+
+    keys = member_keys(named_key(key, "trials"), config.n_trials)
+    both = jax.vmap(lambda start: jax.vmap(lambda key: one(start, key))(keys))
+    energies, stays = both(jnp.stack([high, jnp.zeros_like(high)]))
+    return energies, stays.all(0)
 
 
 def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) -> xr.Dataset:
@@ -351,87 +308,78 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
     progress(0.0, "inside, at kinks and with noise")
     rho = hard_sigmoid()
     right, printed, sampler = LeakyIntegrator(rho), PrintedIntegrator(rho), Langevin(rho)
-    steps, fields = (jnp.asarray(values, float) for values in (config.steps, config.fields))
     return_steps = np.asarray(config.return_steps)
-    network_keys = member_keys(named_key(key, "networks"), config.n_networks)
-
-    # Counts from 1 to 20, the start well between those that give the next lower and higher count.
-    draws = np.asarray(jax.random.uniform(named_key(key, "returns"), (3, len(return_steps), config.n_returns)))
-    exponent = 1 + np.floor(20 * draws[0]) - (0.05 + 0.9 * draws[1])
-    sign = np.where(draws[2] < 0.5, -1, 1)
-    starts = sign * _KINK * (1 - return_steps[:, None].astype(np.float64)) ** -exponent
+    starts = _saturated_starts(key, return_steps, config.n_returns)
 
     @jax.jit
     def everything(keys, steps, fields, starts, return_steps):
-        descents = jax.vmap(lambda key: descend(key, config))(keys)
-
-        def one_unit(field: Array, key: Array) -> Kink:
+        def one_unit(field: Array, key: Array) -> _Kink:
             params = Params(jnp.zeros((1, 1), float), field[None])
             start = jax.random.uniform(key, (1,), float, 0.0, 1.0)
-            return at_kink(params, start, StepHyper(steps[0]), config.n_kink_steps, key, right)
+            return _at_kink(params, start, StepHyper(steps[0]), config.n_kink_steps, key, right)
 
-        def networks_at_kinks(kernel: Kernel, temperature: float | None = None) -> Kink:
-            def one(key: Array, step: Array) -> Kink:
-                params, start = kink_network(key, config.n_units), jnp.zeros(config.n_units, float)
+        def networks_at_kinks(kernel: Kernel, temperature: float | None = None) -> _Kink:
+            def one(key: Array, step: Array) -> _Kink:
+                params, start = _kink_network(key, config.n_units), jnp.zeros(config.n_units, float)
                 hyper = kernel.Hyper(step) if temperature is None else HeatHyper(step, temperature)
-                return at_kink(params, start, hyper, config.n_kink_steps, key, kernel)
+                return _at_kink(params, start, hyper, config.n_kink_steps, key, kernel)
 
             return jax.vmap(lambda key: jax.vmap(lambda step: one(key, step))(steps))(keys)
 
         single = jax.vmap(lambda field: jax.vmap(lambda key: one_unit(field, key))(keys))(fields)
-        params = noisy_network(named_key(key, "noise"), config.n_units)
-        high = jnp.full(config.n_units, 0.2, float)
+        params = _noisy_network(named_key(key, "noise"), config.n_units)
+        back = jnp.stack([_returns(starts, return_steps, key_of(1), kernel, 30) for kernel in (right, printed)])
+        return (
+            jax.vmap(lambda key: _descend(key, config))(keys),
+            (single, networks_at_kinks(right), networks_at_kinks(sampler, temperature=0.01)),
+            (params.weights, *_with_noise(key, params, config)),
+            back,
+        )
 
-        def noisy(start: Array, key: Array) -> tuple[Array, Array]:
-            hyper = NoiseHyper(config.noise_step, config.noise_std)
-            path = _path(NoisyIntegrator(rho), params, start, hyper, config.n_noise_steps, key)
-            lowest = energy_of(params, jnp.zeros_like(start), rho)
-            return _energies(params, path) - lowest, is_active(path, rho)
-
-        trial_keys = member_keys(named_key(key, "trials"), config.n_trials)
-        both = jax.vmap(lambda start: jax.vmap(lambda key: noisy(start, key))(trial_keys))
-        energies, stays = both(jnp.stack([high, jnp.zeros_like(high)]))
-        noise = Noisy(energies[0], energies[1], stays.all(0))
-        back = jnp.stack([returns(starts, return_steps, key_of(1), kernel, 30) for kernel in (right, printed)])
-        kinks, warm = networks_at_kinks(right), networks_at_kinks(sampler, temperature=0.01)
-        return descents, single, kinks, warm, params, high, noise, back
-
-    found = everything(network_keys, steps, fields, jnp.asarray(starts, float), jnp.asarray(return_steps, float))
-    descents, single, kinks, warm, params, high, noise, back = jax.tree.map(np.asarray, found)
-
-    exact = [noisy_energy(params, np.asarray(start, np.float64), config) for start in (high, np.zeros_like(high))]
-    frozen = noisy_energy(params, np.asarray(high, np.float64), dataclasses.replace(config, noise_std=1e-12))
-    energies = np.stack([noise.above, noise.below]).astype(np.float64)
+    (inside, bound, stays_inside), (single, kinks, warm), (weights, energies, stays), back = jax.tree.map(
+        np.asarray,
+        everything(
+            member_keys(named_key(key, "networks"), config.n_networks),
+            *(jnp.asarray(values, float) for values in (config.steps, config.fields, starts, return_steps)),
+        ),
+    )
+    law = partial(mean_energy, weights, step=config.noise_step, n_steps=config.n_noise_steps)
+    high, rest = np.full(config.n_units, 0.2, weights.dtype), np.zeros(config.n_units)
+    noisy = mean_interval(energies, 1)
+    energies = energies.astype(np.float64)
     duty = _KINK / np.asarray(config.fields)
-    energy = {"units": "1", "long_name": "energy"}
-    limit = rounding(jnp.zeros((), float))
+    energy, back_dims = {"units": "1", "long_name": "energy"}, ("return_step", "unit")
+    limit = _rounding(jnp.zeros((), float))
     return xr.Dataset(
         {
-            "inside_energy": (("network", "side", "inside_time"), descents.energy, energy),
-            "bound": ("network", descents.bound, {"units": "tau", "long_name": "2 / lambda_max(H)"}),
-            "inside_up": (("network", "side"), (np.diff(descents.energy) > limit).mean(-1)),
+            "inside_energy": (("network", "side", "inside_time"), inside, energy),
+            "bound": ("network", bound, {"units": "tau", "long_name": "2 / lambda_max(H)"}),
+            "inside_up": (("network", "side"), (np.diff(inside) > limit).mean(-1)),
             "rounding": ((), limit, energy),
-            "inside_active": ("network", descents.is_active, {"required": "relaxations in the active region"}),
+            "inside_active": ("network", stays_inside, {"required": "relaxations in the active region"}),
             "single_up": (("field", "network"), single.up_share, {"long_name": "share of steps up, one unit"}),
             "single_exact": ("field", 2 * duty * (1 - duty)),
             "kink_up": (("network", "step"), kinks.up_share, {"long_name": "share of steps up"}),
             "kink_rise": (("network", "step"), kinks.largest_rise, energy),
             "langevin_rise": (("network", "step"), warm.largest_rise, energy),
             "kink_energy": (("step", "kink_time"), kinks.energy[0], energy),
-            "noisy_energy": (("start", "time"), energies.mean(1), energy),
-            "noisy_error": (("start", "time"), energies.std(1, ddof=1) / np.sqrt(config.n_trials), energy),
-            "noisy_exact": (("start", "time"), np.stack(exact), energy),
-            "noisy_frozen": ("time", frozen, energy),
+            "noisy_energy": (("start", "time"), noisy.value, energy),
+            "noisy_error": (("start", "time"), noisy.standard_error, energy),
+            "noisy_exact": (
+                ("start", "time"),
+                [law(each, noise_std=config.noise_std) for each in (high, rest)],
+                energy,
+            ),
+            "noisy_frozen": ("time", law(high, noise_std=1e-12), energy),
             "first_change": (("start", "trial"), energies[:, :, 1] - energies[:, :, 0], energy),
-            "late_up": ("trial", (np.diff(noise.below[:, config.n_noise_steps // 2 :]) > 0).mean(1)),
-            "noisy_active": ("trial", noise.is_active, {"required": "trials with noise in the active region"}),
-            "return_start": (("return_step", "unit"), starts, {"units": "activity"}),
-            "return_count": (("return_step", "unit"), back[0], {"units": "steps"}),
-            "return_printed": (("return_step", "unit"), back[1], {"units": "steps"}),
-            "return_formula": (("return_step", "unit"), formula(starts, return_steps[:, None]), {"units": "steps"}),
+            "late_up": ("trial", (np.diff(energies[1, :, config.n_noise_steps // 2 :]) > 0).mean(1)),
+            "noisy_active": ("trial", stays, {"required": "trials with noise in the active region"}),
+            "return_start": (back_dims, starts, {"units": "activity"}),
+            "return_count": (back_dims, back[0], {"units": "steps"}),
+            "return_printed": (back_dims, back[1], {"units": "steps"}),
+            "return_formula": (back_dims, _formula(starts, return_steps[:, None]), {"units": "steps"}),
         },
         coords={
-            "network": np.arange(config.n_networks),
             "side": ["below", "above"],
             "inside_time": ("inside_time", np.arange(config.n_steps + 1), {"units": "steps"}),
             "field": ("field", list(config.fields), {"units": "activity"}),
@@ -440,7 +388,6 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
             "start": ["above", "minimum"],
             "time": ("time", np.arange(config.n_noise_steps + 1), {"units": "steps"}),
             "return_step": ("return_step", list(config.return_steps), {"units": "tau"}),
-            "unit": np.arange(config.n_returns),
         },
     )
 
@@ -455,7 +402,7 @@ STUDY = Study(
     "order of the step. With noise only the mean goes down, and only from above equilibrium. A saturated unit comes "
     "back after a number of steps that its start alone decides.",
     config=EnergyDescentConfig(),
-    smoke=EnergyDescentConfig(n_networks=4, n_kink_steps=200, n_trials=100, n_returns=20),
+    smoke=dict(n_networks=4, n_kink_steps=200, n_trials=100, n_returns=20),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,6 @@
 """The energy, its gradient and its minima, and the rate function with its kinks (Eq 13, 16, 18)."""
 
-import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,17 +8,17 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import Params, energy_of, field_of, hessian, make_params, target_of
 from stdpjax.lab import Claim, at_least, at_most
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import random_networks, random_states
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.energy_gradient import plot
-from stdpjax.studies.networks import random_networks, random_states, relative_difference
+from stdpjax.studies.measures import largest, relative_difference
 
 FORMS = ("with slope, tied", "with slope, untied", "without slope, tied")
 _KINKS = (-0.5, 0.5)
@@ -31,32 +31,22 @@ _PAIR_AXIS = np.linspace(-1.2, 1.2, 49)
 _N_PATHS = 12
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class EnergyGradientConfig:
     """Settings of the study of the energy; activities in units of the width of the active region."""
 
-    n_networks: int = setting(64, "random networks, tied, each at one random state")
-    n_units: int = setting(6, "units of each network")
-    weight_scale: float = setting(0.8, "standard deviation of the weights times the root of the number of units")
-    difference: float = setting(0.05, "half the distance of the states between which the energy is differenced")
-    n_starts: int = setting(16, "states far from rest, in each network, from which the energy is descended")
-    reach: float = setting(3.0, "largest activity of a unit at those states")
-    step: float = setting(0.02, "step size epsilon = dt / tau of the descent")
+    n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
+    n_units: int = setting(6, "units of each network", at_least=2)
+    weight_scale: float = setting(
+        0.8, "standard deviation of the weights times the root of the number of units", above=0
+    )
+    difference: float = setting(
+        0.05, "half the distance of the states between which the energy is differenced", above=0, at_most=0.2
+    )
+    n_starts: int = setting(16, "states far from rest, in each network, from which the energy is descended", at_least=2)
+    reach: float = setting(3.0, "largest activity of a unit at those states", above=1)
+    step: float = setting(0.02, "step size epsilon = dt / tau of the descent", **STEP)
     n_steps: int = setting(600, "steps of the descent")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_units", "n_starts"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        _checks.count("n_steps", self.n_steps)
-        _checks.number("weight_scale", self.weight_scale, above=0)
-        _checks.number("difference", self.difference, above=0, at_most=0.2)
-        _checks.number("reach", self.reach, above=1)
-        _checks.number("step", self.step, above=0, at_most=1)
-
-
-def _largest(values: xr.DataArray) -> xr.DataArray:
-    return np.abs(values).max()
 
 
 def _relative(data: xr.Dataset, name: str) -> xr.DataArray:
@@ -84,10 +74,14 @@ def _line(data: xr.Dataset) -> np.ndarray:
 
 
 _ASCENT = "R(s) - s is proportional to d log P / ds = -dE/ds if R is a linear combination of the input rates."
-_ENERGY = "E(s) = sum_i s_i^2 / 2 - sum_{i<j} W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)."
 _RATE = "rho is piecewise linear, with kinks at beta_1 < 0 < beta_2 = beta_1 + 1."
 
 _NOTHING = "Nothing is printed on this."
+
+_eq_16 = partial(
+    Claim, statement="Eq 16", printed="E(s) = sum_i s_i^2 / 2 - sum_{i<j} W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)."
+)
+_eq_16_and_18 = partial(Claim, statement="Eq 16 and 18", printed=_NOTHING, bearing="supports")
 
 CLAIMS = (
     Claim(
@@ -127,11 +121,9 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    _eq_16(
         "E16.tied",
         "Asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)) with untied weights, sigmoid (mean).",
-        statement="Eq 16",
-        printed=_ENERGY,
         corrected="The energy needs tied weights, W_ij = W_ji, and none from a unit to itself.",
         criterion=at_least(0.05),
         measure=lambda data: mean_interval(_smooth_asymmetry(data, FORMS[1])),
@@ -140,22 +132,18 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    _eq_16(
         "E16.finite_difference",
         "Largest difference of the energy's finite differences from s - R(s), away from kinks.",
-        statement="Eq 16",
-        printed=_ENERGY,
         criterion=at_most(1e-4, double=1e-8),
-        measure=lambda data: _largest(data.differenced - data.away_from_target),
-        control=lambda data: _largest(data.differenced - data.away_from_field),
+        measure=lambda data: largest(data.differenced - data.away_from_target),
+        control=lambda data: largest(data.differenced - data.away_from_field),
         control_is="without the factor rho'",
         bearing="supports",
     ),
-    Claim(
+    _eq_16(
         "E16.hessian",
         "Largest relative difference of the energy's second derivative from 1 - R'(s), hard sigmoid and sigmoid.",
-        statement="Eq 16",
-        printed=_ENERGY,
         corrected="H = 1 - R'(s), with R' = D W D + diag(rho''(s) u), D = diag(rho'(s)) and u = b + W rho(s).",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.hessian_difference.max(),
@@ -175,30 +163,24 @@ CLAIMS = (
         control_is="the bound |s|^2 / 2",
         bearing="supports",
     ),
-    Claim(
+    _eq_16_and_18(
         "E16.projection",
         "Largest change of the energy when a state is moved to the nearest point of the box [beta_1, beta_2]^n.",
-        statement="Eq 16 and 18",
-        printed=_NOTHING,
         corrected="It never rises, so all minima lie in the closed box, kinks included.",
         criterion=at_most(0.0),
         measure=lambda data: data.projected_change.max(),
         control=lambda data: data.shrunk_change.max(),
         control_is="ends of descents, moved to a box of half the width",
-        bearing="supports",
         note=lambda data: f"{data.projected_change.size} states.",
     ),
-    Claim(
+    _eq_16_and_18(
         "E16.minima",
         "Largest distance from the box after descent, over step times the largest field of a unit.",
-        statement="Eq 16 and 18",
-        printed=_NOTHING,
         corrected="Descent from anywhere ends in the box, up to the chatter of one step about a kink.",
         criterion=at_most(1.0),
         measure=lambda data: _beyond(data, 0.5),
         control=lambda data: _beyond(data, 0.25),
         control_is="a box of half the width",
-        bearing="supports",
         note=lambda data: f"{data.is_finite.size} descents.",
     ),
     Claim(
@@ -207,8 +189,8 @@ CLAIMS = (
         statement="Eq 18",
         printed=_RATE,
         criterion=at_most(1e-6, double=1e-12),
-        measure=lambda data: _largest(data.rate - _line(data)),
-        control=lambda data: _largest(data.sigmoid - _line(data)),
+        measure=lambda data: largest(data.rate - _line(data)),
+        control=lambda data: largest(data.sigmoid - _line(data)),
         control_is="the sigmoid",
         bearing="supports",
     ),
@@ -287,9 +269,6 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     dataset = xr.Dataset(
         data,
         coords={
-            "network": np.arange(n_networks),
-            "unit": np.arange(n_units),
-            "start": np.arange(config.n_starts),
             "form": list(FORMS),
             "rate_function": list(rates),
             "radius": _RADII,
@@ -297,9 +276,7 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
             "first": _PAIR_AXIS,
             "second": _PAIR_AXIS,
             "step": ((), config.step, {"units": "1", "long_name": "dt / tau"}),
-            "path": np.arange(_N_PATHS),
             "path_time": np.arange(config.n_steps) * config.step,
-            "pair_unit": np.arange(2),
         },
     )
     for name, variable in dataset.data_vars.items():
@@ -418,7 +395,7 @@ STUDY = Study(
     "between the kinks lowers it (bottom middle), so all minima lie there (top left). At the kinks the slope is taken "
     "as 1 (bottom right).",
     config=EnergyGradientConfig(),
-    smoke=EnergyGradientConfig(n_networks=8, n_starts=4, n_steps=300),
+    smoke=dict(n_networks=8, n_starts=4, n_steps=300),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,79 +1,67 @@
 """Where the network settles: interior fixed points, and the kinks that Eq 25 and 26 leave out."""
 
-import dataclasses
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
-from stdpjax import _checks
-from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, NoisyIntegrator, StepHyper, simulate
+from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, StepHyper, simulate
 from stdpjax.energy import Params, target_of
 from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
-from stdpjax.observers import mean_of
+from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
-from stdpjax.rules import Sample
-from stdpjax.settings import setting
-from stdpjax.studies.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
+from stdpjax.settings import STEP, configuration, setting
+from stdpjax.stats import mean_interval, normal_interval
 from stdpjax.studies.figures.fixed_points import plot
+from stdpjax.studies.measures import labelled, largest, merged, on_host, required
+from stdpjax.studies.network_runs import settle
+from stdpjax.theory.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
 
 LOW, HIGH = -0.5, 0.5
 # Step of the finite difference that derivatives are compared with, in double precision.
 _DIFFERENCE = 1e-6
+_CELLS = ("network", "unit")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class FixedPointsConfig:
     """Settings of the fixed-points study; times in steps, activities in units of activity."""
 
-    n_networks: int = setting(40, "random networks with tied weights")
-    n_units: int = setting(5, f"units of each, at most {MAX_UNITS}")
-    max_eigenvalue: float = setting(0.9, "largest eigenvalue of the weights, below 0.95; drawn from a fifth of it up")
-    bias_std: float = setting(0.35, "standard deviation of the biases, about those that balance the network at rest")
-    steps: tuple[float, ...] = setting((0.002, 0.005, 0.02, 0.05), "step sizes of the raw iteration, rising")
+    n_networks: int = setting(40, "random networks with tied weights", at_least=2)
+    n_units: int = setting(5, "units of each", at_least=2, at_most=MAX_UNITS)
+    max_eigenvalue: float = setting(
+        0.9, "largest eigenvalue of the weights; drawn from a fifth of it up", above=0, below=0.95
+    )
+    bias_std: float = setting(
+        0.35, "standard deviation of the biases, about those that balance the network at rest", above=0
+    )
+    steps: tuple[float, ...] = setting(
+        (0.002, 0.005, 0.02, 0.05), "step sizes of the raw iteration, rising", **STEP, distinct=True
+    )
     n_steps: int = setting(25_000, "steps to settle, and again as many to average over")
     fields: tuple[float, ...] = setting(
-        (0.25, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0), "fields u that drive a single unit, above 0"
+        (0.25, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0), "fields u that drive a single unit", above=0, distinct=True
     )
-    chatter_step: float = setting(0.01, "step size of the single unit")
-    n_chatter: int = setting(4000, "steps of the single unit, of which the second half counts")
-    noise_std: float = setting(0.2, "standard deviation of the noise in the noisy networks")
-    noisy_step: float = setting(0.01, "step size of the noisy networks")
+    chatter_step: float = setting(0.01, "step size of the single unit", **STEP)
+    n_chatter: int = setting(4000, "steps of the single unit, of which the second half counts", at_least=2)
+    noise_std: float = setting(0.2, "standard deviation of the noise in the noisy networks", above=0)
+    noisy_step: float = setting(0.01, "step size of the noisy networks", **STEP)
     n_noisy: int = setting(10_000, "steps of the noisy networks to settle, and again as many to average over")
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name, least in (("n_networks", 2), ("n_steps", 1), ("n_chatter", 2), ("n_noisy", 1)):
-            _checks.count(name, getattr(self, name), minimum=least)
-        _checks.count("n_units", self.n_units, minimum=2, maximum=MAX_UNITS)
-        _checks.number("max_eigenvalue", self.max_eigenvalue, above=0, below=0.95)
-        for name in ("bias_std", "noise_std"):
-            _checks.number(name, getattr(self, name), above=0)
-        if not self.steps or not self.fields:
-            raise ValueError("steps: expected at least one step and one field, got none")
-        for name, values in (("steps", self.steps), ("chatter_step", (self.chatter_step,))):
-            for value in (*values, self.noisy_step):
-                _checks.number(name, value, above=0, at_most=1)
-        _checks.distinct("steps", self.steps)
-        for value in self.fields:
-            _checks.number("fields", value, above=0)
-        _checks.distinct("fields", self.fields)
+        """Refuse what does not go together."""
         if max(self.fields) <= HIGH:
             raise ValueError(f"fields: expected one above {HIGH:g}, which drives the unit past its kink")
 
 
 _EQ_25 = "Where the gradient of the energy is 0, R(s) = s and so f(s, 0) = s: the network stands still."
 _EQ_26 = "At a fixed point no unit is saturated, so s = b + W rho(s)."
-
-
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
 
 
 def _has_kinks(data: xr.Dataset) -> np.ndarray:
@@ -120,22 +108,23 @@ def _chatter_note(data: xr.Dataset) -> str:
 def _share_with_kinks(data: xr.Dataset) -> Estimate:
     has_kinks = _has_kinks(data)
     share = float(has_kinks.mean())
-    reach = 1.96 * np.sqrt(share * (1 - share) / has_kinks.size)
-    return Estimate(share, max(share - reach, 0.0), min(share + reach, 1.0))
+    _, low, high, _ = normal_interval(share, np.sqrt(share * (1 - share) / has_kinks.size))
+    return Estimate(share, np.maximum(low, 0.0), np.minimum(high, 1.0))
 
 
 def _derivative_error(data: xr.Dataset, derivative: xr.DataArray) -> float:
     size = np.abs(data.derivative_reference).max("unit")
-    return _largest((derivative - data.derivative_reference) / size)
+    return largest((derivative - data.derivative_reference) / size)
 
 
 def _root_mean_square(data: xr.Dataset, fixed_point: xr.DataArray) -> Estimate:
     """Return the root mean square difference of the noisy time averages from a fixed point."""
-    squares = ((data.noisy_average - fixed_point) ** 2).mean("unit").values
-    width = 1.96 * squares.std(ddof=1) / np.sqrt(squares.size)
-    ends = squares.mean() + width * np.array([0, -1, 1])
-    return Estimate(*(float(end) for end in np.sqrt(np.maximum(ends, 0))))
+    squares = mean_interval(((data.noisy_average - fixed_point) ** 2).mean("unit"))
+    return Estimate(*np.sqrt(np.maximum(squares[:3], 0)))
 
+
+_eq_26 = partial(Claim, statement="Eq 26", printed=_EQ_26, bearing="refutes")
+_eq_25 = partial(Claim, statement="Eq 25", printed=_EQ_25, bearing="refutes")
 
 CLAIMS = (
     Claim(
@@ -150,42 +139,33 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"{int((~_has_kinks(data)).sum())} networks.",
     ),
-    Claim(
+    _eq_25(
         "E25.average",
         "Largest difference of the raw iteration's time average (step 0.002) from the energy's minimum on the box.",
-        statement="Eq 25",
-        printed=_EQ_25,
         corrected="A unit driven past its kink has no fixed point: the iteration chatters about the kink, and its "
         "average is the box minimum up to O(step).",
         criterion=at_most(3e-3),
-        measure=lambda data: _largest(_finest_average(data) - data.minimum),
-        control=lambda data: _largest(_finest_average(data) - data.linear),
+        measure=lambda data: largest(_finest_average(data) - data.minimum),
+        control=lambda data: largest(_finest_average(data) - data.linear),
         control_is="Eq 26 solved as a linear equation and cut off at the kinks",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_25(
         "E25.chatter_range",
         "How far the chattering of one unit leaves ((1 - step) kink, kink + step (u - kink)].",
-        statement="Eq 25",
-        printed=_EQ_25,
         criterion=at_most(1e-6, double=1e-12),
         measure=lambda data: _excess(data, data.chatter_step),
         control=lambda data: _excess(data, data.chatter_step / 2),
         control_is="the range predicted for half the step",
-        bearing="refutes",
         note=_chatter_note,
     ),
-    Claim(
+    _eq_25(
         "E25.duty_cycle",
         "Largest difference of the time share in which a chattering unit is active from kink / u.",
-        statement="Eq 25",
-        printed=_EQ_25,
         corrected="The kink acts as a slope of kink / u, between 0 and 1.",
         criterion=at_most(0.01),
-        measure=lambda data: _largest(_driven(data).duty - HIGH / _driven(data).drive),
-        control=lambda data: _largest(1 - HIGH / _driven(data).drive),
+        measure=lambda data: largest(_driven(data).duty - HIGH / _driven(data).drive),
+        control=lambda data: largest(1 - HIGH / _driven(data).drive),
         control_is="a unit at rest in the active region, duty cycle 1",
-        bearing="refutes",
     ),
     Claim(
         "E26.saturation",
@@ -199,40 +179,31 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: f"{data.sizes['network']} networks, {3 ** data.sizes['unit']} pieces each.",
     ),
-    Claim(
+    _eq_26(
         "E26.kinks",
         "Share of random networks that have no fixed point and settle with units at kinks.",
-        statement="Eq 26",
-        printed=_EQ_26,
         corrected="s = clip(b + W rho(s), kinks): the minima of the energy on the box, with units at kinks too.",
         criterion=at_least(0.2),
         measure=_share_with_kinks,
         control=lambda data: data.balanced_share,
         control_is="balanced biases",
-        bearing="refutes",
         note=lambda data: f"None of these has a fixed point: {int(data.n_inside[_has_kinks(data)].sum())} found.",
     ),
-    Claim(
+    _eq_26(
         "E26.clip",
         "Largest |s - clip(b + W rho(s), kinks)| at the box minima (enumeration of active sets).",
-        statement="Eq 26",
-        printed=_EQ_26,
         criterion=at_most(1e-8),
-        measure=lambda data: _largest(data.minimum - data.field.clip(LOW, HIGH)),
-        control=lambda data: _largest(data.minimum - data.field),
+        measure=lambda data: largest(data.minimum - data.field.clip(LOW, HIGH)),
+        control=lambda data: largest(data.minimum - data.field),
         control_is="s = b + W rho(s) as printed",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_26(
         "E26.box",
         "Largest difference of the relaxed clip form from the box minimum.",
-        statement="Eq 26",
-        printed=_EQ_26,
         criterion=at_most(1e-4, double=1e-8),
-        measure=lambda data: _largest(data.relaxed - data.minimum),
-        control=lambda data: _largest(data.linear - data.minimum),
+        measure=lambda data: largest(data.relaxed - data.minimum),
+        control=lambda data: largest(data.linear - data.minimum),
         control_is="Eq 26 solved as a linear equation and cut off at the kinks",
-        bearing="refutes",
     ),
     Claim(
         "E26.gradient",
@@ -246,108 +217,103 @@ CLAIMS = (
         bearing="supports",
         note="Along one random direction a network.",
     ),
-    Claim(
+    _eq_26(
         "E26.noise",
         "Root mean square difference of noisy networks' time averages from the fixed point of the smoothed rate.",
-        statement="Eq 26",
-        printed=_EQ_26,
         corrected="With noise in R the kink is smoothed: s = R(s) with the rate and slope averaged over the noise.",
         criterion=at_most(0.01),
         measure=lambda data: _root_mean_square(data, data.smooth),
         control=lambda data: _root_mean_square(data, data.minimum).value,
         control_is="the kinks without noise",
-        bearing="refutes",
     ),
 )
-
-
-def draw_networks(
-    key: Key[Array, ""], n_networks: int, n_units: int, eigenvalues: tuple[float, float], bias_std: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return random tied weights whose largest eigenvalue is uniform in a range, and biases about the balanced ones.
-
-    Weights `[network, unit, unit]` and biases `[network, unit]`, rounded to what JAX computes in.
-    """
-    weight_key, scale_key, bias_key = (named_key(key, name) for name in ("weights", "scales", "biases"))
-    raw = np.asarray(jax.random.normal(weight_key, (n_networks, n_units, n_units), float), np.float64)
-    raw = (raw + raw.swapaxes(1, 2)) * (1 - np.eye(n_units))
-    largest = np.asarray(jax.random.uniform(scale_key, (n_networks,), float), np.float64)
-    largest = eigenvalues[0] + (eigenvalues[1] - eigenvalues[0]) * largest
-    weights = raw * (largest / np.linalg.eigvalsh(raw)[:, -1])[:, None, None]
-    noise = np.asarray(jax.random.normal(bias_key, (n_networks, n_units), float), np.float64)
-    bias = -0.5 * weights.sum(axis=-1) + bias_std * noise
-    weights, bias = (np.asarray(jnp.asarray(part, float), np.float64) for part in (weights, bias))
-    return weights, bias
 
 
 def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> xr.Dataset:
     """Settle random networks in several ways, and a single unit at its kink."""
     progress(0.0, "box minima")
     eigenvalues = (0.2 * config.max_eigenvalue, config.max_eigenvalue)
-    weights, bias = draw_networks(
+    weights, bias = tied_networks(
         named_key(key, "networks"), config.n_networks, config.n_units, eigenvalues, config.bias_std
     )
-    minimum = box_minimum(weights, bias)
-    fields = bias + np.einsum("nij,nj->ni", weights, minimum - LOW)
-    n_inside, n_saturated = linear_fixed_points(weights, bias, True)
-    _, n_saturated_without = linear_fixed_points(weights, bias, False)
-    # Eq 26 solved as a linear equation, as if no unit were past a kink, and cut off at the kinks afterwards.
-    linear = np.linalg.solve(np.eye(config.n_units) - weights, (bias - LOW * weights.sum(-1))[..., None])[..., 0]
     params = Params(jnp.asarray(weights, float), jnp.asarray(bias, float))
-    # A random direction in which the parameters change, the weights tied.
-    direction = draw_networks(named_key(key, "direction"), config.n_networks, config.n_units, (1.0, 1.0), 1.0)
+    minimum = box_minimum(weights, bias)
+    exact = _enumerated(weights, bias, minimum)
+    progress(0.2, "relaxation")
+    relaxed = _relaxations(named_key(key, "direction"), params, weights, bias, minimum, config)
+    progress(0.4, "raw iteration")
+    averages = _averages(key, params, config)
+    chatter = _chatter(key, config)
+    progress(0.7, "noisy networks")
+    noisy = _noisy_averages(named_key(key, "noise"), params, config)
+    return merged(
+        exact,
+        relaxed,
+        averages,
+        chatter,
+        noisy,
+        step=("step", np.array(config.steps), {"units": "tau"}),
+        drive=("drive", np.array(config.fields), {"units": "activity", "long_name": "field u of a single unit"}),
+        time=("time", np.arange(chatter.sizes["time"]), {"units": "steps"}),
+    )
+
+
+def _enumerated(weights: np.ndarray, bias: np.ndarray, minimum: np.ndarray) -> xr.Dataset:
+    """The minima of the energy on the box, and where the network stands still, piece by piece."""
+    n_inside, n_saturated = linear_fixed_points(weights, bias, True)
+    _, n_saturated_without_slope = linear_fixed_points(weights, bias, False)
+    balanced = box_minimum(weights, -0.5 * weights.sum(-1))
+    return merged(
+        labelled(
+            _CELLS,
+            "activity",
+            minimum=(minimum, "minimum of the energy on the box, by enumeration"),
+            field=(bias + np.einsum("nij,nj->ni", weights, minimum - LOW), "field b + W rho(s) at the box minimum"),
+        ),
+        labelled(_CELLS, is_at_kink=np.abs(minimum) >= HIGH - 1e-12),
+        labelled(
+            "network",
+            n_inside=(n_inside, "fixed points between the kinks"),
+            n_saturated=(n_saturated, "fixed points with a saturated unit"),
+            n_saturated_without_slope=n_saturated_without_slope,
+        ),
+        labelled((), balanced_share=np.mean(np.any(np.abs(balanced) >= HIGH, -1))),
+    )
+
+
+def _relaxations(
+    key: Key[Array, ""],
+    params: Params,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    minimum: np.ndarray,
+    config: FixedPointsConfig,
+) -> xr.Dataset:
+    """Fixed points by relaxation, and their derivative along a random direction, the weights tied, in several ways."""
+    direction = tied_networks(key, config.n_networks, config.n_units, (1.0, 1.0), 1.0)
     change = Params(*(jnp.asarray(part, float) for part in direction))
+    found = on_host(_relaxed(params, change, config.noise_std))
     ahead, behind = (
         box_minimum(weights + sign * _DIFFERENCE * direction[0], bias + sign * _DIFFERENCE * direction[1])
         for sign in (1, -1)
     )
-    progress(0.2, "relaxation")
-    found = {name: np.asarray(value) for name, value in _relaxed(params, change, config.noise_std).items()}
-    progress(0.4, "raw iteration")
-    average, is_finite = _averages(key, params, jnp.asarray(config.steps, float), config.n_steps)
-    chatter = np.asarray(_chatter(key, jnp.asarray(config.fields, float), config), np.float64)
-    progress(0.7, "noisy networks")
-    noisy, noisy_is_finite = _noisy_averages(named_key(key, "noise"), params, config)
-    # No unit has a weight to itself, so a change of the interior solution is (1 - W)^-1 (db + dW rho).
-    push = direction[1] + np.einsum("nij,nj->ni", direction[0], minimum - LOW)
-    interior = np.linalg.solve(np.eye(config.n_units) - weights, push[..., None])[..., 0]
-    cells, unit = ("network", "unit"), {"units": "activity"}
-    second = chatter[:, config.n_chatter // 2 :]
-    return xr.Dataset(
-        {
-            "minimum": (cells, minimum, {**unit, "long_name": "minimum of the energy on the box, by enumeration"}),
-            "field": (cells, fields, {**unit, "long_name": "field b + W rho(s) at the box minimum"}),
-            "is_at_kink": (cells, np.abs(minimum) >= HIGH - 1e-12),
-            "relaxed": (cells, found["state"], {**unit, "long_name": "relaxed clip form"}),
-            "target": (cells, found["target"], {**unit, "long_name": "R(s) at the relaxed state"}),
-            "linear": (cells, np.clip(linear, LOW, HIGH), {**unit, "long_name": "Eq 26 solved and cut at the kinks"}),
-            "derivative": (cells, found["derivative"], {**unit, "long_name": "implicit derivative, random direction"}),
-            "derivative_reference": (cells, (ahead - behind) / (2 * _DIFFERENCE), unit),
-            "interior_derivative": (cells, interior, {**unit, "long_name": "derivative if all units were interior"}),
-            "smooth": (cells, found["smooth"], {**unit, "long_name": "fixed point of the noise-smoothed rate"}),
-            "noisy_average": (cells, noisy, {**unit, "long_name": "time average with noise"}),
-            "average": (("step", *cells), average, {**unit, "long_name": "time average of the raw iteration"}),
-            "n_inside": ("network", n_inside, {"long_name": "fixed points between the kinks"}),
-            "n_saturated": ("network", n_saturated, {"long_name": "fixed points with a saturated unit"}),
-            "n_saturated_without_slope": ("network", n_saturated_without),
-            "balanced_share": float(np.mean(np.any(np.abs(box_minimum(weights, -0.5 * weights.sum(-1))) >= HIGH, -1))),
-            "chatter": (("drive", "time"), chatter[:, -60:], {**unit, "long_name": "activity of a single unit"}),
-            "chatter_step": ((), config.chatter_step, {"units": "tau", "long_name": "step size of the single unit"}),
-            "chatter_low": ("drive", second.min(axis=1), unit),
-            "chatter_high": ("drive", second.max(axis=1), unit),
-            "chatter_mean": ("drive", second.mean(axis=1), unit),
-            "duty": ("drive", np.mean(second <= HIGH, axis=1), {"long_name": "share of time in the active region"}),
-            "is_relaxed": ("network", found["is_relaxed"], {"required": "networks relaxed to the tolerance"}),
-            "is_finite": (("step", "network"), is_finite, {"required": "networks with finite states"}),
-            "noisy_is_finite": ("network", noisy_is_finite, {"required": "noisy networks with finite states"}),
-        },
-        coords={
-            "network": np.arange(config.n_networks),
-            "unit": np.arange(config.n_units),
-            "step": ("step", np.array(config.steps), {"units": "tau"}),
-            "drive": ("drive", np.array(config.fields), {**unit, "long_name": "field u of a single unit"}),
-            "time": ("time", np.arange(chatter[:, -60:].shape[1]), {"units": "steps"}),
-        },
+    # Eq 26 solved as a linear equation, as if no unit were past a kink, and cut off at the kinks afterwards. No unit
+    # has a weight to itself, so a change of that solution is (1 - W)^-1 (db + dW rho).
+    pushes = bias - LOW * weights.sum(-1), direction[1] + np.einsum("nij,nj->ni", direction[0], minimum - LOW)
+    linear, interior = (np.linalg.solve(np.eye(config.n_units) - weights, push[..., None])[..., 0] for push in pushes)
+    return merged(
+        labelled(
+            _CELLS,
+            "activity",
+            relaxed=(found["state"], "relaxed clip form"),
+            target=(found["target"], "R(s) at the relaxed state"),
+            linear=(np.clip(linear, LOW, HIGH), "Eq 26 solved and cut at the kinks"),
+            derivative=(found["derivative"], "implicit derivative, random direction"),
+            derivative_reference=(ahead - behind) / (2 * _DIFFERENCE),
+            interior_derivative=(interior, "derivative if all units were interior"),
+            smooth=(found["smooth"], "fixed point of the noise-smoothed rate"),
+        ),
+        required("network", "networks relaxed to the tolerance", is_relaxed=found["is_relaxed"]),
     )
 
 
@@ -378,59 +344,40 @@ def _relaxed(params: Params, change: Params, noise_std: Array) -> dict[str, Arra
     return jax.vmap(one)(params, change)
 
 
-def _next_state(sample: Sample) -> Float[Array, "unit"]:
-    return sample.next_post_state
-
-
-@partial(jax.jit, static_argnames=("n_steps", "is_noisy"))
-def settle(keys, params: Params, state: Array, hyper: NoiseHyper, n_steps: int, is_noisy: bool):
-    """Run each network with numbers of its own; the state at the end, its time average, and whether all is finite."""
-    kernel = (NoisyIntegrator if is_noisy else LeakyIntegrator)(hard_sigmoid())
-
-    def one(key, params: Params, state, step, noise_std):
-        done = simulate(
-            key,
-            params,
-            kernel,
-            NoiseHyper(step, noise_std) if is_noisy else StepHyper(step),
-            state=state,
-            n_steps=n_steps,
-            observe={"state": mean_of(_next_state)},
-        )
-        return done.state, done.observed["state"].mean, done.is_finite
-
-    return jax.vmap(one)(keys, params, state, hyper.step, hyper.noise_std)
-
-
-def _averages(key: Key[Array, ""], params: Params, steps: Float[Array, "step"], n_steps: int):
-    """Time average of the raw iteration from rest, once settled, for each step size: `[step, network, unit]`."""
-    n_networks, n_units = params.bias.shape
-    n_all = steps.shape[0] * n_networks
-    every = jax.tree.map(lambda leaf: jnp.tile(leaf, (steps.shape[0], *[1] * (leaf.ndim - 1))), params)
-    hyper = NoiseHyper(jnp.repeat(steps, n_networks), jnp.zeros(n_all, float))
-    keys = member_keys(key, n_all)
-    state = jnp.zeros((n_all, n_units), float)
-    state, _, _ = settle(keys, every, state, hyper, n_steps, False)
+def _averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig) -> xr.Dataset:
+    """Time averages of the raw iteration from rest, once settled, for each step size."""
+    n_steps, shape = config.n_steps, (len(config.steps), config.n_networks)
+    every = jax.tree.map(lambda leaf: jnp.tile(leaf, (shape[0], *[1] * (leaf.ndim - 1))), params)
+    hyper = NoiseHyper(jnp.repeat(jnp.asarray(config.steps, float), shape[1]), jnp.zeros(shape[0] * shape[1], float))
+    keys = member_keys(key, shape[0] * shape[1])
+    state, _, _ = settle(keys, every, jnp.zeros_like(every.bias), hyper, n_steps, False)
     _, average, is_finite = settle(keys, every, state, hyper, n_steps, False)
-    shape = (steps.shape[0], n_networks)
-    return np.asarray(average, np.float64).reshape(*shape, n_units), np.asarray(is_finite).reshape(shape)
+    cells = ("step", "network")
+    words = "time average of the raw iteration"
+    return merged(
+        labelled((*cells, "unit"), "activity", average=(np.reshape(average, (*shape, -1)), words)),
+        required(cells, "networks with finite states", is_finite=np.reshape(is_finite, shape)),
+    )
 
 
-def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig):
+def _noisy_averages(key: Key[Array, ""], params: Params, config: FixedPointsConfig) -> xr.Dataset:
     n_networks = config.n_networks
     hyper = NoiseHyper(jnp.full(n_networks, config.noisy_step, float), jnp.full(n_networks, config.noise_std, float))
     settle_keys, keys = (member_keys(named_key(key, phase), n_networks) for phase in ("settle", "average"))
     state, _, _ = settle(settle_keys, params, jnp.zeros_like(params.bias), hyper, config.n_noisy, True)
     _, average, is_finite = settle(keys, params, state, hyper, config.n_noisy, True)
-    return np.asarray(average, np.float64), np.asarray(is_finite)
+    return merged(
+        labelled(_CELLS, "activity", noisy_average=(average, "time average with noise")),
+        required("network", "noisy networks with finite states", noisy_is_finite=is_finite),
+    )
 
 
-def _chatter(key: Key[Array, ""], fields: Float[Array, "drive"], config: FixedPointsConfig):
-    """Activity of single units held by a field, `[drive, time]`: unconnected units of one network."""
-    n_drives = fields.shape[0]
+def _chatter(key: Key[Array, ""], config: FixedPointsConfig) -> xr.Dataset:
+    """Activity of single units held by a field: unconnected units of one network."""
+    n_drives = len(config.fields)
     run = simulate(
         key,
-        Params(jnp.zeros((n_drives, n_drives), float), fields),
+        Params(jnp.zeros((n_drives, n_drives), float), jnp.asarray(config.fields, float)),
         LeakyIntegrator(hard_sigmoid()),
         StepHyper(config.chatter_step),
         state=jnp.zeros(n_drives, float),
@@ -438,7 +385,16 @@ def _chatter(key: Key[Array, ""], fields: Float[Array, "drive"], config: FixedPo
         trace_every=1,
     )
     assert run.trace is not None
-    return run.trace.T
+    chatter = np.asarray(run.trace.T, np.float64)
+    second = chatter[:, config.n_chatter // 2 :]
+    return merged(
+        labelled(("drive", "time"), "activity", chatter=(chatter[:, -60:], "activity of a single unit")),
+        labelled((), "tau", chatter_step=(config.chatter_step, "step size of the single unit")),
+        labelled(
+            "drive", "activity", chatter_low=second.min(1), chatter_high=second.max(1), chatter_mean=second.mean(1)
+        ),
+        labelled("drive", duty=(np.mean(second <= HIGH, axis=1), "share of time in the active region")),
+    )
 
 
 STUDY = Study(
@@ -450,7 +406,7 @@ STUDY = Study(
     "fixed point: it chatters about the kink, with an average at the energy's minimum on the box between the kinks. "
     "In general s = clip(b + W rho(s)), and with noise the fixed point of the smoothed rate.",
     config=FixedPointsConfig(),
-    smoke=FixedPointsConfig(n_networks=10, n_steps=500, n_chatter=1000, n_noisy=200),
+    smoke=dict(n_networks=10, n_steps=500, n_chatter=1000, n_noisy=200),
     claims=CLAIMS,
     run=run,
     plot=plot,

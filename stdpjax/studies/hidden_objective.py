@@ -4,7 +4,6 @@ J = J_h + J_x (Eq 19); f and the objective by the energy's gradient (Eq 20 to 22
 J_h makes the network faster.
 """
 
-import dataclasses
 from collections.abc import Iterable
 from functools import partial
 
@@ -14,66 +13,47 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate, transition
 from stdpjax.energy import Params, energy_of, random_params, target_of
 from stdpjax.lab import Claim, Estimate, at_least, at_most
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import centred_network
 from stdpjax.objectives import prediction_error
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import differential_rule, rate_update
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.hidden_objective import plot
-from stdpjax.studies.networks import centred_network
-from stdpjax.studies.noise_laws import drift_at
+from stdpjax.studies.measures import labelled, largest, largest_z, merged, required
+from stdpjax.studies.network_runs import drift_at
 
 CENTRES = {"high": 0.3, "centre": 0.0, "low": -0.3}
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class HiddenObjectiveConfig:
     """Settings of the study of J_h and J_x; tied random networks whose first units are clamped."""
 
-    n_networks: int = setting(64, "random networks")
+    n_networks: int = setting(64, "random networks", **TRAINS)
     n_visible: int = setting(3, "units of each that are clamped")
     n_hidden: int = setting(5, "units that are not")
-    steps: tuple[float, ...] = setting((0.02, 0.2), "step over time constant, the smallest first")
-    late: float = setting(6.0, "how long the hidden units have relaxed when it is late, in time constants")
-    strength: float = setting(0.1, "rate of one gradient step on the weights, times the squared step")
-    noise_std: float = setting(0.03, "standard deviation of the noise in J_x, small enough to stay between the kinks")
-    large_noise_std: float = setting(0.3, "standard deviation of the noise in Eq 20")
-    n_draws: int = setting(50_000, "noise draws in each of 8 networks")
-    n_learners: int = setting(12, "networks that learn over repeated relaxations")
+    steps: tuple[float, ...] = setting((0.02, 0.2), "step over time constant", **STEP, increasing=True)
+    late: float = setting(6.0, "how long the hidden units have relaxed when it is late, in time constants", above=0)
+    strength: float = setting(0.1, "rate of one gradient step on the weights, times the squared step", above=0)
+    noise_std: float = setting(
+        0.03, "standard deviation of the noise in J_x, small enough to stay between the kinks", above=0
+    )
+    large_noise_std: float = setting(0.3, "standard deviation of the noise in Eq 20", above=0)
+    n_draws: int = setting(50_000, "noise draws in each of 8 networks", **TRAINS)
+    n_learners: int = setting(12, "networks that learn over repeated relaxations", **TRAINS)
     n_relaxations: int = setting(60, "relaxations of each, from random starts")
     n_relaxation_steps: int = setting(300, "steps of 0.1 time constants in each relaxation")
-    learning_rate: float = setting(0.02, "rate of Eq 1 in them")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_visible", "n_hidden", "n_relaxations", "n_relaxation_steps"):
-            _checks.count(name, getattr(self, name))
-        for name in ("n_networks", "n_learners", "n_draws"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        for value in self.steps:
-            _checks.number("steps", value, above=0, at_most=1)
-        if list(self.steps) != sorted(set(self.steps)) or len(self.steps) < 2:
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for name in ("late", "strength", "noise_std", "large_noise_std", "learning_rate"):
-            _checks.number(name, getattr(self, name), above=0)
+    learning_rate: float = setting(0.02, "rate of Eq 1 in them", above=0)
 
 
 _APART = tuple(name for name in CENTRES if name != "centre")
-
-
-def _largest(values: xr.DataArray) -> float:
-    return float(np.abs(values).max())
-
-
-def _largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:
-    return float((np.abs(difference) / error.where(error > 0)).max())
 
 
 def _early(data: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
@@ -87,19 +67,11 @@ def _off_eq22(data: xr.Dataset, factor: float) -> xr.DataArray:
 
 
 def _off_index(data: xr.Dataset, gradient: xr.DataArray) -> float:
-    return _largest(_early(data, data.hidden / (0.5 * data.step**2 * gradient**2) - 1))
+    return largest(_early(data, data.hidden / (0.5 * data.step**2 * gradient**2) - 1))
 
 
 def late_ratios(data: xr.Dataset) -> xr.Dataset:
-    """Return, when the hidden units have nearly settled, J_h and the change over two steps relative to index t - 1.
-
-    Args:
-        data: of the study.
-
-    Returns:
-        `index`: J_h over half the squared step times gradient; `two_steps` and `one_step`: norms of changes over the
-        step times gradient; each `[network, step]`.
-    """
+    """Return, when the hidden units have nearly settled, J_h and the change over two steps relative to index t - 1."""
     found: list[xr.Dataset] = []
     for step in data.step.values.tolist():
         cell = data.sel(step=step).sel(time=max(1, min(round(float(data.late) / step), data.sizes["time"])))
@@ -145,6 +117,9 @@ _EQ_22 = "J_x = step^2/2 |dE(x, h_{t-1})/dx|^2 but for noise."
 _NEAR_REST = "Near a fixed point J_h = step^2/2 |dE(x, h_{t-1})/dh|^2."
 _FASTER = "J_h is trying to make the Markov chain converge faster."
 
+_section_6_2 = partial(Claim, statement="Section 6.2", bearing="refutes")
+_section_6_2_limited = partial(Claim, statement="Section 6.2", bearing="limits")
+
 CLAIMS = (
     Claim(
         "E19.split",
@@ -152,8 +127,8 @@ CLAIMS = (
         statement="Eq 19",
         printed="J = J_h + J_x, J_x = |x - f_x|^2 / 2.",
         criterion=at_most(2e-6, double=1e-11),
-        measure=lambda data: _largest(_early(data, (data.hidden + data.visible) / data.total - 1)),
-        control=lambda data: _largest(_early(data, data.hidden / data.total - 1)),
+        measure=lambda data: largest(_early(data, (data.hidden + data.visible) / data.total - 1)),
+        control=lambda data: largest(_early(data, data.hidden / data.total - 1)),
         control_is="J_h alone, as if clamped units predicted themselves",
         bearing="supports",
     ),
@@ -164,11 +139,11 @@ CLAIMS = (
         printed="f = s - step grad E(s) + noise.",
         corrected="The noise has a mean, step (grad E - grad E_sigma) with smoothed rates, and depends on the state.",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data.drift - data.smoothed_drift, data.drift_error),
-        control=lambda data: _largest_z(data.drift, data.drift_error),
+        measure=lambda data: largest_z(data.drift - data.smoothed_drift, data.drift_error),
+        control=lambda data: largest_z(data.drift, data.drift_error),
         control_is="mean 0",
         bearing="limits",
-        note=lambda data: f"Largest mean {_largest(data.drift):.3f} times the step.",
+        note=lambda data: f"Largest mean {largest(data.drift):.3f} times the step.",
     ),
     Claim(
         "E21.clamped",
@@ -178,7 +153,7 @@ CLAIMS = (
         corrected="Of a clamped unit the change that learns is x - f_x = step dE/dx; its state change, as in Eq 1, is "
         "0.",
         criterion=at_most(1e-6, double=1e-14),
-        measure=lambda data: _largest(data.off_clamped),
+        measure=lambda data: largest(data.off_clamped),
         control=lambda data: (data.step * data.visible_gradient).max(),
         control_is="the state change of a clamped unit, 0, in place of x - f_x",
         bearing="limits",
@@ -201,8 +176,8 @@ CLAIMS = (
         printed=_EQ_22,
         corrected="Between the kinks noise adds step^2 noise^2 |W_x|^2 / 2, a weight decay.",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
-        control=lambda data: _largest_z(data.noisy_mean - data.noise_free, data.noisy_error),
+        measure=lambda data: largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
+        control=lambda data: largest_z(data.noisy_mean - data.noise_free, data.noisy_error),
         control_is="without the term",
         bearing="limits",
         note=lambda data: (
@@ -210,17 +185,15 @@ CLAIMS = (
             f"{float(data.decay_term[0]):.6f}."
         ),
     ),
-    Claim(
+    _section_6_2(
         "6.2.exact_index",
         "Largest relative difference of J_h from step^2/2 |dE/dh(h_t)|^2, without noise.",
-        statement="Section 6.2",
         printed=_NEAR_REST,
         corrected="Exact anywhere, with the gradient at h_t.",
         criterion=at_most(5e-3, double=1e-11),
         measure=lambda data: _off_index(data, data.gradient_now),
         control=lambda data: _off_index(data, data.gradient_before),
         control_is="index t - 1",
-        bearing="refutes",
         note="Over the first half of the relaxation.",
     ),
     Claim(
@@ -229,28 +202,25 @@ CLAIMS = (
         statement="Section 6.2",
         printed="(h_{t+1} - h_{t-1}) / step is minus the sum of both gradients.",
         criterion=at_most(1e-6, double=1e-14),
-        measure=lambda data: _largest(data.off_scores),
+        measure=lambda data: largest(data.off_scores),
         control=lambda data: (data.step * data.gradient_now).max(),
         control_is="one score",
         bearing="supports",
     ),
-    Claim(
+    _section_6_2_limited(
         "6.2.late_index",
         "J_h relative to step^2/2 |dE/dh(h_{t-1})|^2 late in the relaxation, at a small step; mean over networks.",
-        statement="Section 6.2",
         printed=_NEAR_REST,
         corrected="Only for small steps: the ratio tends to (1 - step k)^2 for the slowest mode's curvature k.",
         criterion=at_least(0.95),
         measure=lambda data: mean_interval(late_ratios(data).index.isel(step=0)),
         control=lambda data: late_ratios(data).index.isel(step=-1).mean(),
         control_is="the largest step",
-        bearing="limits",
         note=lambda data: f"At step {float(data.step[0]):g}; the control at step {float(data.step[-1]):g}.",
     ),
-    Claim(
+    _section_6_2(
         "6.2.two_steps",
         "|h_{t+1} - h_{t-1}| over step |dE/dh(h_{t-1})| late in the relaxation; mean over networks, least step.",
-        statement="Section 6.2",
         printed="Near a fixed point h_{t+1} = h_{t-1}, which leaves the gradient alone in J_h.",
         corrected="It is nearly twice the gradient term and vanishes no faster; what is left in J_h is the gradient "
         "at h_t.",
@@ -258,7 +228,6 @@ CLAIMS = (
         measure=lambda data: _least(late_ratios(data).two_steps),
         control=lambda data: late_ratios(data).one_step.mean("network").max(),
         control_is="the change over one step",
-        bearing="refutes",
         note=_two_steps,
     ),
     Claim(
@@ -273,13 +242,12 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: (
             f"Falls in {float((data.clamped_update < 0).mean()):.0%} of networks. The largest weight change of Eq 1 "
-            f"read literally is {_largest(data.literal_change):g}."
+            f"read literally is {largest(data.literal_change):g}."
         ),
     ),
-    Claim(
+    _section_6_2(
         "6.2.free_ascends",
         "Log ratio of |dE/dh| after to before one step down J_h with the target frozen; mean over networks.",
-        statement="Section 6.2",
         printed="J_h moves the parameters so that after the next update the energy is at a minimum.",
         corrected="With the target frozen, as Eq 1 has it, the step raises the gradient; the true gradient of J_h "
         "lowers it.",
@@ -287,26 +255,22 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.free_update),
         control=lambda data: data.true_update.mean(),
         control_is="the true gradient of J_h",
-        bearing="refutes",
         note=lambda data: f"Rises in {float((data.free_update > 0).mean()):.0%} of networks.",
     ),
-    Claim(
+    _section_6_2_limited(
         "T12.faster",
         "Log ratio of the speed at random states, after to before learning with Eq 1; least of three fixed points.",
-        statement="Section 6.2",
         printed=_FASTER,
         corrected="The speed rises. The time to converge may rise too: rates that rise slow the slowest mode.",
         criterion=at_least(0.01),
         measure=lambda data: _rise(data.isel(rate=0), CENTRES),
         control=lambda data: _rise(data.isel(rate=-1), CENTRES).value,
         control_is="the opposite sign",
-        bearing="limits",
         note=lambda data: _times(data.isel(rate=0)),
     ),
-    Claim(
+    _section_6_2_limited(
         "T12.slower",
         "The same with Eq 1 reversed; the larger of two fixed points, where rates are high and low.",
-        statement="Section 6.2",
         printed=_FASTER,
         corrected="The reverse slows units where rates rise or fall on the way. About rates of 1/2 the mean update "
         "between units is 0 to first order in the rate, and what is left need not have its sign.",
@@ -314,7 +278,6 @@ CLAIMS = (
         measure=lambda data: _rise(data.isel(rate=-1), _APART),
         control=lambda data: _rise(data.isel(rate=0), _APART).value,
         control_is="the paper's sign",
-        bearing="limits",
         note=lambda data: (
             f"{_times(data.isel(rate=-1))} At the centre {_rise(data.isel(rate=-1), ['centre']).value:+.4f}."
         ),
@@ -337,21 +300,7 @@ def slope_of(params: Params, state: Float[Array, "unit"]) -> Float[Array, "unit"
 def relaxation(
     params: Params, start: Float[Array, "unit"], step: Float[Array, ""], n_visible: int, n_steps: int
 ) -> dict[str, Array]:
-    """Relax the hidden units without noise, the first units clamped, and return the objective along the way.
-
-    Args:
-        params: a tied network.
-        start: the first state; its clamped units stay.
-        step: step over time constant.
-        n_visible: how many units are clamped.
-        n_steps: how many times t, from 1 on.
-
-    Returns:
-        By time t: `total`, `hidden` and `visible`, the parts of J; `gradient_now` and `gradient_before`, the norms of
-        the hidden units' energy gradient at t and t - 1; `visible_gradient`, that of the clamped units at t - 1;
-        `two_steps`, the norm of h_{t+1} - h_{t-1}; `off_clamped`, x - f_x less step * dE/dx; `off_scores`, the change
-        over two steps less the sum of two gradient steps.
-    """
+    """Relax the hidden units without noise, the first units clamped, and return the objective along the way."""
     rate_fn = hard_sigmoid()
     is_visible = np.arange(start.shape[0]) < n_visible
     clamps = (clamp_state(is_visible, start),)
@@ -387,16 +336,14 @@ def relaxation(
 def one_update(
     params: Params, before: Float[Array, "unit"], step: Float[Array, ""], rate: Float[Array, ""], n_visible: int
 ) -> Float[Array, "five"]:
-    """Return norms of the energy gradient at a state before and after one gradient step on the weights.
+    """Return log ratios of the energy gradient's norm after to before one gradient step on the weights.
 
-    Returns:
-        Log ratios after to before: of the clamped units after a step down J_x, and after Eq 1 read literally, whose
-        state change is 0; of the hidden units after a step down J_h with the target frozen, and down the true gradient;
-        then the weight change of the literal rule in clamped rows.
+    Of the clamped units after a step down J_x, and after Eq 1 read literally, whose state change is 0; of the hidden
+    ones after a step down J_h with the target frozen, and down its true gradient. Last, the literal weight change.
     """
     rate_fn = hard_sigmoid()
-    visible = jnp.arange(before.shape[0]) < n_visible
-    still, clamps = 0 * before, (clamp_state(np.arange(before.shape[0]) < n_visible, before),)
+    is_visible = np.arange(before.shape[0]) < n_visible
+    still, visible, clamps = 0 * before, jnp.asarray(is_visible), (clamp_state(is_visible, before),)
 
     def reached(params: Params) -> Float[Array, "unit"]:
         now = transition(params, before, still, rate_fn, step, clamps)
@@ -452,16 +399,8 @@ def learning_relaxations(
 ) -> tuple[Float[Array, "relaxation"], Float[Array, "relaxation"], Array]:
     """Relax 8 units again and again from random starts while Eq 1 changes their (untied) weights.
 
-    Args:
-        key: a scalar key.
-        centre: where the fixed point of every unit is before learning, between the kinks.
-        rate: learning rate.
-        n_relaxations: how many.
-        n_steps: steps of 0.1 time constants in each.
-
-    Returns:
-        Before each relaxation, the mean speed at 32 fixed random starts, in activity per time constant; the time until
-        the distance to where the relaxation ends has come down to 5 %, in time constants; and whether all was finite.
+    Returned are, before each relaxation, the mean speed at 32 fixed states in activity per time constant, and the time
+    constants until 5 % of the distance are left; and whether all was finite.
     """
     network_key, start_key, test_key = jax.random.split(key, 3)
     weights, bias = centred_network(network_key, centre, 8)
@@ -523,73 +462,64 @@ def _networks(key, steps, strength, noise_std, large_noise_std, *, n_visible, n_
 def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) -> xr.Dataset:
     """Relax clamped networks, update their weights once, add noise, and let others learn over many relaxations."""
     progress(0.0, "relaxations and single updates")
+    networks = _of_networks(key, config)
+    progress(0.4, "learning over repeated relaxations")
+    learners = _of_learners(key, config)
+    progress(1.0, "done")
+    n_times = networks.sizes["time"]
+    return merged(
+        networks,
+        learners,
+        step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
+        time=("time", np.arange(1, n_times + 1), {"units": "steps"}),
+        late=((), config.late, {"units": "tau", "long_name": "time after which it is late"}),
+        centre=list(CENTRES),
+        rate=np.array([config.learning_rate, 0.0, -config.learning_rate]),
+        relaxation=np.arange(config.n_relaxations),
+    )
+
+
+def _of_networks(key: Key[Array, ""], config: HiddenObjectiveConfig) -> xr.Dataset:
+    """The objective along relaxations, its gradients before and after an update, and what noise adds."""
     numbers = (config.strength, config.noise_std, config.large_noise_std)
-    steps = np.array(config.steps)
-    n_times = round(config.late / config.steps[0])
-    paths, updates, noisy, drift, (params, far) = _networks(
+    paths, updates, noisy, (drift, error, plain), (params, far) = _networks(
         named_key(key, "noise"),
-        jnp.asarray(steps, float),
+        jnp.asarray(config.steps, float),
         *(jnp.asarray(number, float) for number in numbers),
         n_visible=config.n_visible,
         n_hidden=config.n_hidden,
-        n_times=n_times,
+        n_times=round(config.late / config.steps[0]),
         n_draws=config.n_draws,
         keys=member_keys(named_key(key, "networks"), config.n_networks),
     )
     smooth = smoothed_hard_sigmoid(config.large_noise_std)
-    shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - drift[2]
+    shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - plain
+    along, squared = ("network", "step", "time"), ("total", "hidden", "visible")
+    words = "log ratio of the gradient's norm, after to before a weight update"
+    ratios = ("clamped_update", "literal_update", "free_update", "true_update")
+    terms = ("noisy_mean", "noisy_error", "noise_free", "decay_term")
+    return merged(
+        labelled(along, "activity^2", **{name: paths.pop(name) for name in squared}),
+        labelled(along, "activity", **paths),
+        labelled("network", **{name: (updates[:, index], words) for index, name in enumerate(ratios)}),
+        labelled("network", literal_change=updates[:, 4]),
+        labelled("noisy", "activity^2", **{name: noisy[:, index] for index, name in enumerate(terms)}),
+        labelled(("noisy", "unit"), "activity", drift=drift, drift_error=error, smoothed_drift=shift),
+    )
 
-    progress(0.4, "learning over repeated relaxations")
+
+def _of_learners(key: Key[Array, ""], config: HiddenObjectiveConfig) -> xr.Dataset:
+    """The speed of networks, and how long they relax, while Eq 1 changes their weights, or its reverse."""
     rates = jnp.asarray([config.learning_rate, 0.0, -config.learning_rate], float)
     learn = partial(learning_relaxations, n_relaxations=config.n_relaxations, n_steps=config.n_relaxation_steps)
-    over_rates = jax.vmap(learn, (None, None, 0))
-    over_all = jax.vmap(jax.vmap(over_rates, (None, 0, None)), (0, None, None))
-    learners = member_keys(named_key(key, "learners"), config.n_learners)
-    speed, time, is_finite = (
-        np.asarray(part) for part in over_all(learners, jnp.asarray(list(CENTRES.values()), float), rates)
-    )
-    progress(1.0, "done")
-    along = ("network", "step", "time")
-    updates, noisy = np.asarray(updates, np.float64), np.asarray(noisy, np.float64)
-    squared, plain = {"units": "activity^2"}, {"units": "activity"}
-    units = {"total": squared, "hidden": squared, "visible": squared}
-    log_ratio = {"long_name": "log ratio of the gradient's norm, after to before a weight update"}
+    over_all = jax.vmap(jax.vmap(jax.vmap(learn, (None, None, 0)), (None, 0, None)), (0, None, None))
+    keys = member_keys(named_key(key, "learners"), config.n_learners)
+    speed, time, is_finite = over_all(keys, jnp.asarray(list(CENTRES.values()), float), rates)
     cells = ("learner", "centre", "rate")
-    return xr.Dataset(
-        {
-            **{name: (along, np.asarray(values, np.float64), units.get(name, plain)) for name, values in paths.items()},
-            "clamped_update": ("network", updates[:, 0], log_ratio),
-            "literal_update": ("network", updates[:, 1], log_ratio),
-            "free_update": ("network", updates[:, 2], log_ratio),
-            "true_update": ("network", updates[:, 3], log_ratio),
-            "literal_change": ("network", updates[:, 4]),
-            "noisy_mean": ("noisy", noisy[:, 0], squared),
-            "noisy_error": ("noisy", noisy[:, 1], squared),
-            "noise_free": ("noisy", noisy[:, 2], squared),
-            "decay_term": ("noisy", noisy[:, 3], squared),
-            "drift": (("noisy", "unit"), np.asarray(drift[0], np.float64), plain),
-            "drift_error": (("noisy", "unit"), np.asarray(drift[1], np.float64), plain),
-            "smoothed_drift": (("noisy", "unit"), np.asarray(shift, np.float64), plain),
-            "speed": ((*cells, "relaxation"), np.asarray(speed, np.float64), {"units": "activity/tau"}),
-            "convergence_time": ((*cells, "relaxation"), np.asarray(time, np.float64), {"units": "tau"}),
-            "is_finite": (cells, is_finite, {"required": "learning networks with finite states and weights"}),
-        },
-        coords={
-            "network": ("network", np.arange(config.n_networks)),
-            "step": ("step", steps, {"long_name": "step over time constant"}),
-            "time": ("time", np.arange(1, n_times + 1), {"units": "steps"}),
-            "late": (
-                (),
-                config.late,
-                {"units": "tau", "long_name": "time after which it is late"},
-            ),
-            "noisy": ("noisy", np.arange(noisy.shape[0])),
-            "unit": ("unit", np.arange(config.n_visible + config.n_hidden)),
-            "learner": ("learner", np.arange(config.n_learners)),
-            "centre": ("centre", list(CENTRES)),
-            "rate": ("rate", np.array([config.learning_rate, 0.0, -config.learning_rate])),
-            "relaxation": ("relaxation", np.arange(config.n_relaxations)),
-        },
+    return merged(
+        labelled((*cells, "relaxation"), "activity/tau", speed=speed),
+        labelled((*cells, "relaxation"), "tau", convergence_time=time),
+        required(cells, "learning networks with finite states and weights", is_finite=is_finite),
     )
 
 
@@ -602,9 +532,7 @@ STUDY = Study(
     "A step on it with the target frozen lowers the gradient of clamped units, and raises that of hidden ones: J_h "
     "speeds the network up, which need not make it converge sooner.",
     config=HiddenObjectiveConfig(),
-    smoke=HiddenObjectiveConfig(
-        n_networks=8, n_draws=2000, n_learners=2, n_relaxations=5, n_relaxation_steps=50, late=2.0
-    ),
+    smoke=dict(n_networks=8, n_draws=2000, n_learners=2, n_relaxations=5, n_relaxation_steps=50, late=2.0),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Whether learning makes inference faster: relaxation times before and after (section 6.2 and 6.3)."""
 
-import dataclasses
 from collections.abc import Sequence
 from functools import partial
 
@@ -10,58 +9,46 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks
 from stdpjax.energy import Params
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled
 from stdpjax.learning.data import load_digits
+from stdpjax.networks import centred_network
 from stdpjax.random import member_keys, named_key
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.inference_speedup import plot
 from stdpjax.studies.hidden_objective import CENTRES
-from stdpjax.studies.networks import centred_network
-from stdpjax.studies.relaxations import Lesson, learn_stages, settling, train_for_task
+from stdpjax.studies.measures import labelled, merged, on_host, required
+from stdpjax.studies.relaxations import Lesson, Settling, learn_stages, settling, train_for_task
 
 LESSONS = ("frozen", "Eq 1", "Eq 1 reversed", "descent on J_h", "weight decay")
 COURSES = ("weak", "strong", "weak, wrong sign", "strong, frozen")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class InferenceSpeedupConfig:
     """Settings of the study of relaxation times; times in units of the time constant tau."""
 
-    n_networks: int = setting(20, "random networks of 8 units for each fixed point")
+    n_networks: int = setting(20, "random networks of 8 units for each fixed point", **TRAINS)
     n_stages: int = setting(4, "how often they are measured while they learn")
     n_relaxations: int = setting(12, "relaxations from random starts in each stage")
     n_relaxation_steps: int = setting(100, "steps of 0.1 time constants in each")
-    learning_rate: float = setting(0.02, "rate of Eq 1; tied and in descent on J_h half of it")
-    slow_rate: float = setting(0.0005, "rate with which the law of small changes is checked")
-    decay: float = setting(1.0, "time constants of weight decay that learning lasts")
+    learning_rate: float = setting(0.02, "rate of Eq 1; tied and in descent on J_h half of it", above=0)
+    slow_rate: float = setting(0.0005, "rate with which the law of small changes is checked", above=0)
+    decay: float = setting(1.0, "time constants of weight decay that learning lasts", above=0)
     n_starts: int = setting(8, "starts of simulated relaxations for each network")
-    n_steps: int = setting(300, "steps of these")
-    n_learners: int = setting(6, "networks that learn digits, of each kind")
+    n_steps: int = setting(300, "steps of these", at_least=100)
+    n_learners: int = setting(6, "networks that learn digits, of each kind", **TRAINS)
     n_hidden: int = setting(32, "hidden units of these")
-    gains: tuple[float, ...] = setting((0.2, 0.4), "spread of their weak and strong first weights")
-    task_rate: float = setting(0.001, "step size of Adam in them")
+    gains: tuple[float, float] = setting(
+        (0.2, 0.4), "spread of their weak and strong first weights", above=0, increasing=True
+    )
+    task_rate: float = setting(0.001, "step size of Adam in them", above=0)
     n_passes: int = setting(3, "passes over the training images")
-    n_images: int = setting(800, "training images")
-    n_probes: int = setting(6, "test images with which relaxation is measured")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_stages", "n_relaxations", "n_relaxation_steps", "n_starts", "n_hidden", "n_passes", "n_probes"):
-            _checks.count(name, getattr(self, name))
-        for name in ("n_networks", "n_learners"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.count("n_steps", self.n_steps, minimum=100)
-        _checks.count("n_images", self.n_images, minimum=20, maximum=1400)
-        _checks.count("n_probes", self.n_probes, maximum=300)
-        for name in ("learning_rate", "slow_rate", "decay", "task_rate"):
-            _checks.number(name, getattr(self, name), above=0)
-        if len(self.gains) != 2 or not 0 < self.gains[0] < self.gains[1]:
-            raise ValueError(f"gains: expected two increasing numbers above 0, got {self.gains}")
+    n_images: int = setting(800, "training images", at_least=20, at_most=1400)
+    n_probes: int = setting(6, "test images with which relaxation is measured", at_most=300)
 
 
 _APART = ["high", "low"]
@@ -78,15 +65,10 @@ def over(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 
-def _mean(values: xr.DataArray) -> Estimate:
-    """Return the mean over independent networks with its interval."""
-    return mean_interval(values.values)
-
-
 def _slower(data: xr.Dataset, lesson: str, centres: Sequence[str] = tuple(CENTRES)) -> list[Estimate]:
     """Return the mean log ratio of the spectrum's relaxation time about each fixed point."""
     ratio = log_ratio(data.relaxation_time.sel(lesson=lesson), "stage")
-    return [_mean(ratio.sel(centre=centre)) for centre in centres]
+    return [mean_interval(ratio.sel(centre=centre)) for centre in centres]
 
 
 def _longer(data: xr.Dataset, lesson: str) -> xr.DataArray:
@@ -159,104 +141,89 @@ def _grown(data: xr.Dataset, course: str) -> xr.DataArray:
 
 
 _FASTER = "J_h tries to make the Markov chain converge faster (section 6.2)."
-_TASK = "Impatient updates should move the parameters so that inference converges faster (section 6.3)."
+
+_section_6_2 = partial(Claim, statement="Section 6.2", printed=_FASTER, bearing="refutes")
+_section_6_3 = partial(
+    Claim,
+    statement="Section 6.3",
+    printed="Impatient updates should move the parameters so that inference converges faster (section 6.3).",
+)
 
 CLAIMS = (
-    Claim(
+    _section_6_2(
         "T12.sum",
         "Largest difference from 1 of the mean, over modes, of their rates of relaxation, over all that was learned.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="As no unit connects to itself, the rates of all modes add up to the number of units whatever is "
         "learned: the slowest is never faster than a lone unit, and no learning makes all faster.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: abs(data.mean_rate - 1).max(),
         control=lambda data: abs(data.own_change).max(),
         control_is="self-connections that Eq 1 changes too",
-        bearing="refutes",
         note=_sum_note,
     ),
-    Claim(
+    _section_6_2(
         "T12.law",
         "Change of the slowest mode's rate by slow learning with tied Eq 1, against -v^T sum(r r^T - r_0 r_0^T) v off "
         "the diagonal: relative distance over networks and fixed points.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="The tied update over a relaxation is Hebbian: the mode v slows down where it gains.",
         criterion=at_most(0.05),
         measure=lambda data: _from_shift(data, data.predicted_shift),
         control=lambda data: _from_shift(data, data.own_shift),
         control_is="self-connections counted",
-        bearing="refutes",
         note=_law_note,
     ),
-    Claim(
+    _section_6_2(
         "T12.descent",
         "Log ratio of the relaxation time (spectrum), after to before descent on J_h along relaxations; the smaller "
         "mean of two fixed points, where rates are high and low.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="True descent on J_h, which is Eq 1 reversed, lowers the speed and makes the slowest mode slower.",
         criterion=at_least(0.02),
         measure=lambda data: min(_slower(data, "descent on J_h", _APART)),
         control=lambda data: min(_slower(data, "weight decay", _APART)).value,
         control_is="weight decay",
-        bearing="refutes",
         note=lambda data: _rates_note(data, "descent on J_h"),
     ),
-    Claim(
+    _section_6_2(
         "T12.reversed",
         "The same for Eq 1 with the opposite sign.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="Slower too.",
         criterion=at_least(0.02),
         measure=lambda data: min(_slower(data, "Eq 1 reversed", _APART)),
         control=lambda data: min(_slower(data, "frozen", _APART)).value,
         control_is="frozen weights",
-        bearing="refutes",
         note=lambda data: _rates_note(data, "Eq 1 reversed"),
     ),
-    Claim(
+    _section_6_2(
         "T12.eq1",
         "The same for Eq 1 itself, where rates are low at the fixed point.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="Slower with either sign: of two opposite changes of tied weights one at least slows the slowest "
         "mode, and in the mean over both it slows, as the largest eigenvalue is a convex function.",
         criterion=at_least(0.02),
         measure=lambda data: min(_slower(data, "Eq 1", ["low"])),
         control=lambda data: min(_slower(data, "frozen", ["low"])).value,
         control_is="frozen weights",
-        bearing="refutes",
         note=lambda data: _rates_note(data, "Eq 1"),
     ),
-    Claim(
+    _section_6_2(
         "T12.kinks",
         "Share of networks that Eq 1 drives to a kink, where rates are high at the fixed point.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="There Eq 1 feeds on itself until units rest at kinks, where the network chatters and "
         "does not settle.",
         criterion=at_least(0.9),
         measure=lambda data: _share_held(data, "Eq 1"),
         control=lambda data: _share_held(data, "Eq 1 reversed"),
         control_is="Eq 1 reversed",
-        bearing="refutes",
         note=_kinks_note,
     ),
-    Claim(
+    _section_6_2(
         "T12.simulated",
         "Log ratio of the simulated time to 5 % of the distance, after to before descent on J_h; mean over networks "
         "and three fixed points.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="It takes longer too; about rates of 1/2 it hardly changes.",
         criterion=at_least(0.0),
-        measure=lambda data: _mean(_longer(data, "descent on J_h").mean("centre")),
+        measure=lambda data: mean_interval(_longer(data, "descent on J_h").mean("centre")),
         control=lambda data: _longer(data, "weight decay").mean(),
         control_is="weight decay",
-        bearing="refutes",
     ),
     Claim(
         "T12.transient",
@@ -266,7 +233,7 @@ CLAIMS = (
         corrected="Only there: starts lie above the fixed point in all units, and along that direction the network is "
         "faster, though its slowest mode is slower.",
         criterion=at_most(0.0),
-        measure=lambda data: _mean(_longer(data, "Eq 1").sel(centre="low")),
+        measure=lambda data: mean_interval(_longer(data, "Eq 1").sel(centre="low")),
         control=lambda data: _longer(data, "Eq 1 reversed").sel(centre="low").mean(),
         control_is="Eq 1 reversed",
         bearing="limits",
@@ -283,54 +250,45 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: f"{_settled_ratios(data)[0].size} networks, from 5 % to 0.5 % of the distance.",
     ),
-    Claim(
+    _section_6_2(
         "T12.decay",
         "Log ratio of the relaxation time after to before the weights decay; largest mean of three fixed points.",
-        statement="Section 6.2",
-        printed=_FASTER,
         corrected="What makes the slowest mode faster is weaker weights: weight decay, not Eq 1.",
         criterion=at_most(-0.2),
         measure=lambda data: max(_slower(data, "weight decay")),
         control=lambda data: max(_slower(data, "frozen")).value,
         control_is="frozen weights",
-        bearing="refutes",
     ),
-    Claim(
+    _section_6_3(
         "6.3.task_weak",
         "Log ratio of the relaxation time, inputs clamped, after to before digits are learned by Eq 1 from weak "
         "weights; mean over networks.",
-        statement="Section 6.3",
-        printed=_TASK,
         corrected="The weights grow, and inference slows down.",
         criterion=at_least(0.03),
-        measure=lambda data: _mean(_task(data, "weak")),
+        measure=lambda data: mean_interval(_task(data, "weak")),
         control=lambda data: _task(data, "weak, wrong sign").mean(),
         control_is="weak, wrong sign",
         bearing="refutes",
         note=lambda data: _task_note(data, "weak", "weak, wrong sign"),
     ),
-    Claim(
+    _section_6_3(
         "6.3.task_strong",
         "The same from strong weights, with which inference is slow to begin with.",
-        statement="Section 6.3",
-        printed=_TASK,
         corrected="It may become faster: units come to rest at kinks, and there they are no part of any mode.",
         criterion=at_most(-0.02),
-        measure=lambda data: _mean(_task(data, "strong")),
+        measure=lambda data: mean_interval(_task(data, "strong")),
         control=lambda data: _task(data, "strong, frozen").mean(),
         control_is="strong, frozen",
         bearing="limits",
         note=lambda data: _task_note(data, "strong", "strong, frozen"),
     ),
-    Claim(
+    _section_6_3(
         "6.3.task_weights",
         "Change of the largest eigenvalue of the weights among free units while digits are learned; the smaller mean "
         "of weak and strong beginnings.",
-        statement="Section 6.3",
-        printed=_TASK,
         corrected="Not the weights make inference faster: without the kinks it would be slower after learning, always.",
         criterion=at_least(0.01),
-        measure=lambda data: min(_mean(_grown(data, course)) for course in ("weak", "strong")),
+        measure=lambda data: min(mean_interval(_grown(data, course)) for course in ("weak", "strong")),
         control=lambda data: _grown(data, "strong, frozen").mean(),
         control_is="frozen weights",
         bearing="refutes",
@@ -338,7 +296,7 @@ CLAIMS = (
 )
 
 
-def lessons(config: InferenceSpeedupConfig) -> Lesson:
+def _lessons(config: InferenceSpeedupConfig) -> Lesson:
     """Return the lessons in the order of `LESSONS`, then slow learning by the tied Eq 1 and its reverse."""
     rate, slow = config.learning_rate, config.slow_rate
     n_steps = config.n_stages * config.n_relaxations * config.n_relaxation_steps
@@ -351,7 +309,7 @@ def lessons(config: InferenceSpeedupConfig) -> Lesson:
 
 
 @partial(jax.jit, static_argnames=("n_stages", "n_relaxations", "n_steps"))
-def _learned(keys, centres, lessons, *, n_stages: int, n_relaxations: int, n_steps: int):
+def _learn(keys, centres, lessons, *, n_stages: int, n_relaxations: int, n_steps: int):
     """Weights, gains and whether all was finite, with leading axes `[network, centre, lesson]`; and the biases."""
 
     def one(key, centre, lesson):
@@ -364,7 +322,9 @@ def _learned(keys, centres, lessons, *, n_stages: int, n_relaxations: int, n_ste
 
 
 @partial(jax.jit, static_argnames=("n_starts", "n_steps"))
-def _measured(keys, weights, bias, *, n_starts: int, n_steps: int):
+def _settle_from_random_starts(keys, weights, bias, *, n_starts: int, n_steps: int) -> Settling:
+    """How each network relaxes at each stage of each lesson."""
+
     def one(weights, bias, key):
         starts = jax.random.uniform(named_key(key, "tests"), (n_starts, 8), float, -0.5, 0.5)
         return settling(Params(weights, bias), starts, n_steps=n_steps)
@@ -375,17 +335,11 @@ def _measured(keys, weights, bias, *, n_starts: int, n_steps: int):
     return jax.tree.map(lambda leaf: leaf.reshape(weights.shape[:-2]), found)
 
 
-def slow_law(weights: np.ndarray, gained: np.ndarray, rate: float) -> np.ndarray:
+def _slow_law(weights: np.ndarray, gained: np.ndarray, rate: float) -> np.ndarray:
     """Return how the largest eigenvalue changes with slow learning: measured, by the law, and by another.
 
-    Args:
-        weights: of networks that learned by the tied Eq 1 and by its reverse, `[..., sign, stage, unit, unit]`.
-        gained: what rates' products r r^T have gained over their relaxations, same shape.
-        rate: of learning.
-
-    Returns:
-        Changes per rate after the first stage, `[3, ...]`: half the difference of both signs; v^T (gain) v off the
-        diagonal, for the slowest mode v; the same with the diagonal.
+    Changes are per rate and after the first stage: half the difference of both signs of learning, `[..., sign, stage,
+    unit, unit]`; v^T (gain) v off the diagonal, for the slowest mode v; the same with the diagonal.
     """
     weights, gained = np.asarray(weights, np.float64), np.asarray(gained, np.float64)
     largest = np.linalg.eigvalsh(weights[..., 1, :, :])[..., -1]
@@ -400,33 +354,77 @@ def slow_law(weights: np.ndarray, gained: np.ndarray, rate: float) -> np.ndarray
 def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress) -> xr.Dataset:
     """Let networks learn while they relax, and others for a task, and measure how long relaxations take."""
     progress(0.0, "learning over relaxations")
-    keys = member_keys(named_key(key, "networks"), config.n_networks)
-    weights, gained, is_finite, bias = _learned(
-        keys,
-        jnp.asarray(list(CENTRES.values()), float),
-        lessons(config),
-        n_stages=config.n_stages,
-        n_relaxations=config.n_relaxations,
-        n_steps=config.n_relaxation_steps,
+    over_relaxations = _over_relaxations(named_key(key, "networks"), config)
+    progress(0.5, "learning digits")
+    task = _over_a_task(named_key(key, "task"), config)
+    progress(1.0, "done")
+    return merged(
+        over_relaxations,
+        task,
+        centre=list(CENTRES),
+        lesson=list(LESSONS),
+        stage=("stage", np.arange(config.n_stages + 1) * config.n_relaxations, {"units": "relaxations"}),
+        course=list(COURSES),
+        **{"pass": np.arange(config.n_passes + 1)},
+    )
+
+
+def _over_relaxations(key: Key[Array, ""], config: InferenceSpeedupConfig) -> xr.Dataset:
+    """Relaxation times of networks that learn over many relaxations, by each lesson."""
+    keys = member_keys(key, config.n_networks)
+    sizes = {"n_stages": config.n_stages, "n_relaxations": config.n_relaxations, "n_steps": config.n_relaxation_steps}
+    weights, gained, is_finite, bias = _learn(
+        keys, jnp.asarray(list(CENTRES.values()), float), _lessons(config), **sizes
     )
     n_main = len(LESSONS)
-    found = _measured(
-        keys, weights[:, :, :n_main], bias[:, :, :n_main], n_starts=config.n_starts, n_steps=config.n_steps
+    found = on_host(
+        _settle_from_random_starts(
+            keys, weights[:, :, :n_main], bias[:, :, :n_main], n_starts=config.n_starts, n_steps=config.n_steps
+        )
     )
-    law = slow_law(np.asarray(weights[:, :, n_main:]), np.asarray(gained[:, :, n_main:]), config.slow_rate)
+    law = _slow_law(np.asarray(weights[:, :, n_main:]), np.asarray(gained[:, :, n_main:]), config.slow_rate)
     # What the untied Eq 1 would have added to units' connections to themselves: the change of r^2 / 2.
     own = 0.5 * config.learning_rate * np.diagonal(np.asarray(gained[:, :, 1], np.float64), axis1=-2, axis2=-1)
+    settles, longest = np.isfinite(found.late_time), 0.1 * config.n_steps
+    along = ("network", "centre", "lesson", "stage")
+    words = "change of the largest eigenvalue per learning rate"
+    return merged(
+        labelled(
+            along,
+            "tau",
+            relaxation_time=found.relaxation_time,
+            time=(np.where(settles, found.time, longest), "time to 5 % of the distance"),
+            late_time=(np.where(settles, found.late_time, longest), "from 5 % to 0.5 %"),
+        ),
+        labelled(along, settles=(settles, "whether all starts came so close; if not, times are caps")),
+        labelled(along, "1/tau", mean_rate=found.mean_rate),
+        labelled(along, is_interior=found.is_interior),
+        labelled(("network", "centre", "stage"), "1", own_change=(own.mean(-1), "self-connection")),
+        labelled(
+            ("network", "centre"),
+            "1",
+            slow_shift=(law[0], words),
+            predicted_shift=(law[1], words),
+            own_shift=(law[2], words),
+        ),
+        labelled((), slow_rate=(config.slow_rate, "rate of slow learning")),
+        labelled((), "tau", longest=(longest, "longest time that is simulated")),
+        required(along[:3], "finite networks", is_finite=is_finite[:, :, :n_main]),
+        required(along, "fixed points that were found", has_fixed_point=found.converged),
+    )
 
-    progress(0.5, "learning digits")
-    images = load_digits()
+
+def _over_a_task(key: Key[Array, ""], config: InferenceSpeedupConfig) -> xr.Dataset:
+    """Relaxation times, inputs clamped, of networks that learn digits, from weak and strong weights."""
+    images, n_learners = load_digits(), config.n_learners
     data = Labelled(jnp.asarray(images.pixels.reshape(len(images.labels), -1) - 0.5, float), jnp.asarray(images.labels))
-    gains = np.repeat([config.gains[0], config.gains[1], config.gains[0], config.gains[1]], config.n_learners)
+    weak, strong = config.gains
     course = train_for_task(
-        named_key(key, "task"),
+        key,
         data,
-        jnp.asarray(gains, float),
-        jnp.asarray(np.repeat([1.0, 1.0, -1.0, 0.0], config.n_learners), float),
-        jnp.tile(jnp.arange(config.n_learners, dtype=jnp.uint32), len(COURSES)),
+        jnp.asarray(np.repeat([weak, strong, weak, strong], n_learners), float),
+        jnp.asarray(np.repeat([1.0, 1.0, -1.0, 0.0], n_learners), float),
+        jnp.tile(jnp.arange(n_learners, dtype=jnp.uint32), len(COURSES)),
         jnp.asarray(config.task_rate, float),
         sizes=(data.inputs.shape[1], config.n_hidden, 10),
         n_stages=config.n_passes,
@@ -435,62 +433,28 @@ def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress)
         n_probes=config.n_probes,
     )
 
-    def of_course(values: Array) -> np.ndarray:
-        found = np.asarray(values, np.float64)
-        return found.reshape(found.shape[0], len(COURSES), config.n_learners, *found.shape[2:])
+    def by_course(values: np.ndarray) -> np.ndarray:
+        return values.reshape(values.shape[0], len(COURSES), n_learners, *values.shape[2:])
 
-    progress(1.0, "done")
-    time, late_time = np.asarray(found.time, np.float64), np.asarray(found.late_time, np.float64)
-    settles, longest = np.isfinite(late_time), 0.1 * config.n_steps
-    along, tau, share = ("network", "centre", "lesson", "stage"), {"units": "tau"}, {"units": "1"}
-    passes, probes = ("pass", "course", "learner"), ("pass", "course", "learner", "probe")
-    slow = {"long_name": "change of the largest eigenvalue per learning rate", "units": "1"}
-    return xr.Dataset(
-        {
-            "relaxation_time": (along, np.asarray(found.relaxation_time, np.float64), tau),
-            "time": (along, np.where(settles, time, longest), {"long_name": "time to 5 % of the distance", **tau}),
-            "late_time": (along, np.where(settles, late_time, longest), {"long_name": "from 5 % to 0.5 %", **tau}),
-            "settles": (along, settles, {"long_name": "whether all starts came so close; if not, times are caps"}),
-            "mean_rate": (along, np.asarray(found.mean_rate, np.float64), {"units": "1/tau"}),
-            "own_change": (("network", "centre", "stage"), own.mean(-1), {"long_name": "self-connection", **share}),
-            "is_interior": (along, np.asarray(found.is_interior)),
-            "slow_shift": (("network", "centre"), np.asarray(law[0], np.float64), slow),
-            "predicted_shift": (("network", "centre"), np.asarray(law[1], np.float64), slow),
-            "own_shift": (("network", "centre"), np.asarray(law[2], np.float64), slow),
-            "task_relaxation_time": (probes, of_course(course.settling.relaxation_time), tau),
-            "task_time": (
-                probes,
-                np.nan_to_num(of_course(course.settling.time), nan=30.0),
-                {"long_name": "time to 5 % of the way, 30 for longer ones", **tau},
-            ),
-            "largest": (passes, of_course(course.largest), {"long_name": "largest eigenvalue", **share}),
-            "accuracy": (passes, of_course(course.accuracy), share),
-            "is_free": (probes, of_course(course.settling.is_interior)),
-            "slow_rate": ((), config.slow_rate, {"long_name": "rate of slow learning"}),
-            "longest": ((), longest, {"long_name": "longest time that is simulated", **tau}),
-            "is_finite": (along[:3], np.asarray(is_finite)[:, :, :n_main], {"required": "finite networks"}),
-            "has_fixed_point": (along, np.asarray(found.converged), {"required": "fixed points that were found"}),
-            "task_settles": (
-                probes,
-                of_course(course.settling.converged) > 0,
-                {"required": "images for which the network settles"},
-            ),
-            "task_is_finite": (
-                ("course", "learner"),
-                np.asarray(course.is_finite).reshape(len(COURSES), -1),
-                {"required": "learners with finite weights"},
-            ),
-        },
-        coords={
-            "network": np.arange(config.n_networks),
-            "centre": list(CENTRES),
-            "lesson": list(LESSONS),
-            "stage": ("stage", np.arange(config.n_stages + 1) * config.n_relaxations, {"units": "relaxations"}),
-            "pass": np.arange(config.n_passes + 1),
-            "course": list(COURSES),
-            "learner": np.arange(config.n_learners),
-            "probe": np.arange(config.n_probes),
-        },
+    how, largest, accuracy = jax.tree.map(by_course, on_host(course[:3]))
+    passes = ("pass", "course", "learner")
+    probes = (*passes, "probe")
+    words = "time to 5 % of the way, 30 for longer ones"
+    return merged(
+        labelled(
+            probes,
+            "tau",
+            task_relaxation_time=how.relaxation_time,
+            task_time=(np.nan_to_num(how.time, nan=30.0), words),
+        ),
+        labelled(passes, "1", largest=(largest, "largest eigenvalue"), accuracy=accuracy),
+        labelled(probes, is_free=how.is_interior),
+        required(probes, "images for which the network settles", task_settles=how.converged),
+        required(
+            passes[1:],
+            "learners with finite weights",
+            task_is_finite=np.asarray(course.is_finite).reshape(len(COURSES), -1),
+        ),
     )
 
 
@@ -504,7 +468,7 @@ STUDY = Study(
     "it ends at kinks. Weight decay is faster. Learned digits slow inference through the weights, and only units that "
     "come to rest at kinks make it faster.",
     config=InferenceSpeedupConfig(),
-    smoke=InferenceSpeedupConfig(
+    smoke=dict(
         n_networks=2,
         n_stages=1,
         n_relaxations=2,

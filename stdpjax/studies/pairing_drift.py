@@ -1,6 +1,5 @@
 """When the presynaptic rate of Eq 1 is read: what the four readings add up to over time."""
 
-import dataclasses
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,56 +10,43 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import ArrayLike, NDArray
 
-from stdpjax import _checks
 from stdpjax.drives import ornstein_uhlenbeck
 from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
-from stdpjax.energy import tie
-from stdpjax.lab import Claim, Estimate, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.energy import Params, tie
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_most, within
+from stdpjax.networks import Interior, interior_network, is_active, resting_bias
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, Sample, rate_update
-from stdpjax.rules.differential import Pairing
-from stdpjax.settings import setting
-from stdpjax.stats import mean_interval
+from stdpjax.settings import STEP, configuration, setting
+from stdpjax.stats import mean_interval, normal_interval
 from stdpjax.studies.figures.pairing_drift import plot
-from stdpjax.studies.interior import Interior, interior_network, is_active, with_fixed_point
+from stdpjax.studies.measures import labelled, merged, required
 
 # Steps at the end of a relaxation over which "at rest" is measured.
 _N_LAST = 100
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PairingDriftConfig:
     """Settings of the pairing study; steps are fractions of the time constant."""
 
-    n_networks: int = setting(64, "networks that relax")
-    n_units: int = setting(6, "units of a network")
-    steps: tuple[float, ...] = setting((0.02, 0.05, 0.1, 0.2), "step sizes, increasing, in (0, 1]")
-    n_steps: int = setting(2000, "steps of each relaxation")
-    n_trials: int = setting(512, "trials of the driven network, each with a drive and with its mirror image")
+    n_networks: int = setting(64, "networks that relax", at_least=2)
+    n_units: int = setting(6, "units of a network", at_least=2)
+    steps: tuple[float, ...] = setting((0.02, 0.05, 0.1, 0.2), "step sizes", **STEP, increasing=True)
+    n_steps: int = setting(2000, "steps of each relaxation", at_least=_N_LAST + 1)
+    n_trials: int = setting(
+        512, "trials of the driven network, each with a drive and with its mirror image", at_least=2
+    )
     n_driven_steps: int = setting(1000, "steps of a trial that count")
     n_burn_in: int = setting(300, "steps of a trial before those")
-    driven_step: float = setting(0.1, "step size of the driven network")
-    drive_std: float = setting(0.06, "standard deviation of the drive, in units of activity")
-    drive_width: float = setting(20.0, "correlation time of the drive, in steps")
-    shared_drive: float = setting(0.25, "share of the drive's variance that all units have in common, in [0, 1]")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_networks", "n_units", "n_trials"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        _checks.count("n_steps", self.n_steps, minimum=_N_LAST + 1)
-        _checks.count("n_driven_steps", self.n_driven_steps)
-        _checks.count("n_burn_in", self.n_burn_in)
-        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for step in (*self.steps, self.driven_step):
-            _checks.number("steps", step, above=0, at_most=1)
-        _checks.number("drive_std", self.drive_std, above=0)
-        _checks.number("drive_width", self.drive_width, above=0)
-        _checks.number("shared_drive", self.shared_drive, at_least=0, at_most=1)
+    driven_step: float = setting(0.1, "step size of the driven network", **STEP)
+    drive_std: float = setting(0.06, "standard deviation of the drive, in units of activity", above=0)
+    drive_width: float = setting(20.0, "correlation time of the drive, in steps", above=0)
+    shared_drive: float = setting(
+        0.25, "share of the drive's variance that all units have in common", at_least=0, at_most=1
+    )
 
 
 # What the summed tied update gains for each product of two changes, beyond the change of the rates' product.
@@ -98,17 +84,15 @@ def _off_half(slope: xr.DataArray) -> xr.DataArray:
 def _drift_claim(pairing: str, coefficient: float) -> Claim:
     """Return the claim on the drift of one reading; another one, of another drift, is its control."""
     other = "midpoint" if pairing != "midpoint" else "current"
-    return Claim(
+    return _read(
         f"3.1.drift_{pairing}",
         f"Slope of that difference on the sum of ds_i ds_j at the smallest step, tied, reading '{pairing}'.",
         statement="Eq 5" if pairing == "previous" else "Eq 1",
-        printed=_PRINTED,
         corrected=_DRIFT,
         criterion=within(coefficient, 0.1),
         measure=lambda data: mean_interval(data.slope.sel(pairing=pairing).isel(step=0)),
         control=lambda data: data.slope.sel(pairing=other).isel(step=0).mean(),
         control_is=f"the reading '{other}'",
-        bearing="limits",
         note=lambda data: f"Mean of {data.sizes['network']} networks at step {float(data.step[0]):g}.",
     )
 
@@ -132,8 +116,8 @@ def symmetric_share(updates: NDArray[np.float64]) -> Estimate:
 
     value = float(ratio(updates.mean(0)))
     left_out = ratio((updates.sum(0) - updates) / (n_trials - 1))
-    reach = 1.96 * float(np.sqrt((n_trials - 1) * left_out.var()))
-    return Estimate(value, max(value - reach, 0.0), value + reach)
+    found = normal_interval(value, np.sqrt((n_trials - 1) * left_out.var()))
+    return found._replace(low=np.maximum(found.low, 0.0))
 
 
 def _antisymmetric_size(data: xr.Dataset) -> str:
@@ -154,89 +138,76 @@ def _largest_z(data: xr.Dataset, exact: NDArray[np.float64]) -> float:
 
 _AT_REST = "Near equilibrium, at a fixed point, weight updates are 0 on average."
 
+_at_rest = partial(Claim, statement="Eq 1, section 8", printed=_AT_REST, bearing="limits")
+_read = partial(Claim, statement="Eq 1", printed=_PRINTED, bearing="limits")
+
 CLAIMS = (
-    Claim(
+    _read(
         "3.1.telescoping",
         "Largest difference of the summed tied update, rate read midway, from the change of r_i r_j.",
-        statement="Eq 1",
-        printed=_PRINTED,
         corrected="Exactly the change of r_i r_j from start to end, whatever the step and the path, if the rate is "
         "read midway.",
         criterion=at_most(2e-6, double=1e-13),
         measure=lambda data: _gap(data, "midpoint").max(),
         control=lambda data: _gap(data, "current").max(),
         control_is="the rate read before the step",
-        bearing="limits",
     ),
-    Claim(
+    _read(
         "3.1.order",
         "Order in the step of the same difference with the rate read before the step (slope on logarithmic axes).",
-        statement="Eq 1",
-        printed=_PRINTED,
         corrected="The readings agree as the step goes to 0 only: the difference is of first order in the step.",
         criterion=within(1.0, 0.1),
         measure=lambda data: mean_interval(_order(_gap(data, "current").mean("pair"))),
         control=lambda data: _order(data.total_change).mean(),
         control_is="the summed update itself, of order 0",
-        bearing="limits",
         note=_sizes,
     ),
     *(_drift_claim(pairing, coefficient) for pairing, coefficient in COEFFICIENTS.items()),
-    Claim(
+    _read(
         "3.1.drift_untied",
         "Largest difference, over the four readings, of the slope with untied weights from half of -3, -1, 0, +1.",
         statement="Eq 1 and 5",
-        printed=_PRINTED,
         corrected="With two weights to a pair their symmetric part drifts half as fast.",
         criterion=at_most(0.05),
         measure=lambda data: _off_half(data.slope_untied),
         control=lambda data: _off_half(data.slope),
         control_is="tied weights",
-        bearing="limits",
         note=lambda data: (
             f"Slopes {', '.join(f'{float(value):+.3f}' for value in data.slope_untied.isel(step=0).mean('network'))}."
         ),
     ),
-    Claim(
+    _at_rest(
         "T16.rest",
         "Largest change of any unit in a step at an interior fixed point, which bounds the update of every weight.",
         statement="Section 8",
-        printed=_AT_REST,
         corrected="Without noise, at a fixed point inside the active region; past a kink the network never comes to "
         "rest.",
         criterion=at_most(1e-7, double=1e-14),
         measure=lambda data: data.last_change.isel(step=-1).max(),
         control=lambda data: data.kink_last_change.min(),
         control_is="a unit driven past its threshold",
-        bearing="limits",
         note=f"Over the last {_N_LAST} steps.",
     ),
-    Claim(
+    _at_rest(
         "3.1.stationary",
         "Mean untied update of a stationary driven network, rate read midway: symmetric over antisymmetric part.",
-        statement="Eq 1, section 8",
-        printed=_AT_REST,
         corrected="Only the symmetric part vanishes in a stationary state; the antisymmetric part is not 0 without "
         "detailed balance.",
         criterion=at_most(0.03),
         measure=lambda data: symmetric_share(data.driven_update.values),
         control=lambda data: symmetric_share(data.driven_next.values).value,
         control_is="the rate read after the step",
-        bearing="limits",
         note=_antisymmetric_size,
     ),
-    Claim(
+    _at_rest(
         "T16.driven",
         "Largest |z|, over pairs of units, of that mean update against its closed form.",
-        statement="Eq 1, section 8",
-        printed=_AT_REST,
         corrected="In a stationary driven network the mean is (C - C^T) / 2 with C the covariance of s after and "
         "before a step.",
         criterion=at_most(4.5),
         measure=lambda data: _largest_z(data, data.driven_exact.values),
         control=lambda data: _largest_z(data, np.zeros_like(data.driven_exact.values)),
         control_is="no mean update",
-        bearing="limits",
         note=lambda data: f"{int(_apart(data).sum())} pairs.",
     ),
 )
@@ -253,24 +224,18 @@ class Totals(NamedTuple):
     """Sum of ds_i ds_j."""
 
 
-def _other_rates(rates: Any) -> dict[Pairing, dict[str, Any]]:
-    """Return, for each reading of Eq 1 in order, the rates that it reads beside those before each step."""
+def _updates_along(path: Any, rates: Any) -> list[Float[Array, "step post pre"]]:
+    """Return Eq 1 in its four readings along a path that was held at its start before."""
     earlier = {"previous_pre_rate": rates[np.maximum(np.arange(len(rates) - 1) - 1, 0)]}
     later = {"next_pre_rate": rates[1:]}
-    # In the order of `PAIRINGS`.
-    return {"previous": earlier, "current": {}, "midpoint": later, "next": later}
+    readings = zip(PAIRINGS, (earlier, {}, later, later), strict=True)
+    return [rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others) for name, others in readings]
 
 
 def totals_of(path: Float[Array, "time unit"], rates: Float[Array, "time unit"]) -> Totals:
     """Add up Eq 1 in its four readings along a path that was held at its start before."""
-    state, following, rate = path[:-1], path[1:], rates[:-1]
-    untied = jnp.stack(
-        [
-            rate_update(state, following, rate, pairing=name, **others).sum(0)
-            for name, others in _other_rates(rates).items()
-        ]
-    )
-    change = following - state
+    untied = jnp.stack([updates.sum(0) for updates in _updates_along(path, rates)])
+    change = jnp.diff(path, axis=0)
     boundary = jnp.outer(rates[-1], rates[-1]) - jnp.outer(rates[0], rates[0])
     return Totals(untied, boundary, jnp.einsum("ti,tj->ij", change, change, precision="highest"))
 
@@ -290,7 +255,7 @@ def relax_network(
 ) -> Relaxation:
     """Let one random tied network relax; `push` is added to the first unit's bias and, if large, holds it at a kink."""
     rate_fn = hard_sigmoid()
-    network = interior_network(key, config.n_units, rate_fn)
+    network = interior_network(key, config.n_units)
     params = network.params._replace(bias=network.params.bias.at[0].add(push))
     run = simulate(
         key,
@@ -314,7 +279,7 @@ def driven_network(key: Key[Array, ""], config: PairingDriftConfig) -> Interior:
     weights = 0.5 * (raw - raw.T) + 0.5 * tie(raw)
     weights = 1.5 * weights / jnp.max(jnp.sum(jnp.abs(weights), axis=1))
     rest = jnp.zeros(config.n_units, float)
-    return Interior(with_fixed_point(weights, rest, rate_fn), rest, rest)
+    return Interior(Params(weights, resting_bias(weights, rest, rate_fn)), rest, rest)
 
 
 def _updates(sample: Sample) -> Float[Array, "pairing post pre"]:
@@ -390,76 +355,83 @@ def driven_mean(weights: NDArray[np.float64], config: PairingDriftConfig) -> NDA
 def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> xr.Dataset:
     """Let networks relax at several steps, and drive one for long."""
     progress(0.0, "networks that relax")
-    steps = jnp.asarray(config.steps, float)
-    keys = member_keys(named_key(key, "relaxation"), config.n_networks)
+    relaxed = _relaxations(named_key(key, "relaxation"), config)
+    progress(0.6, "the driven network")
+    driven = _driven(named_key(key, "driven network"), named_key(key, "driven"), config)
+    units = np.arange(config.n_units)
+    return merged(
+        relaxed,
+        driven,
+        pairing=list(PAIRINGS),
+        step=("step", list(config.steps), {"units": "tau"}),
+        network=np.arange(config.n_networks),
+        pair=np.arange(len(units) * (len(units) - 1) // 2),
+        time=("time", np.arange(1, driven.sizes["time"] + 1), {"units": "steps"}),
+        post=units,
+        pre=units,
+    )
+
+
+def _relaxations(key: Key[Array, ""], config: PairingDriftConfig) -> xr.Dataset:
+    """Return what tied and untied updates add up to while networks relax, and how these come to rest."""
     # The last row is the control: the largest step and a unit that is pushed past its threshold.
-    all_steps = jnp.concatenate([steps, steps[-1:]])
-    pushes = jnp.concatenate([jnp.zeros_like(steps), jnp.full(1, 1.5, float)])
+    steps = jnp.asarray([*config.steps, config.steps[-1]], float)
+    pushes = jnp.zeros_like(steps).at[-1].set(1.5)
 
     @jax.jit
     def relaxations(keys: Key[Array, "network"]) -> Relaxation:
         one = jax.vmap(lambda key, step, push: relax_network(key, step, push, config), (None, 0, 0))
-        return jax.vmap(one, (0, None, None), out_axes=1)(keys, all_steps, pushes)
+        return jax.vmap(one, (0, None, None), out_axes=1)(keys, steps, pushes)
 
-    relaxed = jax.tree.map(np.asarray, relaxations(keys))
-    pairs = np.triu_indices(config.n_units, 1)
+    found = jax.tree.map(np.asarray, relaxations(member_keys(key, config.n_networks)))
+    totals, last_change, stays_active = jax.tree.map(lambda part: part[:-1], found)
+    ij = np.triu_indices(config.n_units, 1)
 
     def of_pairs(matrices: ArrayLike) -> NDArray[np.float64]:
-        return np.asarray(matrices, np.float64)[..., pairs[0], pairs[1]]
+        return np.asarray(matrices, np.float64)[..., ij[0], ij[1]]
 
-    totals = Totals(*(part[: len(config.steps)] for part in relaxed.totals))
-    tied = np.moveaxis(of_pairs(totals.untied + np.swapaxes(totals.untied, -1, -2)), 2, 0)
-    gap = tied - of_pairs(totals.boundary)
-    co_movement = of_pairs(totals.co_movement)
+    def with_pairing_first(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.moveaxis(values, 2, 0)
+
+    tied = with_pairing_first(of_pairs(totals.untied + np.swapaxes(totals.untied, -1, -2)))
+    boundary, co_movement = of_pairs(totals.boundary), of_pairs(totals.co_movement)
+    gap = tied - boundary
     # Off the diagonal, both directions of each pair: the antisymmetric part is noise that averages out exactly.
-    ij, ji = pairs, pairs[::-1]
-    both = np.concatenate([totals.untied[..., *ij], totals.untied[..., *ji]], -1).astype(np.float64)
-    half = 0.5 * np.concatenate([of_pairs(totals.boundary)] * 2, -1)
-    gap_untied = np.moveaxis(both, 2, 0) - half
-    twice = np.concatenate([co_movement] * 2, -1)
+    both = np.concatenate([totals.untied[..., *ij], totals.untied[..., *ij[::-1]]], -1).astype(np.float64)
+    gap_untied = with_pairing_first(both) - 0.5 * np.concatenate([boundary] * 2, -1)
+    slope_untied = slopes(gap_untied, np.concatenate([co_movement] * 2, -1))
+    cells, by_network = ("pairing", "step", "network", "pair"), ("step", "network")
+    return merged(
+        labelled(cells, gap=(gap, "tied update less change of r_i r_j")),
+        labelled(cells[1:], boundary=(boundary, "change of r_i r_j"), co_movement=(co_movement, "sum of ds_i ds_j")),
+        labelled(
+            cells[:3], slope=(slopes(gap, co_movement), "drift, tied"), slope_untied=(slope_untied, "drift, untied")
+        ),
+        labelled(by_network, total_change=np.abs(tied[PAIRINGS.index("current")]).mean(-1)),
+        labelled(by_network, "activity per step", last_change=last_change),
+        labelled("network", "activity per step", kink_last_change=found.last_change[-1]),
+        required(by_network, "relaxations in the active region", stays_active=stays_active),
+    )
 
-    progress(0.6, "the driven network")
-    network = driven_network(named_key(key, "driven network"), config)
-    driven = jax.tree.map(np.asarray, drive_network(named_key(key, "driven"), network, config))
+
+def _driven(network_key: Key[Array, ""], key: Key[Array, ""], config: PairingDriftConfig) -> xr.Dataset:
+    """Return mean updates of a stationary driven network, their closed form, and one trial as an example."""
+    network = driven_network(network_key, config)
+    driven = jax.tree.map(np.asarray, drive_network(key, network, config))
     updates = driven.updates.astype(np.float64)
-    example, example_boundary = running_totals(driven.example)
-    n_steps = len(config.steps)
-    return xr.Dataset(
-        {
-            "tied_update": (("pairing", "step", "network", "pair"), tied, {"long_name": "summed tied update"}),
-            "boundary": (("step", "network", "pair"), of_pairs(totals.boundary), {"long_name": "change of r_i r_j"}),
-            "gap": (("pairing", "step", "network", "pair"), gap, {"long_name": "tied update less change of r_i r_j"}),
-            "co_movement": (("step", "network", "pair"), co_movement, {"long_name": "sum of ds_i ds_j"}),
-            "slope": (("pairing", "step", "network"), slopes(gap, co_movement), {"long_name": "drift, tied"}),
-            "slope_untied": (("pairing", "step", "network"), slopes(gap_untied, twice), {"long_name": "drift, untied"}),
-            "total_change": (("step", "network"), np.abs(tied[PAIRINGS.index("current")]).mean(-1)),
-            "last_change": (("step", "network"), relaxed.last_change[:n_steps], {"units": "activity per step"}),
-            "kink_last_change": ("network", relaxed.last_change[-1], {"units": "activity per step"}),
-            "stays_active": (
-                ("step", "network"),
-                relaxed.is_active[:n_steps],
-                {"required": "relaxations in the active region"},
-            ),
-            "driven_update": (("trial", "post", "pre"), updates[:, 0], {"units": "per step", "long_name": "midway"}),
-            "driven_next": (("trial", "post", "pre"), updates[:, 1], {"units": "per step", "long_name": "after"}),
-            "driven_exact": (
-                ("post", "pre"),
-                driven_mean(np.asarray(network.params.weights, np.float64), config),
-                {"units": "per step"},
-            ),
-            "example_update": (("pairing", "time"), example, {"long_name": "summed tied update of one pair"}),
-            "example_boundary": ("time", example_boundary, {"long_name": "change of r_i r_j of that pair"}),
-            "driven_active": ("trial", driven.is_active, {"required": "driven trials in the active region"}),
-        },
-        coords={
-            "pairing": list(PAIRINGS),
-            "step": ("step", list(config.steps), {"units": "tau"}),
-            "network": np.arange(config.n_networks),
-            "pair": np.arange(len(pairs[0])),
-            "time": ("time", np.arange(1, len(example_boundary) + 1), {"units": "steps"}),
-            "post": np.arange(config.n_units),
-            "pre": np.arange(config.n_units),
-        },
+    example, boundary = running_totals(driven.example)
+    exact = driven_mean(np.asarray(network.params.weights, np.float64), config)
+    return merged(
+        labelled(
+            ("trial", "post", "pre"),
+            "per step",
+            driven_update=(updates[:, 0], "midway"),
+            driven_next=(updates[:, 1], "after"),
+        ),
+        labelled(("post", "pre"), "per step", driven_exact=exact),
+        required("trial", "driven trials in the active region", driven_active=driven.is_active),
+        labelled(("pairing", "time"), example_update=(example, "summed tied update of one pair")),
+        labelled("time", example_boundary=(boundary, "change of r_i r_j of that pair")),
     )
 
 
@@ -474,11 +446,8 @@ def running_totals(path: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDA
     together = np.triu(change.T @ change, 1)
     pair = list(np.unravel_index(np.argmax(np.abs(together)), together.shape))
     path, rates = path[:, pair], rates[:, pair]
-    updates = [
-        rate_update(path[:-1], path[1:], rates[:-1], pairing=name, **others)
-        for name, others in _other_rates(rates).items()
-    ]
-    tied = np.stack([np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64).cumsum() for update in updates])
+    both = [np.asarray(update[:, 0, 1] + update[:, 1, 0], np.float64) for update in _updates_along(path, rates)]
+    tied = np.stack(both).cumsum(axis=1)
     return tied, rates[1:].prod(-1) - rates[0].prod()
 
 
@@ -497,7 +466,7 @@ STUDY = Study(
     "step but never average out. At rest nothing changes; in a driven stationary network an antisymmetric update "
     "remains.",
     config=PairingDriftConfig(),
-    smoke=PairingDriftConfig(n_networks=8, n_steps=500, n_trials=32, n_driven_steps=200, n_burn_in=100),
+    smoke=dict(n_networks=8, n_steps=500, n_trials=32, n_driven_steps=200, n_burn_in=100),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,8 +1,7 @@
 """Which pairs of spikes count: the paper's windowed rule beside the pairing schemes of Morrison et al. (2008)."""
 
-import dataclasses
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +10,8 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
-from stdpjax import _checks
 from stdpjax.drives import bounded_voltage, smooth_noise
-from stdpjax.lab import Claim, at_least, at_most, estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import (
@@ -28,16 +25,18 @@ from stdpjax.rules import (
     mean_update,
     merge_spike_times,
     pair_rule,
+    per_spike_updates,
     ramp_gain,
     state_slope,
     train_updates,
     window_moments,
 )
 from stdpjax.rules.pair_schemes import Scheme
-from stdpjax.settings import setting
+from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import lag_probability, sample_spikes
-from stdpjax.stats import bootstrap, correlation_of_sums, pair_sums
+from stdpjax.stats import bootstrap, correlation_of_sums, normal_interval, pair_sums
 from stdpjax.studies.figures.pairing_schemes import plot
+from stdpjax.studies.measures import labelled, merged, on_host
 
 WINDOWED = "windowed"
 # Spikes of the picture, and NEST's example for the schemes; times in bins.
@@ -47,35 +46,30 @@ WORKED = (np.array([10.0, 20.0]), np.array([20.0]))
 _SETTLE = 60
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PairingSchemesConfig:
     """Settings of the study of pairing schemes; probabilities per bin, times in bins."""
 
-    tau: float = setting(10.0, "time constant of both sides of the window, in bins, from 1 to 20")
+    tau: float = setting(10.0, "time constant of both sides of the window, in bins", at_least=1, at_most=20)
     window: int = setting(20, "longest lag of the windowed rule, in bins")
-    pre_probability: float = setting(0.05, "presynaptic spike probability per bin, in (0, 1)")
+    pre_probability: float = setting(0.05, "presynaptic spike probability per bin", probability=True, below=1)
     probabilities: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1, 0.2, 0.3), "constant postsynaptic spike probabilities per bin, in (0, 1), rising"
+        (0.01, 0.03, 0.1, 0.2, 0.3),
+        "constant postsynaptic spike probabilities per bin",
+        probability=True,
+        below=1,
+        increasing=True,
     )
-    max_probability: float = setting(0.05, "postsynaptic spike probability per bin at rate 1, for the drives")
-    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "widths of the random drives, in bins, above 0, rising")
-    n_sequences: int = setting(100, "random drives of each width, and a tenth of that random rates to sample")
-    n_trials: int = setting(1000, "pairs of spike trains for each rate")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.number("tau", self.tau, at_least=1, at_most=20)
-        _checks.window(self.window)
-        for name in ("pre_probability", "max_probability"):
-            _checks.one_probability(name, getattr(self, name), below_one=True)
-        for name in ("probabilities", "widths"):
-            _checks.rising(name, getattr(self, name))
-        for value in self.probabilities:
-            _checks.one_probability("probabilities", value, below_one=True)
-        for value in self.widths:
-            _checks.number("widths", value, above=0)
-        _checks.count("n_sequences", self.n_sequences, minimum=10)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+    max_probability: float = setting(
+        0.05, "postsynaptic spike probability per bin at rate 1, for the drives", probability=True, below=1
+    )
+    widths: tuple[float, ...] = setting(
+        (3.0, 10.0, 20.0), "widths of the random drives, in bins", above=0, increasing=True
+    )
+    n_sequences: int = setting(
+        100, "random drives of each width, and a tenth of that random rates to sample", at_least=10
+    )
+    n_trials: int = setting(1000, "pairs of spike trains for each rate", **TRIALS)
 
 
 def rule_of(scheme: Scheme, tau: float) -> Rule:
@@ -132,19 +126,13 @@ def measure(
 ) -> Measured:
     """Let a rule see spikes of some rates; compute its exact means, updates per presynaptic spike, and windows."""
     updates = train_updates(rule, pre, post)
-
-    def total(pre: Float[Array, "sequence driven_time"]) -> Float[Array, ""]:
-        return jnp.sum(expected_updates(rule, pre, driven))
-
-    def window_at(q: Float[Array, ""]) -> Float[Array, "lag"]:
-        return effective_window(rule, config.pre_probability, q, 2 * _SETTLE, n_settle=2 * _SETTLE)
-
+    window_at = partial(effective_window, rule, config.pre_probability, window=2 * _SETTLE, n_settle=2 * _SETTLE)
     return Measured(
         jnp.mean(updates, axis=0),
         jnp.std(updates, axis=0, ddof=1) / jnp.sqrt(jnp.asarray(config.n_trials, updates.dtype)),
         expected_updates(rule, jnp.full_like(rates, config.pre_probability), rates),
         jnp.mean(updates[..., updates.shape[-1] // 2 :], axis=-1),
-        jax.grad(total)(jnp.full_like(driven, config.pre_probability)),
+        per_spike_updates(rule, jnp.full_like(driven, config.pre_probability), driven),
         jax.vmap(window_at)(jnp.asarray(config.probabilities, rates.dtype)),
     )
 
@@ -187,10 +175,8 @@ def _shares(data: xr.Dataset) -> str:
     exact, mean, error = (
         _share_left(data, drift) for drift in (data.drift.sel(rule=NEAREST), sampled.drift_sampled, sampled.drift_error)
     )
-    return (
-        f"At q = {float(data.probability[-1]):g}: {exact:.3f} of the potentiation, sampled {mean:.3f} ± "
-        f"{1.96 * error:.3f}."
-    )
+    reach = normal_interval(mean, error).reach
+    return f"At q = {float(data.probability[-1]):g}: {exact:.3f} of the potentiation, sampled {mean:.3f} ± {reach:.3f}."
 
 
 def _relative_gain(data: xr.Dataset) -> xr.DataArray:
@@ -225,7 +211,6 @@ CLAIMS = (
         "PS.sampled",
         "Standard deviation of sampled less exact mean updates, in standard errors, over all schemes, rates and bins.",
         statement="Section 5.1",
-        printed="Nothing is printed on this.",
         corrected="The exact mean of each scheme takes one pass over the bins.",
         criterion=within(1.0, 0.05),
         measure=lambda data: data.z.std(),
@@ -292,21 +277,19 @@ CLAIMS = (
 )
 
 
+_PER_SPIKE = "mean update per presynaptic spike"
+_OTHERS = [scheme for scheme in SCHEMES if scheme != "all_to_all"]
+
+
 def run(key: Key[Array, ""], config: PairingSchemesConfig, progress: Progress) -> xr.Dataset:
     """Measure the schemes one after another, and the windowed rule by its exact law."""
     progress(0.0, "drives")
-    n_bins, n_random = 4 * _SETTLE, config.n_sequences // 10
-    keys = member_keys(named_key(key, "drives"), config.n_sequences)
-    drives = [jax.vmap(partial(smooth_noise, n_steps=n_bins, width=width))(keys) for width in config.widths]
-    activity = bounded_voltage(jnp.concatenate(drives))
+    activity = _drive(named_key(key, "drives"), config)
     driven = config.max_probability * hard_sigmoid().value(activity)
-    inner = slice(_SETTLE, n_bins - _SETTLE)
-    slope = np.asarray(state_slope(activity), np.float64)[:, _SETTLE - 1 : n_bins - _SETTLE - 1]
-
-    random = jax.random.uniform(named_key(key, "rates"), (n_random, 2 * _SETTLE), minval=0.02, maxval=0.4)
-    constant = jnp.broadcast_to(
-        jnp.asarray(config.probabilities, random.dtype)[:, None], (len(config.probabilities), 2 * _SETTLE)
+    random = jax.random.uniform(
+        named_key(key, "rates"), (config.n_sequences // 10, 2 * _SETTLE), minval=0.02, maxval=0.4
     )
+    constant = jnp.tile(jnp.asarray(config.probabilities, random.dtype)[:, None], (1, 2 * _SETTLE))
     rates = jnp.concatenate([random, constant])
     found = {}
     for index, scheme in enumerate(SCHEMES):
@@ -315,91 +298,115 @@ def run(key: Key[Array, ""], config: PairingSchemesConfig, progress: Progress) -
         pre = sample(pre_key, jnp.full_like(rates, config.pre_probability), config.n_trials)
         post = sample(post_key, rates, config.n_trials)
         measured = measure(pre, post, rates, driven, rule_of(scheme, config.tau), config)
-        found[scheme] = jax.tree.map(lambda part: np.asarray(part, np.float64), measured)
-
+        found[scheme] = on_host(measured)
     progress(0.9, "the windowed rule")
-    kernel = lag_kernel("exponential", config.window, tau=config.tau)
-    law = lag_probability(driven, config.window, boundary="valid")
-    off = slice(_SETTLE - config.window, n_bins - _SETTLE - config.window)
-    windowed = np.asarray(mean_update(law, kernel), np.float64)[:, off]
-    flat = lag_probability(constant[:, : 2 * config.window + 1], config.window, boundary="valid")
-    windowed_drift = np.asarray(mean_update(flat, kernel), np.float64)[:, 0]
-    gain_at = jax.jit(jax.vmap(lambda q: ramp_gain(q, kernel)))
-    windowed_gain = np.asarray(gain_at(constant[:, 0]), np.float64)
-
-    # Per presynaptic spike, as the windowed rule counts.
-    half = slice(_SETTLE, None)
-    drift = [part.exact[n_random:, half].mean(1) / config.pre_probability for part in found.values()]
-    settled = [part.settled[:, n_random:] / config.pre_probability for part in found.values()]
-    slopes_of = jax.jit(jax.vmap(lambda window: window_moments(window).first))
-    gains = [np.asarray(slopes_of(part.windows), np.float64) for part in found.values()]
-    shape = (len(config.widths), config.n_sequences, 2 * _SETTLE)
-    all_updates = [*(part.per_spike[:, inner] for part in found.values()), windowed]
-    sums = [pair_sums(update.reshape(shape), slope.reshape(shape)) for update in all_updates]
-    by_sequence = [np.moveaxis(np.stack(parts), -1, 0) for parts in zip(*sums, strict=True)]
-    agreement = bootstrap(named_key(key, "resampling"), correlation_of_sums, *by_sequence)
-    scale, events = np.exp(-10 / config.tau), merge_spike_times(*WORKED)
-    worked = [
-        [
-            float(event_weight_change(pair_rule(1.0, 0.0, config.tau, config.tau, scheme, order), *events)) / scale
-            for order in ORDERS
-        ]
-        for scheme in SCHEMES
-    ]
-    z = [z_scores(part, part.exact, n_random) for part in found.values()]
-    other = [
-        z_scores(part, found["all_to_all"].exact, n_random) for name, part in found.items() if name != "all_to_all"
-    ]
-    per_spike = {"units": "amplitude of a pair", "long_name": "mean update per presynaptic spike"}
-    return xr.Dataset(
-        {
-            "pair_change": (
-                ("scheme", "pre_spike", "post_spike"),
-                [pair_changes(rule_of(scheme, config.tau), *EXAMPLE) for scheme in SCHEMES],
-                {"units": "amplitude of a pair", "long_name": "change that a pair makes"},
-            ),
-            "worked_pairs": (("scheme", "order"), worked, {"long_name": "pairs counted"}),
-            "z": (("scheme", "cell"), z, {"units": "standard errors", "long_name": "sampled less exact mean"}),
-            "z_all_to_all": (("scheme_with_neighbours", "cell"), other, {"units": "standard errors"}),
-            "drift": (("rule", "probability"), [*drift, windowed_drift], per_spike),
-            "drift_sampled": (("scheme", "probability"), [part.mean(0) for part in settled], per_spike),
-            "drift_error": (
-                ("scheme", "probability"),
-                [part.std(0, ddof=1) / np.sqrt(config.n_trials) for part in settled],
-                per_spike,
-            ),
-            "gain": (("rule", "probability"), [*gains, windowed_gain], {"units": "bins^2 amplitude"}),
-            "effective_window": (
-                ("scheme", "probability", "lag"),
-                [part.windows for part in found.values()],
-                {"units": "amplitude of a pair", "long_name": "change by one more pair"},
-            ),
-            "agreement": (("rule", "width"), agreement.value, {"long_name": "correlation with Eq 1"}),
-            "agreement_low": (("rule", "width"), agreement.low, {"long_name": "lower end, 95 %"}),
-            "agreement_high": (("rule", "width"), agreement.high, {"long_name": "upper end, 95 %"}),
-        },
-        coords={
-            "scheme": list(SCHEMES),
-            "scheme_with_neighbours": [scheme for scheme in SCHEMES if scheme != "all_to_all"],
-            "rule": [*SCHEMES, WINDOWED],
-            "order": list(ORDERS),
-            "pre_spike": ("pre_spike", EXAMPLE[0], {"units": "bins"}),
-            "post_spike": ("post_spike", EXAMPLE[1], {"units": "bins"}),
-            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
-            "width": ("width", np.array(config.widths), {"units": "bins"}),
-            "lag": ("lag", np.arange(-2 * _SETTLE, 2 * _SETTLE + 1), {"units": "bins"}),
-            "cell": np.arange(len(z[0])),
-            "tau": ((), config.tau, {"units": "bins"}),
-            "pre_probability": ((), config.pre_probability, {"units": "1/bin"}),
-        },
+    return merged(
+        _by_hand(config),
+        _sampled(found, len(random), config),
+        _at_constant_rates(found, constant, config),
+        _agreement(named_key(key, "resampling"), found, driven, activity, config),
+        scheme=list(SCHEMES),
+        scheme_with_neighbours=_OTHERS,
+        rule=[*SCHEMES, WINDOWED],
+        order=list(ORDERS),
+        pre_spike=("pre_spike", EXAMPLE[0], {"units": "bins"}),
+        post_spike=("post_spike", EXAMPLE[1], {"units": "bins"}),
+        cell=np.arange(len(random) * (2 * _SETTLE - 1)),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
+        width=("width", np.array(config.widths), {"units": "bins"}),
+        lag=("lag", np.arange(-2 * _SETTLE, 2 * _SETTLE + 1), {"units": "bins"}),
+        tau=((), config.tau, {"units": "bins"}),
+        pre_probability=((), config.pre_probability, {"units": "1/bin"}),
     )
 
 
-def z_scores(part: Measured, exact: NDArray[np.float64], n_random: int) -> NDArray[np.float64]:
+def _drive(key: Key[Array, ""], config: PairingSchemesConfig) -> Float[Array, "sequence driven_time"]:
+    """Return the activity under drives of all widths, one width after the other."""
+    keys = member_keys(key, config.n_sequences)
+    drives = [jax.vmap(partial(smooth_noise, n_steps=4 * _SETTLE, width=width))(keys) for width in config.widths]
+    return bounded_voltage(jnp.concatenate(drives))
+
+
+def _by_hand(config: PairingSchemesConfig) -> xr.Dataset:
+    """Return what is counted of the spikes of the picture and of the worked case."""
+    scale, events = np.exp(-10 / config.tau), merge_spike_times(*WORKED)
+    one_sided = [[pair_rule(1.0, 0.0, config.tau, config.tau, scheme, order) for order in ORDERS] for scheme in SCHEMES]
+    worked = [[float(event_weight_change(rule, *events)) / scale for rule in row] for row in one_sided]
+    changes = [pair_changes(rule_of(scheme, config.tau), *EXAMPLE) for scheme in SCHEMES]
+    pairs = ("scheme", "pre_spike", "post_spike")
+    return merged(
+        labelled(pairs, "amplitude of a pair", pair_change=(changes, "change that a pair makes")),
+        labelled(("scheme", "order"), worked_pairs=(worked, "pairs counted")),
+    )
+
+
+def _sampled(found: dict[str, Any], n_random: int, config: PairingSchemesConfig) -> xr.Dataset:
     """Return sampled less exact means in standard errors, for random rates after the first bin, which has no pairs."""
-    difference = (np.asarray(part.mean) - exact)[:n_random, 1:]
-    error = np.asarray(part.error)[:n_random, 1:]
-    return (difference / np.where(error > 0, error, np.inf)).ravel()
+
+    def z(part: Any, exact: NDArray[np.float64]) -> NDArray[np.float64]:
+        difference, error = (part.mean - exact)[:n_random, 1:], part.error[:n_random, 1:]
+        return (difference / np.where(error > 0, error, np.inf)).ravel()
+
+    own = [z(part, part.exact) for part in found.values()]
+    wrong = [z(found[scheme], found["all_to_all"].exact) for scheme in _OTHERS]
+    settled = np.stack([part.settled[:, n_random:] / config.pre_probability for part in found.values()])
+    error = settled.std(1, ddof=1) / np.sqrt(config.n_trials)
+    return merged(
+        labelled(("scheme", "cell"), "standard errors", z=(own, "sampled less exact mean")),
+        labelled(("scheme_with_neighbours", "cell"), "standard errors", z_all_to_all=wrong),
+        labelled(
+            ("scheme", "probability"),
+            "amplitude of a pair",
+            drift_sampled=(settled.mean(1), _PER_SPIKE),
+            drift_error=(error, _PER_SPIKE),
+        ),
+    )
+
+
+def _at_constant_rates(
+    found: dict[str, Any], constant: Float[Array, "probability time"], config: PairingSchemesConfig
+) -> xr.Dataset:
+    """Return mean updates per presynaptic spike at constant rates, gains on ramps, and windows."""
+    kernel = lag_kernel("exponential", config.window, tau=config.tau)
+    n_constant = len(config.probabilities)
+    drift = [part.exact[-n_constant:, _SETTLE:].mean(1) / config.pre_probability for part in found.values()]
+    flat = lag_probability(constant[:, : 2 * config.window + 1], config.window, boundary="valid")
+    windowed_drift = np.asarray(mean_update(flat, kernel), np.float64)[:, 0]
+    slopes_of = jax.jit(jax.vmap(lambda window: window_moments(window).first))
+    gains = [np.asarray(slopes_of(part.windows), np.float64) for part in found.values()]
+    windowed_gain = np.asarray(jax.jit(jax.vmap(lambda q: ramp_gain(q, kernel)))(constant[:, 0]), np.float64)
+    by_rate, windows = ("rule", "probability"), [part.windows for part in found.values()]
+    return merged(
+        labelled(by_rate, "amplitude of a pair", drift=([*drift, windowed_drift], _PER_SPIKE)),
+        labelled(by_rate, "bins^2 amplitude", gain=[*gains, windowed_gain]),
+        labelled(
+            ("scheme", "probability", "lag"),
+            "amplitude of a pair",
+            effective_window=(windows, "change by one more pair"),
+        ),
+    )
+
+
+def _agreement(
+    key: Key[Array, ""],
+    found: dict[str, Any],
+    driven: Float[Array, "sequence driven_time"],
+    activity: Float[Array, "sequence driven_time"],
+    config: PairingSchemesConfig,
+) -> xr.Dataset:
+    """Return correlations per bin of the exact mean updates with Eq 1, by width of the drive."""
+    inner = slice(_SETTLE, -_SETTLE)
+    slope = np.asarray(state_slope(activity), np.float64)[:, _SETTLE - 1 : 1 - _SETTLE]
+    law = lag_probability(driven, config.window, boundary="valid")
+    off = slice(_SETTLE - config.window, 3 * _SETTLE - config.window)
+    kernel = lag_kernel("exponential", config.window, tau=config.tau)
+    windowed = np.asarray(mean_update(law, kernel), np.float64)[:, off]
+    shape = (len(config.widths), config.n_sequences, 2 * _SETTLE)
+    updates = [*(part.per_spike[:, inner] for part in found.values()), windowed]
+    sums = [pair_sums(update.reshape(shape), slope.reshape(shape)) for update in updates]
+    by_sequence = [np.moveaxis(np.stack(parts), -1, 0) for parts in zip(*sums, strict=True)]
+    correlation = bootstrap(key, correlation_of_sums, *by_sequence)
+    return xr.Dataset(keep_estimate("agreement", correlation, ("rule", "width"), long_name="correlation with Eq 1"))
 
 
 STUDY = Study(
@@ -411,7 +418,7 @@ STUDY = Study(
     "both sides. Others pair otherwise. With one antisymmetric window, all but one scheme change nothing at constant "
     "rates; all follow the slope of slow drives, each with its own gain.",
     config=PairingSchemesConfig(),
-    smoke=PairingSchemesConfig(n_sequences=20, n_trials=100),
+    smoke=dict(n_sequences=20, n_trials=100),
     claims=CLAIMS,
     run=run,
     plot=plot,

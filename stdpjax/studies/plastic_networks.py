@@ -18,7 +18,7 @@ from stdpjax.energy import Params, energy_of
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.rules import Rule, Sample
+from stdpjax.rules import Sample, eq1_rule, rate_update
 from stdpjax.rules.base import required
 
 STEP = 0.1
@@ -30,16 +30,12 @@ NOISE_STD = (0.0, 0.1, 0.0, 0.2, 0.0, 0.0)
 
 
 class Form(NamedTuple):
-    """A form of Eq 1, in numbers."""
+    """A form of Eq 1, in the numbers of `rules.eq1_rule`."""
 
     gate: float | Array = 0.0
-    """1: the change of s_i counts times rho'(s_i), as in Eq 5; 0: as it is."""
     tie: float | Array = 0.0
-    """1: both directions of a pair change by the sum of their updates; 0: each by its own."""
     before: float | Array = 0.0
-    """Share of the presynaptic rate one step before the change."""
     after: float | Array = 0.0
-    """Share of that after the change; the rest is the rate at its start."""
 
 
 class Case(NamedTuple):
@@ -65,24 +61,11 @@ class Learned(NamedTuple):
 
 
 def drives_of(key: Key[Array, ""], n_units: int, n_steps: int) -> Float[Array, "drive time unit"]:
-    """Return a sample of each drive in `DRIVES`, to be added to the biases of one network.
+    """Return a sample of each drive in `DRIVES`, activities to be added to the biases of one network.
 
-    Args:
-        key: a scalar key.
-        n_units: number of units.
-        n_steps: length in steps.
-
-    Returns:
-        Activities: OU (standard deviation 0.25, 20 steps), which "OU + noise" has too; one of 4 patterns of standard
-        deviation 0.25, drawn anew every 50 steps; a constant pattern of standard deviation 0.15; a wave of amplitude
-        0.3, 80 steps and one round over the units, with white noise of 0.02; OU of standard deviation 0.04,
-        which saturates no unit.
-
-    Example:
-        >>> import stdpjax
-        >>> from stdpjax.studies.plastic_networks import drives_of
-        >>> drives_of(stdpjax.random.key(0), 8, 100).shape
-        (6, 100, 8)
+    OU (standard deviation 0.25, 20 steps), which "OU + noise" has too; one of 4 patterns of standard deviation 0.25,
+    drawn anew every 50 steps; a constant pattern of standard deviation 0.15; a wave of amplitude 0.3, 80 steps and one
+    round over the units, with white noise of 0.02; OU of standard deviation 0.04, which saturates no unit.
     """
     keys = {name: named_key(key, name) for name in ("OU", "patterns", "choice", "wave")}
     ou = jax.vmap(lambda key: ornstein_uhlenbeck(key, n_steps, 20.0), out_axes=1)(member_keys(keys["OU"], n_units))
@@ -93,36 +76,6 @@ def drives_of(key: Key[Array, ""], n_units: int, n_steps: int) -> Float[Array, "
     phase = jnp.arange(n_steps, dtype=float)[:, None] / 80 - jnp.arange(n_units, dtype=float)[None] / n_units
     wave = 0.3 * jnp.sin(2 * math.pi * phase) + 0.02 * jax.random.normal(keys["wave"], (n_steps, n_units), float)
     return jnp.stack([0.25 * ou, 0.25 * ou, switching, constant, wave, 0.04 * ou])
-
-
-def eq1_rule(form: Form) -> Rule:
-    """Return Eq 1 in a form given in traced numbers.
-
-    Args:
-        form: with `before` and `after` 0 the rule is `stdpjax.rules.differential_rule`, with its `gate` and `tie`;
-            with `before` 1 its pairing "previous". With `after` 1/2 or 1 the presynaptic rate is that at the middle or
-            the end of the step, at once, where that rule has to wait for it.
-
-    Returns:
-        The rule, of the hard sigmoid.
-    """
-    rate_fn = hard_sigmoid()
-
-    def init(weights: Float[Array, "post pre"]) -> Float[Array, "pre"]:
-        return jnp.zeros(weights.shape[1], weights.dtype)
-
-    def update(
-        sample: Sample, previous: Float[Array, "pre"], weights: Float[Array, "post pre"]
-    ) -> tuple[Float[Array, "post pre"], Float[Array, "pre"]]:
-        del weights
-        slope = 1 + form.gate * (required(sample, "post_slope") - 1)
-        change = slope * (sample.next_post_state - sample.post_state)
-        later = rate_fn.value(sample.next_post_state)
-        rate = sample.pre_rate + form.before * (previous - sample.pre_rate) + form.after * (later - sample.pre_rate)
-        delta_w = change[:, None] * rate[None, :]
-        return delta_w + form.tie * delta_w.T, sample.pre_rate
-
-    return Rule(init, update)
 
 
 def _speed_and_saturation(sample: Sample) -> Float[Array, "two"]:
@@ -157,19 +110,10 @@ def learn(
     n_dropped: int,
     is_plastic: bool,
 ) -> Learned:
-    """Run every case of every network from rest.
+    """Run every case of every network from rest; results have the leading axes `[case, network]`.
 
-    Args:
-        keys: one for each network, for the noise, which is the same in all cases.
-        params: weights `[case, network, post, pre]` and biases `[network, unit]`.
-        drives: of each network, see `drives_of`; their length is the number of steps.
-        cases: what differs.
-        bound: largest absolute weight.
-        n_dropped: steps before the statistics start.
-        is_plastic: False leaves all weights as they are.
-
-    Returns:
-        Results with leading axes `[case, network]`.
+    Each network has a key for its noise and a sample of each drive, the same in all cases; weights are
+    `[case, network, post, pre]`, biases `[network, unit]`. `is_plastic` False leaves all weights as they are.
     """
     n_steps, n_units = drives.shape[-2:]
     noise_std = jnp.asarray(NOISE_STD, float)
@@ -181,14 +125,25 @@ def learn(
             return drives[case.drive, number]
 
         rule = (
-            {"rule": eq1_rule(case.form), "learning_rate": case.rate, "weight_bounds": (-bound, bound)}
+            {
+                "rule": eq1_rule(hard_sigmoid(), **case.form._asdict()),
+                "learning_rate": case.rate,
+                "weight_bounds": (-bound, bound),
+            }
             if is_plastic
             else {}
         )
         run = simulate(
-            key, Params(weights, bias), kernel, _Numbers(STEP, noise_std[case.drive], case.is_prescribed),
-            state=jnp.zeros(n_units, float), n_steps=n_steps, drive=drive, observe=observe, **rule,
-        )  # fmt: skip
+            key,
+            Params(weights, bias),
+            kernel,
+            _Numbers(STEP, noise_std[case.drive], case.is_prescribed),
+            state=jnp.zeros(n_units, float),
+            n_steps=n_steps,
+            drive=drive,
+            observe=observe,
+            **rule,
+        )
         speed, saturation = run.observed["late"].mean
         return Learned(speed, saturation, run.params.weights, run.state, run.is_finite)
 
@@ -235,33 +190,20 @@ def static_speed(
 @jax.jit
 def layer_growth(
     first: Float[Array, "post pre"], inputs: Float[Array, "time pre"], rates: Float[Array, "rate"]
-) -> tuple[Float[Array, "rate"], Float[Array, "rate"]]:
-    """Run a layer of linear units whose inputs are prescribed rates about 1/2, with Eq 1 in its weights.
+) -> Float[Array, "rate"]:
+    """Return how many times the weights of a layer of linear units grow by Eq 1, along their first values.
 
-    Args:
-        first: the weights at the start.
-        inputs: the inputs' rates less 1/2. A bias takes away what the 1/2 would do to the units.
-        rates: learning rates.
-
-    Returns:
-        How many times the weights have grown, along their first values; and the mean of |ds/dt|^2 in the last tenth
-        over that in the second.
+    Its inputs are prescribed rates about 1/2. A bias takes away what the 1/2 would do to the units.
     """
-    rule = eq1_rule(Form())
-    rest = jnp.zeros(first.shape[0], first.dtype)
 
     def one(rate):
         def advance(carry, now):
             weights, state = carry
-            change = STEP * (weights @ now - state)
-            sample = Sample(state, state + change, now + 0.5, post_slope=jnp.ones_like(state))
-            delta_w, _ = rule.update(sample, now, weights)
-            return (weights + rate * delta_w, state + change), jnp.sum(change * change)
+            after = state + STEP * (weights @ now - state)
+            return (weights + rate * rate_update(state, after, now + 0.5), after), None
 
-        (weights, _), speed = jax.lax.scan(advance, (first, rest), inputs)
-        tenth = inputs.shape[0] // 10
-        late_over_early = jnp.mean(speed[-tenth:]) / jnp.mean(speed[tenth : 2 * tenth])
-        return jnp.sum(weights * first) / jnp.sum(first**2), late_over_early
+        weights = jax.lax.scan(advance, (first, jnp.zeros_like(first[:, 0])), inputs)[0][0]
+        return jnp.sum(weights * first) / jnp.sum(first**2)
 
     return jax.vmap(one)(rates)
 
@@ -269,15 +211,7 @@ def layer_growth(
 def predicted_growth(rate: float, std: float, n_steps: int) -> float:
     """Return how many times a layer's weights grow with OU inputs: exp(rate std^2 T / (1 + tau)), in discrete steps.
 
-    Args:
-        rate: learning rate.
-        std: standard deviation of the inputs, whose correlation time is 20 steps, tau = 2 time constants.
-        n_steps: how many, T = 0.1 n_steps time constants.
-
-    Example:
-        >>> from stdpjax.studies.plastic_networks import predicted_growth
-        >>> round(predicted_growth(0.2, 0.17, 3000), 1)
-        1.8
+    The inputs' correlation time is 20 steps, tau = 2 time constants; T = 0.1 n_steps time constants.
     """
     decay = math.exp(-1 / 20.0)
     return (1 + rate * STEP * std**2 * (1 - decay) / (1 - decay * (1 - STEP))) ** n_steps

@@ -1,7 +1,7 @@
 """The experiment that the paper calls for: constant, rising and falling postsynaptic rates under each rule."""
 
-import dataclasses
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,24 +11,15 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
-from stdpjax.lab.study import Progress, Study
-from stdpjax.power import sample_size, t_test_power
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
+from stdpjax.power import sample_size, simulate_experiments, t_test_alarms, t_test_power
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.rules import presets
-from stdpjax.settings import setting
-from stdpjax.stats import bootstrap, wilson_interval
+from stdpjax.settings import configuration, setting
+from stdpjax.stats import Estimate, bootstrap, wilson_interval
 from stdpjax.studies.figures.prediction_protocols import plot
-from stdpjax.studies.prediction_experiments import (
-    CONSTANT,
-    FALLING,
-    RISING,
-    alarms,
-    effects,
-    experiments,
-    statistics_of_sums,
-)
+from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.prediction_rules import (
     ASYMMETRIC,
     NAMES,
@@ -44,6 +35,7 @@ from stdpjax.studies.prediction_rules import (
 )
 
 Floats = NDArray[np.float64]
+CONSTANT, RISING, FALLING = (COURSES.index(course) for course in ("constant", "rising", "falling"))
 # More cells than an experiment has; stands for all larger numbers.
 MOST_CELLS = 10**6
 # Rules whose experiments are simulated, and with how many cells in each arm.
@@ -52,44 +44,36 @@ SIZES = (4, 8, 16, 32, 64, 128, 256)
 _MOST_SIMULATED = 2000
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PredictionProtocolsConfig:
     """Settings of the predicted experiment; bins of 1 ms."""
 
-    pre_hz: float = setting(20.0, "presynaptic rate in Hz, above 0")
-    low_hz: float = setting(5.0, "lowest postsynaptic rate of the ramps in Hz, at least 0")
-    high_hz: float = setting(45.0, "highest one, above the lowest")
-    duration_ms: float = setting(400.0, "length of a ramp in ms, a whole number")
-    rest_ms: float = setting(500.0, "silence after each ramp in ms, a whole number of at least 400")
-    n_repeats: int = setting(100, "ramps in each cell")
-    amplitude: float = setting(0.013, "change by a pair, as a share of the weight, of the antisymmetric windows")
-    tau: float = setting(10.0, "their time constant in ms, from 1 to 20")
+    pre_hz: float = setting(20.0, "presynaptic rate in Hz", above=0, at_most=1000)
+    low_hz: float = setting(5.0, "lowest postsynaptic rate of the ramps in Hz", at_least=0)
+    high_hz: float = setting(45.0, "highest one, above the lowest", at_most=1000)
+    duration_ms: float = setting(400.0, "length of a ramp in ms, a whole number", at_least=2)
+    rest_ms: float = setting(500.0, "silence after each ramp in ms, a whole number", at_least=400)
+    n_repeats: int = setting(100, "ramps in each cell", at_most=10_000)
+    amplitude: float = setting(
+        0.013, "change by a pair, as a share of the weight, of the antisymmetric windows", above=0
+    )
+    tau: float = setting(10.0, "their time constant in ms", at_least=1, at_most=20)
     window: int = setting(20, "longest lag of the windowed rule in ms")
     between_cells: float = setting(
-        0.25, "standard deviation of cells under the same spikes, as a share of the weight, above 0"
+        0.25, "standard deviation of cells under the same spikes, as a share of the weight", above=0
     )
-    power: float = setting(0.8, "wanted probability of finding an effect at the level of 5 %, in (0.05, 1)")
-    n_cells: int = setting(200, "cells sampled in each arm")
-    n_experiments: int = setting(5000, "experiments simulated")
+    power: float = setting(0.8, "wanted probability of finding an effect at the level of 5 %", above=0.05, below=1)
+    n_cells: int = setting(200, "cells sampled in each arm", at_least=20, at_most=10**5)
+    n_experiments: int = setting(5000, "experiments simulated", at_least=10, at_most=10**6)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.number("amplitude", self.amplitude, above=0)
-        _checks.number("tau", self.tau, at_least=1, at_most=20)
-        _checks.number("pre_hz", self.pre_hz, above=0, at_most=1000)
-        _checks.number("low_hz", self.low_hz, at_least=0)
-        _checks.number("high_hz", self.high_hz, above=self.low_hz, at_most=1000)
-        _checks.number("between_cells", self.between_cells, above=0)
-        _checks.number("power", self.power, above=0.05, below=1)
-        for name, least in (("duration_ms", 2), ("rest_ms", 400)):
-            value = _checks.number(name, getattr(self, name), at_least=least)
-            if value != round(value):
-                raise ValueError(f"{name}: expected a whole number of ms, got {value:g}")
-        if _checks.window(self.window) > self.duration_ms:
+        """Refuse what does not go together."""
+        _checks.number("high_hz", self.high_hz, above=self.low_hz)
+        for name in ("duration_ms", "rest_ms"):
+            if getattr(self, name) != round(getattr(self, name)):
+                raise ValueError(f"{name}: expected a whole number of ms, got {getattr(self, name):g}")
+        if self.window > self.duration_ms:
             raise ValueError(f"window: expected at most the ramp's {self.duration_ms:g} ms, got {self.window}")
-        _checks.count("n_repeats", self.n_repeats, maximum=10_000)
-        _checks.count("n_cells", self.n_cells, minimum=20, maximum=10**5)
-        _checks.count("n_experiments", self.n_experiments, minimum=10, maximum=10**6)
 
 
 def share_off(changes: xr.DataArray) -> xr.DataArray:
@@ -126,7 +110,7 @@ def _share_found(data: xr.Dataset, rule: str, name: str) -> Estimate:
 
 
 def _cells(data: xr.Dataset) -> str:
-    d, low, high = estimate(data.sel(rule="windowed"), "contrast_d")
+    d, low, high = estimate(data.sel(rule="windowed"), "contrast_d")[:3]
     return (
         f"{int(data.n_stated)} cells in each arm for d = {d:.2f} ({low:.2f} … {high:.2f} in {int(data.n_cells)} "
         f"cells), standard deviation between cells {float(data.between_cells):g}."
@@ -137,18 +121,17 @@ _PREDICTED = (
     "A practical outcome of this work is a prediction that synaptic weight changes should vanish when the "
     "postsynaptic firing rate remains constant."
 )
-_NOTHING = "Nothing is printed on this."
 _SECTIONS = "Sections 3.2 and 9"
+
+_predicted = partial(Claim, statement=_SECTIONS, printed=_PREDICTED)
 
 # The criteria were fixed before any run, but for that of PP.fails. Its limit, "at least half as large", was set after
 # the exact means were known, and describes.
 CLAIMS = (
-    Claim(
+    _predicted(
         "PP.prediction",
         "Exact change at a constant rate, or what a falling rate leaves of a rising one's, over the effect of the "
         "slope (largest).",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         corrected="Exact for Eq 1, Eq 2, the windowed rule and the pairing schemes other than nearest symmetric, with "
         "windows that are antisymmetric and spikes that are independent given the rates.",
         criterion=at_most(1e-4, double=1e-10),
@@ -157,12 +140,10 @@ CLAIMS = (
         control_is="nearest symmetric pairs, with the same antisymmetric window",
         bearing="limits",
     ),
-    Claim(
+    _predicted(
         "PP.slope",
         "Change of sampled cells by a rising less that by a falling rate, in standard errors, spikes alone (smallest "
         "over the same rules).",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         corrected="Above 0 where the rate rises and below where it falls.",
         criterion=at_least(4.0),
         measure=lambda data: _slope_z(data).sel(rule=_SEES_SLOPE).min(),
@@ -175,21 +156,18 @@ CLAIMS = (
         "PP.sampled",
         "Largest |z| of the sampled against the exact mean change, over all rules that see spikes and all arms.",
         statement="Section 5.1",
-        printed=_NOTHING,
         corrected="The exact mean takes one pass over the record.",
         criterion=at_most(4.0),
-        measure=lambda data: np.abs(data.z).max(),
-        control=lambda data: np.abs(data.z_swapped).max(),
+        measure=lambda data: largest(data.z),
+        control=lambda data: largest(data.z_swapped),
         control_is="exact means of the other ramp",
         bearing="supports",
         note=lambda data: f"{data.z.size} means.",
     ),
-    Claim(
+    _predicted(
         "PP.fails",
         "The same share as in the prediction for asymmetric windows, nearest symmetric pairs, triplets and suppression "
         "(smallest).",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         corrected="Not so under these rules: what does not follow the slope is at least half as large as what does, so "
         "that a change at a constant rate speaks for them and against Eq 1.",
         criterion=at_least(0.5),
@@ -204,7 +182,6 @@ CLAIMS = (
         "Rising less falling over its closed form from the antisymmetric half of the window, all-to-all pairs (of "
         "three windows that farthest from 1).",
         statement="Section 9, Eq 1",
-        printed=_NOTHING,
         corrected="The difference of the two arms cancels what follows the rate itself and leaves what follows its "
         "slope, half of which the edges of the ramps take back.",
         criterion=within(1.0, 1e-4, double=1e-5),
@@ -220,7 +197,6 @@ CLAIMS = (
         "Share of simulated experiments that tell rising from falling under the paper's windowed rule, with the stated "
         "number of cells.",
         statement="Section 9",
-        printed=_NOTHING,
         corrected="The number is that of the noncentral t distribution; changes by spikes are not quite normal.",
         criterion=within(0.8, 0.03),
         measure=lambda data: _share_found(data, "windowed", "n_found_stated"),
@@ -229,11 +205,9 @@ CLAIMS = (
         bearing="supports",
         note=_cells,
     ),
-    Claim(
+    _predicted(
         "PP.false_alarms",
         "Share of simulated experiments with as many cells that find a change at a constant rate under that rule.",
-        statement=_SECTIONS,
-        printed=_PREDICTED,
         criterion=within(0.05, 0.02),
         measure=lambda data: _share_found(data, "windowed", "n_false"),
         control=lambda data: _share_found(data, "bi_poo", "n_false").value,
@@ -244,6 +218,11 @@ CLAIMS = (
         ),
     ),
 )
+
+
+_SHARE = {"units": "1", "long_name": "change as a share of the weight"}
+_COHEN = {"units": "1", "long_name": "Cohen's d"}
+_ARMS = ("rule", "course")
 
 
 def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progress) -> xr.Dataset:
@@ -257,107 +236,125 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
     sampled = sampled_changes(config, protocol, cells)
     nothing = np.zeros((len(COURSES), config.n_cells))
     by_spikes = np.stack([sampled.get(name, exact[name][:, None] + nothing) for name in NAMES])
-    means, spike_sd = np.stack([exact[name] for name in NAMES]), by_spikes.std(axis=-1, ddof=1)
-
+    means = np.stack([exact[name] for name in NAMES])
     progress(0.8, "effect sizes")
-    noise = np.asarray(jax.random.normal(named_key(key, "between cells"), nothing.shape), np.float64)
-    observed = np.moveaxis(by_spikes + config.between_cells * noise, -1, 0)
-    found_effects = bootstrap(
-        named_key(key, "resampling"), statistics_of_sums, np.ones(config.n_cells), observed, observed**2
-    )
-    true = effects(means, np.hypot(spike_sd, config.between_cells))
-    needed = {
-        "constant": [sample_size(float(d), config.power) for d in true.arms[:, CONSTANT]],
-        "contrast": [sample_size(float(d), config.power, n_groups=2) for d in true.contrast],
-    }
-    counts = {name: np.minimum(values, MOST_CELLS) for name, values in needed.items()}
-
+    sizes = _effect_sizes(key, means, by_spikes, config)
     progress(0.9, "experiments")
-    n_stated = int(min(counts["contrast"][NAMES.index(SIMULATED[0])], _MOST_SIMULATED))
-    n_half = max(2, n_stated // 2)
-    found = {}
-    for name in SIMULATED:
-        row = NAMES.index(name)
-        residual = by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True)
-        drawn = np.asarray(
-            experiments(
-                named_key(named_key(key, "experiments"), name),
-                jnp.asarray(means[row], float),
-                jnp.asarray(residual, float),
-                config.between_cells,
-                max(*SIZES, n_stated),
-                config.n_experiments,
-            ),
-            np.float64,
-        )
-        found[name] = [
-            *(alarms(drawn[RISING, :, :n], drawn[FALLING, :, :n]).sum() for n in (*SIZES, n_stated, n_half)),
-            alarms(drawn[CONSTANT, :, :n_stated]).sum(),
-        ]
-    n_found = np.stack([found[name] for name in SIMULATED])
-    error = spike_sd / math.sqrt(config.n_cells)
-    spiking = [NAMES.index(name) for name in SPIKING]
-    share = {"units": "1", "long_name": "change as a share of the weight"}
-    cohen = {"units": "1", "long_name": "Cohen's d"}
-    n_arms = len(COURSES)
-    simulated_d = true.contrast[[NAMES.index(name) for name in SIMULATED]]
     laws = contrast_laws(config)
+    return merged(
+        labelled(("course", "time"), "Hz", post_hz=1000 * np.asarray(protocol.repeat[1], np.float64)),
+        _sampled_means(means, by_spikes, config),
+        sizes,
+        _simulated(key, means, by_spikes, sizes, config),
+        labelled("closed_rule", "1", contrast_law=(list(laws.values()), "rising less falling in closed form")),
+        rule=list(NAMES),
+        spiking_rule=list(SPIKING),
+        simulated_rule=list(SIMULATED),
+        closed_rule=list(laws),
+        course=list(COURSES),
+        n_cells=((), config.n_cells, {"units": "cells in each arm"}),
+        n_experiments=((), config.n_experiments, {"units": "experiments"}),
+        between_cells=((), config.between_cells, {"units": "1", "long_name": "standard deviation of cells"}),
+        cells=("cells", np.array(SIZES), {"units": "cells in each arm"}),
+        time=("time", np.arange(-1, protocol.n_ramp + 1) + 0.5, {"units": "ms"}),
+    )
+
+
+def _sampled_means(means: Floats, by_spikes: Floats, config: PredictionProtocolsConfig) -> xr.Dataset:
+    """Put the means of sampled cells beside the exact ones."""
+    sampled, spike_sd = by_spikes.mean(axis=-1), by_spikes.std(axis=-1, ddof=1)
+    spiking = [NAMES.index(name) for name in SPIKING]
+
+    def z(exact: Floats) -> Floats:
+        return (sampled - exact)[spiking] / (spike_sd[spiking] / math.sqrt(config.n_cells))
+
+    share, wrong = "change as a share of the weight", "the same with the exact means of the other ramp"
+    return merged(
+        labelled(_ARMS, "1", exact=(means, share), spike_sd=(spike_sd, share), sampled=(sampled, share)),
+        labelled(
+            ("spiking_rule", "course"),
+            "standard errors",
+            z=(z(means), "sampled less exact mean"),
+            z_swapped=(z(means[:, [CONSTANT, FALLING, RISING]]), wrong),
+        ),
+    )
+
+
+def _effects(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    """Return Cohen's d of each arm against 0, `[..., rule, course]`, and of rising against falling."""
+    pooled = np.sqrt((deviation[..., RISING] ** 2 + deviation[..., FALLING] ** 2) / 2)
+    return mean / deviation, (mean[..., RISING] - mean[..., FALLING]) / pooled
+
+
+def _statistics_of_sums(n: Floats, total: Floats, squares: Floats) -> Floats:
+    """Return mean and d of each arm and d of the contrast, along the last axis, from sums over cells."""
+    n = n[..., None, None]
+    mean = total / n
+    arms, contrast = _effects(mean, np.sqrt((squares - n * mean**2) / (n - 1)))
+    return np.concatenate([mean, arms, contrast[..., None]], axis=-1)
+
+
+def _effect_sizes(
+    key: Key[Array, ""], means: Floats, by_spikes: Floats, config: PredictionProtocolsConfig
+) -> xr.Dataset:
+    """Return effect sizes, true and as seen in the sampled cells, and the numbers of cells that they take."""
+    noise = np.asarray(jax.random.normal(named_key(key, "between cells"), by_spikes.shape[1:]), np.float64)
+    seen = np.moveaxis(by_spikes + config.between_cells * noise, -1, 0)
+    found = np.array(
+        bootstrap(named_key(key, "resampling"), _statistics_of_sums, np.ones(len(seen)), seen, seen**2)[:3]
+    )
+    observed, d, contrast = (Estimate(*found[..., part]) for part in (slice(len(COURSES)), slice(len(COURSES), -1), -1))
+    arms, true = _effects(means, np.hypot(by_spikes.std(axis=-1, ddof=1), config.between_cells))
+    constant = [sample_size(float(d), config.power) for d in arms[:, CONSTANT]]
+    both = [sample_size(float(d), config.power, n_groups=2) for d in true]
     return xr.Dataset(
         {
-            "post_hz": (("course", "time"), 1000 * np.asarray(protocol.repeat[1], np.float64), {"units": "Hz"}),
-            "exact": (("rule", "course"), means, share),
-            "spike_sd": (("rule", "course"), spike_sd, share),
-            "sampled": (("rule", "course"), by_spikes.mean(axis=-1), share),
-            "z": (
-                ("spiking_rule", "course"),
-                ((by_spikes.mean(axis=-1) - means)[spiking] / error[spiking]),
-                {"units": "standard errors", "long_name": "sampled less exact mean"},
+            **keep_estimate("observed", observed, _ARMS, **_SHARE),
+            **keep_estimate("d", d, _ARMS, value="_observed", **_COHEN),
+            "d": (_ARMS, arms, _COHEN),
+            **keep_estimate("contrast_d", contrast, "rule", value="_observed", **_COHEN),
+            "contrast_d": ("rule", true, _COHEN),
+            "cells_constant": ("rule", np.minimum(constant, MOST_CELLS), {"units": "cells", "most": MOST_CELLS}),
+            "cells_contrast": (
+                "rule",
+                np.minimum(both, MOST_CELLS),
+                {"units": "cells in each arm", "most": MOST_CELLS},
             ),
-            "z_swapped": (
-                ("spiking_rule", "course"),
-                ((by_spikes.mean(axis=-1) - means[:, [CONSTANT, FALLING, RISING]])[spiking] / error[spiking]),
-                {"units": "standard errors", "long_name": "the same with the exact means of the other ramp"},
-            ),
-            "observed": (("rule", "course"), found_effects.value[:, :n_arms], share),
-            "observed_low": (("rule", "course"), found_effects.low[:, :n_arms], share),
-            "observed_high": (("rule", "course"), found_effects.high[:, :n_arms], share),
-            "d": (("rule", "course"), true.arms, cohen),
-            "d_observed": (("rule", "course"), found_effects.value[:, n_arms:-1], cohen),
-            "d_low": (("rule", "course"), found_effects.low[:, n_arms:-1], cohen),
-            "d_high": (("rule", "course"), found_effects.high[:, n_arms:-1], cohen),
-            "contrast_d": (("rule",), true.contrast, cohen),
-            "contrast_d_observed": (("rule",), found_effects.value[:, -1], cohen),
-            "contrast_d_low": (("rule",), found_effects.low[:, -1], cohen),
-            "contrast_d_high": (("rule",), found_effects.high[:, -1], cohen),
-            "cells_constant": (("rule",), counts["constant"], {"units": "cells", "most": MOST_CELLS}),
-            "cells_contrast": (("rule",), counts["contrast"], {"units": "cells in each arm", "most": MOST_CELLS}),
-            "power_exact": (
-                ("simulated_rule", "cells"),
-                t_test_power(simulated_d[:, None], np.array(SIZES), n_groups=2),
-            ),
-            "n_found": (("simulated_rule", "cells"), n_found[:, : len(SIZES)], {"units": "experiments"}),
-            "n_found_stated": (("simulated_rule",), n_found[:, -3]),
-            "n_found_half": (("simulated_rule",), n_found[:, -2]),
-            "n_false": (("simulated_rule",), n_found[:, -1]),
-            "n_stated": ((), n_stated, {"units": "cells in each arm"}),
-            "contrast_law": (
-                ("closed_rule",),
-                list(laws.values()),
-                {**share, "long_name": "rising less falling in closed form"},
-            ),
-        },
-        coords={
-            "rule": list(NAMES),
-            "spiking_rule": list(SPIKING),
-            "simulated_rule": list(SIMULATED),
-            "closed_rule": list(laws),
-            "course": list(COURSES),
-            "n_cells": ((), config.n_cells, {"units": "cells in each arm"}),
-            "n_experiments": ((), config.n_experiments, {"units": "experiments"}),
-            "between_cells": ((), config.between_cells, {**share, "long_name": "standard deviation of cells"}),
-            "cells": ("cells", np.array(SIZES), {"units": "cells in each arm"}),
-            "time": ("time", np.arange(-1, protocol.n_ramp + 1) + 0.5, {"units": "ms"}),
-        },
+        }
+    )
+
+
+def _simulated(
+    key: Key[Array, ""], means: Floats, by_spikes: Floats, sizes: xr.Dataset, config: PredictionProtocolsConfig
+) -> xr.Dataset:
+    """Simulate experiments with a few of the rules, and count those that find something."""
+    rows = [NAMES.index(name) for name in SIMULATED]
+    n_stated = int(min(sizes.cells_contrast[rows[0]], _MOST_SIMULATED))
+    n_half = max(2, n_stated // 2)
+    found = []
+    for name, row in zip(SIMULATED, rows, strict=True):
+        drawn = simulate_experiments(
+            named_key(named_key(key, "experiments"), name),
+            jnp.asarray(means[row], float),
+            jnp.asarray(by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True), float),
+            config.between_cells,
+            max(*SIZES, n_stated),
+            config.n_experiments,
+        )
+        drawn = np.asarray(drawn, np.float64)
+        found.append(
+            [
+                *(t_test_alarms(drawn[RISING, :, :n], drawn[FALLING, :, :n]).sum() for n in (*SIZES, n_stated, n_half)),
+                t_test_alarms(drawn[CONSTANT, :, :n_stated]).sum(),
+            ]
+        )
+    n_found = np.array(found)
+    power = t_test_power(sizes.contrast_d.values[rows, None], np.array(SIZES), n_groups=2)
+    return merged(
+        labelled(("simulated_rule", "cells"), power_exact=power),
+        labelled(("simulated_rule", "cells"), "experiments", n_found=n_found[:, : len(SIZES)]),
+        labelled("simulated_rule", n_found_stated=n_found[:, -3], n_found_half=n_found[:, -2], n_false=n_found[:, -1]),
+        labelled((), "cells in each arm", n_stated=n_stated),
     )
 
 
@@ -382,7 +379,7 @@ STUDY = Study(
     "leaves what follows the slope. A sliding threshold (BCM) lags behind the rate, and so sees its slope too. Changes "
     "add up without bounds.",
     config=PredictionProtocolsConfig(),
-    smoke=PredictionProtocolsConfig(n_repeats=10, n_cells=20, n_experiments=50),
+    smoke=dict(n_repeats=10, n_cells=20, n_experiments=50),
     claims=CLAIMS,
     run=run,
     plot=plot,

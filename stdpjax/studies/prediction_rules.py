@@ -26,6 +26,7 @@ from stdpjax.rules import (
     lag_kernel,
     pair_rule,
     presets,
+    run_along,
     scale_rule,
     state_slope,
 )
@@ -254,19 +255,12 @@ def _bcm_changes(
 
     With the mean over the record as target, the threshold of the constant arm settles about its rate.
     """
-    rate_fn, target = hard_sigmoid(_THRESHOLD), jnp.mean(post[0])
-    rule = bcm_rule(rate_fn, _TAU_THRESHOLD, target)
+    target = jnp.mean(post[0])
+    rule = bcm_rule(hard_sigmoid(_THRESHOLD), _TAU_THRESHOLD, target)
 
     def one(pre: Float[Array, "time"], post: Float[Array, "time"]) -> Float[Array, ""]:
-        def step(carry: Any, now: tuple[Array, Array]) -> tuple[Any, None]:
-            state, weights = carry
-            pre, post = now
-            delta_w, state = rule.update(Sample(post[None], post[None], pre[None]), state, weights)
-            return (state, weights + delta_w), None
-
-        weights = jnp.zeros((1, 1), pre.dtype)
         # The activity at which the rate is the spike probability.
-        activity = post + _THRESHOLD
-        return jax.lax.scan(step, (rule.init(weights), weights), (pre, activity))[0][1][0, 0]
+        activity = post[:, None] + _THRESHOLD
+        return run_along(rule, Sample(activity, activity, pre[:, None]), jnp.zeros((1, 1), pre.dtype)).weights[-1, 0, 0]
 
     return jnp.asarray(strength, pre.dtype) / target * jax.vmap(one)(pre, post)

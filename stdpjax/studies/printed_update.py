@@ -1,6 +1,5 @@
 """The state update as printed and as corrected (Eq 6, 7 and 17), and the differential equation behind it."""
 
-import dataclasses
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,19 +10,20 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
-from stdpjax import _checks
 from stdpjax.clamps import Clamps, StateClamp
-from stdpjax.dynamics import Field, Kernel, LeakyIntegrator, PrintedIntegrator, simulate
+from stdpjax.dynamics import Field, Kernel, LeakyIntegrator, PrintedIntegrator
 from stdpjax.energy import Params, energy_of, target_of
 from stdpjax.lab import Claim, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import interior_network, is_active, resting_bias
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.printed_update import plot
-from stdpjax.studies.interior import interior_network, is_active, with_fixed_point
+from stdpjax.studies.measures import largest, stacked
+from stdpjax.studies.network_runs import path_from
 
 # Steps over which the decay of a deviation is compared with its closed form.
 _N_DECAY = 10
@@ -31,37 +31,17 @@ _N_DECAY = 10
 _HORIZON = 2.0
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class PrintedUpdateConfig:
     """Settings of the study of the state update; steps are fractions of the time constant."""
 
-    n_networks: int = setting(32, "networks, half of whose units are clamped where Eq 6 is read literally")
-    n_units: int = setting(6, "units of a network, an even number")
-    steps: tuple[float, ...] = setting((0.1, 0.2, 0.5), "step sizes, increasing, in (0, 1/2]")
-    n_steps: int = setting(800, "steps towards the fixed point")
-    halvings: int = setting(4, "how often the step 0.2 is halved to measure the order of the error")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        if _checks.count("n_units", self.n_units, minimum=2) % 2:
-            raise ValueError(f"n_units: expected an even number, got {self.n_units}")
-        if len(self.steps) < 2 or any(low >= high for low, high in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError(f"steps: expected at least two increasing numbers, got {self.steps}")
-        for step in self.steps:
-            _checks.number("steps", step, above=0, at_most=0.5)
-        _checks.count("n_steps", self.n_steps, minimum=_N_DECAY)
-        _checks.count("halvings", self.halvings, minimum=2, maximum=8)
-
-
-_EQ17 = "s_(t+1) = (1-step) s_t + step (rho'(s~) u(s~) - s~_t), which is said to follow from Eq 14 and 16."
-_EQ17_RIGHT = "s_(t+1) = (1-step) s_t + step rho'(s~) u(s~): the printed line subtracts the leak twice."
-_EQ6 = "h_(t+1) = h_t + step (R_h(s~_t) - s_t)."
-_FAST = "The continuous equation brings h exponentially fast towards the target R_h(s)."
-
-
-def _largest(values: xr.DataArray) -> xr.DataArray:
-    return np.abs(values).max()
+    n_networks: int = setting(32, "networks, half of whose units are clamped where Eq 6 is read literally", at_least=2)
+    n_units: int = setting(6, "units of a network", multiple_of=2)
+    steps: tuple[float, ...] = setting((0.1, 0.2, 0.5), "step sizes", above=0, at_most=0.5, increasing=True)
+    n_steps: int = setting(800, "steps towards the fixed point", at_least=_N_DECAY)
+    halvings: int = setting(
+        4, "how often the step 0.2 is halved to measure the order of the error", at_least=2, at_most=8
+    )
 
 
 def _of(data: xr.Dataset, update: str) -> xr.Dataset:
@@ -82,45 +62,49 @@ def _order(data: xr.Dataset, update: str) -> xr.DataArray:
     return np.log2(error.isel(size=-2) / error.isel(size=-1))
 
 
+_eq_17 = partial(
+    Claim,
+    statement="Eq 17",
+    printed="s_(t+1) = (1-step) s_t + step (rho'(s~) u(s~) - s~_t), which is said to follow from Eq 14 and 16.",
+    bearing="refutes",
+)
+_eq_6_and_7 = partial(
+    Claim,
+    statement="Eq 6 and 7",
+    printed="The continuous equation brings h exponentially fast towards the target R_h(s).",
+    bearing="limits",
+)
+
 CLAIMS = (
-    Claim(
+    _eq_17(
         "E17.corrected",
         "Largest distance of a unit from the prescribed fixed point s* = R(s*), over networks and steps, corrected.",
-        statement="Eq 17",
-        printed=_EQ17,
-        corrected=_EQ17_RIGHT,
+        corrected="s_(t+1) = (1-step) s_t + step rho'(s~) u(s~): the printed line subtracts the leak twice.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(_of(data, "corrected").end - data.fixed_point),
-        control=lambda data: _largest(_of(data, "printed").end - data.fixed_point),
+        measure=lambda data: largest(_of(data, "corrected").end - data.fixed_point),
+        control=lambda data: largest(_of(data, "printed").end - data.fixed_point),
         control_is="as printed",
-        bearing="refutes",
         note=lambda data: (
             f"{data.sizes['network']} networks, steps {', '.join(f'{step:g}' for step in data.step.values)}."
         ),
     ),
-    Claim(
+    _eq_17(
         "E17.half",
         "Largest distance of a unit from R(s)/2 where the printed update comes to rest.",
-        statement="Eq 17",
-        printed=_EQ17,
         corrected="As printed, the network comes to rest at s = R(s)/2, which contradicts Eq 26.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(_from_half(_of(data, "printed"))),
-        control=lambda data: _largest(_from_half(_of(data, "corrected"))),
+        measure=lambda data: largest(_from_half(_of(data, "printed"))),
+        control=lambda data: largest(_from_half(_of(data, "corrected"))),
         control_is="the corrected update",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_17(
         "E17.distance",
         "Largest difference of |s - s*| / |s*| at rest as printed from its closed form, over networks and steps.",
-        statement="Eq 17",
-        printed=_EQ17,
         corrected="|(2 - W)^-1 s*| / |s*|, about one half, whatever the step.",
         criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _largest(_of(data, "printed").end_distance - data.closed_distance),
-        control=lambda data: _largest(_of(data, "corrected").end_distance - data.closed_distance),
+        measure=lambda data: largest(_of(data, "printed").end_distance - data.closed_distance),
+        control=lambda data: largest(_of(data, "corrected").end_distance - data.closed_distance),
         control_is="the corrected update",
-        bearing="refutes",
         note=lambda data: f"Mean distance {float(_of(data, 'printed').end_distance.mean()):.4f}.",
     ),
     Claim(
@@ -139,7 +123,7 @@ CLAIMS = (
         "E6.leak",
         "Largest distance of a hidden unit from its fixed point with the leak -h_t, half of the units clamped.",
         statement="Eq 6",
-        printed=_EQ6,
+        printed="h_(t+1) = h_t + step (R_h(s~_t) - s_t).",
         corrected="h_(t+1) = h_t + step (R_h(s~_t) - h_t): s_t has clamped units too, and leaking with them h never "
         "settles.",
         criterion=at_most(1e-5, double=1e-12),
@@ -148,31 +132,25 @@ CLAIMS = (
         control_is="Eq 6 to the letter, the first units of s_t in the place of h_t",
         bearing="refutes",
     ),
-    Claim(
+    _eq_6_and_7(
         "3.6.constant_target",
         "Largest difference of a deviation from (1-step) times the one before, relative to the first; constant target.",
-        statement="Eq 6 and 7",
-        printed=_FAST,
         corrected="Exactly a factor (1-step) for each step while the target stays what it is.",
         criterion=at_most(1e-5, double=1e-14),
         measure=lambda data: data.decay.sel(check="constant").max(),
         control=lambda data: data.decay.sel(check="constant, printed").max(),
         control_is="the printed Eq 17",
-        bearing="limits",
     ),
-    Claim(
+    _eq_6_and_7(
         "3.6.eigenvectors",
         "Largest difference of a deviation along an eigenvector from 1-step(1-lambda) times the one before, "
         "relative to the first.",
-        statement="Eq 6 and 7",
-        printed=_FAST,
         corrected="In a network the target moves too: a factor 1-step(1-lambda) along an eigenvector of R' of "
         "eigenvalue lambda.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.decay.sel(check="eigenvectors").max(),
         control=lambda data: data.decay.sel(check="eigenvectors, (1-step)").max(),
         control_is="the factor (1-step)",
-        bearing="limits",
     ),
     Claim(
         "T5.order",
@@ -222,12 +200,8 @@ class Paths(NamedTuple):
 def _path(
     kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int, clamps: Clamps = ()
 ) -> Array:
-    """Return the states from the start on, without noise."""
-    # Of the printed update too, whose noise is 0.
-    hyper = kernel.Hyper(step)
-    run = simulate(key_of(0), params, kernel, hyper, state=start, clamps=clamps, n_steps=n_steps, trace_every=1)
-    assert run.trace is not None
-    return jnp.concatenate([start[None], run.trace])
+    """Return the states from the start on, without noise: that of the printed update is 0."""
+    return path_from(kernel, params, start, kernel.Hyper(step), n_steps, key_of(0), clamps)
 
 
 def doubled_energy(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Float[Array, ""]:
@@ -244,13 +218,14 @@ def _decay_of(deviation: Float[Array, "time unit"], factor: Array) -> Float[Arra
 def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateConfig) -> Paths:
     """Follow one network at one step size, in all the ways that the claims compare."""
     rho = hard_sigmoid()
-    network = interior_network(key, config.n_units, rho)
+    network = interior_network(key, config.n_units)
     fixed_point = network.fixed_point
     right, printed = LeakyIntegrator(rho), PrintedIntegrator(rho)
     eigenvalues, vectors = jnp.linalg.eigh(network.params.weights)
-    alone = with_fixed_point(jnp.zeros_like(network.params.weights), fixed_point, rho)
+    unconnected = jnp.zeros_like(network.params.weights)
+    alone = Params(unconnected, resting_bias(unconnected, fixed_point, rho))
     # One loop over time for each kernel: the network, the units alone, and the network pushed along its eigenvectors.
-    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), network.params, alone)
+    both = stacked(network.params, alone)
     starts = jnp.stack([network.start, network.start])
     along = fixed_point[None] + 0.25 * vectors.T
 
@@ -321,14 +296,17 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
     """Follow networks to rest and compare with closed forms and with the differential equation."""
     progress(0.0, "networks to rest")
     keys = member_keys(named_key(key, "networks"), config.n_networks)
-    rho, smooth = hard_sigmoid(), sigmoid()
+    smooth = sigmoid()
     sizes = euler_steps(config)
     n_euler = np.round(_HORIZON / sizes).astype(int)
 
     @jax.jit
     def follow_all(keys: Key[Array, "network"], steps: Float[Array, "step"], sizes: Float[Array, "size"]):
         found = jax.vmap(lambda key: jax.vmap(lambda step: follow(key, step, config))(steps), out_axes=1)(keys)
-        networks = jax.vmap(lambda key: interior_network(key, config.n_units, smooth))(keys)
+        hard = jax.vmap(lambda key: interior_network(key, config.n_units))(keys)
+        # Of the same weights and starts; where these networks rest does not matter here.
+        bias = jax.vmap(lambda weights, state: state - weights @ smooth.value(state))
+        networks = hard._replace(params=hard.params._replace(bias=bias(hard.params.weights, hard.fixed_point)))
 
         def euler(kernel: Kernel, params: Params, start: Array, step: Array, n: Array) -> Array:
             return _path(kernel, params, start, step, int(n_euler[-1]))[n]
@@ -344,7 +322,7 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
             )
 
         networks_at = jax.vmap(to_horizon, out_axes=2)(networks.params, networks.start)
-        return found, networks, networks_at, jax.vmap(lambda key: interior_network(key, config.n_units, rho))(keys)
+        return found, networks, networks_at, hard
 
     found, smooth_networks, at_horizon, networks = jax.tree.map(
         np.asarray, follow_all(keys, jnp.asarray(config.steps, float), jnp.asarray(sizes, float))
@@ -379,14 +357,12 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
         },
         coords={
             "step": ("step", list(config.steps), {"units": "tau"}),
-            "network": np.arange(config.n_networks),
             "update": ["corrected", "printed"],
             "energy": ["doubled", "Eq 16"],
             "leak": ["own", "literal"],
             "check": ["constant", "constant, printed", "eigenvectors", "eigenvectors, (1-step)"],
             "time": ("time", np.arange(n_shown + 1), {"units": "steps"}),
             "size": ("size", sizes, {"units": "tau"}),
-            "unit": np.arange(config.n_units),
         },
     )
 
@@ -401,7 +377,7 @@ STUDY = Study(
     "eigenvector, by 1-step only where the target stays constant, and the update solves the differential equation to "
     "first order.",
     config=PrintedUpdateConfig(),
-    smoke=PrintedUpdateConfig(n_networks=4, n_steps=200, halvings=2),
+    smoke=dict(n_networks=4, n_steps=200, halvings=2),
     claims=CLAIMS,
     run=run,
     plot=plot,

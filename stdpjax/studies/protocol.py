@@ -4,7 +4,6 @@ The paper fixes the window (20), the number of sequences (500), their length (16
 (1000). What it leaves open has a default here, and the reason is given with each field.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,7 +21,7 @@ from stdpjax.lab.study import Progress
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid
 from stdpjax.rules import LAG_KERNELS, lag_kernel, mean_update, state_slope
-from stdpjax.settings import setting
+from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import COINCIDENCES, expected_lag_counts, lag_probability, sample_lag_counts
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides
 
@@ -37,58 +36,50 @@ _THRESHOLD = -0.5
 _BLOCKS = 10
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ProtocolConfig:
     """Settings of the section 5.1 simulation; times in bins."""
 
-    n_sequences: int = setting(500, "pairs of rate sequences")
+    n_sequences: int = setting(500, "pairs of rate sequences", at_least=2)
     n_steps: int = setting(160, "length of a sequence, in bins")
-    n_trials: int = setting(1000, "spike trains sampled for each sequence")
+    n_trials: int = setting(1000, "spike trains sampled for each sequence", **TRIALS)
     window: int = setting(20, "longest lag on either side, in bins")
     # 0.2 gives a decaying curve by lag, 0.05 the best agreement of the rules.
-    max_probability: float = setting(0.2, "spike probability per bin at rate 1")
+    max_probability: float = setting(0.2, "spike probability per bin at rate 1", probability=True)
     # Differentiable, stationary and with one time scale, so that the slope means something.
     drive: str = setting("smooth_noise", "random process behind the activities", choices=DRIVES)
     # Half a window: the mean slope is visible, and so is the decay with lag.
-    width: float = setting(10.0, "time scale of the drive, in bins")
+    width: float = setting(10.0, "time scale of the drive, in bins", above=0)
     voltage: Voltage = setting(
         "bounded",
         'activity from drive; "bounded" stays where rate and activity have the same slope, "linear" saturates',
+        choices=get_args(Voltage),
     )
     # 0.6 saturates in 40 % of bins.
     voltage_scale: float = setting(
-        0.2, 'standard deviation of the activity for voltage "linear"', only={"voltage": ("linear",)}
+        0.2, 'standard deviation of the activity for voltage "linear"', only={"voltage": ("linear",)}, above=0
     )
     edges: Edges = setting(
         "padded",
         'ends of the record; "padded" simulates a window more on either side, "valid" counts complete windows only, '
         '"silent" assumes no spikes outside, which biases the ends',
+        choices=get_args(Edges),
     )
     # The paper has "if both spikes coincide": the coincident spike is the closest one.
     coincidence: Coincidence = setting(
         "skip",
         'a postsynaptic spike at lag 0; "skip" takes it as the closest spike, so no update, "ignore" looks past it',
+        choices=COINCIDENCES,
     )
     kernel: str = setting("exponential", "lag kernel of the nearest-neighbour rule", choices=LAG_KERNELS)
-    tau: float = setting(10.0, "decay of the exponential kernel, in bins", only={"kernel": ("exponential",)})
-    n_resamples: int = setting(1000, "bootstrap resamples of the sequences, for intervals")
+    tau: float = setting(10.0, "decay of the exponential kernel, in bins", only={"kernel": ("exponential",)}, above=0)
+    n_resamples: int = setting(1000, "bootstrap resamples of the sequences, for intervals", at_least=2)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_sequences", "n_resamples"):
-            _checks.count(name, getattr(self, name), minimum=2)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_steps", self.n_steps)
+        """Refuse what does not go together."""
         _checks.window(self.window, self.n_steps)
-        _checks.one_probability("max_probability", self.max_probability)
-        _checks.choice("drive", self.drive, DRIVES)
-        _checks.number("width", self.width, above=1 if self.drive == "leaky_ornstein_uhlenbeck" else 0)
-        _checks.choice("voltage", self.voltage, get_args(Voltage))
-        _checks.number("voltage_scale", self.voltage_scale, above=0)
-        _checks.choice("edges", self.edges, get_args(Edges))
-        _checks.choice("coincidence", self.coincidence, COINCIDENCES)
-        _checks.choice("kernel", self.kernel, LAG_KERNELS)
-        _checks.number("tau", self.tau, above=0)
+        if self.drive == "leaky_ornstein_uhlenbeck":
+            _checks.number("width", self.width, above=1)
         if self.edges == "valid" and self.n_steps < 2 * self.window + 1:
             raise ValueError(
                 f"n_steps: expected at least {2 * self.window + 1} bins for edges='valid', got {self.n_steps}"
@@ -125,15 +116,8 @@ def make_sequences(
 ) -> Sequences:
     """Draw the rate sequences of a configuration; sequence `i` has its own key whatever their number.
 
-    Args:
-        key: a scalar key.
-        config: the settings.
-        values: traced numbers that stand in for settings of the same name. With a traced width `config.width` is the
-            largest that may come, and the drives are others of the same law (see `stdpjax.drives.smooth_noise`).
-        rate_fn: rate function of both neurons; None for the paper's.
-
-    Returns:
-        The sequences.
+    Traced `values` stand in for settings of the same name. With a traced width `config.width` is the largest that may
+    come, and the drives are others of the same law (see `stdpjax.drives.smooth_noise`). `rate_fn` None is the paper's.
     """
     pre = _activities(named_key(key, "pre"), config, values)
     post = _activities(named_key(key, "post"), config, values)
@@ -197,20 +181,17 @@ def sampled_counts(
     counts = []
     for index, block in enumerate(blocks):
         progress(index / len(blocks), f"spike trains of sequence {block[0] + 1} of {config.n_sequences}")
-        counts.append(
-            np.asarray(
-                sample_lag_counts(
-                    key,
-                    sequences.pre_probability[block[0] : block[-1] + 1],
-                    sequences.post_probability[block[0] : block[-1] + 1],
-                    config.n_trials,
-                    config.window,
-                    config.coincidence,
-                    boundary=config.boundary,
-                    first_sequence=int(block[0]),
-                )
-            )
+        sampled = sample_lag_counts(
+            key,
+            sequences.pre_probability[block[0] : block[-1] + 1],
+            sequences.post_probability[block[0] : block[-1] + 1],
+            config.n_trials,
+            config.window,
+            config.coincidence,
+            boundary=config.boundary,
+            first_sequence=int(block[0]),
         )
+        counts.append(np.asarray(sampled))
     return np.concatenate(counts)
 
 
@@ -265,21 +246,3 @@ def part_of(progress: Progress, start: float, end: float) -> Progress:
 def mismatched(values: np.ndarray) -> np.ndarray:
     """Return the negative control: every sequence gets the values of the next one, which are independent of it."""
     return np.roll(values, 1, axis=0)
-
-
-__all__ = [
-    "NO_VALUES",
-    "ProtocolConfig",
-    "Sequences",
-    "Values",
-    "bisect_probability",
-    "exact_counts",
-    "kernel_of",
-    "lags_of",
-    "make_sequences",
-    "mismatched",
-    "part_of",
-    "sampled_counts",
-    "slope_agreement",
-    "update_per_spike",
-]

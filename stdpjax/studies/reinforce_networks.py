@@ -44,30 +44,13 @@ class Noise(NamedTuple):
 
 
 def places(sizes: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return sheet and first unit of each network: the largest has a sheet of its own, the others fill one.
-
-    Example:
-        >>> from stdpjax.studies.reinforce_networks import places
-        >>> places((2, 3, 8))
-        [(0, 0), (0, 2), (1, 0)]
-    """
+    """Return sheet and first unit of each network: the largest has a sheet of its own, the others fill one."""
     offsets = np.concatenate([[0], np.cumsum(sizes[:-1])])
     return [*((0, int(offset)) for offset in offsets[:-1]), (1, 0)]
 
 
 def pack(key: Key[Array, ""], sizes: tuple[int, ...], radius: float, spread: float, distance: float) -> Packed:
-    """Return random networks that settle at given states, each unit a given distance from its target.
-
-    Args:
-        key: of weights, states and the sides on which the targets lie.
-        sizes: units of each network, increasing; all but the last add up to the last at most.
-        radius: largest absolute eigenvalue of the weights.
-        spread: largest absolute settled activity.
-        distance: of each target from there.
-
-    Returns:
-        The networks; unused units have no weights and settle at 0.
-    """
+    """Return random networks that settle at given states, each unit a given distance from its target."""
     widest = sizes[-1]
     member, weights = np.zeros((len(sizes), 2, widest)), np.zeros((2, widest, widest))
     drawn_weights, drawn_rest, sides = (np.asarray(part, np.float64) for part in _draw(key, widest))
@@ -118,20 +101,7 @@ def _settle(packed: Packed, bias: Float[Array, "sheet unit"], strength, rate_fn:
 def estimates(
     key: Key[Array, ""], packed: Packed, numbers: Noise, *, n_trials: int, n_steps: int
 ) -> dict[str, dict[str, Array]]:
-    """Return, for each rate function, each trial's estimates of the gradient of the cost by the biases.
-
-    Args:
-        key: of the noise.
-        packed: the networks.
-        numbers: noise and pull.
-        n_trials: independent trials, 2 or more.
-        n_steps: steps in which a network settles.
-
-    Returns:
-        By rate function: `estimate`, shape `[estimator, trial, sheet, unit]`, in the order of `ESTIMATORS`; `change`,
-        the largest last change of a state, `[trial]`; `slope` and `curvature` of the rates without noise,
-        `[sheet, unit]`.
-    """
+    """Return, for each rate function, each trial's estimates of the gradient of the cost by the biases."""
     keys = member_keys(named_key(key, "noise"), n_trials)
 
     def in_network(values):
@@ -169,16 +139,7 @@ def estimates(
 
 
 def gradients(packed: Packed, slope: ArrayLike, curvature: ArrayLike) -> np.ndarray:
-    """Return the exact gradient of the cost by the biases, in double precision.
-
-    Args:
-        packed: the networks.
-        slope: rho' where they settle, shape `[sheet, unit]`.
-        curvature: rho'' there, same shape.
-
-    Returns:
-        Shape `[sheet, unit]`: rho' (1 - R')^-1 (s - target).
-    """
+    """Return the exact gradient of the cost by the biases, in double precision."""
     weights, rest, goal, slope, bend = (
         np.asarray(part, np.float64) for part in (packed.weights, packed.rest, packed.goal, slope, curvature)
     )
@@ -191,21 +152,6 @@ def laws(weights: np.ndarray, error: np.ndarray, noise_std: float, strength: flo
     """Return the total variance of each estimator over the squared gradient, for a network in its active region.
 
     There states are linear in the noise, costs quadratic, and Gaussian moments up to the sixth give the variances.
-
-    Args:
-        weights: tied weights, shape `[unit, unit]`, eigenvalues between -1 and 1 by more than the pull.
-        error: settled activity less target, shape `[unit]`.
-        noise_std: standard deviation of the noise on the biases.
-        strength: of the pull in the two phases.
-
-    Returns:
-        In the order of `ESTIMATORS`.
-
-    Example:
-        >>> import numpy as np
-        >>> from stdpjax.studies.reinforce_networks import laws
-        >>> laws(np.zeros((9, 9)), np.full(9, 0.2), 1e-6, 0.5)[1:4].round(3).tolist()
-        [10.0, 10.0, 2.0]
     """
     n_units, variance = len(error), noise_std**2
     inverse = np.linalg.inv(np.eye(n_units) - weights)

@@ -1,59 +1,64 @@
 """How the variance of a gradient estimate grows with the network: a global reward against a local rule (section 9)."""
 
-import dataclasses
-import itertools
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks, stats
+from stdpjax import stats
 from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
+from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.reinforce_variance import plot
-from stdpjax.studies.reinforce_networks import ESTIMATORS, RATES, Noise, estimates, gradients, laws, pack, places
+from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.reinforce_networks import (
+    ESTIMATORS,
+    RATES,
+    Noise,
+    Packed,
+    estimates,
+    gradients,
+    laws,
+    pack,
+    places,
+)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class ReinforceVarianceConfig:
     """Settings of the study of estimators' variances; activities in units of the hard sigmoid's width."""
 
     sizes: tuple[int, ...] = setting(
-        (8, 16, 32, 64, 128, 256, 512), "numbers of neurons, increasing, the last at least the sum of the others"
+        (8, 16, 32, 64, 128, 256, 512),
+        "numbers of neurons, the last at least the sum of the others",
+        at_least=2,
+        at_most=2048,
+        increasing=True,
     )
-    noise_std: float = setting(0.03, "standard deviation of the noise on each neuron's bias")
-    distance: float = setting(0.2, "distance of each neuron's target from its settled activity")
-    spread: float = setting(0.15, "largest absolute settled activity")
-    radius: float = setting(0.3, "largest absolute eigenvalue of the weights")
-    strength: float = setting(0.2, "pull towards the targets in the local rule's two phases")
-    n_trials: int = setting(400, "independent trials")
-    n_steps: int = setting(30, "steps in which a network settles")
-    n_resamples: int = setting(500, "bootstrap resamples of trials")
+    noise_std: float = setting(0.03, "standard deviation of the noise on each neuron's bias", above=0, at_most=0.1)
+    distance: float = setting(0.2, "distance of each neuron's target from its settled activity", **STEP)
+    spread: float = setting(0.15, "largest absolute settled activity", above=0, at_most=0.3)
+    radius: float = setting(0.3, "largest absolute eigenvalue of the weights", above=0, at_most=0.5)
+    strength: float = setting(0.2, "pull towards the targets in the local rule's two phases", above=0, at_most=0.3)
+    n_trials: int = setting(400, "independent trials", at_least=2, at_most=10_000)
+    n_steps: int = setting(30, "steps in which a network settles", at_most=1000)
+    n_resamples: int = setting(500, "bootstrap resamples of trials", at_least=2, at_most=10_000)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for size in self.sizes:
-            _checks.count("sizes", size, minimum=2, maximum=2048)
-        if len(self.sizes) < 2 or list(self.sizes) != sorted(set(self.sizes)) or sum(self.sizes[:-1]) > self.sizes[-1]:
-            raise ValueError(
-                f"sizes: expected at least two increasing numbers, the last at least the sum of the others, got "
-                f"{self.sizes}"
-            )
-        for name, most in (("noise_std", 0.1), ("distance", 1), ("spread", 0.3), ("radius", 0.5), ("strength", 0.3)):
-            _checks.number(name, getattr(self, name), above=0, at_most=most)
-        for name in ("n_trials", "n_resamples"):
-            _checks.count(name, getattr(self, name), minimum=2, maximum=10_000)
-        _checks.count("n_steps", self.n_steps, maximum=1000)
-
-
-_PRINTED = "The variance of the REINFORCE estimator grows linearly with the number of neurons."
+        """Refuse what does not go together."""
+        if sum(self.sizes[:-1]) > self.sizes[-1]:
+            raise ValueError(f"sizes: expected the last at least the sum of the others, got {self.sizes}")
 
 
 def _slope(data: xr.Dataset, estimator: str) -> Estimate:
     return estimate(data.sel(rates="sigmoid", estimator=estimator), "slope")
+
+
+_VARIANCE = "total variance over squared gradient"
 
 
 def _trials_note(data: xr.Dataset) -> str:
@@ -72,43 +77,43 @@ def _off_gradient(data: xr.Dataset, along: xr.DataArray) -> float:
     return float((np.abs(along - 1) / error).max())
 
 
+_section_9 = partial(Claim, statement="section 9", bearing="supports")
+_growth_of_variance = partial(
+    Claim,
+    statement="section 9",
+    printed="The variance of the REINFORCE estimator grows linearly with the number of neurons.",
+    note=_trials_note,
+)
+
 CLAIMS = (
-    Claim(
+    _growth_of_variance(
         "9.linear",
         "Log-log slope of the REINFORCE estimate's variance, over the squared gradient, against neurons (sigmoid).",
-        statement="section 9",
-        printed=_PRINTED,
         corrected="Linear if the mean reward is subtracted, and if all neurons are noisy at once.",
         criterion=within(1.0, 0.1),
         measure=lambda data: _slope(data, "centred"),
         control=lambda data: _slope(data, "own").value,
         control_is="each neuron sees its own part of the cost only",
         bearing="limits",
-        note=_trials_note,
     ),
-    Claim(
+    _growth_of_variance(
         "9.uncentred",
         "The same slope if no baseline is subtracted from the reward.",
-        statement="section 9",
-        printed=_PRINTED,
         corrected="Quadratic without a baseline: the cost itself grows with the neurons.",
         criterion=within(2.0, 0.1),
         measure=lambda data: _slope(data, "raw"),
         control=lambda data: _slope(data, "centred").value,
         control_is="the mean reward subtracted",
         bearing="refutes",
-        note=_trials_note,
     ),
-    Claim(
+    _section_9(
         "9.local",
         "The same slope for the local rule: two settled phases, pulled towards and away from targets.",
-        statement="section 9",
         printed="It is therefore tempting to explore other avenues: local, energy-based ones.",
         criterion=within(0.0, 0.1),
         measure=lambda data: _slope(data, "local"),
         control=lambda data: _slope(data, "centred").value,
         control_is="REINFORCE",
-        bearing="supports",
         note=_trials_note,
     ),
     Claim(
@@ -124,40 +129,29 @@ CLAIMS = (
         control_is="the laws without the cost's curvature",
         bearing="limits",
     ),
-    Claim(
+    _section_9(
         "9.unbiased",
         "Largest |z|, over sizes, of the mean REINFORCE estimate along the exact gradient, against the gradient.",
-        statement="section 9",
         printed="REINFORCE estimates the gradient of a global objective function.",
         criterion=at_most(4.0),
         measure=lambda data: _off_gradient(data, data.along),
         control=lambda data: _off_gradient(data, data.turned),
         control_is="along the gradient of each neuron's neighbour",
-        bearing="supports",
     ),
-    Claim(
+    _section_9(
         "9.local_gradient",
         "Smallest cosine, over sizes, between the local rule's mean and the exact gradient (sigmoid).",
-        statement="section 9",
         printed="The local rule follows the gradient of the same objective.",
         criterion=at_least(0.98),
         measure=lambda data: data.cosine.sel(rates="sigmoid", estimator="local").min(),
         control=lambda data: data.rolled_cosine.sel(rates="sigmoid", estimator="local").min(),
         control_is="the gradient of each neuron's neighbour",
-        bearing="supports",
     ),
 )
 
 
-def slopes(sizes: tuple[int, ...], variances: np.ndarray) -> np.ndarray:
-    """Return the least-squares slope of log variance (last axis: sizes) against log size.
-
-    Example:
-        >>> import numpy as np
-        >>> from stdpjax.studies.reinforce_variance import slopes
-        >>> slopes((2, 4, 8), 3.0 * np.array([[4.0, 16.0, 64.0]])).round(6)
-        array([2.])
-    """
+def _slopes(sizes: tuple[int, ...], variances: np.ndarray) -> np.ndarray:
+    """Return the least-squares slope of log variance (last axis: sizes) against log size."""
     x = np.log(sizes) - np.log(sizes).mean()
     return np.log(variances) @ x / (x @ x)
 
@@ -168,77 +162,90 @@ def run(key: Key[Array, ""], config: ReinforceVarianceConfig, progress: Progress
     packed = pack(named_key(key, "networks"), config.sizes, config.radius, config.spread, config.distance)
     numbers = Noise(jnp.asarray(config.noise_std, float), jnp.asarray(config.strength, float))
     found = estimates(key, packed, numbers, n_trials=config.n_trials, n_steps=config.n_steps)
-    has_settled = np.stack([np.asarray(found[name]["change"]) < 1e-4 for name in RATES])
-
     progress(0.7, "variances")
+    has_settled = np.stack([np.asarray(found[name]["change"]) < 1e-4 for name in RATES])
+    data = merged(
+        _of_estimates(key, packed, found, config),
+        _of_laws(packed, config),
+        required(("rates", "trial"), "trials that have settled", has_settled=has_settled),
+        rates=list(RATES),
+        estimator=list(ESTIMATORS),
+        neurons=("neurons", np.array(config.sizes), {"units": "neurons"}),
+    )
+    progress(1.0, "done")
+    return data
+
+
+def _blocks(sizes: tuple[int, ...]) -> list[tuple[int, slice]]:
+    """Return sheet and units of each network."""
+    return [(sheet, slice(first, first + size)) for (sheet, first), size in zip(places(sizes), sizes, strict=True)]
+
+
+def _of_estimates(
+    key: Key[Array, ""], packed: Packed, found: dict[str, dict[str, Array]], config: ReinforceVarianceConfig
+) -> xr.Dataset:
+    """Variances of the estimates, and how they lie to the exact gradient and to that of each neuron's neighbour."""
     shape = (len(RATES), len(ESTIMATORS), len(config.sizes))
     spread = np.empty((config.n_trials, *shape))
-    along, other = np.empty_like(spread), np.empty_like(spread)
+    along, turned = np.empty_like(spread), np.empty_like(spread)
     cosine, rolled = np.empty(shape), np.empty(shape)
-    exact = np.empty((2, *shape[1:]))
-    estimate = [np.asarray(found[name]["estimate"]) for name in RATES]
-    gradient_of = [gradients(packed, found[name]["slope"], found[name]["curvature"]) for name in RATES]
-    weights, error = (np.asarray(part, np.float64) for part in (packed.weights, packed.rest - packed.goal))
-    places_of = zip(places(config.sizes), config.sizes, strict=True)
-    for (number, ((sheet, first), size)), (which, name) in itertools.product(enumerate(places_of), enumerate(RATES)):
-        block = slice(first, first + size)
-        gradient = gradient_of[which][sheet, block]
-        one = estimate[which][:, :, sheet, block].astype(np.float64)
-        scale, mean = gradient @ gradient, one.mean(1)
-        away = ((one - mean[:, None]) ** 2).sum(-1) * config.n_trials / (config.n_trials - 1)
-        spread[:, which, :, number] = away.T / scale
-        along[:, which, :, number] = (one @ gradient).T / scale
-        turned = np.roll(gradient, 1)
-        other[:, which, :, number] = (one @ turned).T / scale
-        norms = np.linalg.norm(mean, axis=1) * np.sqrt(scale)
-        cosine[which, :, number], rolled[which, :, number] = mean @ gradient / norms, mean @ turned / norms
-        if name == "hard":
-            network = weights[sheet, block, block], error[sheet, block]
-            noisy, quiet = (laws(*network, std, config.strength) for std in (config.noise_std, 1e-9))
-            exact[0, :, number] = noisy
-            exact[1, :, number] = np.where(np.arange(len(ESTIMATORS)) == 0, noisy, quiet)
-    fit = stats.bootstrap(
-        named_key(key, "bootstrap"), lambda total: slopes(config.sizes, total), spread, n_resamples=config.n_resamples
-    )
-    level = stats.bootstrap(
-        named_key(key, "spread"), lambda total: total / config.n_trials, spread, n_resamples=config.n_resamples
+    for which, rate in enumerate(found.values()):
+        estimate, exact = np.asarray(rate["estimate"]), gradients(packed, rate["slope"], rate["curvature"])
+        for number, (sheet, block) in enumerate(_blocks(config.sizes)):
+            gradient, one = exact[sheet, block], estimate[:, :, sheet, block].astype(np.float64)
+            scale, mean, other = gradient @ gradient, one.mean(1), np.roll(gradient, 1)
+            away = ((one - mean[:, None]) ** 2).sum(-1) * config.n_trials / (config.n_trials - 1)
+            spread[:, which, :, number] = away.T / scale
+            along[:, which, :, number], turned[:, which, :, number] = (
+                (one @ gradient).T / scale,
+                (one @ other).T / scale,
+            )
+            norms = np.linalg.norm(mean, axis=1) * np.sqrt(scale)
+            cosine[which, :, number], rolled[which, :, number] = mean @ gradient / norms, mean @ other / norms
+    bootstrap = partial(stats.bootstrap, n_resamples=config.n_resamples)
+    fit = bootstrap(named_key(key, "bootstrap"), lambda total: _slopes(config.sizes, total), spread)
+    level = bootstrap(named_key(key, "spread"), lambda total: total / config.n_trials, spread)
+    cell, mean = ("rates", "estimator", "neurons"), mean_interval(along, 0)
+    return merged(
+        labelled(
+            cell,
+            "1",
+            variance=(level.value, _VARIANCE),
+            variance_low=(level.low, _VARIANCE),
+            variance_high=(level.high, _VARIANCE),
+            variance_error=(mean_interval(spread, 0).standard_error, _VARIANCE),
+            cosine=(cosine, "cosine of mean estimate and gradient"),
+            rolled_cosine=(rolled, "cosine with the next neurons' gradient"),
+        ),
+        labelled(
+            cell[:2],
+            "1",
+            slope=(fit.value, "slope of log variance against log neurons"),
+            slope_low=fit.low,
+            slope_high=fit.high,
+        ),
+        labelled(
+            cell,
+            "gradient",
+            along=(mean.value, "mean estimate along the gradient"),
+            along_error=mean.standard_error,
+            turned=(turned.mean(0), "mean along the next neurons' gradient"),
+        ),
     )
 
-    progress(1.0, "done")
-    cell = ("rates", "estimator", "neurons")
-    relative = {"long_name": "total variance over squared gradient", "units": "1"}
-    root = np.sqrt(config.n_trials)
-    return xr.Dataset(
-        {
-            "variance": (cell, level.value, relative),
-            "variance_low": (cell, level.low, relative),
-            "variance_high": (cell, level.high, relative),
-            "variance_error": (cell, spread.std(0, ddof=1) / root, relative),
-            "exact_variance": (cell[1:], exact[0], relative),
-            "quiet_variance": (
-                cell[1:],
-                exact[1],
-                {"long_name": "the same without the cost's curvature", "units": "1"},
-            ),
-            "slope": (cell[:2], fit.value, {"long_name": "slope of log variance against log neurons", "units": "1"}),
-            "slope_low": (cell[:2], fit.low, {"units": "1"}),
-            "slope_high": (cell[:2], fit.high, {"units": "1"}),
-            "along": (cell, along.mean(0), {"long_name": "mean estimate along the gradient", "units": "gradient"}),
-            "along_error": (cell, along.std(0, ddof=1) / root, {"units": "gradient"}),
-            "turned": (
-                cell,
-                other.mean(0),
-                {"long_name": "mean along the next neurons' gradient", "units": "gradient"},
-            ),
-            "cosine": (cell, cosine, {"long_name": "cosine of mean estimate and gradient", "units": "1"}),
-            "rolled_cosine": (cell, rolled, {"long_name": "cosine with the next neurons' gradient", "units": "1"}),
-            "has_settled": (("rates", "trial"), has_settled, {"required": "trials that have settled"}),
-        },
-        coords={
-            "rates": ("rates", list(RATES)),
-            "estimator": ("estimator", list(ESTIMATORS)),
-            "neurons": ("neurons", np.array(config.sizes), {"units": "neurons"}),
-        },
+
+def _of_laws(packed: Packed, config: ReinforceVarianceConfig) -> xr.Dataset:
+    """Exact variances of hard networks, with and without the cost's curvature."""
+    weights, error = (np.asarray(part, np.float64) for part in (packed.weights, packed.rest - packed.goal))
+    exact = np.empty((2, len(ESTIMATORS), len(config.sizes)))
+    for number, (sheet, block) in enumerate(_blocks(config.sizes)):
+        network = weights[sheet, block, block], error[sheet, block]
+        noisy, quiet = (laws(*network, std, config.strength) for std in (config.noise_std, 1e-9))
+        exact[0, :, number] = noisy
+        exact[1, :, number] = np.where(np.arange(len(ESTIMATORS)) == 0, noisy, quiet)
+    words = (_VARIANCE, "the same without the cost's curvature")
+    return labelled(
+        ("estimator", "neurons"), "1", exact_variance=(exact[0], words[0]), quiet_variance=(exact[1], words[1])
     )
 
 
@@ -251,7 +258,7 @@ STUDY = Study(
     "the gradient with a variance that grows with the number of neurons, faster than linearly unless the mean is "
     "subtracted; the contrast of two pulled phases gives it with a variance that does not grow.",
     config=ReinforceVarianceConfig(),
-    smoke=ReinforceVarianceConfig(sizes=(8, 16, 32), n_trials=50, n_resamples=50),
+    smoke=dict(sizes=(8, 16, 32), n_trials=50, n_resamples=50),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -81,21 +81,7 @@ def lesson_rule(bias: Float[Array, "unit"], lesson: Lesson) -> Rule:
 def learn_stages(
     key: Key[Array, ""], params: Params, lesson: Lesson, *, n_stages: int, n_relaxations: int, n_steps: int
 ) -> tuple[Float[Array, "later post pre"], Float[Array, "later post pre"], Bool[Array, ""]]:
-    """Relax a network again and again from random starts while a lesson changes its weights.
-
-    Args:
-        key: of the starts, which are uniform between the kinks.
-        params: weights and biases, which stay.
-        lesson: what changes the weights; those from a unit to itself stay 0.
-        n_stages: after each of which the weights are recorded.
-        n_relaxations: relaxations in each stage.
-        n_steps: steps of each relaxation.
-
-    Returns:
-        Weights before learning and after each stage; the sum so far of r r^T at the end of each relaxation less that
-        at its start, self-products included, which in the active region is what the tied Eq 1 adds up; whether all was
-        finite.
-    """
+    """Relax a network again and again from random starts while a lesson changes its weights."""
     kernel, rate_fn = LeakyIntegrator(hard_sigmoid()), hard_sigmoid()
     rule = lesson_rule(params.bias, lesson)
 
@@ -103,9 +89,15 @@ def learn_stages(
         weights, gained = carry
         start = jax.random.uniform(key, params.bias.shape, float, -0.5, 0.5)
         run = simulate(
-            key, params._replace(weights=weights), kernel, StepHyper(STEP), state=start, n_steps=n_steps,
-            rule=rule, learning_rate=1.0,
-        )  # fmt: skip
+            key,
+            params._replace(weights=weights),
+            kernel,
+            StepHyper(STEP),
+            state=start,
+            n_steps=n_steps,
+            rule=rule,
+            learning_rate=1.0,
+        )
         first, last = rate_fn.value(start), rate_fn.value(run.state)
         return (run.params.weights, gained + jnp.outer(last, last) - jnp.outer(first, first)), run.is_finite
 
@@ -121,32 +113,12 @@ def learn_stages(
 
 
 def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int, is_clipped: bool = False) -> Settling:
-    """Return how a network of hard sigmoid units relaxes, from its spectrum and from simulations.
-
-    Args:
-        params: weights and biases.
-        starts: where the simulated relaxations begin.
-        n_steps: how many steps of `STEP` they last.
-        is_clipped: simulate the clip form, which comes to rest at kinks, in place of the paper's dynamics, which
-            chatters about them.
-
-    Returns:
-        What was found.
-
-    Example:
-        >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.studies.relaxations import settling
-        >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]], [-0.25, -0.25])
-        >>> found = settling(params, jnp.full((1, 2), 0.25), n_steps=200)
-        >>> round(float(found.relaxation_time), 2), round(float(found.late_time), 2)
-        (1.95, 1.95)
-    """
+    """Return how a network of hard sigmoid units relaxes, from its spectrum and from simulations."""
     rate_fn = hard_sigmoid()
     found = relax(params, jnp.zeros_like(params.bias), rate_fn, step=0.5, tolerance=1e-6, max_steps=2000)
     low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
     is_free = (found.state > low + 1e-5) & (found.state < high - 1e-5)
-    # Beyond its kink the slope is 0: a unit that is held there does not move.
-    stability = spectral_stability(params, jnp.where(is_free, found.state, 2 * found.state), rate_fn, STEP)
+    stability = spectral_stability(params, found.state, rate_fn, STEP, is_free=is_free)
 
     def advance(state: Float[Array, "unit"], _: None):
         if is_clipped:
@@ -172,9 +144,13 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
 
     early, late = jax.vmap(times)(starts)
     return Settling(
-        1 - jnp.mean(jnp.real(stability.eigenvalues)), relaxation_time(stability, STEP), jnp.mean(early),
-        jnp.mean(late), jnp.all(is_free), found.converged,
-    )  # fmt: skip
+        1 - jnp.mean(jnp.real(stability.eigenvalues)),
+        relaxation_time(stability, STEP),
+        jnp.mean(early),
+        jnp.mean(late),
+        jnp.all(is_free),
+        found.converged,
+    )
 
 
 class Course(NamedTuple):
@@ -191,28 +167,20 @@ class Course(NamedTuple):
 
 @partial(jax.jit, static_argnames=("sizes", "n_stages", "n_steps", "n_images", "n_probes"))
 def train_for_task(
-    key: Key[Array, ""], data: Labelled, gains: Float[Array, "network"], signs: Float[Array, "network"],
-    numbers: UInt32[Array, "network"], rate: Float[Array, ""],
-    *, sizes: tuple[int, ...], n_stages: int, n_steps: int, n_images: int, n_probes: int,
-) -> Course:  # fmt: skip
-    """Train layered networks on images by Eq 1, and measure how they relax with an image clamped, from rest.
-
-    Args:
-        key: of the split, the weights and the orders.
-        data: images; those that are not for training are for the test.
-        gains: spread of each network's first weights.
-        signs: factor on each network's updates: 1 learns, 0 is frozen, -1 is the wrong sign.
-        numbers: networks of equal numbers have the same random numbers.
-        rate: step size of Adam.
-        sizes: units in each layer.
-        n_stages: passes over the training images.
-        n_steps: steps of a simulated relaxation.
-        n_images: how many images are for training, the same for all networks.
-        n_probes: how many test images the relaxation is measured with.
-
-    Returns:
-        What was measured.
-    """
+    key: Key[Array, ""],
+    data: Labelled,
+    gains: Float[Array, "network"],
+    signs: Float[Array, "network"],
+    numbers: UInt32[Array, "network"],
+    rate: Float[Array, ""],
+    *,
+    sizes: tuple[int, ...],
+    n_stages: int,
+    n_steps: int,
+    n_images: int,
+    n_probes: int,
+) -> Course:
+    """Train layered networks on images by Eq 1, and measure how they relax with an image clamped, from rest."""
     order = jax.random.permutation(named_key(key, "split"), data.labels.shape[0])
     training, test = (Labelled(*(leaf[part] for leaf in data)) for part in (order[:n_images], order[n_images:]))
     rate_fn, mask, n_in = hard_sigmoid(), layered_mask(sizes), sizes[0]

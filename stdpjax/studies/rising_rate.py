@@ -1,6 +1,6 @@
 """Figure 2 left: what a rising postsynaptic rate does to the lags, and why spikes on both sides must cancel."""
 
-import dataclasses
+from functools import partial
 from itertools import pairwise
 
 import jax
@@ -11,49 +11,41 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks, stats
 from stdpjax.drives import ramp
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rules import lag_kernel, mean_update, ramp_gain
-from stdpjax.settings import setting
+from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import lag_probability, sample_lag_counts, sample_spikes
 from stdpjax.studies.figures.rising_rate import plot
-from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, lags_of, make_sequences
+from stdpjax.studies.measures import labelled, largest_z, merged
+from stdpjax.studies.protocol import ProtocolConfig, bisect_probability, exact_counts, make_sequences, part_of
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class RisingRateConfig:
     """Settings of the rising-rate study; probabilities per bin, times in bins."""
 
     window: int = setting(20, "longest lag on either side, in bins")
     probabilities: tuple[float, ...] = setting(
-        (0.02, 0.05, 0.2), "postsynaptic spike probabilities per bin at the presynaptic spike"
+        (0.02, 0.05, 0.2), "postsynaptic spike probabilities per bin at the presynaptic spike", distinct=True
     )
     slopes: tuple[float, ...] = setting(
-        (0.0, 2e-4, 5e-4, 9e-4), "rises of the spike probability per bin: 0 and then increasing"
+        (0.0, 2e-4, 5e-4, 9e-4), "rises of the spike probability per bin: 0 and then increasing", at_least=0
     )
-    n_trials: int = setting(200_000, "presynaptic spikes sampled for each probability and slope")
-    n_sequences: int = setting(500, "random rising rates (T1) and random drives (T3)")
-    max_probability: float = setting(0.05, "spike probability per bin at rate 1 of the random drives (T3)")
-    tau: float = setting(10.0, "decay of the exponential lag kernel, in bins")
+    n_trials: int = setting(200_000, "presynaptic spikes sampled for each probability and slope", **TRIALS)
+    n_sequences: int = setting(500, "random rising rates (T1) and random drives (T3)", at_least=2)
+    max_probability: float = setting(
+        0.05, "spike probability per bin at rate 1 of the random drives (T3)", probability=True
+    )
+    tau: float = setting(10.0, "decay of the exponential lag kernel, in bins", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.window(self.window)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
-        _checks.count("n_sequences", self.n_sequences, minimum=2)
-        if len(self.slopes) < 2 or len(self.probabilities) < 1:
-            raise ValueError(f"slopes: expected at least two slopes and one probability, got {self.slopes}")
-        for slope in self.slopes:
-            _checks.number("slopes", slope, at_least=0)
-        if self.slopes[0] != 0 or any(low >= high for low, high in pairwise(self.slopes)):
+        """Refuse what does not go together."""
+        if len(self.slopes) < 2 or self.slopes[0] != 0 or any(low >= high for low, high in pairwise(self.slopes)):
             raise ValueError(f"slopes: expected 0 and then increasing numbers, got {self.slopes}")
+        reach = max(self.slopes) * self.window
         for value in self.probabilities:
-            reach = max(self.slopes) * self.window
             _checks.number("probabilities", value, above=reach, below=1 - reach)
-        _checks.distinct("probabilities", self.probabilities)
-        _checks.one_probability("max_probability", self.max_probability)
-        _checks.number("tau", self.tau, above=0)
 
 
 # Mean lag given that exactly the right window has a spike, from an independent double-precision implementation.
@@ -71,8 +63,7 @@ def _share_positive(cell: xr.Dataset) -> Estimate:
     """Return the share of positive lags among those sampled on one ramp."""
     n_lags = float(cell.sampled_count.sum())
     share = float(cell.sampled_count.where(cell.lag > 0).sum()) / n_lags
-    half_width = 1.96 * (share * (1 - share) / n_lags) ** 0.5
-    return Estimate(share, share - half_width, share + half_width)
+    return stats.normal_interval(share, (share * (1 - share) / n_lags) ** 0.5)
 
 
 def _middle(data: xr.Dataset) -> xr.Dataset:
@@ -88,8 +79,8 @@ def _lag_change(data: xr.Dataset) -> xr.DataArray:
     return data.mean_lag.isel(slope=-1) - data.mean_lag.isel(slope=0)
 
 
-def _largest_z(data: xr.Dataset) -> float:
-    return float(np.abs((data.sampled_mean_lag - data.mean_lag) / data.sampled_mean_lag_error).max())
+def _lag_z(data: xr.Dataset) -> float:
+    return largest_z(data.sampled_mean_lag - data.mean_lag, data.sampled_mean_lag_error)
 
 
 def _known(data: xr.Dataset) -> list[tuple[float, float]]:
@@ -106,6 +97,8 @@ _MORE_AFTER = (
     "Postsynaptic spikes are more likely in a window following the presynaptic spike than in one preceding it."
 )
 _SHORTER = "A stronger slope also reduces the spike timing difference."
+
+_steeper = partial(Claim, statement="Section 2.2", printed=_SHORTER)
 
 CLAIMS = (
     Claim(
@@ -142,11 +135,9 @@ CLAIMS = (
         bearing="supports",
         note="The ratio farthest from 1 over spike probabilities.",
     ),
-    Claim(
+    _steeper(
         "T2.latency",
         "Smallest gain, over d and slopes, in the probability that the next spike comes within d bins.",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="True for the time to the next spike, whatever came before.",
         criterion=at_least(1e-5),
         measure=lambda data: data.spike_within.diff("slope").min(),
@@ -154,11 +145,9 @@ CLAIMS = (
         control_is="rates that fall as steeply",
         bearing="limits",
     ),
-    Claim(
+    _steeper(
         "T2.conditional_lag",
         "Change of the mean lag of potentiating pairs from a flat to the steepest rate, at the sparsest rate (bins).",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="False as stated: among the pairs that change the weight the mean lag grows with the slope, unless "
         "the rate is high.",
         criterion=within(0.725, 0.01),
@@ -166,13 +155,11 @@ CLAIMS = (
         control=lambda data: _lag_change(data)[-1],
         control_is="the highest spike probability",
         bearing="refutes",
-        note=lambda data: f"Largest |z| of the sampled mean lags: {_largest_z(data):.2f}.",
+        note=lambda data: f"Largest |z| of the sampled mean lags: {_lag_z(data):.2f}.",
     ),
-    Claim(
+    _steeper(
         "T2.table",
         "Largest difference of the conditional mean lags from the reference values (bins).",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="Flat to steepest: 9.83 to 10.56 at q = 0.02, 8.82 to 9.03 at 0.05, 4.767 to 4.714 at 0.2.",
         criterion=at_most(0.01),
         measure=lambda data: _deviation(data, data.mean_lag),
@@ -181,11 +168,9 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: f"{len(_known(data))} values.",
     ),
-    Claim(
+    _steeper(
         "T2.critical_probability",
         "Spike probability above which a steeper rise does shorten the conditional mean lag.",
-        statement="Section 2.2",
-        printed=_SHORTER,
         corrected="It does so only above q = 0.105 per bin (window 20).",
         criterion=within(0.105, 2e-3),
         measure=lambda data: data.critical_probability,
@@ -211,120 +196,140 @@ CLAIMS = (
 
 def run(key: Key[Array, ""], config: RisingRateConfig, progress: Progress) -> xr.Dataset:
     """Compute the exact lag laws on ramps, and sample them."""
-    window, slopes = config.window, np.array(config.slopes)
     progress(0.0, "exact lag laws on ramps")
-    laws = np.array([[_law_on_ramp(q, a, window) for a in slopes] for q in config.probabilities], dtype=np.float64)
-    kernel = lag_kernel("exponential", window, tau=config.tau)
-    update = np.asarray(mean_update(laws, kernel), dtype=np.float64)
-    gains = np.array([float(ramp_gain(q, kernel)) for q in config.probabilities])
-    measured_gains = [
-        jax.grad(lambda a, q=q: mean_update(_law(q, a, window), kernel))(0.0) for q in config.probabilities
-    ]
-
-    mean_lag = conditional_mean_lag(laws)
-    spike_key = named_key(key, "spikes")
-    sampled = np.zeros((len(config.probabilities), slopes.size, 2 * window + 1))
-    for index in np.ndindex(sampled.shape[:2]):
-        progress(0.1 + 0.7 * (index[0] * slopes.size + index[1]) / laws[..., 0].size, "sampled lags on ramps")
-        ramped = ramp(2 * window + 1, config.probabilities[index[0]], float(slopes[index[1]]))
-        only_centre = jnp.zeros(2 * window + 1, ramped.dtype).at[window].set(1)
-        cell_key = named_key(spike_key, f"{index}")
-        sampled[index] = sample_lag_counts(cell_key, only_centre, ramped, config.n_trials, window, boundary="valid")[0]
-    sampled_lag, sampled_error = _mean_and_error(sampled[..., window + 1 :], np.arange(1, window + 1))
-
+    laws = np.array([[_law_on_ramp(q, a, config.window) for a in config.slopes] for q in config.probabilities])
+    exact = _on_ramps(laws.astype(np.float64), config)
+    sampled = _sampled_on_ramps(named_key(key, "spikes"), config, part_of(progress, 0.1, 0.8))
     progress(0.8, "random rising rates")
+    rising = _rising_rates(named_key(key, "rising"), config)
+    progress(0.9, "spikes on both sides")
+    both = _both_sides(named_key(key, "drives"), named_key(key, "bootstrap"), config)
+    lags = np.arange(-config.window, config.window + 1)
+    return merged(
+        exact,
+        sampled,
+        rising,
+        both,
+        _example(named_key(key, "example"), config),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
+        slope=("slope", np.array(config.slopes), {"units": "1/bin^2"}),
+        distance=("distance", np.arange(1, config.window + 1), {"units": "bins"}),
+        lag=("lag", lags, {"units": "bins", "long_name": "post minus pre"}),
+        time=("time", lags, {"units": "bins"}),
+    )
+
+
+_CELLS = ("probability", "slope")
+
+
+def _on_ramps(laws: np.ndarray, config: RisingRateConfig) -> xr.Dataset:
+    """Return mean updates, gains and mean lags by the exact law of lags on each ramp."""
+    window, kernel = config.window, lag_kernel("exponential", config.window, tau=config.tau)
+    gains = [float(jax.grad(lambda a, q=q: mean_update(_law(q, a, window), kernel))(0.0)) for q in config.probabilities]
+    update = np.asarray(mean_update(laws, kernel), dtype=np.float64)
+    closed = [float(ramp_gain(q, kernel)) for q in config.probabilities]
+    critical = [_critical_probability(size) for size in (window, max(2, window // 2))]
+    return merged(
+        labelled((*_CELLS, "lag"), law=laws),
+        labelled(_CELLS, mean_update=update),
+        labelled(_CELLS, "bins", mean_lag=_conditional_mean_lag(laws)),
+        labelled("probability", gain=gains, gain_closed_form=closed),
+        labelled((), critical_probability=critical[0], critical_probability_half_window=critical[1]),
+    )
+
+
+def _sampled_on_ramps(key: Key[Array, ""], config: RisingRateConfig, progress: Progress) -> xr.Dataset:
+    window, distance = config.window, np.arange(1, config.window + 1)
+    counts = np.zeros((len(config.probabilities), len(config.slopes), 2 * window + 1))
+    for index in np.ndindex(counts.shape[:2]):
+        progress((index[0] * counts.shape[1] + index[1]) / counts[..., 0].size, "sampled lags on ramps")
+        ramped = ramp(2 * window + 1, config.probabilities[index[0]], float(config.slopes[index[1]]))
+        only_centre = jnp.zeros(2 * window + 1, ramped.dtype).at[window].set(1)
+        cell_key = named_key(key, f"{index}")
+        counts[index] = sample_lag_counts(cell_key, only_centre, ramped, config.n_trials, window, boundary="valid")[0]
+    positive = counts[..., window + 1 :]
+    mean, n = _conditional_mean_lag(counts), positive.sum(-1)
+    error = np.sqrt((positive @ distance**2 / n - mean**2) / n)
+    return merged(
+        labelled(_CELLS, "bins", sampled_mean_lag=mean, sampled_mean_lag_error=error),
+        labelled((*_CELLS, "lag"), sampled_count=counts),
+    )
+
+
+def _rising_rates(key: Key[Array, ""], config: RisingRateConfig) -> xr.Dataset:
+    """Return how much likelier a spike is after than before on random rising rates, and how soon it comes on ramps."""
+    window, slopes = config.window, np.array(config.slopes)
     # Every bin rises, by up to 0.004 in an uneven way, so that no excess is 0 for want of a slope.
     increments = jax.vmap(lambda k: jax.random.uniform(k, (2 * window + 1,), dtype=float, minval=0.1))(
-        member_keys(named_key(key, "rising"), config.n_sequences)
+        member_keys(key, config.n_sequences)
     )
     rising = 0.01 + np.cumsum(np.asarray(increments, dtype=np.float64), axis=1) * min(4e-3, 0.5 / window)
-    excess = _excess_after(rising, window)
-    falling_excess = _excess_after(rising[:, ::-1], window)
-    steep = _spike_within(config, slopes)
-    falling = _spike_within(config, -slopes)
+    return merged(
+        labelled(
+            "distance",
+            excess_after=_excess_after(rising, window),
+            excess_after_falling=_excess_after(rising[:, ::-1], window),
+        ),
+        labelled(
+            (*_CELLS, "distance"),
+            spike_within=_spike_within(config, slopes),
+            spike_within_falling=_spike_within(config, -slopes),
+        ),
+    )
 
-    progress(0.9, "spikes on both sides")
+
+def _both_sides(key: Key[Array, ""], resampling: Key[Array, ""], config: RisingRateConfig) -> xr.Dataset:
+    """Return the curve of Eq 1 by lag with spikes on one side paired, or on both, and its jump at lag 0."""
+    window = config.window
     drives = ProtocolConfig(
         n_sequences=config.n_sequences, window=window, max_probability=config.max_probability, n_steps=max(160, window)
     )
-    sequences = make_sequences(named_key(key, "drives"), drives)
+    sequences = make_sequences(key, drives)
     slope = np.asarray(sequences.slope, dtype=np.float64)
+    near, far = window + 1, window + min(10, window)
+
+    def jump(change: np.ndarray, count: np.ndarray) -> np.ndarray:
+        return np.asarray(change[..., near] / count[..., near] / (change[..., far] / count[..., far]))
+
     curves, jumps = {}, {}
     for sides in ("one", "both"):
         counts = np.asarray(exact_counts(sequences, drives, sides), dtype=np.float64)
         sums = (np.einsum("st,stl->sl", slope, counts), counts.sum(1))
         with np.errstate(invalid="ignore"):
             curves[sides] = sums[0].sum(0) / sums[1].sum(0)
-        jumps[sides] = stats.bootstrap(
-            named_key(key, "bootstrap"), lambda change, count: _jump(change, count, window), *sums
-        )
-
-    steepest = ramp(2 * window + 1, config.probabilities[len(config.probabilities) // 2], float(slopes[-1]))
-    example = jax.vmap(lambda k: sample_spikes(k, steepest))(member_keys(named_key(key, "example"), 24))
-    cells = ("probability", "slope")
+        jumps[sides] = stats.bootstrap(resampling, jump, *sums)
     return xr.Dataset(
         {
-            "law": ((*cells, "lag"), laws),
-            "mean_update": (cells, update),
-            "gain": ("probability", np.array(measured_gains, dtype=np.float64)),
-            "gain_closed_form": ("probability", gains),
-            "mean_lag": (cells, mean_lag, {"units": "bins"}),
-            "sampled_mean_lag": (cells, sampled_lag, {"units": "bins"}),
-            "sampled_mean_lag_error": (cells, sampled_error, {"units": "bins"}),
-            "sampled_count": ((*cells, "lag"), sampled),
-            "excess_after": ("distance", excess),
-            "excess_after_falling": ("distance", falling_excess),
-            "spike_within": ((*cells, "distance"), steep),
-            "spike_within_falling": ((*cells, "distance"), falling),
-            "critical_probability": critical_probability(window),
-            "critical_probability_half_window": critical_probability(max(2, window // 2)),
             "jump_one_sided": jumps["one"].value,
-            "jump_both_sides": jumps["both"].value,
-            "jump_both_sides_low": jumps["both"].low,
-            "jump_both_sides_high": jumps["both"].high,
+            **keep_estimate("jump_both_sides", jumps["both"]),
             "eq1_one_sided": ("lag", curves["one"]),
             "eq1_both_sides": ("lag", curves["both"]),
-            "example_spikes": (("trial", "time"), np.asarray(example)),
-            "example_probability": ("time", np.asarray(steepest)),
-        },
-        coords={
-            "lag": ("lag", lags_of(drives), {"units": "bins", "long_name": "post minus pre"}),
-            "time": ("time", np.arange(-window, window + 1), {"units": "bins"}),
-            "distance": ("distance", np.arange(1, window + 1), {"units": "bins"}),
-            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
-            "slope": ("slope", slopes, {"units": "1/bin^2"}),
-        },
+        }
     )
 
 
-def conditional_mean_lag(law: np.ndarray) -> np.ndarray:
-    """Return the mean lag given that the lag is positive: exactly the right window holds a spike.
+def _example(key: Key[Array, ""], config: RisingRateConfig) -> xr.Dataset:
+    """Draw spikes on the steepest ramp."""
+    probabilities = config.probabilities
+    steepest = ramp(2 * config.window + 1, probabilities[len(probabilities) // 2], float(config.slopes[-1]))
+    spikes = jax.vmap(lambda k: sample_spikes(k, steepest))(member_keys(key, 24))
+    return xr.Dataset(
+        {
+            "example_spikes": (("trial", "time"), np.asarray(spikes)),
+            "example_probability": ("time", np.asarray(steepest)),
+        }
+    )
 
-    Args:
-        law: probabilities or counts of lags, shape `[..., 2 * window + 1]`.
 
-    Returns:
-        Mean lags in bins, shape `[...]`.
-
-    Example:
-        >>> import numpy as np
-        >>> from stdpjax.studies.rising_rate import conditional_mean_lag
-        >>> float(conditional_mean_lag(np.array([0.5, 0.0, 0.0, 0.25, 0.25])))
-        1.5
-    """
+def _conditional_mean_lag(law: np.ndarray) -> np.ndarray:
+    """Return the mean lag, from probabilities or counts, given that only the right window has a spike."""
     window = law.shape[-1] // 2
     positive = law[..., window + 1 :]
     return np.asarray(positive @ np.arange(1, window + 1) / positive.sum(-1))
 
 
-def critical_probability(window: int) -> float:
-    """Return the spike probability at which a small slope leaves the conditional mean lag unchanged, by bisection.
-
-    Example:
-        >>> from stdpjax.studies.rising_rate import critical_probability
-        >>> round(critical_probability(20), 3)
-        0.105
-    """
+def _critical_probability(window: int) -> float:
+    """Return the spike probability at which a small slope leaves the conditional mean lag unchanged, by bisection."""
     distance = jnp.arange(1, window + 1, dtype=float)
 
     @jax.jit
@@ -346,19 +351,6 @@ def _law(probability: float | Array, slope: float | Array, window: int) -> Float
 
 def _law_on_ramp(probability: float, slope: float, window: int) -> np.ndarray:
     return np.asarray(_law(probability, slope, window))
-
-
-def _mean_and_error(counts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of counted values along the last axis, and its standard error."""
-    n = counts.sum(-1)
-    mean = counts @ values / n
-    return mean, np.sqrt((counts @ values**2 / n - mean**2) / n)
-
-
-def _jump(change: np.ndarray, count: np.ndarray, window: int) -> np.ndarray:
-    """Mean change at lag 1 over that at lag 10, or at the longest lag of a shorter window."""
-    near, far = window + 1, window + min(10, window)
-    return np.asarray(change[..., near] / count[..., near] / (change[..., far] / count[..., far]))
 
 
 def _spike_within(config: RisingRateConfig, slopes: np.ndarray) -> np.ndarray:
@@ -385,7 +377,7 @@ STUDY = Study(
     "shortens the lag, is false for the pairs that change the weight, unless the rate is high. Bottom right: without "
     "the cancellation of both-sided spikes the curve would not jump at lag 0 (T3).",
     config=RisingRateConfig(),
-    smoke=RisingRateConfig(n_trials=2000, n_sequences=40),
+    smoke=dict(n_trials=2000, n_sequences=40),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -7,15 +7,17 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks, stats
-from stdpjax.lab import Claim, Estimate, at_least, at_most, estimate, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax import stats
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.random import named_key
 from stdpjax.rules import slope_correlation
-from stdpjax.settings import setting
+from stdpjax.settings import configuration, setting
 from stdpjax.studies.figures.rule_agreement import plot
+from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.protocol import (
     ProtocolConfig,
+    Sequences,
+    Voltage,
     kernel_of,
     make_sequences,
     mismatched,
@@ -27,34 +29,30 @@ from stdpjax.studies.protocol import (
 from stdpjax.studies.sweep_points import RULE_AGREEMENT_POINT
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class RuleAgreementConfig(ProtocolConfig):
     """Settings of the rule agreement study."""
 
-    max_probability: float = setting(0.05, "spike probability per bin at rate 1")
-    n_bins: int = setting(30, "bins of equal count of the value of Eq 1, as on the horizontal axis of Figure 2")
+    max_probability: float = setting(0.05, "spike probability per bin at rate 1", probability=True)
+    n_bins: int = setting(
+        30, "bins of equal count of the value of Eq 1, as on the horizontal axis of Figure 2", at_least=3
+    )
     probabilities: tuple[float, ...] = setting(
-        (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0), "maximal spike probabilities per bin of the table"
+        (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0),
+        "maximal spike probabilities per bin of the table",
+        probability=True,
+        distinct=True,
     )
-    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "drive widths of the table, in bins")
+    widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "drive widths of the table, in bins", above=0, distinct=True)
     highest_agreeing: float = setting(
-        0.3, "spike probability per bin up to which the binned relation is claimed to be linear"
+        0.3, "spike probability per bin up to which the binned relation is claimed to be linear", above=0
     )
-    saturating_scale: float = setting(0.6, "standard deviation of the activity in the saturating control")
-    saturating_width: float = setting(20.0, "drive width of the saturating control, in bins")
+    saturating_scale: float = setting(0.6, "standard deviation of the activity in the saturating control", above=0)
+    saturating_width: float = setting(20.0, "drive width of the saturating control, in bins", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
+        """Refuse what does not go together."""
         super().__post_init__()
-        _checks.count("n_bins", self.n_bins, minimum=3)
-        for name, check in (("probabilities", _checks.one_probability), ("widths", partial(_checks.number, above=0))):
-            if not getattr(self, name):
-                raise ValueError(f"{name}: expected at least one value, got none")
-            for value in getattr(self, name):
-                check(name, value)
-            _checks.distinct(name, getattr(self, name))
-        for name in ("highest_agreeing", "saturating_scale", "saturating_width"):
-            _checks.number(name, getattr(self, name), above=0)
         if min(self.probabilities) > self.highest_agreeing:
             raise ValueError(
                 f"highest_agreeing: expected at least the lowest of probabilities, {min(self.probabilities):g}, "
@@ -87,23 +85,14 @@ REFERENCE = {
 }
 
 
-def _deviation(data: xr.Dataset, table: xr.DataArray) -> float:
-    return float(np.abs(table - data.table_reference).max())
-
-
-def _advantage(data: xr.Dataset) -> Estimate:
-    """Return how much better a saturating drive's update follows d rho/dt than ds/dt."""
-    last = data.sel(postsynaptic="difference")
-    return Estimate(last.saturating_value, last.saturating_low, last.saturating_high)
-
-
 _HIGHEST = "the highest spike probability"
 
+_related = partial(Claim, statement="Section 5.2, Figure 2 right")
+
 CLAIMS = (
-    Claim(
+    _related(
         "T10.binned",
         "Correlation of the two rules over bins of the value of Eq 1, from sampled spike trains.",
-        statement="Section 5.2, Figure 2 right",
         printed="Both update rules are strongly correlated, in average over binned samples.",
         criterion=at_least(0.97),
         measure=lambda data: estimate(data, "binned_correlation_sampled"),
@@ -112,10 +101,9 @@ CLAIMS = (
         bearing="supports",
         note=lambda data: f"Exact expectation: {float(data.binned_correlation_exact):.4f}.",
     ),
-    Claim(
+    _related(
         "T10.proportional",
         "Gain of the binned relation (update over Eq 1) in the outer half of the bins over that in the inner half.",
-        statement="Section 5.2, Figure 2 right",
         printed="For a given amount of change induced by one rule, the other changes linearly proportionally.",
         corrected="Only roughly: for large changes the gain is about two thirds of that for small ones.",
         criterion=within(1.0, 0.4),
@@ -125,10 +113,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"Exact expectation: {float(data.gain_exact):.4f}.",
     ),
-    Claim(
+    _related(
         "T10.conditions",
         "Lowest binned correlation (exact) over all drive widths and spike probabilities up to 0.3 per bin.",
-        statement="Section 5.2, Figure 2 right",
         printed="Both update rules are strongly correlated (no condition is given).",
         corrected="The relation stays linear up to a spike probability of about 0.3 per bin and bends beyond.",
         criterion=at_least(0.97),
@@ -137,29 +124,26 @@ CLAIMS = (
         control_is=_HIGHEST,
         bearing="limits",
     ),
-    Claim(
+    _related(
         "T10.per_bin",
         "Largest difference of the correlation per bin from the reference table, over spike probability and width.",
-        statement="Section 5.2, Figure 2 right",
         printed="Strongly correlated.",
         corrected="Without binning the correlation is 0.93 to 0.98 for sparse spikes and slow drives, and falls to "
         "0.15 to 0.27 when neurons spike in every bin.",
         criterion=at_most(0.03),
-        measure=lambda data: _deviation(data, data.table_per_bin),
-        control=lambda data: _deviation(data, data.table_per_bin_control),
+        measure=lambda data: largest(data.table_per_bin - data.table_reference),
+        control=lambda data: largest(data.table_per_bin_control - data.table_reference),
         control_is="slopes of another sequence",
         bearing="limits",
         note=lambda data: f"{int(data.table_reference.count())} cells.",
     ),
-    Claim(
+    _related(
         "5.4.linear_response",
         "Largest difference between the exact correlation per bin at the lowest rate and linear-response theory.",
-        statement="Section 5.2, Figure 2 right",
-        printed="Nothing is printed on this.",
         corrected="The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
         criterion=at_most(0.02),
-        measure=lambda data: np.abs(data.sparse_correlation - data.linear_response).max(),
-        control=lambda data: np.abs(data.sparse_correlation - data.linear_response.values[::-1]).max(),
+        measure=lambda data: largest(data.sparse_correlation - data.linear_response),
+        control=lambda data: largest(data.sparse_correlation - data.linear_response.values[::-1]),
         control_is="theory for the widths in reverse order",
         bearing="supports",
     ),
@@ -170,7 +154,7 @@ CLAIMS = (
         printed="The rate of change of the integrated activity, rather than of the firing rate, explains STDP.",
         corrected="Spikes see only the rate: where units saturate, nearest-neighbour STDP follows d rho/dt.",
         criterion=at_least(0.05),
-        measure=_advantage,
+        measure=lambda data: estimate(data.sel(postsynaptic="difference"), "saturating"),
         control=lambda data: data.unsaturated_value[-1],
         control_is="a drive that does not saturate",
         bearing="refutes",
@@ -187,82 +171,89 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
     progress(0.0, "rate sequences")
     sequences = make_sequences(named_key(key, "sequences"), config)
     counts = sampled_counts(named_key(key, "spikes"), sequences, config, part_of(progress, 0.05, 0.6))
-    resample_key = named_key(key, "bootstrap")
-    kernel = np.asarray(kernel_of(config), dtype=np.float64)
-    pre_rate = np.asarray(sequences.pre_rate, dtype=np.float64)
-    slope = np.asarray(sequences.slope, dtype=np.float64)
-    eq1 = slope * pre_rate
-    updates = {
-        "sampled": counts @ kernel / config.n_trials,
-        "exact": config.max_probability * pre_rate * update_per_spike(sequences, config),
-    }
-    updates["control"] = mismatched(updates["exact"])
-    # The negative control of proportionality: neurons that spike in every bin at rate 1.
-    frequent = dataclasses.replace(config, max_probability=max(config.probabilities))
-    updates["frequent"] = pre_rate * update_per_spike(make_sequences(named_key(key, "sequences"), frequent), frequent)
-
-    variables: dict = {}
-    bins = stats.quantile_bins(eq1, config.n_bins)
-    totals = {name: stats.sums_by_bin(bins, values, config.n_bins) for name, values in updates.items()}
-    sizes = stats.sums_by_bin(bins, np.ones_like(eq1), config.n_bins)
-    eq1_totals = stats.sums_by_bin(bins, eq1, config.n_bins)
-    variables["eq1"] = ("bin", eq1_totals.sum(0) / sizes.sum(0), {"units": "1/bin"})
-    for name, total in totals.items():
-        sums = (sizes, eq1_totals, total)
-        for label, statistic, dims in (
-            ("update", lambda n, _, y: y / _positive(n), ("bin",)),
-            ("binned_correlation", lambda n, x, y: stats.correlation(x / _positive(n), y / _positive(n)), ()),
-            ("gain", lambda n, x, y: _relative_gain(x / _positive(n), y / _positive(n)), ()),
-        ):
-            estimate = stats.bootstrap(resample_key, statistic, *sums, n_resamples=config.n_resamples)
-            variables[f"{label}_{name}"] = (dims, estimate.value)
-            variables[f"{label}_{name}_low"] = (dims, estimate.low)
-            variables[f"{label}_{name}_high"] = (dims, estimate.high)
-    for name, values in updates.items():
-        variables[f"per_bin_correlation_{name}"] = float(stats.correlation(values.ravel(), eq1.ravel()))
-    variables["reliability"] = float(stats.correlation(updates["sampled"].ravel(), updates["exact"].ravel())) ** 2
-
-    cells = [(width, probability) for width in config.widths for probability in config.probabilities]
-    table = {}
-    for index, (width, probability) in enumerate(cells):
-        progress(0.6 + 0.3 * index / len(cells), f"exact table, width {width:g}, probability {probability:g}")
-        table[width, probability] = _table_cell(key, resample_key, config, width, probability)
-    shape = (len(config.widths), len(config.probabilities))
-    for column, name in enumerate(("per_bin", "per_bin_low", "per_bin_high", "binned", "per_bin_control")):
-        values = np.array([table[cell][column] for cell in cells]).reshape(shape)
-        variables[f"table_{name}"] = (("width", "probability"), values)
-
-    reference = [[REFERENCE.get((width, p), np.nan) for p in config.probabilities] for width in config.widths]
-    variables["table_reference"] = (("width", "probability"), reference)
+    resampling = named_key(key, "bootstrap")
+    relation = _relation(key, resampling, sequences, counts, config)
+    table = _table(key, resampling, config, part_of(progress, 0.6, 0.9))
     progress(0.9, "linear response and saturating control")
-    sparse = [_linear_voltage_correlation(key, config, width) for width in config.widths]
-    theory = [float(slope_correlation(0.5 * min(config.probabilities), kernel, width)) for width in config.widths]
-    variables["sparse_correlation"], variables["linear_response"] = ("width", sparse), ("width", theory)
-    for name, voltage in (("saturating", "linear"), ("unsaturated", "bounded")):
-        estimate = _saturation(key, resample_key, config, voltage)
-        for part, value in estimate._asdict().items():
-            variables[f"{name}_{part}"] = ("postsynaptic", value)
-    return xr.Dataset(
-        variables,
-        coords={
-            "bin": np.arange(config.n_bins),
-            "width": ("width", np.array(config.widths), {"units": "bins"}),
-            "probability": ("probability", np.array(config.probabilities), {"units": "1/bin"}),
-            "postsynaptic": ["ds/dt", "d rho/dt", "difference"],
-            "highest_agreeing": ((), config.highest_agreeing, {"units": "1/bin"}),
-        },
+    voltages: dict[str, Voltage] = {"saturating": "linear", "unsaturated": "bounded"}
+    saturation = [
+        xr.Dataset(keep_estimate(name, _saturation(key, resampling, config, voltage), "postsynaptic", value="_value"))
+        for name, voltage in voltages.items()
+    ]
+    return merged(
+        relation,
+        table,
+        _linear_response(key, config),
+        *saturation,
+        bin=np.arange(config.n_bins),
+        width=("width", np.array(config.widths), {"units": "bins"}),
+        probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
+        postsynaptic=["ds/dt", "d rho/dt", "difference"],
+        highest_agreeing=((), config.highest_agreeing, {"units": "1/bin"}),
     )
 
 
+def _relation(
+    key: Key[Array, ""],
+    resampling: Key[Array, ""],
+    sequences: Sequences,
+    counts: np.ndarray,
+    config: RuleAgreementConfig,
+) -> xr.Dataset:
+    """Return the relation of both rules over bins of the value of Eq 1, with the gain and correlation in it."""
+    pre_rate, slope = (np.asarray(part, dtype=np.float64) for part in (sequences.pre_rate, sequences.slope))
+    eq1 = slope * pre_rate
+    exact = config.max_probability * pre_rate * update_per_spike(sequences, config)
+    # The negative control of proportionality: neurons that spike in every bin at rate 1.
+    frequent = dataclasses.replace(config, max_probability=max(config.probabilities))
+    updates = {
+        "sampled": counts @ np.asarray(kernel_of(config), dtype=np.float64) / config.n_trials,
+        "exact": exact,
+        "control": mismatched(exact),
+        "frequent": pre_rate * update_per_spike(make_sequences(named_key(key, "sequences"), frequent), frequent),
+    }
+    bins = stats.quantile_bins(eq1, config.n_bins)
+    sizes, eq1_totals = (stats.sums_by_bin(bins, part, config.n_bins) for part in (np.ones_like(eq1), eq1))
+    variables: dict = {"eq1": ("bin", eq1_totals.sum(0) / sizes.sum(0), {"units": "1/bin"})}
+    statistics = {
+        "update": lambda n, _, y: y / _positive(n),
+        "binned_correlation": lambda n, x, y: stats.correlation(x / _positive(n), y / _positive(n)),
+        "gain": lambda n, x, y: _relative_gain(x / _positive(n), y / _positive(n)),
+    }
+    for name, values in updates.items():
+        sums = (sizes, eq1_totals, stats.sums_by_bin(bins, values, config.n_bins))
+        for label, statistic in statistics.items():
+            found = stats.bootstrap(resampling, statistic, *sums, n_resamples=config.n_resamples)
+            variables |= keep_estimate(f"{label}_{name}", found, ("bin",) if label == "update" else ())
+        variables[f"per_bin_correlation_{name}"] = float(stats.correlation(values.ravel(), eq1.ravel()))
+    variables["reliability"] = float(stats.correlation(updates["sampled"].ravel(), exact.ravel())) ** 2
+    return xr.Dataset(variables)
+
+
+def _table(
+    key: Key[Array, ""], resampling: Key[Array, ""], config: RuleAgreementConfig, progress: Progress
+) -> xr.Dataset:
+    """Tabulate the exact correlations over drive widths and spike probabilities."""
+    cells = [(width, probability) for width in config.widths for probability in config.probabilities]
+    rows = []
+    for index, (width, probability) in enumerate(cells):
+        progress(index / len(cells), f"exact table, width {width:g}, probability {probability:g}")
+        rows.append(_table_cell(key, resampling, config, width, probability))
+    dims, shape = ("width", "probability"), (len(config.widths), len(config.probabilities))
+    names = ("per_bin", "per_bin_low", "per_bin_high", "binned", "per_bin_control")
+    reference = [REFERENCE.get(cell, np.nan) for cell in cells]
+    columns = {**dict(zip(names, zip(*rows, strict=True), strict=True)), "reference": reference}
+    return labelled(dims, **{f"table_{name}": np.reshape(column, shape) for name, column in columns.items()})
+
+
 def _table_cell(
-    key: Key[Array, ""], resample_key: Key[Array, ""], config: RuleAgreementConfig, width: float, probability: float
+    key: Key[Array, ""], resampling: Key[Array, ""], config: RuleAgreementConfig, width: float, probability: float
 ) -> tuple[float, float, float, float, float]:
     setting = dataclasses.replace(config, width=width, max_probability=probability)
     sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
-    slope = np.asarray(sequences.slope, dtype=np.float64)
-    update = update_per_spike(sequences, setting)
+    slope, update = np.asarray(sequences.slope, dtype=np.float64), update_per_spike(sequences, setting)
     sums = stats.pair_sums(slope, update)
-    per_bin = stats.bootstrap(resample_key, stats.correlation_of_sums, *sums, n_resamples=config.n_resamples)
+    per_bin = stats.bootstrap(resampling, stats.correlation_of_sums, *sums, n_resamples=config.n_resamples)
     pre_rate = np.asarray(sequences.pre_rate, dtype=np.float64)
     bins = stats.quantile_bins(pre_rate * slope, config.n_bins)
     means = [stats.sums_by_bin(bins, pre_rate * values, config.n_bins).sum(0) for values in (slope, update)]
@@ -271,22 +262,26 @@ def _table_cell(
     return float(per_bin.value), float(per_bin.low), float(per_bin.high), float(binned), float(control)
 
 
-def _linear_voltage_correlation(key: Key[Array, ""], config: RuleAgreementConfig, width: float) -> float:
-    setting = dataclasses.replace(
-        config, width=width, max_probability=min(config.probabilities), voltage="linear", voltage_scale=0.2
-    )
-    sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
-    return float(stats.correlation(np.ravel(sequences.slope), update_per_spike(sequences, setting).ravel()))
+def _linear_response(key: Key[Array, ""], config: RuleAgreementConfig) -> xr.Dataset:
+    """Put correlations at the lowest rate, of a voltage that is not bounded, beside linear-response theory."""
+    kernel = np.asarray(kernel_of(config), dtype=np.float64)
+    lowest, found = min(config.probabilities), []
+    for width in config.widths:
+        setting = dataclasses.replace(config, width=width, max_probability=lowest, voltage="linear", voltage_scale=0.2)
+        sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
+        found.append(float(stats.correlation(np.ravel(sequences.slope), update_per_spike(sequences, setting).ravel())))
+    theory = [float(slope_correlation(0.5 * lowest, kernel, width)) for width in config.widths]
+    return labelled("width", sparse_correlation=found, linear_response=theory)
 
 
 def _saturation(
-    key: Key[Array, ""], resample_key: Key[Array, ""], config: RuleAgreementConfig, voltage: str
+    key: Key[Array, ""], resampling: Key[Array, ""], config: RuleAgreementConfig, voltage: Voltage
 ) -> stats.Estimate:
     setting = dataclasses.replace(
         config, width=config.saturating_width, voltage=voltage, voltage_scale=config.saturating_scale
     )
     sequences = make_sequences(named_key(key, "saturating"), setting)
-    return slope_agreement(resample_key, sequences, update_per_spike(sequences, setting), config.n_resamples)
+    return slope_agreement(resampling, sequences, update_per_spike(sequences, setting), config.n_resamples)
 
 
 def _positive(count: np.ndarray) -> np.ndarray:
@@ -313,9 +308,7 @@ STUDY = Study(
     "bin and binned. Bottom right: where the drive saturates, nearest-neighbour STDP follows the change of the rate, "
     "not of the activity.",
     config=RuleAgreementConfig(),
-    smoke=RuleAgreementConfig(
-        n_sequences=40, n_trials=50, n_resamples=200, probabilities=(0.02, 0.1, 1.0), widths=(3.0, 10.0)
-    ),
+    smoke=dict(n_sequences=40, n_trials=50, n_resamples=200, probabilities=(0.02, 0.1, 1.0), widths=(3.0, 10.0)),
     claims=CLAIMS,
     run=run,
     plot=plot,

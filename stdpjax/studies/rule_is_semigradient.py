@@ -1,6 +1,6 @@
 """Whose gradient the rule is: J_STDP with its three gradient targets, and in continuous time (Eq 3, 5, 9 to 11)."""
 
-import dataclasses
+from functools import partial
 from typing import get_args
 
 import jax
@@ -9,54 +9,42 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax import _checks
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy, target
 from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.study import Progress, Study
+from stdpjax.networks import random_networks, random_states
 from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.rule_is_semigradient import plot
-from stdpjax.studies.networks import (
-    cosine,
-    off_diagonal,
-    random_networks,
-    random_states,
-    relative_difference,
-)
+from stdpjax.studies.measures import cosine, off_diagonal, relative_difference
 
 TARGETS: tuple[GradientTarget, ...] = get_args(GradientTarget)
 # Of how far a step along Eq 1 goes, in units of Eq 1's update; the smallest ones decide.
 RATES = np.linspace(-1, 1, 21)
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class RuleIsSemigradientConfig:
     """Settings of the gradient study; activities in units of the width of the active region."""
 
-    n_networks: int = setting(64, "random networks, tied, each at one random state")
-    n_units: int = setting(6, "units of each network")
-    weight_scale: float = setting(0.3, "standard deviation of the weights times the root of the number of units")
-    noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity")
-    steps: tuple[float, ...] = setting(
-        (0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon at which directions are compared, decreasing"
+    n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
+    n_units: int = setting(6, "units of each network", at_least=3)
+    weight_scale: float = setting(
+        0.3, "standard deviation of the weights times the root of the number of units", above=0
     )
-    exact_step: float = setting(0.1, "step size at which gradients are compared with their formulas")
-    finite_step: float = setting(0.02, "step size at which weights are moved along Eq 1")
+    noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity", at_least=0)
+    steps: tuple[float, ...] = setting(
+        (0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon at which directions are compared, decreasing", **STEP
+    )
+    exact_step: float = setting(0.1, "step size at which gradients are compared with their formulas", **STEP)
+    finite_step: float = setting(0.02, "step size at which weights are moved along Eq 1", **STEP)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_units", self.n_units, minimum=3)
-        _checks.number("weight_scale", self.weight_scale, above=0)
-        _checks.number("noise_std", self.noise_std, at_least=0)
-        for name, values in (("steps", self.steps), ("exact_step", (self.exact_step,))):
-            for value in values:
-                _checks.number(name, value, above=0, at_most=1)
-        _checks.number("finite_step", self.finite_step, above=0, at_most=1)
+        """Refuse what does not go together."""
         if len(self.steps) < 2 or list(self.steps) != sorted(set(self.steps), reverse=True):
             raise ValueError(f"steps: expected two or more step sizes, decreasing, got {self.steps}")
 
@@ -102,10 +90,21 @@ def _order(difference: xr.DataArray) -> Estimate:
 
 
 _SGD = "Eq 1 performs stochastic gradient descent on J_STDP."
-_CONTINUOUS = "Descent on |s_dot|^2 / 2 would lead to a weight update proportional to Eq 1."
 
-_EQ_5 = "dJ/dW_ij is proportional to (s_{t,i} - s_{t+1,i}) rho(s_{t-1,j}), which corresponds to Eq 1."
-_ONE_PRODUCT = "The rule is one product, postsynaptic change times presynaptic rate."
+
+_eq_3 = partial(Claim, statement="Eq 3", printed=_SGD, bearing="refutes")
+_eq_5 = partial(
+    Claim,
+    statement="Eq 5",
+    printed="dJ/dW_ij is proportional to (s_{t,i} - s_{t+1,i}) rho(s_{t-1,j}), which corresponds to Eq 1.",
+    bearing="limits",
+)
+_eq_5_and_16 = partial(
+    Claim,
+    statement="Eq 5 and 16",
+    printed="The rule is one product, postsynaptic change times presynaptic rate.",
+    bearing="refutes",
+)
 
 CLAIMS = (
     Claim(
@@ -147,91 +146,70 @@ CLAIMS = (
         bearing="refutes",
         note=lambda data: _over_steps(data, "predictor_stop"),
     ),
-    Claim(
+    _eq_3(
         "E3.free",
         "Cosine of Eq 1 with minus the true gradient of J_STDP, nothing held fixed, at step 0.02 (mean).",
-        statement="Eq 3",
-        printed=_SGD,
         corrected="The true gradient points the other way: to leading order Eq 1 is ascent on J_STDP.",
         criterion=at_most(-0.99),
         measure=lambda data: mean_interval(_cosine(data, "free")),
         control=lambda data: _cosine(data, "stop").mean(),
         control_is="target held fixed",
-        bearing="refutes",
         note=lambda data: _over_steps(data, "free"),
     ),
-    Claim(
+    _eq_3(
         "E3.finite_step",
         "Share of networks in which a step along Eq 1 lowers J with a fixed target and raises the actual J.",
-        statement="Eq 3",
-        printed=_SGD,
         corrected="The loss against a frozen target falls, the loss itself rises.",
         criterion=at_least(1.0),
         measure=lambda data: _share_opposed(_ahead(data)),
         control=lambda data: _share_opposed(_back(data)),
         control_is="a step back",
-        bearing="refutes",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    _eq_3(
         "E3.mirror",
         "Rise of the actual J over fall of J with a fixed target, for a small step along Eq 1 (mean).",
-        statement="Eq 3",
-        printed=_SGD,
         corrected="The actual J rises by as much as the loss against a frozen target falls, up to a part of "
         "order step.",
         criterion=within(1.0, 0.1),
         measure=lambda data: mean_interval(-_ahead(data).actual_loss / _ahead(data).fixed_target_loss),
         control=lambda data: (-_ahead(data).fixed_target_loss / _ahead(data).fixed_target_loss).mean(),
         control_is="the loss with a fixed target in both places",
-        bearing="refutes",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    _eq_5(
         "E5.formula",
         "Largest relative difference of the semi-gradient from its formula, units in saturation included.",
-        statement="Eq 5",
-        printed=_EQ_5,
         corrected="-dJ/dW_ij = step rho'(s~_{t-1,i}) rho(s~_{t-1,j}) (s_{t+1,i} - s_{t,i}), with noisy states s~.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.formula_difference.max(),
         control=lambda data: data.printed_difference.max(),
         control_is="step times Eq 1, without rho' and with rates of states without noise",
-        bearing="limits",
     ),
-    Claim(
+    _eq_5(
         "E5.saturation",
         "Size of the semi-gradient relative to step times Eq 1, on the weights into saturated units.",
-        statement="Eq 5",
-        printed=_EQ_5,
         criterion=at_most(0.0),
         measure=lambda data: _relative_size(data, data.is_saturated.astype(bool)),
         control=lambda data: _relative_size(data, ~data.is_saturated.astype(bool)),
         control_is="weights into active units",
-        bearing="limits",
     ),
-    Claim(
+    _eq_5_and_16(
         "E5.tied",
         "Largest relative difference of the semi-gradient for tied weights from the sum of two terms.",
-        statement="Eq 5 and 16",
-        printed=_ONE_PRODUCT,
         corrected="Tied weights, which the energy needs, have two: step [rho'_i r_j ds_i + rho'_j r_i ds_j].",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.two_term_difference.max(),
         control=lambda data: data.single_term_difference.max(),
         control_is="one term",
-        bearing="refutes",
     ),
-    Claim(
+    _eq_5_and_16(
         "E5.contrastive",
         "Cosine of the tied update with the change of r_i r_j at step 0.01 (mean).",
-        statement="Eq 5 and 16",
-        printed=_ONE_PRODUCT,
         criterion=at_least(0.99),
         measure=lambda data: mean_interval(_near(data, "tied_cosine", 0.01)),
         control=lambda data: _near(data, "one_term_cosine", 0.01).mean(),
         control_is="one term",
-        bearing="refutes",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
@@ -275,7 +253,7 @@ CLAIMS = (
         "E11.sign",
         "Share of networks in which a step along Eq 1 raises |s_dot|^2 / 2 at the same state.",
         statement="Eq 9 to 11",
-        printed=_CONTINUOUS,
+        printed="Descent on |s_dot|^2 / 2 would lead to a weight update proportional to Eq 1.",
         corrected="Eq 1 is ascent on |s_dot|^2 / 2 at fixed state; descent is minus Eq 1.",
         criterion=at_least(1.0),
         measure=lambda data: (_ahead(data).squared_speed > 0).mean(),
@@ -317,9 +295,6 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
     dataset = xr.Dataset(
         data,
         coords={
-            "network": np.arange(n_networks),
-            "post": np.arange(n_units),
-            "pre": np.arange(n_units),
             "step": ("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}),
             "rate": ("rate", RATES, {"units": "1", "long_name": "length of the move in updates of Eq 1"}),
             "target": list(TARGETS),
@@ -456,7 +431,7 @@ STUDY = Study(
     "value of J_STDP is half the squared speed times step^2 (bottom left), whose gradient has no factor 2 (bottom "
     "right). With tied weights the update has two terms and becomes the change of r_i r_j (bottom middle).",
     config=RuleIsSemigradientConfig(),
-    smoke=RuleIsSemigradientConfig(n_networks=8),
+    smoke=dict(n_networks=8),
     claims=CLAIMS,
     run=run,
     plot=plot,

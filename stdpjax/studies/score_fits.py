@@ -13,7 +13,7 @@ from stdpjax.objectives import Correction, kernel_density_at_kinks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import bootstrap
-from stdpjax.studies.score_laws import (
+from stdpjax.theory.score_laws import (
     Build,
     Law,
     explicit,

@@ -1,6 +1,5 @@
 """Predicting the next frame of a sequence, learned online by J_x on clamped units (section 4, Eq 12)."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 
 from stdpjax import _checks
 from stdpjax.energy import Params, field_of
-from stdpjax.lab import Claim, at_most
-from stdpjax.lab.study import Progress, Study
-from stdpjax.learning.config import RATE
+from stdpjax.lab import Claim, Progress, Study, at_most
+from stdpjax.lab.train_settings import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.sequence_prediction import plot
 
@@ -26,32 +24,24 @@ BASELINES = ("persistence", "ridge, one frame", "ridge, two frames")
 LEARNED = ("no hidden units", "hidden units", "hidden units, frames in another order")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SequencePredictionConfig:
     """Settings of the study of sequences; activities in [-1/2, 1/2]."""
 
-    n_pixels: int = setting(16, "pixels of the ring on which a bar travels")
-    n_frames: int = setting(12, "frames of a sequence of bars")
+    n_pixels: int = setting(16, "pixels of the ring on which a bar travels", at_least=BAR_WIDTH + 1)
+    n_frames: int = setting(12, "frames of a sequence of bars", at_least=3)
     n_training: int = setting(200, "sequences that are learned, of each kind")
     n_test: int = setting(200, "held-out sequences of each kind")
     n_hidden: int = setting(64, "hidden units, whose own weights stay as they are")
-    n_networks: int = setting(8, "networks, each with its own weights and sequences")
+    n_networks: int = setting(8, "networks, each with its own weights and sequences", at_least=2)
     n_passes: int = setting(6, "passes over the training sequences")
-    learning_rate: float = setting(0.005, "step size of the delta rule")
-    step: float = setting(0.5, "step of the hidden units per frame, in (0, 1]")
-    penalty: float = setting(0.01, "of the ridge regression")
+    learning_rate: float = setting(0.005, "step size of the delta rule", above=0)
+    step: float = setting(0.5, "step of the hidden units per frame", **STEP)
+    penalty: float = setting(0.01, "of the ridge regression", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        for name in ("n_training", "n_test", "n_hidden", "n_passes"):
-            _checks.count(name, getattr(self, name))
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_frames", self.n_frames, minimum=3)
-        _checks.count("n_pixels", self.n_pixels, minimum=BAR_WIDTH + 1)
+        """Refuse what does not go together."""
         _checks.count("n_training", self.n_training + self.n_test, maximum=1797)
-        _checks.number("learning_rate", self.learning_rate, above=0)
-        _checks.number("step", self.step, above=0, at_most=1)
-        _checks.number("penalty", self.penalty, above=0)
 
 
 _PRINTED = "P(x_1, ..., x_T) = prod_t P(x_t | s_(t-1)): predicting what comes next from the state fits the sequence."
@@ -105,45 +95,18 @@ CLAIMS = (
 def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progress) -> xr.Dataset:
     """Learn both kinds of sequences, and compare with predictors that are fitted to all of them at once."""
     keys = member_keys(named_key(key, "networks"), config.n_networks)
-    pixels = load_digits().pixels
-    # Scanned column by column.
-    scans = jnp.asarray(np.swapaxes(pixels, 1, 2), float) - 0.5
-    n_both = config.n_training + config.n_test
-    kinds = {
-        "bars": jax.vmap(lambda one: travelling_bars(named_key(one, "bars"), n_both, config))(keys),
-        "digits": jax.vmap(lambda one: jax.random.choice(named_key(one, "scans"), scans, (n_both,), replace=False))(
-            keys
-        ),
-    }
-    errors, baselines, examples = [], [], {}
-    for number, (kind, frames) in enumerate(kinds.items()):
+    found = {}
+    for number, (kind, frames) in enumerate(_sequences(keys, config).items()):
         progress(0.5 * number, kind)
-        training, test = frames[:, : config.n_training], frames[:, config.n_training :]
-        sizes = {"n_passes": config.n_passes}
-        bare = _learn(keys, training, test, config.step, config.learning_rate, n_hidden=0, **sizes)
-        # The control is the same networks again: one program runs both.
-        shuffled = jnp.concatenate([training, jax.vmap(_shuffle_frames)(keys, training)])
-        twice = jnp.concatenate([keys, keys]), shuffled, jnp.concatenate([test, test])
-        full = _learn(*twice, config.step, config.learning_rate, n_hidden=config.n_hidden, **sizes)
-        errors.append([np.asarray(bare[0]), *np.split(np.asarray(full[0]), 2)])
-        seen, unseen = np.asarray(training, np.float64), np.asarray(test, np.float64)
-        baselines.append(
-            [
-                ((unseen[:, :, 1:] - unseen[:, :, :-1]) ** 2).mean(axis=(1, 2, 3)),
-                *(
-                    [ridge_error(*pair, past, config.penalty) for pair in zip(seen, unseen, strict=True)]
-                    for past in (1, 2)
-                ),
-            ]
-        )
-        examples[kind] = np.stack([np.asarray(test[0, 0, 1:]), np.asarray(bare[1][0]), np.asarray(full[1][0])])
+        found[kind] = _one_kind(keys, frames, config)
+    errors, baselines = (np.array([part[index] for part in found.values()]) for index in (0, 1))
     unit = {"units": "rate^2", "long_name": "squared error of the next frame per pixel, held-out sequences"}
-    errors = np.array(errors)
     finite = np.isfinite(errors).all(axis=-1)
+    examples = {kind: part[2] for kind, part in found.items()}
     return xr.Dataset(
         {
             "error": (("kind", "model", "network", "epoch"), errors, unit),
-            "baseline_error": (("kind", "baseline", "network"), np.array(baselines), unit),
+            "baseline_error": (("kind", "baseline", "network"), baselines, unit),
             "is_finite": (("kind", "model", "network"), finite, {"required": "finite errors"}),
             **{
                 f"{kind}_example": (("row", f"{kind}_frame", f"{kind}_pixel"), example + 0.5, {"long_name": "rate"})
@@ -151,16 +114,52 @@ def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progres
             },
         },
         coords={
-            "kind": list(kinds),
+            "kind": list(found),
             "model": list(LEARNED),
             "baseline": list(BASELINES),
             "network": np.arange(config.n_networks),
             "epoch": np.arange(config.n_passes + 1),
             "row": ["seen", "no hidden units", "hidden units"],
-            **{f"{kind}_frame": np.arange(1, part.shape[2]) for kind, part in kinds.items()},
-            **{f"{kind}_pixel": np.arange(part.shape[3]) for kind, part in kinds.items()},
+            **{f"{kind}_frame": np.arange(1, example.shape[1] + 1) for kind, example in examples.items()},
+            **{f"{kind}_pixel": np.arange(example.shape[2]) for kind, example in examples.items()},
         },
     )
+
+
+def _sequences(keys: Key[Array, "network"], config: SequencePredictionConfig) -> dict[str, Array]:
+    """Return sequences of each kind for each network, those to learn before those to test."""
+    n_both = config.n_training + config.n_test
+    # Scanned column by column.
+    scans = jnp.asarray(np.swapaxes(load_digits().pixels, 1, 2), float) - 0.5
+
+    def some_scans(key: Key[Array, ""]) -> Float[Array, "sequence frame pixel"]:
+        return jax.random.choice(named_key(key, "scans"), scans, (n_both,), replace=False)
+
+    return {
+        "bars": jax.vmap(lambda key: travelling_bars(named_key(key, "bars"), n_both, config))(keys),
+        "digits": jax.vmap(some_scans)(keys),
+    }
+
+
+def _one_kind(
+    keys: Key[Array, "network"], frames: Float[Array, "network sequence frame pixel"], config: SequencePredictionConfig
+) -> tuple[NDArray[np.floating], NDArray[np.float64], NDArray[np.floating]]:
+    """Return errors `[model, network, epoch]`, those of predictors `[baseline, network]`, and a predicted sequence."""
+    training, test = frames[:, : config.n_training], frames[:, config.n_training :]
+    learn = partial(_learn, step=config.step, learning_rate=config.learning_rate, n_passes=config.n_passes)
+    bare, bare_example = learn(keys, training, test, n_hidden=0)
+    # The control is the same networks again: one program runs both.
+    shuffled = jnp.concatenate([training, jax.vmap(_shuffle_frames)(keys, training)])
+    twice = jnp.concatenate([keys, keys]), shuffled, jnp.concatenate([test, test])
+    full, full_example = learn(*twice, n_hidden=config.n_hidden)
+    seen, unseen = np.asarray(training, np.float64), np.asarray(test, np.float64)
+    baselines = [
+        ((unseen[:, :, 1:] - unseen[:, :, :-1]) ** 2).mean(axis=(1, 2, 3)),
+        *([ridge_error(*pair, n_past, config.penalty) for pair in zip(seen, unseen, strict=True)] for n_past in (1, 2)),
+    ]
+    errors = np.stack([np.asarray(bare), *np.split(np.asarray(full), 2)])
+    example = np.stack([np.asarray(part) for part in (test[0, 0, 1:], bare_example[0], full_example[0])])
+    return errors, np.array(baselines), example
 
 
 def travelling_bars(
@@ -192,19 +191,11 @@ def ridge_error(training: np.ndarray, test: np.ndarray, n_past: int, penalty: fl
 def follow(
     params: Params, frames: Float[Array, "frame pixel"], step: float | Array, learning_rate: float | Array
 ) -> tuple[Params, Float[Array, "later pixel"]]:
-    """Return the parameters after a sequence, and what was predicted for each of its frames but the first.
+    """Return the parameters after a sequence, and what was predicted, R_x, for each of its frames but the first.
 
-    The visible units are clamped to a frame; the next frame is compared with R_x and the rows of x learn by the delta
-    rule, (x - R_x) rho(s_j). The hidden units go on by one step of the leaky integrator.
-
-    Args:
-        params: weights, visible units first, not tied.
-        frames: activities of the visible units.
-        step: of the hidden units.
-        learning_rate: of the delta rule; 0 to predict alone.
-
-    Returns:
-        Parameters and predictions R_x.
+    The visible units, which come first, are clamped to a frame; the next frame is compared with R_x and the rows of x
+    learn by the delta rule, (x - R_x) rho(s_j), unless the rate is 0. The hidden units go on by one step of the leaky
+    integrator.
     """
     n_visible = frames.shape[1]
 
@@ -275,7 +266,7 @@ STUDY = Study(
     "prediction is as good as the best linear one from a frame; hidden units that remember earlier frames make it "
     "better. For bars a regression on two frames is exact, which online learning does not reach.",
     config=SequencePredictionConfig(),
-    smoke=SequencePredictionConfig(n_training=20, n_test=10, n_hidden=8, n_networks=2, n_passes=2),
+    smoke=dict(n_training=20, n_test=10, n_hidden=8, n_networks=2, n_passes=2),
     claims=CLAIMS,
     run=run,
     plot=plot,

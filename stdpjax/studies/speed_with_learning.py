@@ -1,6 +1,5 @@
 """Do units move less when their weights change by Eq 1? The comparison that the paper announces (section 5.1)."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -9,15 +8,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax import _checks
 from stdpjax.energy import Params, random_params
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.speed_with_learning import plot
+from stdpjax.studies.measures import labelled, merged, on_host, required
 from stdpjax.studies.plastic_networks import (
     DRIVES,
     Case,
@@ -31,32 +29,28 @@ from stdpjax.studies.plastic_networks import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SpeedWithLearningConfig:
     """Settings of the comparison; activities are in units of the hard sigmoid's width."""
 
-    n_networks: int = setting(48, "independent networks")
-    n_units: int = setting(8, "units of each")
-    n_steps: int = setting(6000, "steps of 0.1 time constants, a multiple of 3; the last third counts")
+    n_networks: int = setting(48, "independent networks", **TRAINS)
+    n_units: int = setting(8, "units of each", at_least=2)
+    n_steps: int = setting(6000, "steps of 0.1 time constants; the last third counts", at_least=60, multiple_of=3)
     n_fresh_steps: int = setting(
-        3000, "the same for the learned weights, held, with a fresh drive; the first third is dropped"
+        3000,
+        "the same for the learned weights, held, with a fresh drive; the first third is dropped",
+        at_least=60,
+        multiple_of=3,
     )
-    small_rate: float = setting(0.02, "learning rate, with either sign")
-    large_rate: float = setting(0.1, "another, with either sign")
-    static_rate: float = setting(0.05, "learning rate of the network that is compared with a static one")
-    bound: float = setting(3.0, "largest absolute weight")
-    layer_rate: float = setting(0.2, "learning rate of the feedforward layer")
-    layer_std: float = setting(0.17, "standard deviation of the rates of its inputs")
+    small_rate: float = setting(0.02, "learning rate, with either sign", above=0)
+    large_rate: float = setting(0.1, "another, with either sign", above=0)
+    static_rate: float = setting(0.05, "learning rate of the network that is compared with a static one", above=0)
+    bound: float = setting(3.0, "largest absolute weight", above=0)
+    layer_rate: float = setting(0.2, "learning rate of the feedforward layer", above=0)
+    layer_std: float = setting(0.17, "standard deviation of the rates of its inputs", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_networks", self.n_networks, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
-        _checks.count("n_units", self.n_units, minimum=2)
-        for name in ("n_steps", "n_fresh_steps"):
-            if _checks.count(name, getattr(self, name), minimum=60) % 3:
-                raise ValueError(f"{name}: expected a multiple of 3, got {getattr(self, name)}")
-        for name in ("small_rate", "large_rate", "static_rate", "bound", "layer_rate", "layer_std"):
-            _checks.number(name, getattr(self, name), above=0)
+        """Refuse what does not go together."""
         if self.small_rate >= self.large_rate:
             raise ValueError(
                 f"large_rate: expected a number above small_rate, {self.small_rate}, got {self.large_rate}"
@@ -192,7 +186,7 @@ def _lasts(data: xr.Dataset) -> str:
 
 
 def _effects(speed: xr.DataArray) -> str:
-    logs = np.log(speed)
+    logs = xr.DataArray(np.log(speed))
     both = np.exp((logs[[0, 2]] - logs.sel(static_rate=0.0)).mean("network"))
     return " and ".join(f"{float(value):.5f}" for value in both)
 
@@ -235,137 +229,110 @@ _ANNOUNCED = (
 )
 _RISES = "Learning with Eq 1 raises the mean squared speed, and so the number J; with the opposite sign it falls."
 
+_announced = partial(Claim, statement="Eq 1", printed=_ANNOUNCED, bearing="refutes")
+
 CLAIMS = (
-    Claim(
+    _announced(
         "5.1.prescribed",
         "Largest |log ratio| of the mean squared speed with and without learning, voltages prescribed.",
         statement="Section 5.1",
-        printed=_ANNOUNCED,
         corrected="With externally driven voltages, as in section 5.1, the weights have no effect: the ratio is "
         "exactly 1.",
         criterion=at_most(0.0),
         measure=lambda data: np.abs(np.log(data.prescribed_speed).diff("prescribed_rate")).max(),
         control=lambda data: np.abs(log_ratio(data).sel(form="Eq 1", drive="OU")[-1]).max(),
         control_is="driven by the network",
-        bearing="refutes",
         note=lambda data: f"Weights change by up to {float(data.prescribed_weight_change):.2g}.",
     ),
-    Claim(
+    _announced(
         "5.1.rises",
         "Mean log ratio of the mean squared speed with to without learning, OU drive, rate +0.02.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         # 3 standard errors of 0.001 and 10 %.
         criterion=within(0.040, 0.007),
         measure=lambda data: _mean(data, "Eq 1", _small(data)),
         control=lambda data: _mean(data, "Eq 1", -_small(data)).value,
         control_is="the opposite sign of Eq 1",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.falls_reversed",
         "The same with the sign of Eq 1 reversed, rate -0.02.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         criterion=within(-0.033, 0.0063),
         measure=lambda data: _mean(data, "Eq 1", -_small(data)),
         control=lambda data: _mean(data, "Eq 1", _small(data)).value,
         control_is="Eq 1 as printed",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.every_drive",
         "Least mean log ratio, times the sign of the rate; four drives, four rates, Eq 1 and tied.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         criterion=at_least(0.02),
         measure=lambda data: _least(_signed(log_ratio(data))),
         control=lambda data: _least(_signed(_held(data))).value,
         control_is="the weights learned, held, on a fresh drive",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.most_networks",
         "Share of networks that follow the sign, over the same cells.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         criterion=at_least(0.95),
         measure=lambda data: (_signed(log_ratio(data)) > 0).mean(),
         control=lambda data: (_signed(_held(data)) > 0).mean(),
         control_is="the weights learned, held",
-        bearing="refutes",
         note=lambda data: f"At least {float((_signed(log_ratio(data)) > 0).mean('network').min()):.0%} in each cell.",
     ),
-    Claim(
+    _announced(
         "5.1.table",
         "Largest difference of a log ratio from its expectation, over 3 standard errors of it and 10 %; same cells.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected=_RISES,
         criterion=at_most(1.0),
         measure=lambda data: _off_table(data, 1),
         control=lambda data: _off_table(data, -1),
         control_is="the table with its signs reversed",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.fast_weights",
         "Largest |mean log ratio| with the learned weights held, fresh OU drive, rates of 0.02.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="At small rates the effect is not learned: it is there while weights follow the activity, and goes "
         "with it. At large ones, untied, most of it lasts.",
         criterion=at_most(0.01),
         measure=lambda data: _farthest(data, "held_speed"),
         control=lambda data: _farthest(data, "speed").value,
         control_is="the same while learning",
-        bearing="refutes",
         note=_lasts,
     ),
-    Claim(
+    _announced(
         "5.1.static_network",
         "Largest |log ratio| of the speed of a network that learns to that of a static one with a quartic energy.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="With tied weights, midpoint rates and no saturation, learning is a static energy, softer for a rate "
         "above 0.",
         criterion=at_most(1e-4, double=1e-10),
         measure=lambda data: np.abs(np.log(data.plastic_speed) - np.log(data.static_speed)).max(),
         control=lambda data: np.abs(np.log(data.plastic_speed) - np.log(data.static_speed[1]))[[0, 2]].max(),
         control_is="without the quartic energy",
-        bearing="refutes",
         note=lambda data: (
             f"Speed over that without learning: {_effects(data.plastic_speed)}, static {_effects(data.static_speed)}."
         ),
     ),
-    Claim(
+    _announced(
         "5.1.weights_are_rates",
         "Largest difference of these weights from W(0) + rate (r r^T - r(0) r(0)^T).",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="With tied weights, midpoint rates and no saturation, the update is a total derivative: nothing "
         "accumulates.",
         criterion=at_most(2e-5, double=1e-12),
         measure=lambda data: data.off_formula,
         control=lambda data: data.off_formula_current,
         control_is="presynaptic rate at the start of the step in place of the midpoint",
-        bearing="refutes",
     ),
-    Claim(
+    _announced(
         "5.1.alignment",
         "Least rise of the signed log ratio, tied, on a travelling wave, as the presynaptic rate is taken later.",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="Which rate is taken (step before, start, midpoint, end) decides the sign there: drifts of -3, -1, "
         "0, 1.",
         criterion=at_least(0.02),
         measure=_weakest_step,
         control=lambda data: (-_steps(data)).mean("network").min(),
         control_is="the order reversed",
-        bearing="refutes",
         note=_by_alignment,
     ),
     Claim(
@@ -383,17 +350,14 @@ CLAIMS = (
             f"{float(data.at_bound.sel(form='gradient form', drive='OU')[-1]):.0%} of weights at their bound."
         ),
     ),
-    Claim(
+    _announced(
         "5.1.layer",
         "Largest relative difference of a feedforward layer's log growth from rate c T / (1 + tau).",
-        statement="Eq 1",
-        printed=_ANNOUNCED,
         corrected="Weights from inputs of covariance c grow exponentially for a rate above 0, and shrink below.",
         criterion=at_most(0.1),
         measure=lambda data: np.abs(_growth(data) - 1).max(),
         control=lambda data: np.abs(-_growth(data) - 1).max(),
         control_is="the opposite sign of the rule",
-        bearing="refutes",
         note=lambda data: (
             f"Growth {_listed(data.layer_growth.mean('network'))}, predicted {_listed(data.layer_predicted)}."
         ),
@@ -401,23 +365,23 @@ CLAIMS = (
 )
 
 
+_SQUARED, _FINITE = "(activity / time constant)^2", "networks with finite states and weights"
+
+
 def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress) -> xr.Dataset:
     """Run all networks with and without learning, with their final weights held, and their static equivalents."""
     progress(0.0, "drives")
     n_networks, n_steps = config.n_networks, config.n_steps
-    longest = max(n_steps, config.n_fresh_steps)
     params = _networks(named_key(key, "networks"), n_networks, config.n_units)
     drives, fresh = (
-        _drives(named_key(key, name), n_networks, config.n_units, longest) for name in ("drives", "fresh drives")
+        _drives(named_key(key, name), n_networks, config.n_units, max(n_steps, config.n_fresh_steps))
+        for name in ("drives", "fresh drives")
     )
+    drives = drives[:, :, :n_steps]
     noise_keys, fresh_keys = (member_keys(named_key(key, name), n_networks) for name in ("noise", "fresh noise"))
     case, where = cases(config)
-    n_cases = case.rate.shape[0]
-    first = jnp.broadcast_to(params.weights, (n_cases, *params.weights.shape))
     bound = jnp.asarray(config.bound, float)
-    start = Params(first, params.bias)
-    drives = drives[:, :, :n_steps]
-
+    start = Params(jnp.broadcast_to(params.weights, (case.rate.shape[0], *params.weights.shape)), params.bias)
     progress(0.1, "networks that learn")
     learned = learn(noise_keys, start, drives, case, bound, n_dropped=n_steps // 3 * 2, is_plastic=True)
     progress(0.7, "their weights, held")
@@ -432,102 +396,112 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
         is_plastic=False,
     )
     progress(0.9, "static networks and a layer")
-    static_rates = np.array([-config.static_rate, 0.0, config.static_rate])
-    still = static_speed(params, drives[:, _SMALL], jnp.asarray(static_rates, float), n_dropped=n_steps // 3 * 2)
-    layer_rates = np.array([-config.layer_rate, config.layer_rate])
-    n_layer_steps = n_steps // 2
-    inputs = config.layer_std / 0.25 * drives[:, _OU, :n_layer_steps]
-    growth, late_over_early = jax.vmap(layer_growth, (0, 0, None))(
-        params.weights, inputs, jnp.asarray(layer_rates, float)
-    )
-    off_formula = partial(_off_formula, params, learned)
+    parts = [
+        _main(learned, held, main, config),
+        _alignments(learned, where),
+        _statics(params, drives[:, _SMALL], learned, where, config),
+        _prescribed(params, learned, where["prescribed"]),
+        _layer(params, drives[:, _OU, : n_steps // 2], config),
+    ]
     progress(1.0, "done")
-
-    def table(values: Array) -> np.ndarray:
-        return _in_double(values[main]).reshape(len(FORMS), _N_MAIN_DRIVES, 5, *values.shape[1:])
-
-    speed = _in_double(learned.speed)
-    wave_of_tied = table(learned.speed)[list(FORMS).index("tied"), _WAVE]
-    aligned = speed[where["aligned"]].reshape(3, 2, n_networks)
-    aligned = np.insert(aligned, 1, wave_of_tied[[1, 3]], axis=0)
-    cell, each = ("form", "drive", "learning_rate"), "network"
-    squared = {"units": "(activity / time constant)^2"}
-    finite = {"required": "networks with finite states and weights"}
-    moved = learned.weights - first
-    return xr.Dataset(
-        {
-            "speed": ((*cell, each), table(learned.speed), {"long_name": "mean squared speed of all units", **squared}),
-            "held_speed": (
-                (*cell, each),
-                _in_double(held.speed).reshape(len(FORMS), _N_MAIN_DRIVES, 5, n_networks),
-                {"long_name": "mean squared speed with the learned weights held, fresh drive", **squared},
-            ),
-            "saturation": (
-                cell,
-                table(learned.saturation).mean(-1),
-                {"long_name": "share of units and time beyond the kinks"},
-            ),
-            "at_bound": (
-                cell,
-                table(jnp.abs(learned.weights) >= bound).mean((-1, -2, -3)),
-                {"long_name": "share of weights at their bound"},
-            ),
-            "log_ratio_reference": (cell, _reference(config), {"long_name": "expected log ratio of speeds"}),
-            "aligned_speed": (("pairing", "small_rate", each), aligned, squared),
-            "wave_speed": ((each,), wave_of_tied[2], {"long_name": "the same without learning", **squared}),
-            "plastic_speed": (("static_rate", each), speed[where["static"]], squared),
-            "static_speed": (("static_rate", each), _in_double(still), squared),
-            "off_formula": (
-                (),
-                off_formula(where["static"], static_rates),
-                {"long_name": "largest difference of weights from those by the rates of the moment"},
-            ),
-            "off_formula_current": ((), off_formula(where["current"], static_rates[[0, 2]])),
-            "prescribed_speed": (("prescribed_rate", each), speed[where["prescribed"]], squared),
-            "prescribed_weight_change": ((), float(jnp.max(jnp.abs(moved[where["prescribed"]])))),
-            "layer_growth": (
-                ("layer_rate", each),
-                _in_double(growth).T,
-                {"long_name": "growth of a feedforward layer's weights"},
-            ),
-            "layer_predicted": (
-                ("layer_rate",),
-                [predicted_growth(float(rate), config.layer_std, n_layer_steps) for rate in layer_rates],
-            ),
-            "layer_speed_ratio": (
-                ("layer_rate", each),
-                _in_double(late_over_early).T,
-                {"long_name": "late over early mean squared speed"},
-            ),
-            "is_finite": (("case", each), np.asarray(learned.is_finite), finite),
-            "held_is_finite": (("main_case", each), np.asarray(held.is_finite), finite),
-        },
-        coords={
-            "form": ("form", list(FORMS)),
-            "drive": ("drive", list(DRIVES[:_N_MAIN_DRIVES])),
-            "learning_rate": ("learning_rate", np.array(main_rates(config))),
-            "network": ("network", np.arange(n_networks)),
-            "pairing": ("pairing", list(_ALIGNED), {"long_name": "presynaptic rate taken"}),
-            "small_rate": ("small_rate", [-config.small_rate, config.small_rate]),
-            "static_rate": ("static_rate", static_rates),
-            "prescribed_rate": ("prescribed_rate", [0.0, config.large_rate]),
-            "layer_rate": ("layer_rate", layer_rates),
-            "case": ("case", np.arange(n_cases)),
-            "main_case": ("main_case", np.arange(main.stop)),
-        },
+    return merged(
+        *parts,
+        form=list(FORMS),
+        drive=list(DRIVES[:_N_MAIN_DRIVES]),
+        learning_rate=np.array(main_rates(config)),
+        network=np.arange(n_networks),
+        pairing=("pairing", list(_ALIGNED), {"long_name": "presynaptic rate taken"}),
+        small_rate=[-config.small_rate, config.small_rate],
+        prescribed_rate=[0.0, config.large_rate],
+        case=np.arange(len(learned.speed)),
+        main_case=np.arange(main.stop),
     )
 
 
-def _in_double(values: Array) -> np.ndarray:
-    return np.asarray(values, np.float64)
+def _by_case(values: Array | np.ndarray) -> np.ndarray:
+    """Split the cases of the comparison into form, drive and learning rate."""
+    return on_host(values).reshape(len(FORMS), _N_MAIN_DRIVES, 5, *values.shape[1:])
+
+
+def _main(learned: Learned, held: Learned, main: slice, config: SpeedWithLearningConfig) -> xr.Dataset:
+    """Return speeds while the networks learn, and with what they learned held."""
+    cell = ("form", "drive", "learning_rate")
+    found = jax.tree.map(lambda leaf: leaf[main], learned)
+    at_bound = _by_case(jnp.abs(found.weights) >= config.bound).mean((-1, -2, -3))
+    return merged(
+        labelled(
+            (*cell, "network"),
+            _SQUARED,
+            speed=(_by_case(found.speed), "mean squared speed of all units"),
+            held_speed=(_by_case(held.speed), "mean squared speed with the learned weights held, fresh drive"),
+        ),
+        labelled(
+            cell,
+            saturation=(_by_case(found.saturation).mean(-1), "share of units and time beyond the kinks"),
+            at_bound=(at_bound, "share of weights at their bound"),
+            log_ratio_reference=(_reference(config), "expected log ratio of speeds"),
+        ),
+        required(("case", "network"), _FINITE, is_finite=learned.is_finite),
+        required(("main_case", "network"), _FINITE, held_is_finite=held.is_finite),
+    )
+
+
+def _alignments(learned: Learned, where: dict[str, slice]) -> xr.Dataset:
+    """Return speeds on a wave by the moment at which the presynaptic rate is read."""
+    speed = on_host(learned.speed)
+    wave_of_tied = _by_case(speed[where["main"]])[list(FORMS).index("tied"), _WAVE]
+    aligned = np.insert(speed[where["aligned"]].reshape(3, 2, -1), 1, wave_of_tied[[1, 3]], axis=0)
+    return merged(
+        labelled(("pairing", "small_rate", "network"), _SQUARED, aligned_speed=aligned),
+        labelled("network", _SQUARED, wave_speed=(wave_of_tied[2], "the same without learning")),
+    )
+
+
+def _statics(
+    params: Params, drive: Array, learned: Learned, where: dict[str, slice], config: SpeedWithLearningConfig
+) -> xr.Dataset:
+    """Put networks that learn beside static ones of the energy that learning amounts to."""
+    rates = np.array([-config.static_rate, 0.0, config.static_rate])
+    still = static_speed(params, drive, jnp.asarray(rates, float), n_dropped=config.n_steps // 3 * 2)
+    off = "largest difference of weights from those by the rates of the moment"
+    return merged(
+        labelled(
+            ("static_rate", "network"), _SQUARED, plastic_speed=learned.speed[where["static"]], static_speed=still
+        ),
+        labelled(
+            (),
+            off_formula=(_off_formula(params, learned, where["static"], rates), off),
+            off_formula_current=_off_formula(params, learned, where["current"], rates[[0, 2]]),
+        ),
+        static_rate=rates,
+    )
+
+
+def _prescribed(params: Params, learned: Learned, part: slice) -> xr.Dataset:
+    moved = jnp.max(jnp.abs(learned.weights[part] - params.weights[None]))
+    speed = labelled(("prescribed_rate", "network"), _SQUARED, prescribed_speed=learned.speed[part])
+    return merged(speed, labelled((), prescribed_weight_change=moved))
+
+
+def _layer(params: Params, drive: Array, config: SpeedWithLearningConfig) -> xr.Dataset:
+    """Let a feedforward layer learn."""
+    rates = np.array([-config.layer_rate, config.layer_rate])
+    inputs = config.layer_std / 0.25 * drive
+    growth = jax.vmap(layer_growth, (0, 0, None))(params.weights, inputs, jnp.asarray(rates, float))
+    predicted = [predicted_growth(float(rate), config.layer_std, inputs.shape[1]) for rate in rates]
+    return merged(
+        labelled(("layer_rate", "network"), layer_growth=(growth.T, "growth of a feedforward layer's weights")),
+        labelled("layer_rate", layer_predicted=predicted),
+        layer_rate=rates,
+    )
 
 
 def _off_formula(params: Params, learned: Learned, part: slice, rates: np.ndarray) -> float:
     """Return how far weights are from W(0) + rate (r r^T - r(0) r(0)^T) off the diagonal, r the final rates."""
-    weights = _in_double(learned.weights[part])
-    final = _in_double(hard_sigmoid().value(learned.state[part]))
+    weights = on_host(learned.weights[part])
+    final = on_host(hard_sigmoid().value(learned.state[part]))
     formula = rates[:, None, None, None] * (final[..., :, None] * final[..., None, :] - 0.25)
-    off = np.abs(weights - _in_double(params.weights) - formula) * (1 - np.eye(weights.shape[-1]))
+    off = np.abs(weights - on_host(params.weights) - formula) * (1 - np.eye(weights.shape[-1]))
     return float(off.max())
 
 
@@ -548,7 +522,7 @@ STUDY = Study(
     "units, Eq 1 makes them move more, and its reverse less: learning with it raises the objective as a number. Nearly "
     "all of this is the weights following the activity of the moment, which a static network can imitate.",
     config=SpeedWithLearningConfig(),
-    smoke=SpeedWithLearningConfig(n_networks=6, n_steps=300, n_fresh_steps=300),
+    smoke=dict(n_networks=6, n_steps=300, n_fresh_steps=300),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,6 +1,5 @@
 """Eq 2 in a network, where the presynaptic spike itself moves the postsynaptic neuron."""
 
-import dataclasses
 from functools import partial
 from typing import NamedTuple
 
@@ -16,48 +15,40 @@ from stdpjax.clamps import clamp_state
 from stdpjax.drives import bounded_voltage, smooth_noise
 from stdpjax.dynamics import SpikingIntegrator, StepHyper, simulate
 from stdpjax.energy import Params
-from stdpjax.lab import Claim, Estimate, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Criterion, Estimate, Progress, Study, at_most, within
 from stdpjax.observers import LaggedProducts, lagged_products_of, mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, spike_update
-from stdpjax.settings import setting
+from stdpjax.settings import TRAINS, TRIALS, configuration, setting
 from stdpjax.spikes import sample_spikes
+from stdpjax.stats import normal_interval
 from stdpjax.studies.figures.spike_input_bias import plot
+from stdpjax.studies.measures import labelled, largest_z, merged, required
 
 # Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.
 _POST, _DRIVING, _SILENT = 0, 1, 2
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SpikeInputBiasConfig:
     """Settings of the study of spikes that are the input; steps are fractions of the time constant."""
 
-    step: float = setting(0.1, "step size, in (0, 1/2]")
-    probability: float = setting(0.2, "presynaptic spike probability per step, in (0, 1)")
-    weight: float = setting(0.5, "weight of the synapse, in (0, 1/2]: the postsynaptic neuron stays active")
+    step: float = setting(0.1, "step size", above=0, at_most=0.5)
+    probability: float = setting(0.2, "presynaptic spike probability per step", above=0, below=1)
+    weight: float = setting(0.5, "weight of the synapse: the postsynaptic neuron stays active", above=0, at_most=0.5)
     other_weights: tuple[float, ...] = setting(
-        (-0.5, -0.25, 0.25), "more weights, in [-1/2, 1/2], to compare the bias with"
+        (-0.5, -0.25, 0.25), "more weights to compare the bias with", at_least=-0.5, at_most=0.5
     )
-    max_lag: int = setting(20, "longest time from a spike to a change, in steps")
-    n_trials: int = setting(500, "independent trials")
+    max_lag: int = setting(20, "longest time from a spike to a change, in steps", at_least=2)
+    n_trials: int = setting(500, "independent trials", **TRIALS)
     n_steps: int = setting(2000, "steps of a trial")
-    n_prescribed: int = setting(60, "steps of the prescribed activity")
-    n_trains: int = setting(10_000, "spike trains beside the prescribed activity")
+    n_prescribed: int = setting(60, "steps of the prescribed activity", at_least=2)
+    n_trains: int = setting(10_000, "spike trains beside the prescribed activity", **TRAINS)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.number("step", self.step, above=0, at_most=0.5)
-        _checks.number("probability", self.probability, above=0, below=1)
-        _checks.number("weight", self.weight, above=0, at_most=0.5)
-        for weight in self.other_weights:
-            _checks.number("other_weights", weight, at_least=-0.5, at_most=0.5)
-        _checks.count("max_lag", self.max_lag, minimum=2)
-        _checks.count("n_trials", self.n_trials, minimum=2, maximum=_checks.MAX_TRIALS)
+        """Refuse what does not go together."""
         _checks.count("n_steps", self.n_steps, minimum=self.max_lag + 2)
-        _checks.count("n_prescribed", self.n_prescribed, minimum=2)
-        _checks.count("n_trains", self.n_trains, minimum=2, maximum=_checks.MAX_HELD_TRAINS)
 
 
 _PRINTED = "Since we are talking about the average change, Eq 2 could be written for Eq 1."
@@ -72,36 +63,22 @@ def _main(data: xr.Dataset, neuron: str) -> xr.Dataset:
     return data.sel(weight=float(data.main_weight), neuron=neuron)
 
 
-def _at_lag(data: xr.Dataset, lag: int) -> Estimate:
-    here = _main(data, "connected").sel(lag_before=lag)
-    value, reach = float(here.covariance), 1.96 * float(here.covariance_error)
-    return Estimate(value, value - reach, value + reach)
-
-
-def _trials(data: xr.Dataset) -> str:
-    return f"{data.sizes['trial']} trials."
-
-
 def _decay(trials: NDArray[np.float64]) -> Estimate:
     """Return the factor per lag from lag 1 on: later covariances summed over earlier ones."""
     later, earlier = trials[:, 2:].sum(1), trials[:, 1:-1].sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):  # without any covariance there is no factor
         value = later.mean() / earlier.mean()
-        reach = 1.96 * (later - value * earlier).std(ddof=1) / np.sqrt(len(trials)) / abs(earlier.mean())
-    return Estimate(float(value), float(value - reach), float(value + reach))
-
-
-def _largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:
-    return float(np.abs(difference / error.where(error > 0)).max())
+        error = (later - value * earlier).std(ddof=1) / np.sqrt(len(trials)) / abs(earlier.mean())
+    return normal_interval(value, error)
 
 
 def _off_zero(neuron: xr.Dataset) -> float:
-    return _largest_z(neuron.covariance, neuron.covariance_error)
+    return largest_z(neuron.covariance, neuron.covariance_error)
 
 
 def _off_law(data: xr.Dataset, law: xr.DataArray) -> float:
     connected = data.sel(neuron="connected")
-    return _largest_z(connected.covariance - law, connected.covariance_error)
+    return largest_z(connected.covariance - law, connected.covariance_error)
 
 
 def _bias(data: xr.Dataset) -> float:
@@ -109,38 +86,46 @@ def _bias(data: xr.Dataset) -> float:
     return float(_main(data, "connected").covariance_exact.sel(lag_before=0))
 
 
+_biased = partial(Claim, statement="Eq 2", printed=_PRINTED, corrected=_BIAS, bearing="limits")
+
+
+def _at_lag(lag: int, name: str, measured: str, *, criterion: Criterion, statement: str = "Eq 2") -> Claim:
+    """Return the claim on the covariance of a change with the spike some steps earlier."""
+
+    def covariance(data: xr.Dataset) -> Estimate:
+        here = _main(data, "connected").sel(lag_before=lag)
+        return normal_interval(here.covariance.values, here.covariance_error.values)
+
+    return _biased(
+        name,
+        measured,
+        statement=statement,
+        criterion=criterion,
+        measure=covariance,
+        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=lag),
+        control_is="a neuron that is not connected",
+        note=lambda data: f"{data.sizes['trial']} trials.",
+    )
+
+
 CLAIMS = (
-    Claim(
+    _at_lag(
+        0,
         "3.2.same_step",
         "Covariance of the change of s_i with the spike that caused it (step 0.1, weight 0.5, p = 0.2).",
-        statement="Eq 2",
-        printed=_PRINTED,
-        corrected=_BIAS,
         criterion=within(0.008, 0.0001),
-        measure=lambda data: _at_lag(data, 0),
-        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=0),
-        control_is="a neuron that is not connected",
-        bearing="limits",
-        note=_trials,
     ),
-    Claim(
+    _at_lag(
+        1,
         "3.2.step_before",
         "Covariance of the change of s_i with the spike one step earlier.",
         statement="Eq 2, read as Eq 5",
-        printed=_PRINTED,
-        corrected=_BIAS,
         criterion=within(-0.0008, 0.00005),
-        measure=lambda data: _at_lag(data, 1),
-        control=lambda data: _main(data, "unconnected").covariance.sel(lag_before=1),
-        control_is="a neuron that is not connected",
-        bearing="limits",
-        note=_trials,
     ),
     Claim(
         "3.2.decay",
         "Factor by which the covariance with an earlier spike shrinks for each further step.",
         statement="Eq 2",
-        printed="Nothing is printed on this.",
         corrected="1 - step: the leak forgets the spike.",
         criterion=within(0.9, 0.03),
         measure=lambda data: _decay(data.trial_covariance.values),
@@ -148,17 +133,13 @@ CLAIMS = (
         control_is="twice the step",
         bearing="supports",
     ),
-    Claim(
+    _biased(
         "3.2.law",
         "Largest |z| of the covariances against their closed form, over weights of both signs and lags.",
-        statement="Eq 2",
-        printed=_PRINTED,
-        corrected=_BIAS,
         criterion=at_most(4.5),
         measure=lambda data: _off_law(data, data.covariance_exact),
         control=lambda data: _off_law(data, data.covariance_exact / (1 - float(data.probability))),
         control_is="p in place of p (1-p)",
-        bearing="limits",
         note=lambda data: f"{data.covariance_exact.size} values.",
     ),
     Claim(
@@ -180,8 +161,8 @@ CLAIMS = (
         printed=_PRINTED,
         corrected="Exact for a prescribed postsynaptic activity.",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data.spike_update - data.rate_update, data.spike_error),
-        control=lambda data: _largest_z(data.spike_update - data.rate_update - _bias(data), data.spike_error),
+        measure=lambda data: largest_z(data.spike_update - data.rate_update, data.spike_error),
+        control=lambda data: largest_z(data.spike_update - data.rate_update - _bias(data), data.spike_error),
         control_is="the bias of a spike that is the input",
         bearing="limits",
     ),
@@ -189,7 +170,6 @@ CLAIMS = (
         "3.2.variance",
         "Variance of Eq 2 over trains, summed over time, relative to the sum of p (1-p) (change of s_i)^2.",
         statement="Eq 2",
-        printed="Nothing is printed on this.",
         corrected="The price of spikes: a variance of p (1-p) times the squared change, where Eq 1 has none.",
         criterion=within(1.0, 0.05),
         measure=lambda data: data.spike_variance.sum() / data.predicted_variance.sum(),
@@ -270,6 +250,23 @@ def prescribed_updates(
 def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -> xr.Dataset:
     """Measure how spikes and changes go together, in a network and beside a prescribed activity."""
     progress(0.0, "a network that spikes drive")
+    network = _in_networks(named_key(key, "network"), config)
+    progress(0.8, "a prescribed activity")
+    return merged(
+        network,
+        _beside(named_key(key, "activity"), named_key(key, "trains"), config),
+        weight=np.array(sorted({config.weight, *config.other_weights})),
+        neuron=["connected", "unconnected"],
+        lag_before=("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),
+        case=np.arange(network.sizes["case"]),
+        main_weight=((), config.weight, {"long_name": "weight of the synapse"}),
+        probability=((), config.probability, {"units": "1/step", "long_name": "spike probability"}),
+        time=("time", np.arange(config.n_prescribed), {"units": "steps"}),
+    )
+
+
+def _in_networks(key: Key[Array, ""], config: SpikeInputBiasConfig) -> xr.Dataset:
+    """Return covariances of changes with earlier spikes over weights and, as a control, at twice the step."""
     # The control, last: twice the step.
     weights = np.array([*sorted({config.weight, *config.other_weights}), config.weight])
     steps = np.append(np.full(len(weights) - 1, config.step), 2 * config.step)
@@ -278,55 +275,49 @@ def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -
     def networks(keys: Key[Array, "case"], weights: Float[Array, "case"], steps: Float[Array, "case"]) -> Network:
         return jax.vmap(partial(simulate_network, config=config))(keys, weights, steps)
 
-    keys = member_keys(named_key(key, "network"), len(weights))
+    keys = member_keys(key, len(weights))
     found = jax.tree.map(np.asarray, networks(keys, jnp.asarray(weights, float), jnp.asarray(steps, float)))
     covariance = found.covariance.astype(np.float64)
     error = covariance.std(1, ddof=1) / np.sqrt(config.n_trials)
-    mean = covariance.mean(1)
-
-    progress(0.8, "a prescribed activity")
-    post = bounded_voltage(smooth_noise(named_key(key, "activity"), config.n_prescribed + 1, 5.0))
-    updates = np.asarray(prescribed_updates(named_key(key, "trains"), post, config), np.float64)
-    change = np.diff(np.asarray(post, np.float64))
-    attributes = {"units": "activity per step", "long_name": "covariance of change and spike"}
     main = int(np.flatnonzero(weights[:-1] == config.weight)[0])
-    return xr.Dataset(
-        {
-            "covariance": (("weight", "neuron", "lag_before"), mean[:-1], attributes),
-            "covariance_error": (("weight", "neuron", "lag_before"), error[:-1], attributes),
-            "covariance_exact": (
-                ("weight", "lag_before"),
-                closed_form(config.step, weights[:-1], config.probability, config.max_lag),
-                attributes,
-            ),
-            "trial_covariance": (("trial", "lag_before"), covariance[main, :, 0], attributes),
-            "other_step_covariance": (("trial", "lag_before"), covariance[-1, :, 0], attributes),
-            "stays_active": (("case", "trial"), found.is_active, {"required": "trials in the active region"}),
-            "activity": ("time", np.asarray(post, np.float64)[:-1], {"long_name": "prescribed activity"}),
-            "rate_update": ("time", config.probability * change, {"units": "per step", "long_name": "p times Eq 1"}),
-            "spike_update": ("time", updates.mean(0), {"units": "per step", "long_name": "mean of Eq 2"}),
-            "spike_variance": ("time", updates.var(0, ddof=1), {"units": "per step^2"}),
-            "spike_error": (
-                "time",
-                np.sqrt(updates.var(0, ddof=1) / config.n_trains),
-                {"units": "per step", "long_name": "standard error of the mean of Eq 2"},
-            ),
-            "predicted_variance": (
-                "time",
-                config.probability * (1 - config.probability) * change**2,
-                {"units": "per step^2"},
-            ),
-            "poisson_variance": ("time", config.probability * change**2, {"units": "per step^2"}),
-        },
-        coords={
-            "weight": ("weight", weights[:-1]),
-            "neuron": ["connected", "unconnected"],
-            "lag_before": ("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),
-            "case": np.arange(len(weights)),
-            "main_weight": ((), config.weight, {"long_name": "weight of the synapse"}),
-            "probability": ((), config.probability, {"units": "1/step", "long_name": "spike probability"}),
-            "time": ("time", np.arange(config.n_prescribed), {"units": "steps"}),
-        },
+    exact = closed_form(config.step, weights[:-1], config.probability, config.max_lag)
+    unit, text, trials = "activity per step", "covariance of change and spike", ("trial", "lag_before")
+    return merged(
+        labelled(
+            ("weight", "neuron", "lag_before"),
+            unit,
+            covariance=(covariance.mean(1)[:-1], text),
+            covariance_error=(error[:-1], text),
+        ),
+        labelled(("weight", "lag_before"), unit, covariance_exact=(exact, text)),
+        labelled(trials, unit, trial_covariance=(covariance[main, :, 0], text)),
+        labelled(trials, unit, other_step_covariance=(covariance[-1, :, 0], text)),
+        required(("case", "trial"), "trials in the active region", stays_active=found.is_active),
+    )
+
+
+def _beside(key: Key[Array, ""], train_key: Key[Array, ""], config: SpikeInputBiasConfig) -> xr.Dataset:
+    """Return mean and variance of Eq 2 over trains beside a prescribed activity."""
+    post = bounded_voltage(smooth_noise(key, config.n_prescribed + 1, 5.0))
+    updates = np.asarray(prescribed_updates(train_key, post, config), np.float64)
+    activity, p = np.asarray(post, np.float64), config.probability
+    change, variance = np.diff(activity), updates.var(0, ddof=1)
+    return merged(
+        labelled("time", activity=(activity[:-1], "prescribed activity")),
+        labelled(
+            "time",
+            "per step",
+            rate_update=(p * change, "p times Eq 1"),
+            spike_update=(updates.mean(0), "mean of Eq 2"),
+            spike_error=(np.sqrt(variance / config.n_trains), "standard error of the mean of Eq 2"),
+        ),
+        labelled(
+            "time",
+            "per step^2",
+            spike_variance=variance,
+            predicted_variance=p * (1 - p) * change**2,
+            poisson_variance=p * change**2,
+        ),
     )
 
 
@@ -339,7 +330,7 @@ STUDY = Study(
     "postsynaptic activity is prescribed. A spike that drives the neuron goes together with its own effect: the weight "
     "gains a term of its own sign, or, with the spike of the step before, loses a small one.",
     config=SpikeInputBiasConfig(),
-    smoke=SpikeInputBiasConfig(n_trials=50, n_steps=300, n_trains=500),
+    smoke=dict(n_trials=50, n_steps=300, n_trains=500),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -5,8 +5,9 @@ through the chain output, hidden layers, input. Second phase to its end: Eq 1 su
 are compared with the gradient of the settled outputs' squared error, by implicit differentiation of the equilibrium.
 """
 
-import dataclasses
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,21 +23,15 @@ from stdpjax.fixed_points import relax
 from stdpjax.lab import Claim, Estimate, at_most, within
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, layered_mask, phase_update, settle
+from stdpjax.networks import network_at_rest, untie
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
+from stdpjax.rates import RateFunction, either, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
-from stdpjax.settings import setting
+from stdpjax.settings import STEP, configuration, setting
 from stdpjax.stats import mean_interval
 from stdpjax.studies.figures.supervised_gradient import plot
-from stdpjax.studies.layered import (
-    chain_gradient,
-    displacements,
-    either_rate,
-    network_at_rest,
-    one_minus_cosine,
-    untie,
-    weight_errors,
-)
+from stdpjax.studies.measures import labelled, merged, required, stacked
+from stdpjax.theory.layered import chain_gradient, displacements, one_minus_cosine, weight_errors
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # What is run, for pulls and for pushes; the other rules are made of these.
@@ -45,43 +40,32 @@ RULES = (*_RUN, "symmetric", "random_sign", "paper_two_sided")
 NETWORKS = ("layered", "all to all", "untied")
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class SupervisedGradientConfig:
     """Settings of the two-phase study; times in steps."""
 
     sizes: tuple[int, ...] = setting((6, 8, 8, 4), "units in each layer, inputs first and outputs last")
-    n_networks: int = setting(8, "random networks of each kind")
+    n_networks: int = setting(8, "random networks of each kind", at_least=2)
     n_samples: int = setting(4, "labelled samples for each network")
-    largest: float = setting(0.6, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R') in (0, 1)")
-    spread: float = setting(0.2, "activities without a sample lie between plus and minus this, below 1/2")
-    input_spread: float = setting(0.2, "inputs differ from those by up to this")
-    pulls: tuple[float, ...] = setting((0.02, 0.04, 0.08, 0.16), "increasing strengths of the pull, below 1")
+    largest: float = setting(
+        0.6, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R')", above=0, below=1
+    )
+    spread: float = setting(0.2, "activities without a sample lie between plus and minus this", above=0, below=0.5)
+    input_spread: float = setting(0.2, "inputs differ from those by up to this", above=0)
+    pulls: tuple[float, ...] = setting(
+        (0.02, 0.04, 0.08, 0.16), "strengths of the pull", above=0, below=1, increasing=True
+    )
     n_steps: int = setting(100, "steps of each phase, long enough to settle")
-    lengths: tuple[int, ...] = setting((1, 2, 3, 20), "increasing lengths of a second phase that is cut short")
-    step: float = setting(0.5, "step size dt/tau of the phases")
-    arrival_step: float = setting(0.01, "step size dt/tau at which first arrivals are compared")
+    lengths: tuple[int, ...] = setting((1, 2, 3, 20), "lengths of a second phase that is cut short", increasing=True)
+    step: float = setting(0.5, "step size dt/tau of the phases", **STEP)
+    arrival_step: float = setting(0.01, "step size dt/tau at which first arrivals are compared", **STEP)
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range."""
+        """Refuse what does not go together."""
         layer_slices(self.sizes)
         if len(self.sizes) < 3:
             raise ValueError(f"sizes: expected at least three layers, got {self.sizes!r}")
-        _checks.count("n_networks", self.n_networks, minimum=2)
-        _checks.count("n_samples", self.n_samples)
-        _checks.count("n_steps", self.n_steps)
-        for name in ("pulls", "lengths"):
-            values = getattr(self, name)
-            if len(values) < 2 or list(values) != sorted(set(values)):
-                raise ValueError(f"{name}: expected two or more increasing numbers, got {values!r}")
-        for value in self.pulls:
-            _checks.number("pulls", value, above=0, below=1)
-        for value in self.lengths:
-            _checks.count("lengths", value)
-        _checks.number("largest", self.largest, above=0, below=1)
-        _checks.number("spread", self.spread, above=0, below=0.5)
-        _checks.number("input_spread", self.input_spread, above=0, at_most=0.5 - self.spread)
-        for name in ("step", "arrival_step"):
-            _checks.number(name, getattr(self, name), above=0, at_most=1)
+        _checks.number("input_spread", self.input_spread, at_most=0.5 - self.spread)
 
 
 _TIED = ["layered", "all to all"]
@@ -104,11 +88,12 @@ def _two_sided_note(data: xr.Dataset) -> str:
 
 _LIKE = "The proposed neural dynamics and weight updates will behave approximately like back-propagation."
 
+_section_8_eq_1 = partial(Claim, statement="Section 8, Eq 1", bearing="limits")
+
 CLAIMS = (
-    Claim(
+    _section_8_eq_1(
         "S8.supervised_arrival",
         "Largest relative error of Eq 1 at first arrival against -(step^(k+1) / 2) dC/dW, C = |Y - y|^2 (hard rates).",
-        statement="Section 8, Eq 1",
         printed="With inputs clamped and the external input into y replaced by Y, the changes are towards "
         "reducing |Y - y|^2.",
         corrected="For tied weights, back-propagation's weight change with a factor step^(k+1) for the k-th "
@@ -117,12 +102,10 @@ CLAIMS = (
         measure=lambda data: data.first_error.sel(feedback="tied").max(),
         control=lambda data: data.first_error.sel(feedback="untied").max(),
         control_is="untied weights",
-        bearing="limits",
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.contrast",
         "Largest relative difference of Eq 1 (midpoint), summed over the pulled phase, from the contrast of rates.",
-        statement="Section 8, Eq 1",
         printed="There are differences, especially when we consider what happens after more time steps.",
         corrected="Summed in both directions of a pair Eq 1 is d(r_i r_j) for hard rates: one-sided "
         "equilibrium propagation.",
@@ -130,19 +113,16 @@ CLAIMS = (
         measure=lambda data: data.midpoint_difference.sel(kind=_TIED).max(),
         control=lambda data: data.current_difference.sel(kind=_TIED).max(),
         control_is="the presynaptic rate of the step's start (pairing current)",
-        bearing="limits",
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.one_sided",
         "Exponent in the pull of the relative error of Eq 1 (midpoint) against the gradient of the settled loss.",
-        statement="Section 8, Eq 1",
         printed=_LIKE,
         corrected="To first order in the pull, for tied weights and hard rates: the error is proportional to the pull.",
         criterion=within(1.0, 0.15),
         measure=lambda data: _exponent(_errors(data, "paper_midpoint")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint", kind=["untied"])).value,
         control_is="untied weights",
-        bearing="limits",
     ),
     Claim(
         "S8.symmetric",
@@ -168,10 +148,9 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: f"Relative error with the wrong sign: {float(data.flipped.min()):.3g}.",
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.smooth",
         "The same for smooth rates, layered and all to all.",
-        statement="Section 8, Eq 1",
         printed=_LIKE,
         corrected="Contrasts of rates follow the gradient for smooth rates too; Eq 1, of changes of "
         "activity, does not.",
@@ -179,20 +158,17 @@ CLAIMS = (
         measure=lambda data: _errors(data, "symmetric", "smooth").isel(pull=0).max(),
         control=lambda data: _errors(data, "paper_two_sided", "smooth").isel(pull=0).min(),
         control_is="Eq 1 (midpoint) with smooth rates, pull and push",
-        bearing="limits",
         note=_two_sided_note,
     ),
-    Claim(
+    _section_8_eq_1(
         "S8.length",
         "Relative error of Eq 1 after the longest of the cut second phases, mean over networks.",
-        statement="Section 8, Eq 1",
         printed="It will take on the order of the time constant times k for the change in h_k to become significant.",
         corrected="Ten time constants suffice here, one step reaches the weights onto the outputs alone.",
         criterion=at_most(0.1),
         measure=lambda data: mean_interval(data.error_by_length.isel(length=-1).values),
         control=lambda data: data.error_by_length.isel(length=0).mean(),
         control_is="after the shortest of them",
-        bearing="limits",
         note=lambda data: f"After {int(data.length[-1])} steps of {float(data.step):g}.",
     ),
 )
@@ -211,63 +187,75 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
     is_smooth = jnp.array([False, True])
     phases = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: _two_phases(one, flag, config))(keys)))(is_smooth)
     found = {part: np.asarray(array) for part, array in phases.items()}
-    # Axes rate, network, kind, rule, pull, post, pre; the gradients lack rule and pull.
-    updates, gradients = _all_rules(key, found["updates"]), found["gradient"]
+    updates, relative = _all_rules(key, found["updates"]), "|update - gradient| / |gradient|"
+    return merged(
+        labelled(("network", "feedback", "arrival"), first_error=(first_error, "relative error")),
+        _errors_of(updates, found["gradient"], relative),
+        _by_block(updates[0, :, 0], found["short"][0], found["gradient"][0, :, 0], config),
+        labelled(
+            ("network", "length"),
+            error_by_length=(_relative(found["short"][0], found["gradient"][0, :, 0, None]), relative),
+        ),
+        labelled((), "tau", step=(config.step, "step size of the phases")),
+        required(
+            ("rate", "network", "kind"), "networks that settle inside the active region", is_settled=found["is_settled"]
+        ),
+        rate=list(RATES),
+        kind=list(NETWORKS),
+        feedback=["tied", "untied"],
+        rule=list(RULES),
+        pull=("pull", np.array(config.pulls), {"long_name": "strength of the pull"}),
+        length=("length", np.array(config.lengths), {"units": "steps"}),
+    )
+
+
+def _errors_of(updates: np.ndarray, gradients: np.ndarray, relative: str) -> xr.Dataset:
+    """How far updates are from the gradient, and those of rules from each other.
+
+    Axes rate, network, kind, rule, pull, post, pre; the gradients lack rule and pull.
+    """
     one_sided, midpoint, current, symmetric = (
         updates[0, :, :, RULES.index(rule)] for rule in ("one_sided", "paper_midpoint", "paper", "symmetric")
     )
-    short, gradient = found["short"][0], gradients[0, :, 0]
+    error = _relative(updates, gradients[:, :, :, None, None])
+    return merged(
+        labelled(("rate", "network", "kind", "rule", "pull"), error=(error, relative)),
+        labelled(("network", "kind"), flipped=(_relative(-symmetric[:, :, 0], gradients[0]), relative)),
+        labelled(
+            ("network", "kind", "pull"),
+            midpoint_difference=_relative(midpoint, one_sided),
+            current_difference=_relative(current, one_sided),
+        ),
+    )
+
+
+def _by_block(
+    updates: np.ndarray, short: np.ndarray, gradient: np.ndarray, config: SupervisedGradientConfig
+) -> xr.Dataset:
+    """The same between each pair of layers, for a layered network and hard rates; and all weights of the first one.
+
+    Axes network, rule, pull, post, pre; network, length, post, pre; and network, post, pre.
+    """
     blocks = [(above, below) for below, above in itertools.pairwise(layer_slices(config.sizes))]
-    chosen = len(config.pulls) // 2
-    by_rule = updates[0, :, 0, :, chosen]
-    cells = ("rate", "network", "kind", "rule", "pull")
-    relative = {"long_name": "|update - gradient| / |gradient|"}
-    return xr.Dataset(
-        {
-            "first_error": (("network", "feedback", "arrival"), first_error, {"long_name": "relative error"}),
-            "error": (cells, _relative(updates, gradients[:, :, :, None, None]), relative),
-            "flipped": (("network", "kind"), _relative(-symmetric[:, :, 0], gradients[0]), relative),
-            "midpoint_difference": (("network", "kind", "pull"), _relative(midpoint, one_sided)),
-            "current_difference": (("network", "kind", "pull"), _relative(current, one_sided)),
-            "error_by_length": (("network", "length"), _relative(short, gradient[:, None]), relative),
-            "cosine_by_length": (
-                ("network", "length", "pair"),
-                np.stack([1 - _angles(short[(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1),
-            ),
-            "pair_cosine": (
-                ("network", "rule", "pair"),
-                np.stack([1 - _angles(by_rule[(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1),
-            ),
-            "pair_ratio": (
-                ("network", "rule", "pair"),
-                np.stack([_norm(by_rule[(..., *b)]) / _norm(gradient[(slice(None), None, *b)]) for b in blocks], -1),
-                {"long_name": "|update| / |gradient|"},
-            ),
-            "gradient_values": (("parameter",), _flat(gradient[0], blocks)),
-            "update_values": (
-                ("rule", "parameter"),
-                np.stack([_flat(updates[0, 0, 0, rule, -1], blocks) for rule in range(len(RULES))]),
-                {"long_name": "updates of the first network at the strongest pull"},
-            ),
-            "step": ((), config.step, {"units": "tau", "long_name": "step size of the phases"}),
-            "is_settled": (
-                ("rate", "network", "kind"),
-                found["is_settled"],
-                {"required": "networks that settle inside the active region"},
-            ),
-        },
-        coords={
-            "rate": list(RATES),
-            "network": np.arange(config.n_networks),
-            "kind": list(NETWORKS),
-            "feedback": ["tied", "untied"],
-            "rule": list(RULES),
-            "pull": ("pull", np.array(config.pulls), {"long_name": "strength of the pull"}),
-            "length": ("length", np.array(config.lengths), {"units": "steps"}),
-            "arrival": np.arange(len(config.sizes) - 1),
-            "pair": np.arange(len(config.sizes) - 1),
-            "parameter": np.arange(sum(a * b for a, b in itertools.pairwise(config.sizes))),
-        },
+
+    def of_blocks(function: Callable[[np.ndarray, np.ndarray], np.ndarray], found: np.ndarray) -> np.ndarray:
+        return np.stack([function(found[(..., *b)], gradient[(slice(None), None, *b)]) for b in blocks], -1)
+
+    def flat(matrix: np.ndarray) -> np.ndarray:
+        return np.concatenate([matrix[block].ravel() for block in blocks])
+
+    by_rule, by_length = ("network", "rule", "pair"), ("network", "length", "pair")
+    chosen, strongest = updates[:, :, len(config.pulls) // 2], updates[0, :, -1]
+    words = "updates of the first network at the strongest pull"
+    return merged(
+        labelled(by_length, cosine_by_length=of_blocks(_cosines, short)),
+        labelled(
+            by_rule,
+            pair_cosine=of_blocks(_cosines, chosen),
+            pair_ratio=(of_blocks(lambda a, b: _norm(a) / _norm(b), chosen), "|update| / |gradient|"),
+        ),
+        labelled("parameter", gradient_values=flat(gradient[0])),
+        labelled(("rule", "parameter"), update_values=(np.stack([flat(one) for one in strongest]), words)),
     )
 
 
@@ -281,10 +269,6 @@ def _all_rules(key: Key[Array, ""], signed: np.ndarray) -> np.ndarray:
     return np.concatenate([pull, np.stack(made, axis=3)], axis=3)
 
 
-def _flat(matrix: np.ndarray, blocks: list[tuple[slice, slice]]) -> np.ndarray:
-    return np.concatenate([matrix[block].ravel() for block in blocks])
-
-
 def _norm(matrices: Any) -> np.ndarray:
     return np.linalg.norm(np.asarray(matrices, np.float64), axis=(-2, -1))
 
@@ -293,9 +277,8 @@ def _relative(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return _norm(np.asarray(found, np.float64) - expected) / _norm(expected)
 
 
-def _angles(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    flat = [array.reshape(*array.shape[:-2], -1) for array in (found, expected)]
-    return one_minus_cosine(*flat)
+def _cosines(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    return 1 - one_minus_cosine(*(array.reshape(*array.shape[:-2], -1) for array in (found, expected)))
 
 
 def _networks(
@@ -330,14 +313,13 @@ def _first_arrival(key: Key[Array, ""], config: SupervisedGradientConfig) -> dic
             "update": rate_update(start, moved, rate_fn.value(state[None] + start)),
         }
 
-    networks = jax.tree.map(lambda *leaves: jnp.stack(leaves), tied, untie(tied, other, state, rate_fn))
-    return jax.vmap(follow)(networks)
+    return jax.vmap(follow)(stacked(tied, untie(tied, other, state, rate_fn)))
 
 
 def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: SupervisedGradientConfig) -> dict[str, Array]:
     """Updates of the rules at all pulls and lengths, and minus the gradient of the settled loss, for each network."""
     # Without its kinks the hard sigmoid relaxes in the gradient form, the same as the clip form where all are active.
-    rate_fn = either_rate(is_smooth, *RATES.values())
+    rate_fn = either(is_smooth, *RATES.values())
     sizes, n_units = config.sizes, sum(config.sizes)
     state = config.spread * jax.random.uniform(named_key(key, "state"), (n_units,), float, -1, 1)
     moved = jax.random.uniform(named_key(key, "inputs"), (config.n_samples, sizes[0]), float, -1, 1)
@@ -351,9 +333,7 @@ def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: Supervi
         rate_fn,
         config.largest,
     )
-    networks = jax.tree.map(
-        lambda *leaves: jnp.stack(leaves), layered, connected, untie(layered, other, state, rate_fn)
-    )
+    networks = stacked(layered, connected, untie(layered, other, state, rate_fn))
     pulls = jnp.array([*config.pulls, *(-pull for pull in config.pulls)], float)
 
     def one_network(params: Params) -> dict[str, Array]:
@@ -383,24 +363,6 @@ def settled_update(params: Params, batch: Labelled, rate_fn: RateFunction, n_out
     """Return minus the gradient of the settled outputs' squared error / 2, for one weight a pair.
 
     The derivative of the equilibrium is that of the implicit function theorem, see `stdpjax.fixed_points.relax`.
-
-    Args:
-        params: weights and biases of all units, inputs first and outputs last.
-        batch: inputs and labels, as the two-phase rules take them.
-        rate_fn: the rate function rho.
-        n_outputs: number of outputs.
-
-    Returns:
-        The mean over samples, shape `[unit, unit]`, both directions of a pair added.
-
-    Example:
-        >>> import jax.numpy as jnp, stdpjax
-        >>> from stdpjax.learning import Labelled
-        >>> from stdpjax.studies.supervised_gradient import settled_update
-        >>> params = stdpjax.energy.make_params([[0.0, 0.5], [0.5, 0.0]], [0.0, -0.25])
-        >>> batch = Labelled(jnp.zeros((1, 1)), jnp.zeros(1, int))
-        >>> settled_update(params, batch, stdpjax.rates.hard_sigmoid(), 1).tolist()
-        [[0.0, 0.25], [0.25, 0.0]]
     """
     inputs, labels = batch
     n_inputs, n_units = inputs.shape[1], params.bias.shape[0]
@@ -434,7 +396,7 @@ STUDY = Study(
     "contrast of two equilibria, whose error against the gradient of the settled loss is proportional to the pull. "
     "Pulling and pushing leaves an error of second order. All of it needs tied weights, and Eq 1 hard rates.",
     config=SupervisedGradientConfig(),
-    smoke=SupervisedGradientConfig(n_networks=2, n_samples=2, pulls=(0.04, 0.16), lengths=(1, 3)),
+    smoke=dict(n_networks=2, n_samples=2, pulls=(0.04, 0.16), lengths=(1, 3)),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -4,8 +4,6 @@ They are the mean values of the studies of the same name, from the same protocol
 table of lag counts gives them all, so nothing is simulated twice.
 """
 
-from collections.abc import Mapping
-
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Key
@@ -107,19 +105,8 @@ def _mean(values: Float[Array, "row column"]) -> Float[Array, ""]:
     return jnp.mean(jnp.mean(values, axis=1), axis=0)
 
 
-def _lag_coords(config: ProtocolConfig) -> Mapping[str, np.ndarray]:
-    return {"lag": lags_of(config)}
-
-
-def _no_coords(config: ProtocolConfig) -> Mapping[str, np.ndarray]:
-    del config
-    return {}
-
-
 _TRACED = ("max_probability", "width", "voltage_scale", "tau")
-_STRUCTURAL = (
-    "window", "n_steps", "n_sequences", "n_trials", "drive", "voltage", "edges", "coincidence", "kernel",
-)  # fmt: skip
+_STRUCTURAL = ("window", "n_steps", "n_sequences", "n_trials", "drive", "voltage", "edges", "coincidence", "kernel")
 _UNITS = {"max_probability": "1/bin", "width": "bins", "tau": "bins", "window": "bins", "n_steps": "bins"}
 
 
@@ -127,42 +114,41 @@ def _by_lag(long_name: str, units: str) -> Variable:
     return Variable(("lag",), {"long_name": long_name, "units": units})
 
 
-def _number(long_name: str) -> Variable:
-    return Variable((), {"long_name": long_name, "units": "1"})
-
+_PER_TRAIN = "per sequence and trial"
+_CURVES = {
+    "eq1_mean": ("mean change of Eq 1", "1/bin"),
+    "eq1_sum": (f"summed change of Eq 1, {_PER_TRAIN}", "1/bin"),
+    "nearest_neighbour_sum": (f"summed change of nearest-neighbour STDP, {_PER_TRAIN}", "1"),
+}
 
 STDP_WINDOW_POINT = Point(
     function=stdp_window_point,
     variables={
         "lag_count": _by_lag("presynaptic spikes with this lag, all sequences and trials", "1"),
-        "lag_count_exact": _by_lag("mean number of presynaptic spikes with this lag, per sequence and trial", "1"),
-        "eq1_mean": _by_lag("mean change of Eq 1", "1/bin"),
-        "eq1_mean_exact": _by_lag("mean change of Eq 1, exact", "1/bin"),
-        "eq1_sum": _by_lag("summed change of Eq 1, per sequence and trial", "1/bin"),
-        "eq1_sum_exact": _by_lag("summed change of Eq 1, per sequence and trial, exact", "1/bin"),
-        "nearest_neighbour_sum": _by_lag("summed change of nearest-neighbour STDP, per sequence and trial", "1"),
-        "nearest_neighbour_sum_exact": _by_lag(
-            "summed change of nearest-neighbour STDP, per sequence and trial, exact", "1"
-        ),
+        "lag_count_exact": _by_lag(f"mean number of presynaptic spikes with this lag, {_PER_TRAIN}", "1"),
+        **{name: _by_lag(text, unit) for name, (text, unit) in _CURVES.items()},
+        **{f"{name}_exact": _by_lag(f"{text}, exact", unit) for name, (text, unit) in _CURVES.items()},
     },
     traced=_TRACED,
     structural=_STRUCTURAL,
-    coords=_lag_coords,
+    coords=lambda config: {"lag": lags_of(config)},
     ceilings=("width",),
     units={**_UNITS, "lag": "bins"},
 )
 
+_BINS = {"per_bin": "bins of time", "binned": "bins of the value of Eq 1"}
+_OVER = "correlation of the rules over"
+
 RULE_AGREEMENT_POINT = Point(
     function=rule_agreement_point,
     variables={
-        "per_bin_correlation_sampled": _number("correlation of the rules over bins of time"),
-        "per_bin_correlation_exact": _number("correlation of the rules over bins of time, exact"),
-        "binned_correlation_sampled": _number("correlation of the rules over bins of the value of Eq 1"),
-        "binned_correlation_exact": _number("correlation of the rules over bins of the value of Eq 1, exact"),
+        f"{kind}_correlation_{how}": Variable((), {"long_name": f"{_OVER} {bins}{rest}", "units": "1"})
+        for kind, bins in _BINS.items()
+        for how, rest in (("sampled", ""), ("exact", ", exact"))
     },
     traced=_TRACED,
     structural=(*_STRUCTURAL, "n_bins"),
-    coords=_no_coords,
+    coords=lambda config: {},
     ceilings=("width",),
     units=_UNITS,
 )

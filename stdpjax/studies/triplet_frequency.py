@@ -1,6 +1,5 @@
 """How pairing depends on frequency: ten measured points under triplet rules, pair rules and the paper's window."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -12,20 +11,20 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 from scipy import special
 
-from stdpjax import _checks, protocols
-from stdpjax.fitting import find_model, predict, random_starts, search, sjostrom_2001
+from stdpjax import protocols
+from stdpjax.fitting import Measurements, find_model, predict, random_starts, search, sjostrom_2001
 from stdpjax.fitting.models import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
 from stdpjax.fitting.task import in_double
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
-from stdpjax.lab.study import Progress, Study
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.random import named_key
 from stdpjax.rules import ORDERS, Rule, event_weight_change, presets, triplet_rule
 from stdpjax.rules.traces import Order
 from stdpjax.rules.triplet import INTERACTIONS, Interaction
-from stdpjax.settings import setting
-from stdpjax.stats import wilson_interval
+from stdpjax.settings import configuration, setting
+from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.figures.triplet_frequency import plot
+from stdpjax.studies.measures import labelled, merged, required
 
 POINTS = sjostrom_2001()
 MODELS = dict(zip(INTERACTIONS, ("triplet", "triplet_nearest"), strict=True))
@@ -34,12 +33,12 @@ VISUAL = ("visual_cortex_full", "visual_cortex_minimal")
 HIPPOCAMPUS = ("hippocampus_full", "hippocampus_minimal")
 # What is fitted, and what stays where it is put; the pair rule is the triplet rule without its triplets.
 _NO_TRIPLETS = {"A3_plus": 0.0, "A3_minus": 0.0, "tau_x": 100.0, "tau_y": 100.0}
-_WINDOW = {"tau_plus": 16.8, "tau_minus": 33.7}
+WINDOW = {"tau_plus": 16.8, "tau_minus": 33.7}
 HELD: Mapping[str, Mapping[str, float]] = {
     "pair": _NO_TRIPLETS,
-    "pair_of_window": {**_NO_TRIPLETS, **_WINDOW},
+    "pair_of_window": {**_NO_TRIPLETS, **WINDOW},
     "triplet_minimal": {**find_model("triplet_minimal").held},
-    "triplet_full": _WINDOW,
+    "triplet_full": WINDOW,
 }
 # Pairs and triplets at 1 Hz: +10 ms, -10 ms, pre-post-pre, post-pre-post.
 MOTIFS = {
@@ -51,21 +50,14 @@ MOTIFS = {
 STATED = {"all_to_all": (0.202, -0.104, 0.043, 0.358), "nearest": (0.152, -0.134, 0.050, 0.378)}
 
 
-@dataclasses.dataclass(frozen=True)
+@configuration
 class TripletFrequencyConfig:
     """Settings of the study of pairing frequency."""
 
     n_starts: int = setting(20, "random starts of each fit")
-    n_resamples: int = setting(192, "data sets drawn from a fitted rule and fitted again")
-    n_frequencies: int = setting(51, "frequencies of the curves, from 0.1 to 50 Hz")
-    longest_lag_ms: float = setting(60.0, "longest lag of the curves of pairs, in ms, at most 400")
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        _checks.count("n_starts", self.n_starts)
-        _checks.count("n_resamples", self.n_resamples, minimum=2)
-        _checks.count("n_frequencies", self.n_frequencies, minimum=2)
-        _checks.number("longest_lag_ms", self.longest_lag_ms, above=0, at_most=400)
+    n_resamples: int = setting(192, "data sets drawn from a fitted rule and fitted again", at_least=2)
+    n_frequencies: int = setting(51, "frequencies of the curves, from 0.1 to 50 Hz", at_least=2)
+    longest_lag_ms: float = setting(60.0, "longest lag of the curves of pairs, in ms", above=0, at_most=400)
 
 
 @partial(jax.jit, static_argnames=("scheme", "order"))
@@ -82,44 +74,49 @@ def changes(
     return jax.vmap(one)(numbers)
 
 
-def fit_rules(key: Key[Array, ""], scheme: Interaction, n_starts: int) -> dict[str, Minima]:
-    """Fit pair and triplet rules to the ten points, all by one program."""
-    model, free = MODELS[scheme], tuple(_WINDOW)
-    starts = random_starts(named_key(key, scheme), model, POINTS, n_starts, free=free)
-    found = {}
-    for name, held in HELD.items():
-        placed = starts.copy()
-        for i, parameter in enumerate(NAMES):
-            placed[:, i] = held.get(parameter, placed[:, i])
-        is_free = [parameter not in held for parameter in NAMES]
-        found[name] = search(model, POINTS, placed, is_free=is_free, free=free)
-    return found
+def search_held(
+    model: str,
+    data: Measurements,
+    starts: NDArray[np.float64],
+    held: Mapping[str, float],
+    changes: NDArray[np.float64] | None = None,
+) -> Minima:
+    """Search for the numbers of a triplet rule but those that are held, by one program for all choices of these."""
+    names = [parameter.name for parameter in find_model(model).parameters]
+    placed = [np.full(len(starts), held[name]) if name in held else starts[:, i] for i, name in enumerate(names)]
+    is_free = [name not in held for name in names]
+    return search(model, data, np.transpose(placed), changes=changes, is_free=is_free, free=tuple(WINDOW))
 
 
-def refits(key: Key[Array, ""], name: str, found: Minima, n_resamples: int) -> NDArray[np.float64]:
+def _fit_rules(key: Key[Array, ""], scheme: Interaction, n_starts: int) -> dict[str, Minima]:
+    """Fit pair and triplet rules to the ten points."""
+    starts = random_starts(named_key(key, scheme), MODELS[scheme], POINTS, n_starts, free=tuple(WINDOW))
+    return {name: search_held(MODELS[scheme], POINTS, starts, held) for name, held in HELD.items()}
+
+
+def _refits(key: Key[Array, ""], name: str, found: Minima, n_resamples: int) -> NDArray[np.float64]:
     """Return sums of squares of refits to data drawn from a fitted all-to-all rule."""
     assert POINTS.sem is not None
-    best, model, free = found.best(), MODELS["all_to_all"], tuple(_WINDOW)
+    best, model = found.best(), MODELS["all_to_all"]
     noise = jax.random.normal(named_key(named_key(key, "resampling"), name), (n_resamples, POINTS.change.size), float)
     drawn = predict(model, best, POINTS.protocols) + POINTS.sem * np.asarray(noise, np.float64)
     starts = np.tile(list(best.values()), (n_resamples, 1))
-    is_free = [parameter not in HELD[name] for parameter in NAMES]
-    return search(model, POINTS, starts, changes=drawn, is_free=is_free, free=free).sum_of_squares
+    return search_held(model, POINTS, starts, HELD[name], drawn).sum_of_squares
 
 
-def numbers_of(scheme: Interaction, found: Mapping[str, Minima]) -> dict[str, dict[str, float]]:
+def published_numbers(name: str) -> dict[str, float]:
+    """Return the numbers of a published set of triplets."""
+    return {k: v for k, v in presets[f"pfister_gerstner_2006_{name}"].parameters.items() if k != "scheme"}
+
+
+def _numbers_of(scheme: Interaction, found: Mapping[str, Minima]) -> dict[str, dict[str, float]]:
     """Return the numbers of all rules of a scheme: published, fitted, and hippocampal pairs without triplets."""
-    published = {
-        name: {k: v for k, v in presets[_preset(scheme, name)].parameters.items() if k != "scheme"}
-        for name in (*VISUAL, *HIPPOCAMPUS)
-    }
+    published = {}
+    for name in (*VISUAL, *HIPPOCAMPUS):
+        region, terms = name.rsplit("_", 1)
+        published[name] = published_numbers(f"{region}_{scheme}_{terms}")
     fitted = {name: minima.best() for name, minima in found.items()}
     return {**published, **fitted, "hippocampus_pairs": {**published["hippocampus_full"], **_NO_TRIPLETS}}
-
-
-def _preset(scheme: str, name: str) -> str:
-    region, terms = name.rsplit("_", 1)
-    return f"pfister_gerstner_2006_{region}_{scheme}_{terms}"
 
 
 def _errors(data: xr.Dataset, order: Order = "read_before") -> xr.DataArray:
@@ -166,9 +163,7 @@ def _chi_square(data: xr.Dataset, rule: str) -> float:
 
 def _mean_of_refits(data: xr.Dataset) -> Estimate:
     """Return the mean sum of squares of refits to data of the minimal triplet rule, over points less numbers."""
-    refit = data.refit.sel(drawn_from="triplet_minimal") / _freedom(data, "triplet_minimal")
-    mean, reach = float(refit.mean()), 1.96 * float(refit.std(ddof=1)) / np.sqrt(refit.size)
-    return Estimate(mean, mean - reach, mean + reach)
+    return mean_interval(data.refit.sel(drawn_from="triplet_minimal").values / _freedom(data, "triplet_minimal"))
 
 
 def _fitted(data: xr.Dataset) -> NDArray[np.float64]:
@@ -198,35 +193,33 @@ _READ_AFTER = "traces read after the spikes of the instant"
 
 def _error(scheme: Interaction, terms: str, words: str, expected: float) -> Claim:
     cell = {"scheme": scheme, "rule": f"visual_cortex_{terms}"}
-    return Claim(
+    return _pfister_gerstner(
         f"TF.{scheme}_{terms}",
         f"Mean squared error on the ten points, in standard errors, {words}.",
-        statement=_SOURCE,
         printed=_NUMBERS,
         corrected=_ORDER,
         criterion=within(expected, 0.005),
         measure=lambda data: _errors(data).sel(cell),
         control=lambda data: _errors(data, "read_after").sel(cell),
         control_is=_READ_AFTER,
-        bearing="supports",
     )
 
 
 def _wrong_order(scheme: Interaction, words: str, expected: float, tolerance: float) -> Claim:
     cell = {"scheme": scheme, "rule": "visual_cortex_full"}
-    return Claim(
+    return _pfister_gerstner(
         f"TF.wrong_order_{scheme}",
         f"The same error where traces are read after the spikes of the instant, {words}.",
-        statement=_SOURCE,
         printed=_NUMBERS,
         corrected="The order of reading and adding is part of the rule.",
         criterion=within(expected, tolerance),
         measure=lambda data: _errors(data, "read_after").sel(cell),
         control=lambda data: _errors(data).sel(cell),
         control_is="traces read before",
-        bearing="supports",
     )
 
+
+_pfister_gerstner = partial(Claim, statement=_SOURCE, bearing="supports")
 
 # The values of published sets were stated before any run; the limits of TF.growth, TF.pair_error, TF.pair_goodness,
 # TF.refits, TF.fitted and TF.asymmetry were chosen after trial fits, and describe.
@@ -253,10 +246,9 @@ CLAIMS = (
             f"({float(_growth(data).sel(scheme='all_to_all', rule='pair')):.1f}), and fail elsewhere."
         ),
     ),
-    Claim(
+    _pfister_gerstner(
         "TF.pair_error",
         "Error of the best pair rule, four fitted numbers, over the largest of the four published triplet sets.",
-        statement=_SOURCE,
         printed=_NOT_PAIRS,
         corrected="Nor does the paper's windowed rule: presynaptic spikes with neighbours on both sides change "
         "nothing.",
@@ -264,93 +256,139 @@ CLAIMS = (
         measure=lambda data: _best_pair(data) / _worst_published(data),
         control=lambda data: _errors(data).sel(rule="triplet_minimal").max() / _worst_published(data),
         control_is="the minimal triplet rule, fitted",
-        bearing="supports",
         note=lambda data: (
             f"Errors {float(_errors(data).sel(scheme='all_to_all', rule='pair')):.2f} (all pairs), "
             f"{float(_errors(data).sel(scheme='nearest', rule='pair')):.2f} (nearest pairs), "
             f"{float(data.window_error):.2f} (paper's window)."
         ),
     ),
-    Claim(
+    _pfister_gerstner(
         "TF.pair_goodness",
         "Share of data drawn from the best pair rule that it fits as badly as the measured ones.",
-        statement=_SOURCE,
         printed=_NOT_PAIRS,
         criterion=at_most(0.05),
         measure=lambda data: _share_as_bad(data, "pair"),
         control=lambda data: _share_as_bad(data, "triplet_minimal").value,
         control_is="the minimal triplet rule",
-        bearing="supports",
         note=lambda data: (
             f"{data.sizes['resample']} draws; by chi-square {_chi_square(data, 'pair'):.2g}, of the control "
             f"{_chi_square(data, 'triplet_minimal'):.2g}."
         ),
     ),
-    Claim(
+    _pfister_gerstner(
         "TF.refits",
         "Mean sum of squares of refits to data drawn from the minimal triplet rule, over points less fitted numbers.",
-        statement=_SOURCE,
-        printed="Nothing is printed on this.",
         corrected="Chi-square's mean, so errors and searches are sound.",
         criterion=within(1.0, 0.2),
         measure=_mean_of_refits,
         control=lambda data: _sum_of_squares(data, "pair") / _freedom(data, "pair"),
         control_is="the best pair rule on the measured points",
-        bearing="supports",
     ),
-    Claim(
+    _pfister_gerstner(
         "TF.fitted",
         "Error of fitted triplet rules over that of the published numbers (largest of four).",
-        statement=_SOURCE,
         printed="The published numbers are fits to the same points.",
         corrected="No numbers do better than the best ones.",
         criterion=at_most(1.0),
         measure=lambda data: (_fitted(data) / _published(data)).max(),
         control=lambda data: _errors(data).sel(rule="pair").min() / _published(data).max(),
         control_is="the best pair rule",
-        bearing="supports",
         note=lambda data: (
             "All spikes full and minimal, nearest spikes full and minimal: "
             f"{', '.join(f'{error:.3f}' for error in _fitted(data).ravel())}."
         ),
     ),
-    Claim(
+    _pfister_gerstner(
         "TF.hippocampus",
         "Largest difference from the stated changes of pairs (±10 ms) and triplets, hippocampus, all terms.",
-        statement=_SOURCE,
         printed=_NUMBERS,
         corrected=_ORDER,
         criterion=at_most(6e-4),
         measure=lambda data: _off_stated(data, "read_before").max(),
         control=lambda data: _off_stated(data, "read_after").min(),
         control_is=_READ_AFTER,
-        bearing="supports",
     ),
-    Claim(
+    _pfister_gerstner(
         "TF.asymmetry",
         "Change by post-pre-post less that by pre-post-pre (least of four sets of the hippocampus).",
-        statement=_SOURCE,
         printed="Triplets of either order change the weight differently.",
         corrected="A pair rule cannot tell them apart: both have one pair of either order.",
         criterion=at_least(0.2),
         measure=lambda data: _asymmetry(data).sel(rule=list(HIPPOCAMPUS)).min(),
         control=lambda data: _asymmetry(data).sel(rule="hippocampus_pairs").max(),
         control_is="the same numbers without triplets",
-        bearing="supports",
     ),
 )
+
+
+_ALONG, _SHARE = ("scheme", "order", "rule"), "share of the weight"
+_REFITTED = ["pair", "triplet_minimal"]
 
 
 def run(key: Key[Array, ""], config: TripletFrequencyConfig, progress: Progress) -> xr.Dataset:
     """Fit pair rules, and let all rules see the ten points, the frequencies between, and pairs and triplets."""
     progress(0.0, "fits")
-    found = {scheme: fit_rules(key, scheme, config.n_starts) for scheme in INTERACTIONS}
+    found: dict[Interaction, dict[str, Minima]] = {
+        scheme: _fit_rules(key, scheme, config.n_starts) for scheme in INTERACTIONS
+    }
     starts = random_starts(key, "window", POINTS, config.n_starts)
     window = search("window", POINTS, starts)
     progress(0.5, "refits")
-    drawn = [refits(key, name, found["all_to_all"][name], config.n_resamples) for name in ("pair", "triplet_minimal")]
-
+    refits = _refitted(key, found["all_to_all"], config)
     progress(0.8, "frequencies and motifs")
+    fits, predicted = _fits(found, window), _predicted(found, config)
+    return merged(
+        _measured(),
+        fits,
+        refits,
+        predicted,
+        scheme=list(INTERACTIONS),
+        order=list(ORDERS),
+        fitted=list(HELD),
+        parameter=list(NAMES),
+        drawn_from=_REFITTED,
+        resample=np.arange(config.n_resamples),
+        motif=list(MOTIFS),
+        pair_lag=("pair_lag", [10.0, -10.0], {"units": "ms"}),
+    )
+
+
+def _measured() -> xr.Dataset:
+    assert POINTS.sem is not None
+    stated = [STATED[scheme] for scheme in INTERACTIONS]
+    return merged(
+        labelled("point", _SHARE, measured=(POINTS.change, "measured change"), sem=(POINTS.sem, "its standard error")),
+        labelled("point", "ms", point_lag=POINTS.lag_ms),
+        labelled("point", "Hz", point_frequency=POINTS.frequency_hz),
+        labelled(("scheme", "motif"), _SHARE, stated_reference=stated),
+    )
+
+
+def _fits(found: Mapping[str, Mapping[str, Minima]], window: Minima) -> xr.Dataset:
+    """Return the fitted numbers, how many starts find them, and the error of the paper's window."""
+    rows = [list(part.values()) for part in found.values()]
+    numbers = [[list(one.best().values()) for one in row] for row in rows]
+    agreeing = [[np.sum(one.sum_of_squares <= one.sum_of_squares.min() + 0.01) for one in row] for row in rows]
+    error = window.sum_of_squares.min() / POINTS.change.size
+    return merged(
+        labelled((), window_error=(error, "paper's window")),
+        labelled(("scheme", "fitted"), n_agreeing=(agreeing, "starts that end at the best fit")),
+        labelled(("scheme", "fitted", "parameter"), numbers=(numbers, "fitted numbers; times in ms")),
+    )
+
+
+def _refitted(key: Key[Array, ""], found: Mapping[str, Minima], config: TripletFrequencyConfig) -> xr.Dataset:
+    """Fit two of the rules again to data drawn from them."""
+    drawn = [_refits(key, name, found[name], config.n_resamples) for name in _REFITTED]
+    cells = ("drawn_from", "resample")
+    return merged(
+        labelled(cells, refit=(drawn, "sum of squares of a refit to drawn data")),
+        required(cells, "refits that lead somewhere", refit_is_finite=np.isfinite(drawn)),
+    )
+
+
+def _predicted(found: Mapping[Interaction, Mapping[str, Minima]], config: TripletFrequencyConfig) -> xr.Dataset:
+    """Return what all rules make of the ten points, of pairs by frequency and by lag, and of motifs."""
     frequencies = np.linspace(0, 50, config.n_frequencies)
     frequencies[0] = 0.1
     half = np.arange(1, 21) * config.longest_lag_ms / 20
@@ -362,71 +400,26 @@ def run(key: Key[Array, ""], config: TripletFrequencyConfig, progress: Progress)
         *(protocols.pairs(lag) for lag in lags),
     ]
     ends = np.cumsum([len(POINTS.protocols), 2 * len(frequencies), len(MOTIFS)])
-    made: dict[tuple[str, str], NDArray[np.float64]] = {}
+    made = []
     with in_double():
         design = jax.tree.map(jnp.asarray, trace_design(done))
-        for scheme in INTERACTIONS:
-            table = numbers_of(scheme, found[scheme])
+        tables = {scheme: _numbers_of(scheme, found[scheme]) for scheme in INTERACTIONS}
+        for scheme, table in tables.items():
             columns = {name: jnp.asarray([row[name] for row in table.values()], float) for name in NAMES}
-            for order in ORDERS:
-                made[scheme, order] = np.asarray(changes(columns, design, scheme, order))
-    rules = list(numbers_of("all_to_all", found["all_to_all"]))
-    points, curves, motifs, pairs = np.split(
-        np.array([[made[scheme, order] for order in ORDERS] for scheme in INTERACTIONS]), ends, axis=-1
-    )
+            made.append([np.asarray(changes(columns, design, scheme, order)) for order in ORDERS])
+    points, curves, motifs, pairs = np.split(np.array(made), ends, axis=-1)
     assert POINTS.sem is not None
     errors = np.mean(((points - POINTS.change) / POINTS.sem) ** 2, axis=-1)
-    along, share = ("scheme", "order", "rule"), {"units": "share of the weight"}
-    return xr.Dataset(
-        {
-            "measured": ("point", POINTS.change, {"long_name": "measured change", **share}),
-            "sem": ("point", POINTS.sem, {"long_name": "its standard error", **share}),
-            "point_lag": ("point", POINTS.lag_ms, {"units": "ms"}),
-            "point_frequency": ("point", POINTS.frequency_hz, {"units": "Hz"}),
-            "point_change": ((*along, "point"), points, share),
-            "error": (along, errors, {"long_name": "mean squared error, in standard errors"}),
-            "curve": (
-                (*along, "pair_lag", "frequency"),
-                curves.reshape(*curves.shape[:-1], 2, -1),
-                {"long_name": "change by 60 pairs", **share},
-            ),
-            "motif_change": ((*along, "motif"), motifs, {"long_name": "change by 60 motifs at 1 Hz", **share}),
-            "stated_reference": (("scheme", "motif"), [STATED[scheme] for scheme in INTERACTIONS], share),
-            "window": ((*along, "lag"), pairs, {"long_name": "change by 60 pairs at 1 Hz", **share}),
-            "window_error": ((), window.sum_of_squares.min() / POINTS.change.size, {"long_name": "paper's window"}),
-            "n_agreeing": (
-                ("scheme", "fitted"),
-                [
-                    [np.sum(one.sum_of_squares <= one.sum_of_squares.min() + 0.01) for one in part.values()]
-                    for part in found.values()
-                ],
-                {"long_name": "starts that end at the best fit"},
-            ),
-            "numbers": (
-                ("scheme", "fitted", "parameter"),
-                [[list(one.best().values()) for one in part.values()] for part in found.values()],
-                {"long_name": "fitted numbers; times in ms"},
-            ),
-            "refit": (("drawn_from", "resample"), drawn, {"long_name": "sum of squares of a refit to drawn data"}),
-            "refit_is_finite": (
-                ("drawn_from", "resample"),
-                np.isfinite(drawn),
-                {"required": "refits that lead somewhere"},
-            ),
-        },
-        coords={
-            "scheme": list(INTERACTIONS),
-            "order": list(ORDERS),
-            "rule": rules,
-            "fitted": list(HELD),
-            "parameter": list(NAMES),
-            "drawn_from": ["pair", "triplet_minimal"],
-            "motif": list(MOTIFS),
-            "resample": np.arange(config.n_resamples),
-            "pair_lag": ("pair_lag", [10.0, -10.0], {"units": "ms"}),
-            "frequency": ("frequency", frequencies, {"units": "Hz"}),
-            "lag": ("lag", lags, {"units": "ms"}),
-        },
+    curves = curves.reshape(*curves.shape[:-1], 2, -1)
+    return merged(
+        labelled((*_ALONG, "point"), _SHARE, point_change=points),
+        labelled(_ALONG, error=(errors, "mean squared error, in standard errors")),
+        labelled((*_ALONG, "pair_lag", "frequency"), _SHARE, curve=(curves, "change by 60 pairs")),
+        labelled((*_ALONG, "motif"), _SHARE, motif_change=(motifs, "change by 60 motifs at 1 Hz")),
+        labelled((*_ALONG, "lag"), _SHARE, window=(pairs, "change by 60 pairs at 1 Hz")),
+        rule=list(tables[INTERACTIONS[0]]),
+        frequency=("frequency", frequencies, {"units": "Hz"}),
+        lag=("lag", lags, {"units": "ms"}),
     )
 
 
@@ -439,7 +432,7 @@ STUDY = Study(
     "potentiates. Rules of triplets give that, rules of pairs do not, and the paper's windowed rule is one of these. "
     "Whether traces are read before or after spikes are added to them decides the outcome.",
     config=TripletFrequencyConfig(),
-    smoke=TripletFrequencyConfig(n_starts=4, n_resamples=16, n_frequencies=6),
+    smoke=dict(n_starts=4, n_resamples=16, n_frequencies=6),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from stdpjax.learning.config import RATE
+from stdpjax.lab.train_settings import RATE
 from stdpjax.objectives import kernel_density_at_kinks
 from stdpjax.random import named_key
 
@@ -83,19 +82,7 @@ def em_delta(
     moved: Float[Array, "sample hidden"],
     mix: Mix,
 ) -> Layers:
-    """Return the update that one step of the chains gives, averaged over samples and to be added.
-
-    Args:
-        params: weights and biases.
-        values: activities of the clamped units.
-        jumps: their density at the lower kink less that at the upper one, see `kink_jumps`.
-        hidden: the chains before the step.
-        moved: the chains after it, with which the clamped rows are paired.
-        mix: coefficients of the rule's parts.
-
-    Returns:
-        The update, one number for each pair of units.
-    """
+    """Return the update that one step of the chains gives, averaged over samples and to be added."""
     slopes, rates = RATE.slope(values), RATE.value(moved)
     towards = slopes * (params.visible_bias[None] + rates @ params.weights.T)
     rows = mix.clamped * slopes * (values - towards) - mix.kinks * jumps
@@ -114,19 +101,7 @@ def train_layers(
     n_hidden: int,
     batch_size: int,
 ) -> tuple[Layers, Layers, Bool[Array, "network"]]:
-    """Train networks on their images, each by its own rule; each image has a chain, one step of it for each update.
-
-    Args:
-        keys: of weights and chains.
-        values: images of each network.
-        orders: images of each pass, one batch after the other.
-        settings: of each network.
-        n_hidden: hidden units.
-        batch_size: images in a batch.
-
-    Returns:
-        Networks before and after training, and whether they are finite.
-    """
+    """Train networks on their images, each by its own rule; each image has a chain, one step of it for each update."""
     n_samples, (n_epochs, n_seen) = values.shape[1], orders.shape[1:]
     n_batches = n_seen // batch_size
 
@@ -184,16 +159,6 @@ def complete(
 
     Both layers in turn go to where they minimise the energy between the kinks, the other one held: the fixed point of
     the clip form, since no layer has connections of its own.
-
-    Args:
-        params: weights and biases.
-        values: images.
-        missing: which pixels are missing, one mask after the other.
-        guess: activities that missing pixels start from.
-        n_steps: turns.
-
-    Returns:
-        Completed images, and the last turn's largest change of a pixel.
     """
     low, high = RATE.kinks or (-0.5, 0.5)
 
@@ -209,13 +174,3 @@ def complete(
 
     completed, changes = jax.lax.map(one_mask, missing)
     return completed, jnp.max(changes)
-
-
-def probabilistic_components(covariance: np.ndarray, variance: float) -> np.ndarray:
-    """Return W W^T of maximum likelihood for hidden units with Gaussian noise of a variance (Tipping & Bishop 1999).
-
-    A linear network with energy |x|^2 / 2 + |h|^2 / 2 - x W h has covariance T / (1 - w^2) along a singular vector of
-    W, which is the data's for w^2 = 1 - T / lambda, and w = 0 for those eigenvalues lambda that are below T.
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.maximum(0.0, 1 - variance / np.maximum(values, 1e-12))) @ vectors.T

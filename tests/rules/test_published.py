@@ -67,6 +67,8 @@ def test_every_preset_makes_a_rule_of_its_numbers(name):
     preset = presets[name]
     assert preset.source
     assert preset.unit
+    is_by_experiment = preset.parameters.get("A_plus", 0) > 0.1
+    assert ("by all pairings of an experiment" in preset.unit) == is_by_experiment
     rule = preset.rule()
     assert rule.traces is not None
     for parameter, value in preset.parameters.items():

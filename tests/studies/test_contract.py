@@ -13,7 +13,9 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 
-from stdpjax import cli, settings
+from stdpjax import settings
+from stdpjax.lab.folder import plain as config_json
+from stdpjax.lab.reproduce import make_config
 from stdpjax.studies import (
     STUDIES,
     Result,
@@ -27,7 +29,6 @@ from stdpjax.studies import (
     run,
     stdp_window,
 )
-from stdpjax.studies.record import config_json, make_config
 
 NAMES = [study.name for study in STUDIES]
 FIELDS = {
@@ -35,7 +36,41 @@ FIELDS = {
     "interval", "control", "is_met", "verdict", "note", "seed",
 }  # fmt: skip
 # Axes whose members are copies of each other: their number says nothing.
-UNLABELLED = {"trial", "point"}
+# Dims along which things are counted, without numbers that would mean anything.
+UNLABELLED = {
+    "trial",
+    "point",
+    "network",
+    "unit",
+    "post",
+    "pre",
+    "start",
+    "pair",
+    "chain",
+    "seed",
+    "round",
+    "learner",
+    "probe",
+    "sequence",
+    "noisy",
+    "random",
+    "strong",
+    "tied",
+    "grown",
+    "many",
+    "parameter",
+    "arrival",
+    "x",
+    "y",
+    "column",
+    "path",
+    "pair_unit",
+    "flow_update",
+    "deep_network",
+    "paper_trial",
+    "langevin_trial",
+    "metropolis_trial",
+}
 # Small enough for two more runs by default.
 QUICK: dict[str, dict[str, Any]] = {
     "example_traces": {},
@@ -145,7 +180,7 @@ def test_the_figure_has_titles_and_labels_wherever_it_has_data(name):
 @pytest.mark.parametrize("study", STUDIES, ids=NAMES)
 @pytest.mark.parametrize("is_smoke", [False, True], ids=["default", "smoke"])
 def test_a_configuration_comes_back_from_json_as_it_was(study: Study, is_smoke):
-    config = study.smoke if is_smoke else study.config
+    config = study.configuration(is_smoke)
     text = json.dumps(config_json(config), allow_nan=False)
     assert make_config(study, not is_smoke, json.loads(text)) == config
     assert hash(make_config(study, is_smoke, {})) == hash(config)
@@ -158,12 +193,15 @@ def test_every_setting_can_be_given_on_the_command_line_as_the_help_shows_it(stu
         if "read" in field.metadata:
             assert default == ()  # read from a file, none by default
             continue
-        assert cli.parse_setting(study, field.name, settings.as_text(default)) == default
+        assert settings.parse(study.config, field.name, settings.as_text(default), study.name) == default
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=NAMES)
 def test_a_smoke_configuration_is_smaller_than_the_default(study: Study):
-    sizes = [(getattr(study.smoke, f.name), getattr(study.config, f.name)) for f in dataclasses.fields(study.config)]
+    sizes = [
+        (getattr(study.configuration(is_smoke=True), f.name), getattr(study.config, f.name))
+        for f in dataclasses.fields(study.config)
+    ]
     counts = [(small, large) for small, large in sizes if isinstance(large, int)]
     assert all(small <= large for small, large in counts)
     assert any(small < large for small, large in counts)
@@ -344,7 +382,11 @@ def test_a_wrong_model_does_not_get_its_verdict(twin, monkeypatch):
         ("rule_agreement", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),
         ("rule_agreement", {"widths": (3.0, 3.0)}, "widths: expected different values"),
         ("constant_rate", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),
-        ("constant_rate", {"probabilities": (0.1, 0.7)}, "probabilities: expected a finite number at most 0.666667"),
+        (
+            "constant_rate",
+            {"probabilities": (0.1, 0.7)},
+            "probabilities: expected a finite number above 0 and at most 0.666667",
+        ),
         ("constant_rate", {"causal_weights": (0.0, 0.01, 0.01)}, "causal_weights: expected different values"),
         ("constant_rate", {"causal_weights": (0.01, 0.0)}, "causal_weights: expected 0, the control"),
         ("constant_rate", {"n_causal_trains": 10**12}, "n_causal_trains: expected a whole number of at most 10000000"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import stdpjax
-from stdpjax.learning.config import RATE
+from stdpjax.lab.train_settings import RATE
 from stdpjax.learning.data import Images
 from stdpjax.learning.layers import random_layers
 from stdpjax.learning.supervised import Labelled, Phases, settle
@@ -70,8 +70,8 @@ def test_updates_with_the_wrong_sign_learn_nothing(monkeypatch):
         return turned
 
     monkeypatch.setattr(digit_training, "phase_update", wrong)
-    monkeypatch.setattr("stdpjax.learning.config.phase_update", wrong)
-    stdpjax.learning.config._make_learner.cache_clear()
+    monkeypatch.setattr("stdpjax.lab.train_settings.phase_update", wrong)
+    stdpjax.lab.train_settings._make_learner.cache_clear()
     try:
         result = run(
             "digits_supervised",
@@ -83,7 +83,7 @@ def test_updates_with_the_wrong_sign_learn_nothing(monkeypatch):
             show_progress=False,
         )
     finally:
-        stdpjax.learning.config._make_learner.cache_clear()
+        stdpjax.lab.train_settings._make_learner.cache_clear()
     verdicts = {record["id"]: record["verdict"] for record in result.records}
     assert {verdicts[f"8.{name}"] for name in ("accuracy", "deep_accuracy", "alignment", "behind")} == {"inconclusive"}
     assert float(result.data.accuracy.sel(rule="symmetric")[:, -1].max()) < 0.5

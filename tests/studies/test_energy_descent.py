@@ -12,13 +12,13 @@ from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import energy_descent, run
 from stdpjax.studies.energy_descent import (
     EnergyDescentConfig,
-    at_kink,
-    formula,
-    inhibited_network,
-    noisy_energy,
-    noisy_network,
-    returns,
+    _at_kink,
+    _formula,
+    _inhibited_network,
+    _noisy_network,
+    _returns,
 )
+from stdpjax.theory.linear_noise import mean_energy
 from tests.wrong_kernels import AtTemperatureOne, PrintedLeak
 
 QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 40, "n_kink_steps": 400, "n_trials": 200, "n_returns": 20}
@@ -33,15 +33,15 @@ def test_saturated_units_come_back_when_a_plain_loop_does(key, step):
         while abs(state) > 0.5:
             state, n_steps = (1 - step) * state, n_steps + 1
         counts.append(n_steps)
-    assert formula(starts, np.array([[step]])).tolist() == [counts]
+    assert _formula(starts, np.array([[step]])).tolist() == [counts]
     kernel = LeakyIntegrator(hard_sigmoid())
-    found = returns(jnp.asarray(starts, float), jnp.array([step], float), key, kernel, 100)
+    found = _returns(jnp.asarray(starts, float), jnp.array([step], float), key, kernel, 100)
     assert found.tolist() == [counts]
 
 
 def test_energy_rises_at_a_kink_as_in_a_plain_loop(key):
     step, field = 0.05, 1.3
-    kink = at_kink(
+    kink = _at_kink(
         Params(jnp.zeros((1, 1), float), jnp.array([field], float)), jnp.array([0.1], float),
         StepHyper(jnp.asarray(step, float)), 200, key, LeakyIntegrator(hard_sigmoid()),
     )  # fmt: skip
@@ -56,21 +56,21 @@ def test_energy_rises_at_a_kink_as_in_a_plain_loop(key):
 
 def test_the_mean_energy_with_noise_settles_at_the_trace_of_the_stationary_covariance(key):
     config = EnergyDescentConfig(n_noise_steps=2000)
-    params = noisy_network(key, config.n_units)
+    params = _noisy_network(key, config.n_units)
     weights = np.asarray(params.weights, np.float64)
     values, vectors = np.linalg.eigh(weights)
     # Along an eigenvector: variance of a first-order autoregression.
     step = config.noise_step
     variance = (step * config.noise_std * values) ** 2 / (1 - (1 - step * (1 - values)) ** 2)
-    energies = noisy_energy(params, 0.2 * vectors[:, 0], config)
+    energies = mean_energy(weights, 0.2 * vectors[:, 0], step, config.noise_std, config.n_noise_steps)
     assert energies[-1] == pytest.approx(0.5 * np.sum((1 - values) * variance), rel=1e-6)
     assert energies[0] == pytest.approx(0.5 * 0.04 * (1 - values[0]), rel=1e-6)
 
 
 def test_the_inhibited_network_rests_at_0_and_has_a_bound_below_1(key):
-    params, rest, start = inhibited_network(key, 6)
-    rho = hard_sigmoid()
-    np.testing.assert_allclose(params.bias + params.weights @ rho.value(rest), rest, atol=1e-6)
+    params, start = _inhibited_network(key, 6)
+    field = params.bias + params.weights @ hard_sigmoid().value(jnp.zeros(6))
+    np.testing.assert_allclose(field, 0, atol=1e-6)
     values = np.linalg.eigvalsh(np.asarray(params.weights))
     assert values[-1] < 1
     assert 2 / (1 - values[0]) < 1

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stdpjax import networks
 from stdpjax.rates import sigmoid
 from stdpjax.studies import energy_gradient as study
-from stdpjax.studies import networks, run
+from stdpjax.studies import run
 
 
 def network(key, n_units=4):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import stdpjax
+from stdpjax.lab.reproduce import make_config
 from stdpjax.rules import Rule, differential_rule
 from stdpjax.studies import find, hidden_objective, run
-from stdpjax.studies.record import make_config
 
 
 def rho(state):

@@ -6,9 +6,10 @@ import pytest
 
 import stdpjax
 from stdpjax.energy import Params
+from stdpjax.networks import centred_network
 from stdpjax.studies import inference_speedup, run
-from stdpjax.studies.inference_speedup import slow_law
-from stdpjax.studies.networks import centred_network, off_diagonal
+from stdpjax.studies.inference_speedup import _slow_law
+from stdpjax.studies.measures import off_diagonal
 from stdpjax.studies.relaxations import STEP, Lesson, learn_stages, settling
 
 RNG = np.random.default_rng(0)
@@ -24,14 +25,6 @@ def _learned(**rates: float) -> tuple[np.ndarray, np.ndarray]:
     weights, gained, is_finite = learn_stages(stdpjax.random.key(2), _network(), lesson, **SIZES)
     assert bool(is_finite)
     return np.asarray(weights, np.float64), np.asarray(gained, np.float64)
-
-
-def test_a_centred_network_rests_at_its_centre():
-    params = _network(0.2)
-    np.testing.assert_allclose(
-        stdpjax.energy.target(params, jnp.full(5, 0.2), stdpjax.rates.hard_sigmoid()), 0.2, atol=1e-6
-    )
-    np.testing.assert_array_equal(params.weights, params.weights.T)
 
 
 def test_tied_learning_adds_what_products_of_rates_gain_and_untied_learning_does_not():
@@ -91,7 +84,7 @@ def test_the_law_of_small_changes_is_perturbation_theory_off_the_diagonal():
     gain = gain + gain.T
     change = 1e-5 * (gain - np.diag(np.diag(gain)))
     weights = np.stack([[first, first + change], [first, first - change]])
-    measured, law, whole = slow_law(weights, np.broadcast_to(gain, weights.shape), 1e-5)
+    measured, law, whole = _slow_law(weights, np.broadcast_to(gain, weights.shape), 1e-5)
     np.testing.assert_allclose(measured, law, rtol=1e-5)
     assert abs(whole - law) > 0.1 * abs(law)
 
@@ -101,7 +94,7 @@ def test_without_its_sign_the_rule_loses_the_claims_that_rest_on_it(monkeypatch)
     def frozen(config):
         return Lesson(*(jnp.zeros(len(inference_speedup.LESSONS) + 2) for _ in Lesson._fields))
 
-    monkeypatch.setattr(inference_speedup, "lessons", frozen)
+    monkeypatch.setattr(inference_speedup, "_lessons", frozen)
     result = run("inference_speedup", show_progress=False)
     verdicts = {record["id"]: record["verdict"] for record in result.records}
     for name in ("law", "descent", "reversed", "eq1", "kinks", "simulated", "transient", "agrees", "decay"):

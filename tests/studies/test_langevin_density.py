@@ -9,13 +9,13 @@ import pytest
 
 import stdpjax
 from stdpjax.dynamics import HeatHyper, Kernel, NoiseHyper, NoisyIntegrator
+from stdpjax.lab.reproduce import make_config
 from stdpjax.studies import find, langevin_density, run
-from stdpjax.studies.record import make_config
 
 
 def test_quadrature_of_one_unit_is_a_normal_law_with_known_pieces():
     params = stdpjax.energy.make_params([[0.0]], [0.4])
-    grid, probability = langevin_density.quadrature(params, 1.0, 6.0, 4800)
+    grid, probability = langevin_density._quadrature(params, 1.0, 6.0, 4800)
     # Density: exp(-s^2/2) below, times exp(0.4 rho) between and above the kinks.
     cdf = np.vectorize(lambda x: 0.5 * (1 + math.erf(x / math.sqrt(2))))
     below, above = cdf(-0.5), math.exp(0.4) * (1 - cdf(0.5))
@@ -26,21 +26,21 @@ def test_quadrature_of_one_unit_is_a_normal_law_with_known_pieces():
 def test_quadrature_of_two_units_without_a_weight_is_a_product():
     one = stdpjax.energy.make_params([[0.0]], [0.4])
     two = stdpjax.energy.make_params(np.zeros((2, 2)), [0.4, 0.4])
-    _, single = langevin_density.quadrature(one, 0.5, 4.0, 80)
-    _, joint = langevin_density.quadrature(two, 0.5, 4.0, 80)
+    _, single = langevin_density._quadrature(one, 0.5, 4.0, 80)
+    _, joint = langevin_density._quadrature(two, 0.5, 4.0, 80)
     np.testing.assert_allclose(joint, np.outer(single, single), rtol=1e-4, atol=1e-9)
 
 
 def test_statistics_and_histogram_equal_plain_loops():
     states = np.random.default_rng(0).normal(size=(3, 4, 2))
-    found = langevin_density.statistics_of(states)
+    found = langevin_density._statistics_of(states)
     for trial in range(3):
         pairs = [states[trial, time] for time in range(4)]
         rates = [[min(max(s + 0.5, 0.0), 1.0) for s in pair] for pair in pairs]
         assert found[trial, 0] == pytest.approx(np.mean([s * s for pair in pairs for s in pair]))
         assert found[trial, 1] == pytest.approx(np.mean([a * b for a, b in rates]))
         assert found[trial, 2] == pytest.approx(np.mean([-0.5 <= s <= 0.5 for pair in pairs for s in pair]))
-    shares = langevin_density.histogram(np.array([[0.1, -0.1], [9.0, -9.0]]))
+    shares = langevin_density._histogram(np.array([[0.1, -0.1], [9.0, -9.0]]))
     assert shares.sum() == pytest.approx(1)
     assert shares[25, 24] == 0.5
     assert shares[-1, 0] == 0.5

@@ -7,43 +7,26 @@ import pytest
 
 import stdpjax
 from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
-from stdpjax.energy import Params, check_params
+from stdpjax.energy import Params
+from stdpjax.lab.reproduce import make_config
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies import find, langevin_noise, noise_laws, run
-from stdpjax.studies.record import make_config
+from stdpjax.studies import find, langevin_noise, network_runs, run
+from stdpjax.theory.linear_noise import moving_average, weights_of_modes
 from tests.wrong_kernels import AtTemperatureOneWhateverTheNoise
 
 MODES = np.array([-0.5, 0.3, 0.6, -0.4])
 
 
-def test_weights_have_the_modes_asked_for_and_make_a_network():
-    weights = noise_laws.weights_of(MODES)
-    np.testing.assert_allclose(np.linalg.eigvalsh(weights), np.sort(MODES), atol=1e-12)
-    check_params(Params(jnp.asarray(weights, float), jnp.zeros(4)), tied=True)
-    np.testing.assert_allclose(noise_laws.BASIS.T @ weights @ noise_laws.BASIS, np.diag(MODES), atol=1e-12)
-
-
-@pytest.mark.parametrize("step", [0.05, 0.5, 1.0])
-def test_linear_variance_is_where_the_covariance_recursion_settles(step):
-    weights = noise_laws.weights_of(MODES)
-    push = (1 - step) * np.eye(4) + step * weights
-    covariance = np.zeros((4, 4))
-    for _ in range(3000):
-        covariance = push @ covariance @ push.T + (step * 0.3) ** 2 * weights @ weights.T
-    expected = np.diag(noise_laws.linear_variance(MODES, np.array(step), 0.3))
-    np.testing.assert_allclose(noise_laws.BASIS.T @ covariance @ noise_laws.BASIS, expected, rtol=1e-9, atol=1e-15)
-
-
 def test_temperature_slope_tells_a_power_law_from_a_temperature():
-    assert noise_laws.temperature_slope(MODES, 3.0 / (1 - MODES)) == pytest.approx(0, abs=1e-12)
-    assert noise_laws.temperature_slope(MODES, np.abs(MODES) ** 1.5 / (1 - MODES)) == pytest.approx(1.5)
+    assert langevin_noise._temperature_slope(MODES, 3.0 / (1 - MODES)) == pytest.approx(0, abs=1e-12)
+    assert langevin_noise._temperature_slope(MODES, np.abs(MODES) ** 1.5 / (1 - MODES)) == pytest.approx(1.5)
 
 
 def test_settled_states_are_those_of_a_simulation_on_its_own():
     key, kernel = stdpjax.random.key(3), NoisyIntegrator(hard_sigmoid())
-    params = noise_laws.networks([np.zeros((2, 2)), np.array([[0, 0.5], [0.5, 0]])], [np.zeros(2), np.ones(2)])
-    hyper = noise_laws.cases(kernel, step=[0.1, 0.2], noise_std=0.3)
-    found = noise_laws.settled_states(key, params, kernel, hyper, n_trials=3, n_steps=12, n_settling=4, every=2)
+    params = network_runs.networks([np.zeros((2, 2)), np.array([[0, 0.5], [0.5, 0]])], [np.zeros(2), np.ones(2)])
+    hyper = network_runs.cases(kernel, step=[0.1, 0.2], noise_std=0.3)
+    found = network_runs.settled_states(key, params, kernel, hyper, n_trials=3, n_steps=12, n_settling=4, every=2)
     alone = simulate(
         key, Params(params.weights[1], params.bias[1]), kernel, NoiseHyper(step=0.2, noise_std=0.3),
         state=jnp.zeros((3, 2)), n_steps=12, trace_every=2,
@@ -54,8 +37,8 @@ def test_settled_states_are_those_of_a_simulation_on_its_own():
 
 
 def test_the_walk_is_the_dynamics_and_its_noise_term_a_moving_average():
-    params = Params(jnp.asarray(noise_laws.weights_of(MODES), float), jnp.full(4, 0.1))
-    nu, off = noise_laws.noisy_walks(
+    params = Params(jnp.asarray(weights_of_modes(MODES), float), jnp.full(4, 0.1))
+    nu, off = langevin_noise._noisy_walks(
         stdpjax.random.key(0), params, jnp.asarray(0.1), jnp.asarray(0.3), n_walks=200, n_steps=100
     )
     assert float(off[:, 0].max()) < 2e-6
@@ -64,31 +47,30 @@ def test_the_walk_is_the_dynamics_and_its_noise_term_a_moving_average():
     series = np.asarray(nu, np.float64)
     # The standard error of a lag's product over independent walks; 4 of them.
     products = np.stack([(series[:, 3:] * series[:, 3 - lag : 100 - lag]).mean((1, 2)) for lag in range(3)])
-    z = (products.mean(1) - noise_laws.moving_average(0.1, 0.3, 2)) / (products.std(1, ddof=1) / np.sqrt(200))
+    z = (products.mean(1) - moving_average(0.1, 0.3, 2)) / (products.std(1, ddof=1) / np.sqrt(200))
     assert np.abs(z).max() < 4
-    white = noise_laws.moving_average(0.1, 0.3, 2) * np.array([1, 0, 0])
+    white = moving_average(0.1, 0.3, 2) * np.array([1, 0, 0])
     assert np.abs((products.mean(1) - white) / (products.std(1, ddof=1) / np.sqrt(200))).max() > 20
 
 
 def test_autocovariance_equals_a_plain_loop():
     series = np.random.default_rng(0).normal(size=(3, 6, 2))
-    for lag, value in enumerate(noise_laws.autocovariance(series, 2)):
+    for lag, value in enumerate(langevin_noise._autocovariance(series, 2)):
         terms = [series[w, t, u] * series[w, t + lag, u] for w in range(3) for t in range(6 - lag) for u in range(2)]
         assert value == pytest.approx(np.mean(terms))
 
 
 def test_long_run_variance_finds_what_a_moving_average_adds_up_to():
     eta = np.random.default_rng(1).normal(size=(2000, 401, 2))
-    mean, error = noise_laws.long_run_variance(eta[:, 1:] - 0.9 * eta[:, :-1])
-    assert abs(mean - 0.01) < 4 * error
-    white, white_error = noise_laws.long_run_variance(eta)
-    assert abs(white - 1) < 4 * white_error
+    for series, expected in ((eta[:, 1:] - 0.9 * eta[:, :-1], 0.01), (eta, 1.0)):
+        found = langevin_noise._long_run_variance(series)
+        assert abs(found.value - expected) < 4 * found.standard_error
 
 
 def test_the_mean_drift_is_that_of_the_smoothed_rates_and_not_that_of_the_rates():
-    params = Params(jnp.asarray(noise_laws.weights_of(MODES), float), jnp.full(4, 0.1))
+    params = Params(jnp.asarray(weights_of_modes(MODES), float), jnp.full(4, 0.1))
     state = jnp.array([0.45, -0.4, 0.6, 0.0])
-    mean, error = noise_laws.drift_at(stdpjax.random.key(2), params, state, jnp.asarray(0.3), n_draws=20_000)
+    mean, error = network_runs.drift_at(stdpjax.random.key(2), params, state, jnp.asarray(0.3), n_draws=20_000)
     smooth = stdpjax.energy.target(params, state, stdpjax.rates.smoothed_hard_sigmoid(0.3))
     assert float(jnp.max(jnp.abs(mean - smooth) / error)) < 4
     assert float(jnp.max(jnp.abs(mean - stdpjax.energy.target(params, state, hard_sigmoid())) / error)) > 20
@@ -116,7 +98,7 @@ def test_langevin_noise_instead_of_the_papers_loses_the_verdicts(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(langevin_noise, "NoisyIntegrator", AtTemperatureOneWhateverTheNoise)
         patch.setattr(
-            langevin_noise, "noisy_walks",
+            langevin_noise, "_noisy_walks",
             lambda key, *_, n_walks, n_steps: (jax.random.normal(key, (n_walks, n_steps, 4)), jnp.ones((n_walks, 3))),
         )  # fmt: skip
         wrong = {record["id"]: record["verdict"] for record in run("langevin_noise", show_progress=False).records}

@@ -46,9 +46,9 @@ def test_an_update_per_spike_is_what_one_more_spike_changes():
     ("settings", "message"),
     [
         ({"tau": 0.5}, "tau: expected a finite number at least 1"),
-        ({"probabilities": (0.2, 0.1)}, "probabilities: expected at least two rising numbers"),
+        ({"probabilities": (0.2, 0.1)}, "probabilities: expected at least two increasing numbers"),
         ({"probabilities": (0.2, 1.0)}, "probabilities: expected a finite number"),
-        ({"widths": (3.0,)}, "widths: expected at least two rising numbers"),
+        ({"widths": (3.0,)}, "widths: expected at least two increasing numbers"),
         ({"widths": (0.0, 3.0)}, "widths: expected a finite number above 0"),
         ({"n_sequences": 5}, "n_sequences: expected a whole number of at least 10"),
     ],

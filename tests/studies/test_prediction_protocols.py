@@ -1,4 +1,4 @@
-"""The predicted experiment: cells against whole trains, laws against rules, tests against SciPy's, claims, twins."""
+"""The predicted experiment: cells against whole trains, laws against rules, claims, twins."""
 
 from typing import Any
 
@@ -7,13 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import stats as distributions
 
 import stdpjax
 from stdpjax import rates, rules, spikes
-from stdpjax.power import t_test_power
 from stdpjax.studies import prediction_protocols, prediction_rules, run
-from stdpjax.studies.prediction_experiments import alarms, effects, experiments
 from stdpjax.studies.prediction_protocols import PredictionProtocolsConfig, share_off
 from stdpjax.studies.prediction_rules import draw_cells, exact_changes, make_protocol, pair_law, sampled_changes
 
@@ -108,31 +105,6 @@ def test_bcm_is_the_rule_step_by_step(protocol, exact):
     assert exact["bcm"][1] == pytest.approx(prediction_rules.potentiation(SHORT) / target * expected, rel=1e-3)
 
 
-def test_alarms_are_those_of_scipy():
-    rng = np.random.default_rng(0)
-    one, other = rng.normal(0.5, 1, (200, 12)), rng.normal(0, 1.5, (200, 12))
-    np.testing.assert_array_equal(alarms(one), np.asarray(distributions.ttest_1samp(one, 0, axis=1))[1] < 0.05)
-    np.testing.assert_array_equal(alarms(one, other), np.asarray(distributions.ttest_ind(one, other, axis=1))[1] < 0.05)
-
-
-def test_experiments_have_the_power_of_their_effect_size(key):
-    residual = np.random.default_rng(1).normal(0, 0.15, (3, 400))
-    residual -= residual.mean(axis=1, keepdims=True)
-    mean = np.array([0.0, 0.1, -0.1])
-    drawn = np.asarray(
-        experiments(key, jnp.asarray(mean, float), jnp.asarray(residual, float), 0.2, 20, 4000), np.float64
-    )
-    d = effects(mean, np.hypot(residual.std(axis=1), 0.2))
-    for expected, found in (
-        (t_test_power(d.contrast, 20, n_groups=2), alarms(drawn[1], drawn[2]).mean()),
-        (t_test_power(d.arms[1], 20), alarms(drawn[1]).mean()),
-        (0.05, alarms(drawn[0]).mean()),
-    ):
-        error = np.sqrt(expected * (1 - expected) / 4000)
-        assert abs(found - expected) < 4 * error
-        assert abs(found - t_test_power(d.contrast, 12, n_groups=2)) > 4 * error  # fewer cells
-
-
 def test_a_share_is_what_does_not_follow_the_slope():
     changes = xr.DataArray([[0.0, 2.0, -2.0], [3.0, 4.0, 2.0]], dims=("rule", "course"))
     changes = changes.assign_coords(course=["constant", "rising", "falling"])
@@ -179,11 +151,11 @@ def test_wrong_windows_spikes_and_cells_are_found_out(monkeypatch):
         wrong = verdicts()
         assert {claim for claim in right if wrong[claim] == "inconclusive"} == {"PP.sampled"}
 
-    drawn = prediction_protocols.experiments
+    drawn = prediction_protocols.simulate_experiments
     with monkeypatch.context() as patch:
         patch.setattr(
             prediction_protocols,
-            "experiments",
+            "simulate_experiments",
             lambda key, mean, residual, between_cells, *sizes: drawn(key, mean, residual, 1.5 * between_cells, *sizes),
         )
         wrong = verdicts()

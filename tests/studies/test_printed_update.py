@@ -67,5 +67,5 @@ def test_with_the_two_updates_exchanged_the_claims_on_them_are_lost(monkeypatch)
 
 
 def test_an_odd_number_of_units_cannot_be_halved():
-    with pytest.raises(ValueError, match="n_units: expected an even number, got 3"):
+    with pytest.raises(ValueError, match="n_units: expected a multiple of 2, got 3"):
         PrintedUpdateConfig(n_units=3)

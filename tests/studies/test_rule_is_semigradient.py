@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stdpjax import networks
 from stdpjax.rates import RateFunction
-from stdpjax.studies import networks, run
+from stdpjax.studies import measures, run
 from stdpjax.studies import rule_is_semigradient as study
 
 
@@ -76,7 +77,7 @@ def test_losses_start_from_zero_and_their_slopes_are_those_of_the_gradients(key)
     losses = jax.jit(study.losses_along_the_rule)(params, state, 0.1 * noise, 0.02)
     middle = study.RATES.size // 2
     current, reached = study.two_steps(params, state, 0.1 * noise, 0.02)
-    rule = networks.off_diagonal((reached - current)[:, None] * jnp.clip(state + 0.5, 0, 1)[None, :])
+    rule = measures.off_diagonal((reached - current)[:, None] * jnp.clip(state + 0.5, 0, 1)[None, :])
     found = jax.jit(study.formulas)(params, state, 0.1 * noise, 0.02)
     # Relative to J, half the squared change.
     expected = -float(jnp.sum(found["semigradient"] * rule) / (0.5 * jnp.sum((reached - current) ** 2)))

@@ -8,7 +8,7 @@ import pytest
 
 from stdpjax import stats
 from stdpjax.rules import effective_window, expected_updates, lag_kernel, pair_rule, slope_correlation, train_updates
-from stdpjax.studies import protocol, rule_zoo, run, zoo_samples
+from stdpjax.studies import protocol, rule_zoo, run, zoo_rules
 from stdpjax.studies.rule_zoo import RuleZooConfig
 from stdpjax.studies.zoo_rules import (
     TRIPLETS,
@@ -70,13 +70,13 @@ def test_the_drift_of_triplets_is_its_closed_form_and_turns_where_that_does():
 
     rate = 0.03
     drift = rate * (6.5e-3 * settled(16.8) * rate * settled(114.0) - 7.1e-3 * settled(33.7))
-    found = zoo_samples.constant_rate_drift(TRIPLETS[0], jnp.array([rate, 0.01]))
+    found = zoo_rules.constant_rate_drift(TRIPLETS[0], jnp.array([rate, 0.01]))
     assert float(found[0]) == pytest.approx(drift, rel=1e-4)
     turn = 1000 * 7.1e-3 * settled(33.7) / (6.5e-3 * settled(16.8) * settled(114.0))
     assert turn == pytest.approx(19.60, abs=0.005)
     rates = np.array([10.0, 30.0])
-    assert zoo_samples._turn(rates, np.array([-1.0, 1.0])) == 20.0
-    assert np.isnan(zoo_samples._turn(rates, np.array([1.0, 2.0])))
+    assert zoo_rules._turn(rates, np.array([-1.0, 1.0])) == 20.0
+    assert np.isnan(zoo_rules._turn(rates, np.array([1.0, 2.0])))
 
 
 def test_windows_are_those_of_the_rules():
@@ -91,7 +91,7 @@ def test_windows_are_those_of_the_rules():
     ("settings", "message"),
     [
         ({"n_steps": 60}, "n_steps: expected a whole number of at least 80"),
-        ({"probabilities": (0.2, 0.05)}, "probabilities: expected at least two rising numbers"),
+        ({"probabilities": (0.2, 0.05)}, "probabilities: expected at least two increasing numbers"),
         ({"probabilities": (0.05, 1.0)}, "probabilities: expected a finite number"),
         ({"max_probability": 0.07}, "max_probability: expected one of probabilities, got 0.07"),
         ({"tau": 30.0}, "tau: expected a finite number at least 1"),

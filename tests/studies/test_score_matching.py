@@ -9,8 +9,10 @@ import stdpjax
 from stdpjax import objectives
 from stdpjax.energy import energy_of, gradient
 from stdpjax.rates import hard_sigmoid, sigmoid, smoothed_hard_sigmoid
-from stdpjax.studies import run, score_fits, score_laws
-from stdpjax.studies.score_laws import (
+from stdpjax.studies import run, score_fits
+from stdpjax.studies.score_matching import ScoreMatchingConfig
+from stdpjax.theory import score_laws
+from stdpjax.theory.score_laws import (
     explicit,
     gradients_at_corners,
     implicit,
@@ -20,7 +22,6 @@ from stdpjax.studies.score_laws import (
     stationary_points,
     two_units,
 )
-from stdpjax.studies.score_matching import ScoreMatchingConfig
 
 HARD = hard_sigmoid()
 RNG = np.random.default_rng(0)

@@ -9,11 +9,13 @@ import pytest
 
 from stdpjax import learning
 from stdpjax.energy import Params, target
+from stdpjax.lab.reproduce import make_config
 from stdpjax.learning import Labelled, Phases, phase_update, settle
+from stdpjax.networks import network_at_rest
 from stdpjax.random import named_key
-from stdpjax.rates import hard_sigmoid, sigmoid
-from stdpjax.studies import find, layered, run, supervised_gradient
-from stdpjax.studies.record import make_config
+from stdpjax.rates import either, hard_sigmoid, sigmoid
+from stdpjax.studies import find, run, supervised_gradient
+from stdpjax.theory import layered
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 SIZES = (2, 3, 2)
@@ -22,7 +24,7 @@ SIZES = (2, 3, 2)
 def network_and_batch(key, rate_fn):
     state = 0.2 * jax.random.uniform(named_key(key, "state"), (7,), float, -1, 1)
     mask = learning.layered_mask(SIZES)
-    params = layered.network_at_rest(named_key(key, "weights"), state, mask, rate_fn, 0.6)
+    params = network_at_rest(named_key(key, "weights"), state, mask, rate_fn, 0.6)
     return params, Labelled(jnp.array([[0.1, -0.2], [0.3, 0.0]], float), jnp.array([0, 1]))
 
 
@@ -49,14 +51,14 @@ def test_the_settled_gradient_is_that_of_finite_differences(key, kind):
 @pytest.mark.parametrize("kind", RATES)
 def test_either_rate_is_the_one_chosen(kind):
     activity = jnp.linspace(-1.0, 1.0, 9)
-    chosen = layered.either_rate(jnp.array(kind == "smooth"), *RATES.values())
+    chosen = either(jnp.array(kind == "smooth"), *RATES.values())
     np.testing.assert_array_equal(chosen.value(activity), RATES[kind].value(activity))
     np.testing.assert_array_equal(chosen.slope(activity), RATES[kind].slope(activity))
 
 
 def test_networks_with_all_connections_rest_too(key):
     state = jnp.array([0.1, -0.2, 0.05])
-    params = layered.network_at_rest(key, state, learning.all_to_all_mask(3), RATES["smooth"], 0.6)
+    params = network_at_rest(key, state, learning.all_to_all_mask(3), RATES["smooth"], 0.6)
     np.testing.assert_allclose(target(params, state, RATES["smooth"]), state, atol=1e-6)
     assert int(jnp.count_nonzero(params.weights)) == 6
 
@@ -147,9 +149,9 @@ def test_a_wrong_model_loses_the_verdicts(patch, lost, monkeypatch):
     ("settings", "message"),
     [
         ({"sizes": (3, 2)}, "sizes: expected at least three layers"),
-        ({"pulls": (0.2, 0.1)}, "pulls: expected two or more increasing numbers"),
+        ({"pulls": (0.2, 0.1)}, "pulls: expected at least two increasing numbers"),
         ({"pulls": (0.2, 1.0)}, "pulls: expected a finite number above 0 and below 1"),
-        ({"lengths": (1, 1)}, "lengths: expected two or more increasing numbers"),
+        ({"lengths": (1, 1)}, "lengths: expected at least two increasing numbers"),
         ({"spread": 0.4}, "input_spread: expected a finite number"),
     ],
 )

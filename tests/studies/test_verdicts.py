@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stdpjax import plotting
-from stdpjax.lab import Claim, Criterion, Measurement, Study, at_least, at_most, estimate, within
+from stdpjax.lab import (
+    Claim,
+    Criterion,
+    Estimate,
+    Measurement,
+    Study,
+    at_least,
+    at_most,
+    estimate,
+    keep_estimate,
+    within,
+)
 from stdpjax.lab.study import failures, make_record
 
 # Multiples of 1/8 of moderate size: sums and differences are exact, so an edge is an edge.
@@ -53,7 +64,7 @@ def a_study(claim: Claim) -> Study:
         source="none",
         caption="nothing",
         config=Config(),
-        smoke=Config(size=1),
+        smoke={"size": 1},
         claims=(claim,),
         run=no_run,
         plot=lambda data, config: plotting.new_figure(1, 1),
@@ -229,3 +240,12 @@ def test_a_trial_that_went_wrong_makes_every_verdict_inconclusive():
     assert record["is_met"]
     assert record["verdict"] == "inconclusive"
     assert words in record["note"]
+
+
+def test_what_is_kept_of_an_estimate_can_be_read_again_beside_a_coordinate_of_its_name():
+    found = Estimate(np.array([1.0, 2.0]), np.array([0.5, 1.5]), np.array([1.5, 2.5]))
+    data = xr.Dataset(keep_estimate("width", found, "width", value="_value", units="bins"), {"width": [3.0, 10.0]})
+    assert data.width_low.attrs == {"units": "bins"}
+    assert estimate(data.sel(width=10.0), "width")[:3] == (2.0, 1.5, 2.5)
+    with pytest.raises(ValueError, match="name: expected one with the scalar variable 'width_value'"):
+        estimate(data, "width")

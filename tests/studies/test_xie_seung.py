@@ -9,38 +9,16 @@ import pytest
 from stdpjax import rates, rules
 from stdpjax.random import key
 from stdpjax.studies import protocol, run, xie_seung, xie_seung_parts
-from stdpjax.studies.slope_theory import mean_slope_product, slope_theory
 from stdpjax.studies.xie_seung import XieSeungConfig
-from stdpjax.studies.xie_seung_parts import gains, moments_of, rate_rule_updates, rule_of, saturation_states
-from stdpjax.studies.zoo_rules import per_spike_updates
+from stdpjax.studies.xie_seung_parts import gains, moments_of, rule_of, saturation_states
 
 QUICK: dict[str, Any] = {"n_sequences": 200, "n_trials": 200, "widths": (3.0, 20.0, 40.0), "slow_widths": (50.0, 200.0)}
 
 
-@pytest.mark.parametrize("rate_fn", [rates.hard_sigmoid(), rates.sigmoid()], ids=["hard", "smooth"])
-def test_mean_products_of_slopes_are_those_of_draws(rate_fn):
-    rng = np.random.default_rng(0)
-    s, other = 0.6 * rng.normal(size=(2, 200_000))
-    correlation = np.array([0.0, 0.7])
-    found = mean_slope_product(rate_fn, 0.6, correlation)
-    for c, product in zip(correlation, found, strict=True):
-        u = c * s + np.sqrt(1 - c**2) * other
-        drawn = np.asarray(rate_fn.slope(jnp.asarray(s)) * rate_fn.slope(jnp.asarray(u)))
-        assert abs(product - drawn.mean()) < 4 * drawn.std() / np.sqrt(drawn.size)
-
-
-def test_theory_of_a_linear_rate_says_that_there_is_one_rule():
-    found = slope_theory(rates.hard_sigmoid(), 0.05, 5.0, np.ones(20))
-    assert found == pytest.approx((1.0, 1.0), abs=1e-3)
-    # A drive that crosses the rate function within a window, and one that takes long.
-    fast, slow = (slope_theory(rates.hard_sigmoid(), 0.6, width, np.ones(20)).ratio for width in (4.0, 200.0))
-    assert fast > 1 > slow
-
-
 def test_rules_of_rates_step_by_step_are_differences():
     activity = jnp.array([[0.0, 0.25, 0.75, 0.5]])
-    eq1 = rate_rule_updates(rules.differential_rule(), activity)
-    published = rate_rule_updates(rules.xie_seung_rule(rates.hard_sigmoid()), activity)
+    eq1 = xie_seung._step_by_step(rules.differential_rule(), activity)
+    published = xie_seung._step_by_step(rules.xie_seung_rule(rates.hard_sigmoid()), activity)
     np.testing.assert_allclose(eq1, [[0.25, 0.5, -0.25]])
     np.testing.assert_allclose(published, [[-0.25, -0.25, 0.0]])
 
@@ -67,7 +45,7 @@ def test_moments_and_updates_of_pairs_are_those_of_their_window():
     assert zero == pytest.approx(plus.sum() - minus.sum(), rel=0.01)
     assert first == pytest.approx(distance @ (plus + minus), rel=0.02)
     post = np.random.default_rng(2).uniform(0.1, 0.2, (1, 41))
-    update = per_spike_updates(rule, jnp.full((1, 41), 0.1), jnp.asarray(post, float))[0, 20]
+    update = rules.per_spike_updates(rule, jnp.full((1, 41), 0.1), jnp.asarray(post, float))[0, 20]
     expected = plus[:20] @ post[0, 21:] - minus[:20] @ post[0, :20][::-1]
     assert float(update) == pytest.approx(float(expected), rel=1e-4)
 
@@ -75,8 +53,8 @@ def test_moments_and_updates_of_pairs_are_those_of_their_window():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scales": (0.6,)}, "scales: expected at least two rising numbers"),
-        ({"widths": (20.0, 3.0)}, "widths: expected at least two rising numbers"),
+        ({"scales": (0.6,)}, "scales: expected at least two increasing numbers"),
+        ({"widths": (20.0, 3.0)}, "widths: expected at least two increasing numbers"),
         ({"slow_widths": (0.0, 3.0)}, "slow_widths: expected a finite number above 0"),
         ({"rare_probability": 0.0}, "rare_probability: expected a finite number above 0"),
         ({"window": 200}, "window: expected at most the record's 160 bins"),

@@ -22,12 +22,8 @@ FIT = {
 }
 
 
-def _folder() -> str:
-    return tempfile.mkdtemp()
-
-
 def _file() -> Path:
-    file = Path(_folder()) / "points.csv"
+    file = Path(tempfile.mkdtemp()) / "points.csv"
     file.write_text("lag_ms,change_percent,frequency_hz\n10,40,1\n")
     return file
 
@@ -80,30 +76,5 @@ ROWS = rows(
     Row(
         fitting.compare,
         {"key": FIT["key"], "models": ("object", ["pair"]), "data": FIT["data"], "n_starts": ("count", 1)},
-    ),
-    Row(
-        fitting.FitConfig,
-        {
-            "rule": ("choice", "pair"),
-            "data": ("object", "bi_poo_2001"),
-            "n_repeats": ("count", 0),
-            "compare": ("names", ("window",)),
-            "fix": ("names", (("tau_plus", 16.8),)),
-            "free": ("names", ()),
-            "n_starts": ("count", 1),
-            "n_resamples": ("count", 0),
-            "confidence": ("positive", 0.95),
-        },
-        takes={("data", "text"): None},  # a file that may yet come
-    ),
-    Row(
-        fitting.fit_into,
-        {
-            "config": ("object or none", fitting.FitConfig("pair", "bi_poo_2001", n_starts=1, n_resamples=0)),
-            "seed": ("count", 0),
-            "out": ("path", Made(_folder)),
-            "force": ("flag", False),
-            "say": ("callable", str),
-        },
     ),
 )

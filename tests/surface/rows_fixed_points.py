@@ -1,6 +1,7 @@
 """Rows of `stdpjax.fixed_points`."""
 
 import jax.numpy as jnp
+import numpy as np
 
 from stdpjax import energy, fixed_points, rates
 from tests.surface.rows_dynamics import CLAMPS, PARAMS, RHO, STATE
@@ -22,7 +23,9 @@ ROWS = rows(
     ),
     Row(
         fixed_points.spectral_stability,
-        {"params": PARAMS, "state": STATE, "rate_fn": RHO, "step": ("positive", 0.5), "clamps": CLAMPS},
+        {"params": PARAMS, "state": STATE, "rate_fn": RHO, "step": ("positive", 0.5), "clamps": CLAMPS,
+         "is_free": ("truths", np.ones(2, bool))},
+        takes={("is_free", "none"): np.ones(2, bool)},
     ),
     Row(fixed_points.relaxation_time, {"stability": ("object", _STABILITY), "step": ("positive", 0.1)}),
     Row(fixed_points.natural_form, {"rate_fn": RHO}),

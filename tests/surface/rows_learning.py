@@ -1,6 +1,5 @@
 """Rows of `stdpjax.learning`."""
 
-import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ LEARNER = Learner(UPDATE, optax.sgd(0.1))
 STATE = learning.start(LEARNER, PARAMS)
 VISIBLE, VALUES = jnp.array([True, False]), jnp.zeros((4, 2))
 IMAGES = learning.Images(np.zeros((4, 1, 2), np.float32), np.array([0, 1, 1, 0], np.int32))
-SMALL = learning.TrainConfig(hidden=(2,), n_epochs=1, n_settle=1, n_pulled=1, batch_size=700)
 
 
 def file_of_images() -> str:
@@ -68,14 +66,8 @@ def phases(**fields: Any) -> Phases:
     return Phases(**fields)
 
 
-def config(**fields: Any) -> learning.TrainConfig:
-    return learning.TrainConfig(**fields)
-
-
 TWO = Params(jnp.zeros((2, 2)), jnp.zeros(2))
 _NETWORK = {"params": ("params", PARAMS), "inputs": ("activities", INPUTS), "rate_fn": ("rate_fn", RHO)}
-_KINDS = {"data": "file name", "hidden": "tuple of counts", "rule": "choice", "optimizer": "choice",
-          "schedule": "choice", "order": "choice", "layer_rates": "tuple of numbers"}  # fmt: skip
 
 ROWS = rows(
     Row(learning.all_to_all_mask, {"n_units": ("count", 2)}),
@@ -98,7 +90,7 @@ ROWS = rows(
         learning.em_update,
         {"rate_fn": ("rate_fn", RHO), "kernel": ("kernel", dynamics.Langevin(RHO)), "visible": ("truths", VISIBLE),
          "hyper": ("object", dynamics.HeatHyper(step=0.1)), "clamps": CLAMPS, "rule": ("choice", "exact"),
-         "n_steps": ("count", 1), "n_burn_in": ("count", 0), "bandwidth": ("positive", 0.1)},
+         "n_steps": ("count", 1), "n_burn_in": ("count", 0), "bandwidth": ("optional positive", 0.1)},
     ),
     Row(
         learning.start_chains,
@@ -129,20 +121,6 @@ ROWS = rows(
         learning.split,
         {"images": ("object", IMAGES), "test_share": ("positive", 0.5), "seed": ("count", 0)},
     ),
-    Row(
-        learning.make_learner,
-        {"config": ("object", SMALL), "sizes": ("sizes", SIZES), "n_updates": ("count", 1)},
-    ),
-    Row(
-        learning.train,
-        {"config": ("optional object", SMALL), "seed": ("count", 0), "out": ("path", Made(tempfile.mkdtemp)),
-         "given": ("names", ("hidden",)),
-         "force": ("flag", False), "show_progress": ("flag", False), "say": ("callable", lambda line: None)},
-    ),
     Row(phases, {"rule": ("choice", "paper"), "n_settle": ("count", 1), "n_pulled": ("count", 1),
                  "step": ("positive", 0.5), "pull": ("positive", 0.5), "order": ("choice", "simultaneous")}),
-    Row(config, {
-        field.name: (_KINDS.get(field.name, "count" if field.type is int else "non-negative"), field.default)
-        for field in dataclasses.fields(learning.TrainConfig)
-    }),
 )  # fmt: skip

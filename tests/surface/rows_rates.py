@@ -15,4 +15,12 @@ ROWS = rows(
     Row(rates.hard_sigmoid, {"threshold": ("number", -0.5)}),
     Row(rates.smoothed_hard_sigmoid, {"noise_std": ("positive", 0.1), "threshold": ("number", -0.5)}),
     Row(rates.sigmoid, {"gain": ("positive", 4.0)}),
+    Row(
+        rates.either,
+        {
+            "is_second": ("truths", np.array(True)),
+            "first": ("object", rates.sigmoid()),
+            "second": ("object", rates.hard_sigmoid()),
+        },
+    ),
 )

@@ -69,6 +69,19 @@ ROWS = rows(
         },
     ),
     Row(rules.bcm_rule, {"rate_fn": ("rate_fn", RHO), "tau_threshold": _TAU, "target": ("positive", 0.5)}),
+    Row(
+        rules.eq1_rule,
+        {"rate_fn": ("rate_fn", RHO), **dict.fromkeys(("gate", "tie", "before", "after"), ("number", 0.5))},
+    ),
+    Row(
+        rules.run_along,
+        {
+            "rule": ("rule", rules.differential_rule()),
+            "samples": ("object", rules.Sample(*jnp.ones((3, 4, 1)))),
+            "weights": ("array", np.zeros((1, 1))),
+            "learning_rate": ("number", 0.5),
+        },
+    ),
     Row(rules.hebb_rule, {"rate_fn": ("rate_fn", RHO)}, takes={("rate_fn", "none"): None}),  # the rule of spikes
     Row(_sum_rules, {"rules": ("rule", PAIRS)}),
     Row(rules.scale_rule, {"rule": ("rule", PAIRS), "factor": ("number", 2.0)}),
@@ -151,15 +164,18 @@ ROWS = rows(
             "bin_ms": _BIN,
         },
     ),
-    Row(
-        rules.expected_updates,
-        {
-            "rule": ("rule", PAIRS),
-            "pre_probability": ("probability", P),
-            "post_probability": ("probability", Q),
-            "bin_ms": _BIN,
-        },
-    ),
+    *[
+        Row(
+            expected,
+            {
+                "rule": ("rule", PAIRS),
+                "pre_probability": ("probability", P),
+                "post_probability": ("probability", Q),
+                "bin_ms": _BIN,
+            },
+        )
+        for expected in (rules.expected_updates, rules.per_spike_updates)
+    ],
     Row(
         rules.contrastive_update,
         {

@@ -25,7 +25,8 @@ _CLAIM = {
 }
 _STUDY_KINDS = {
     **dict.fromkeys(("name", "title", "figure", "source", "caption"), "text"),
-    **dict.fromkeys(("config", "smoke", "claims"), "object"),
+    **dict.fromkeys(("config", "claims"), "object"),
+    "smoke": "mapping",
     **dict.fromkeys(("run", "plot"), "callable"),
     "point": "optional object",
 }
@@ -44,15 +45,16 @@ def study(**fields: Any) -> lab.Study:
 
 
 ROWS = rows(
-    Row(studies.find, {"name": ("object", "example_traces")}),
+    Row(studies.find, {"study": ("object", "example_traces")}),
+    Row(studies.where, {"question": ("text", "Eq 17")}),
     Row(
         studies.run,
-        {"name": ("object", "example_traces"), "seed": ("count", 0), "smoke": ("flag", True),
+        {"study": ("object", "example_traces"), "seed": ("count", 0), "smoke": ("flag", True),
          "show_progress": ("flag", False), "width": ("positive", 10.0), **SMALL},
     ),
     Row(
         studies.run_into,
-        {"out": ("path", Made(tempfile.mkdtemp)), "names": ("study names", ["example_traces"]), "seed": ("count", 0),
+        {"out": ("path", Made(tempfile.mkdtemp)), "studies": ("study names", ["example_traces"]), "seed": ("count", 0),
          "smoke": ("flag", True), "force": ("flag", False), "overrides": ("mapping or none", {}),
          "show_progress": ("flag", False), "say": ("callable", lambda line: None)},
     ),
@@ -64,4 +66,8 @@ ROWS = rows(
         "expected": ("number", 1.0), "tolerance": ("non-negative", 0.5), "double": ("optional number", None),
     }),
     Row(lab.estimate, {"data": ("object", DATA), "name": ("object", "gain")}),
+    Row(lab.keep_estimate, {
+        "name": ("text", "gain"), "found": ("object", lab.Estimate(1.0, 0.5, 1.5)), "dims": ("any", ()),
+        "value": ("claim text", ""),
+    }),
 )  # fmt: skip

@@ -129,6 +129,7 @@ KINDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "claim text": (("none", None), ("a number", 3.5), _UNHASHABLE, _LIST),
     "optional count": (("a fraction", 0.5), ("nan", NAN), _TEXT, _UNHASHABLE, ("a truth", True), ("beyond", 10**6)),
     "optional number": tuple(each for each in _NUMBER if each[0] != "none"),
+    "optional positive": (*_NUMBER[1:], ("zero", 0.0), ("negative", -1.0)),
     "optional object": tuple(each for each in _OBJECT if each[0] != "none"),
     "study names": (("a number", 3.5), _TEXT, _UNHASHABLE, _LIST, ("a truth", True), ("numbers", [1, 2])),
     "mapping or none": (("a number", 3.5), _TEXT, _UNHASHABLE, ("a truth", True), ("a list", [1])),

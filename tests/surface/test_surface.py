@@ -13,7 +13,7 @@ import pytest
 
 from tests.surface.table import Made, Row, bad_values
 
-# Modules with a table of their own in `rows_NAME.py`.
+# Modules with a table of their own in `rows_NAME.py`, with _ for a dot.
 MODULES = (
     "clamps",
     "drives",
@@ -22,6 +22,7 @@ MODULES = (
     "fitting",
     "fixed_points",
     "learning",
+    "networks",
     "objectives",
     "observers",
     "parallel",
@@ -35,8 +36,14 @@ MODULES = (
     "spikes",
     "stats",
     "studies",
-    "sweeps",
+    "theory",
+    "lab.fit",
+    "lab.from_file",
+    "lab.sweep",
+    "lab.train",
 )
+# Of folders, the modules whose functions are to have rows; those of `theory` that stand for themselves.
+THEORY = ("theory.linear_noise", "theory.principal_components", "theory.slopes")
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {
     "parallel.compiled_blocks": "the program behind `map_blocks`, which checks",
@@ -59,7 +66,7 @@ LEFT_OUT: dict[str, str] = {
 
 TABLE: dict[str, Row] = {}
 for _name in MODULES:
-    TABLE.update(importlib.import_module(f"tests.surface.rows_{_name}").ROWS)
+    TABLE.update(importlib.import_module(f"tests.surface.rows_{_name.replace('.', '_')}").ROWS)
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +117,7 @@ def test_a_wrong_value_is_refused_by_name_or_taken_rightly(function, argument, l
     assert re.search(rf"\b{argument}\b", message), message
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*MODULES, *THEORY])
 def test_every_public_function_has_a_row(module):
     owner = importlib.import_module(f"stdpjax.{module}")
     public = getattr(owner, "__all__", None) or [

@@ -7,21 +7,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax import plotting
+from stdpjax.plotting import COLORS, curve, frame, new_figure, points
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the four panels."""
-    figure = plotting.new_figure(12.5, 8.4)
-    (table, factor), (kink, chain) = figure.subplots(2, 2)
-    _table(table, data)
-    _factor(factor, data, config)
-    _kink(kink, data)
-    _chain(chain, data)
+    figure = new_figure(12.5, 8.4)
+    for ax, draw in zip(figure.subplots(2, 2).flat, (_table, _factor, _kink, _chain), strict=True):
+        draw(ax, data, config)
     return figure
 
 
-def _table(ax: Axes, data: xr.Dataset) -> None:
+def _table(ax: Axes, data: xr.Dataset, config: Any) -> None:
     names = {
         "residual_1": "1: $\\partial f_i/\\partial W_{ij}$\nnot explained by $\\rho(s_j)$",
         "residual_2": "2: $\\partial R_i/\\partial W_{ij}$\nnot explained by $\\rho(s_j)$",
@@ -33,74 +30,53 @@ def _table(ax: Axes, data: xr.Dataset) -> None:
     ax.imshow(shown > 0, cmap="coolwarm", vmin=-0.6, vmax=1.6, aspect="auto")
     for (row, column), value in np.ndenumerate(shown):
         ax.text(column, row, f"{value:.2f}" if value else "0: holds", ha="center", va="center")
-    ax.set_xticks(range(len(names)), list(names.values()))
-    ax.set_yticks(range(data.sizes["energy"]), [str(name) for name in data.energy.values])
-    plotting.label(ax, "The paper's energy meets conditions 1 and 2; others do not", "condition (mean over networks)",
-                   "energy")  # fmt: skip
+    ax.set_title("The paper's energy meets conditions 1 and 2; others do not")
+    energies = [str(name) for name in data.energy.values]
+    frame(ax, "condition (mean over networks)", "energy", xticks=list(names.values()), yticks=energies)
 
 
 def _factor(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    order = np.argsort(data.state.values.ravel())
     for index, color in enumerate(("eq1", "nearest", "sum")):
         row = data.isel(energy=index)
-        order = np.argsort(data.state.values.ravel())
-        x = data.state.values.ravel()[order]
+        x, slope, factor = (part.values.ravel()[order] for part in (data.state, row.slope, row.coefficient_1))
+        steps = {"drawstyle": "steps-mid"} if index == 0 else {}
+        curve(ax, x, config.step * slope, "-", color, lw=1, **steps)
         name = str(row.energy.item()).removeprefix("Eq 16, ")
-        ax.plot(
-            x,
-            config.step * row.slope.values.ravel()[order],
-            "-",
-            lw=1,
-            drawstyle="steps-mid" if index == 0 else "default",
-            color=plotting.COLORS[color],
-        )
-        ax.plot(x, row.coefficient_1.values.ravel()[order], "o", ms=3, mfc="none", mew=0.7,
-                color=plotting.COLORS[color], label=name)  # fmt: skip
-    ax.axhline(config.step, ls="--", lw=1, color=plotting.COLORS["control"], label="printed: a constant")
-    ax.set_ylim(-0.05 * config.step, 1.75 * config.step)
-    plotting.label(
-        ax,
-        "The factor of conditions 1 and 2 follows $\\rho'$: zero in saturation",
-        "activity $s_i$ (active region: -0.5 to 0.5)",
-        "factor of $\\rho(s_j)$ in $\\partial f_i/\\partial W_{ij}$",
-    )
+        points(ax, x, factor, "o", color, name, ms=3, mfc="none", mew=0.7)
+    ax.axhline(config.step, ls="--", lw=1, color=COLORS["control"], label="printed: a constant")
+    ax.set_title("The factor of conditions 1 and 2 follows $\\rho'$: zero in saturation")
+    ylabel = "factor of $\\rho(s_j)$ in $\\partial f_i/\\partial W_{ij}$"
+    limits = -0.05 * config.step, 1.75 * config.step
+    frame(ax, "activity $s_i$ (active region: -0.5 to 0.5)", ylabel, ylim=limits)
     ax.legend(loc="upper left", ncols=2, title="points: measured; lines: $\\epsilon\\,\\rho'(s_i)$")
 
 
-def _kink(ax: Axes, data: xr.Dataset) -> None:
+def _kink(ax: Axes, data: xr.Dataset, config: Any) -> None:
     area = data.bend.integrate("activity")
     for index, color in zip(range(data.sizes["width"]), ("biology", "pre", "eq1", "nearest", "points"), strict=False):
-        row, width = data.bend.isel(width=index), float(data.width[index])
+        width = float(data.width[index])
         words = "hard: 0 but at the kink" if width == 0 else f"smoothed by {width:g}: area {float(area[index]):.3f}"
-        ax.plot(data.activity, row, "-", lw=2 if width == 0 else 1.2, color=plotting.COLORS[color], label=words)
+        curve(ax, data.activity, data.bend.isel(width=index), "-", color, words, lw=2 if width == 0 else 1.2)
     ax.axvline(-0.5, ls=":", lw=1, color="0.5")
-    ax.set_xlim(-0.9, -0.1)
-    ax.set_ylim(top=1.12 * float(data.bend.max()))
-    plotting.label(
-        ax,
-        "Condition 3 at a kink: narrower, higher, never gone",
-        "activity s about the lower kink (-0.5)",
-        "$|\\partial^3E/\\partial s^2\\partial b|$ (1 / activity)",
-    )
+    ax.set_title("Condition 3 at a kink: narrower, higher, never gone")
+    ylabel = "$|\\partial^3E/\\partial s^2\\partial b|$ (1 / activity)"
+    top = 1.12 * float(data.bend.max())
+    frame(ax, "activity s about the lower kink (-0.5)", ylabel, xlim=(-0.9, -0.1), ylim=(None, top))
     ax.legend(loc="upper left")
 
 
-def _chain(ax: Axes, data: xr.Dataset) -> None:
+def _chain(ax: Axes, data: xr.Dataset, config: Any) -> None:
     chain = data.isel(chain=0)
-    low, high = float(chain.all_paths.min()), float(chain.all_paths.max())
-    ax.plot([low, high], [low, high], "-", lw=1, color=plotting.COLORS["exact"], label="equal")
+    ends = [float(chain.all_paths.min()), float(chain.all_paths.max())]
+    curve(ax, ends, ends, "-", "exact", "equal", lw=1)
     for name, words, color, marker in (
         ("actual_state", "the state that emitted $x_t$", "rate", "s"),
         ("drawn_state", "a state drawn given the past", "sum", "^"),
         ("filtered", "mean over states given the past", "eq1", "o"),
     ):
-        ax.plot(chain.all_paths, chain[name], marker, ms=3.5, mew=0.7, mfc="none", color=plotting.COLORS[color],
-                label=words)  # fmt: skip
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(bottom, top + 0.3 * (top - bottom))
-    plotting.label(
-        ax,
-        "Eq 12 needs the mean over the hidden state",
-        "exact log-likelihood of a sequence (nats)",
-        "log of the product of $P(x_t|s_{t-1})$ (nats)",
-    )
+        points(ax, chain.all_paths, chain[name], marker, color, words, ms=3.5, mew=0.7, mfc="none")
+    ax.set_title("Eq 12 needs the mean over the hidden state")
+    ylabel = "log of the product of $P(x_t|s_{t-1})$ (nats)"
+    frame(ax, "exact log-likelihood of a sequence (nats)", ylabel, headroom=0.3)
     ax.legend(loc="upper left", title="factors with", ncols=2)

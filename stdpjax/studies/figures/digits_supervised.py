@@ -7,89 +7,66 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax import plotting
+from stdpjax.plotting import curve, frame, new_figure, points
+from stdpjax.stats import mean_interval
 
-_WORDS = {
-    "paper": "Eq 1 as printed: one pull",
-    "symmetric": "Eq 1, pull and push, midpoint\n(= equilibrium propagation)",
-    "backpropagation": "back-propagation",
+_LOOKS = {
+    "paper": ("Eq 1 as printed: one pull", "sum", "s"),
+    "symmetric": ("Eq 1, pull and push, midpoint\n(= equilibrium propagation)", "eq1", "o"),
+    "backpropagation": ("back-propagation", "exact", "D"),
 }
-_COLORS = {
-    "paper": plotting.COLORS["sum"],
-    "symmetric": plotting.COLORS["eq1"],
-    "backpropagation": plotting.COLORS["exact"],
-}
-_MARKERS = {"paper": "s", "symmetric": "o", "backpropagation": "D"}
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw learning curves of one and two hidden layers, final accuracies, and alignments."""
-    figure = plotting.new_figure(12.5, 7)
-    axes = figure.subplots(2, 2)
-    _curves(axes[0, 0], data, "", "rule", f"One hidden layer of {config.n_hidden} units")
-    _curves(axes[0, 1], data, "deep_", "deep_rule", f"Two hidden layers of {config.n_hidden} units")
-    _final(axes[1, 0], data)
-    _alignment(axes[1, 1], data)
+    figure = new_figure(12.5, 7)
+    one, two, final, alignment = figure.subplots(2, 2).flat
+    one.set_title(f"One hidden layer of {config.n_hidden} units")
+    _curves(one, data, "")
+    one.legend(loc="center right", bbox_to_anchor=(1.0, 0.38))
+    two.set_title(f"Two hidden layers of {config.n_hidden} units")
+    _curves(two, data, "deep_")
+    _final(final, data)
+    _alignment(alignment, data)
     return figure
 
 
-def _reach(values: np.ndarray) -> np.ndarray | np.floating:
-    """Half of the 95 % interval of the mean over the first axis."""
-    return 1.96 * values.std(axis=0, ddof=1) / np.sqrt(values.shape[0])
-
-
-def _curves(ax: Axes, data: xr.Dataset, prefix: str, rule: str, title: str) -> None:
-    epochs = data[f"{prefix}epoch"]
+def _curves(ax: Axes, data: xr.Dataset, prefix: str) -> None:
+    epochs, rule = data[f"{prefix}epoch"], f"{prefix}rule"
     for name in data[rule].values:
-        values = data[f"{prefix}accuracy"].sel({rule: name}).values
-        mean, reach = 100 * values.mean(axis=0), 100 * _reach(values)
-        ax.fill_between(epochs, mean - reach, mean + reach, color=_COLORS[name], alpha=0.2, lw=0)
-        ax.plot(epochs, mean, color=_COLORS[name], marker=_MARKERS[name], ms=4, label=_WORDS[name])
+        words, color, marker = _LOOKS[name]
+        accuracy = mean_interval(100 * data[f"{prefix}accuracy"].sel({rule: name}), axis=0)
+        curve(ax, epochs, accuracy, f"{marker}-", color, words)
     shuffled = 100 * data[f"{prefix}shuffled_accuracy"].sel({rule: "symmetric"})
-    ax.plot(epochs, shuffled, "--", color=plotting.COLORS["control"], label="control: shuffled labels")
-    ax.set_ylim(0, 102)
-    plotting.label(ax, title, "passes over the training images", "test images classified right (%)")
-    if not prefix:
-        ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.38))
+    curve(ax, epochs, shuffled, "--", "control", "control: shuffled labels")
+    frame(ax, "passes over the training images", "test images classified right (%)", ylim=(0, 102))
 
 
 def _final(ax: Axes, data: xr.Dataset) -> None:
-    rows = [("", "rule", name, "one") for name in data.rule.values]
-    rows += [("deep_", "deep_rule", name, "two") for name in data.deep_rule.values]
-    place = range(len(rows))
-    for height, (prefix, rule, name, _) in zip(place, rows, strict=True):
-        values = 100 * data[f"{prefix}accuracy"].sel({rule: name}).values[:, -1]
-        jitter = np.linspace(-0.2, 0.2, values.size)
-        ax.plot(values, height + jitter, ".", ms=4, color=_COLORS[name], alpha=0.5)
-        ax.errorbar(values.mean(), height, xerr=_reach(values), fmt=_MARKERS[name], color=_COLORS[name], capsize=3)
-        ax.text(1.02, height, f"{values.mean():.1f}", transform=ax.get_yaxis_transform(), va="center")
-    short = {"paper": "as printed", "symmetric": "pull and push"}
-    ax.set_yticks(
-        place, [f"{depth} layer{'s' * (depth == 'two')}: {short.get(name, name)}" for *_, name, depth in rows]
-    )
+    rows = [("", name, "one layer") for name in data.rule.values]
+    rows += [("deep_", name, "two layers") for name in data.deep_rule.values]
+    for place, (prefix, name, _) in enumerate(rows):
+        values = 100 * data[f"{prefix}accuracy"].sel({f"{prefix}rule": name}).values[:, -1]
+        _, color, marker = _LOOKS[name]
+        points(ax, values, place + np.linspace(-0.2, 0.2, values.size), ".", color, alpha=0.5)
+        points(ax, mean_interval(values), place, marker, color, ms=6, capsize=3)
+        ax.text(1.02, place, f"{values.mean():.1f}", transform=ax.get_yaxis_transform(), va="center")
     ax.axvline(97, color="0.6", lw=1, ls=":")
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    plotting.label(
-        ax, "After training: pull and push keep up with back-propagation", "test images classified right (%)",
-        "hidden layers: rule",
-    )  # fmt: skip
+    short = {"paper": "as printed", "symmetric": "pull and push"}
+    names = [f"{depth}: {short.get(name, name)}" for _, name, depth in rows]
+    ax.set_title("After training: pull and push keep up with back-propagation")
+    limits = len(rows) - 0.5, -0.5
+    frame(ax, "test images classified right (%)", "hidden layers: rule", ylim=limits, yticks=names)
 
 
 def _alignment(ax: Axes, data: xr.Dataset) -> None:
-    curves = (
-        ("limit", "weak pull, long phases", "o-"),
-        ("alignment", "pull and phases as in training", "s-"),
-        ("misalignment", "control: gradient for other labels", "--"),
-    )
-    for (name, words, line), color in zip(curves, ("eq1", "nearest", "control"), strict=True):
-        values = data[name].sel(rule="symmetric").values
-        mean, reach = values.mean(axis=0), _reach(values)
-        ax.fill_between(data.epoch, mean - reach, mean + reach, color=plotting.COLORS[color], alpha=0.2, lw=0)
-        ax.plot(data.epoch, mean, line, ms=4, color=plotting.COLORS[color], label=words)
-    ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-    ax.set_ylim(-1.05, 1.1)
-    plotting.label(
-        ax, "Pull and push follow the gradient of the settled network", "passes over the training images",
-        "cosine of update and minus gradient",
-    )  # fmt: skip
+    for name, words, style, color in (
+        ("limit", "weak pull, long phases", "o-", "eq1"),
+        ("alignment", "pull and phases as in training", "s-", "nearest"),
+        ("misalignment", "control: gradient for other labels", "--", "control"),
+    ):
+        curve(ax, data.epoch, mean_interval(data[name].sel(rule="symmetric"), axis=0), style, color, words)
+    ax.set_title("Pull and push follow the gradient of the settled network")
+    ylabel = "cosine of update and minus gradient"
+    frame(ax, "passes over the training images", ylabel, zero="y", ylim=(-1.05, 1.1))
     ax.legend(loc="lower right")

@@ -7,17 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax import plotting
-from stdpjax.plotting import COLORS
+from stdpjax.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.stats import mean_interval
 
-_ROWS = {
-    "image": "image",
-    "seen": "seen",
-    "delta": "impatient\nscore matching",
-    "pca": "PCA",
-    "random_pixels": "autoencoder,\nrandom pixels",
-    "halves": "autoencoder,\nthese halves",
-}
 _METHODS = {
     "delta": ("impatient\nscore matching", "eq1"),
     "pca": ("PCA, tuned", "exact"),
@@ -25,6 +17,13 @@ _METHODS = {
     "halves": ("autoencoder,\nthese halves", "rate"),
     "shuffled": ("control:\nshuffled pixels", "control"),
 }
+_ROWS = [
+    "image",
+    "seen",
+    "impatient\nscore matching",
+    "PCA",
+    *(_METHODS[name][0] for name in ("random_pixels", "halves")),
+]
 _RULES = {
     "delta": ("delta rule on\nclamped rows", "eq1"),
     "kept": ("… second\nderivative kept", "nearest"),
@@ -37,21 +36,20 @@ _RULES = {
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw examples, filters, the law, and errors."""
-    figure = plotting.new_figure(13, 7.4)
-    axes = figure.subplot_mosaic(
-        [["examples", "law", "rules"], ["filters", "methods", "rules"]], width_ratios=(1.7, 1, 0.9)
-    )
+    figure = new_figure(13, 7.4)
+    layout: list[Any] = [["examples", "law", "rules"], ["filters", "methods", "rules"]]
+    axes = figure.subplot_mosaic(layout, width_ratios=(1.7, 1, 0.9))
     _examples(axes["examples"], data.example.values)
-    _tiles(axes["filters"], data["filter"].values)
+    _filters(axes["filters"], data["filter"].values)
     methods, rules = axes["methods"], axes["rules"]
     mean = data.baseline_error.sel(baseline="mean")
-    rows = {
-        name: (data.error.sel(rule=name) if name in data.rule.values else data.baseline_error.sel(baseline=name)) / mean
-        for name in _METHODS
-    }
-    _bars(methods, rows, _METHODS, "Halves filled in: as good as PCA, not more")
+    errors = {name: data.error.sel(rule=name) / mean for name in data.rule.values}
+    errors |= {name: data.baseline_error.sel(baseline=name) / mean for name in set(_METHODS) - set(errors)}
+    methods.set_title("Halves filled in: as good as PCA, not more")
+    _errors(methods, errors, _METHODS, "method")
     methods.set_xlim(0, 1.3)
-    _bars(rules, {name: data.error.sel(rule=name) / mean for name in _RULES}, _RULES, "Which rule learns, and where")
+    rules.set_title("Which rule learns, and where")
+    _errors(rules, errors, _RULES, "rule")
     rules.set_xscale("log")
     rules.set_xlim(0.4, 2.2 * max(float((data.error / mean).max()), 2.0))
     untrained = float((data.untrained_error / mean).mean())
@@ -61,62 +59,52 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     return figure
 
 
+def _tiled(tiles: np.ndarray) -> np.ndarray:
+    """Return tiles, shape `[row, column, y, x]`, as one picture with gaps between them."""
+    n_rows, n_columns, height, width = tiles.shape
+    padded = np.full((n_rows, n_columns, height + 1, width + 1), np.nan)
+    padded[:, :, :height, :width] = tiles
+    return padded.transpose(0, 2, 1, 3).reshape(n_rows * (height + 1), -1)[:-1, :-1]
+
+
 def _examples(ax: Axes, example: np.ndarray) -> None:
     n_rows, n_columns, height, width = example.shape
     # What is missing is -1 and shown in a colour of its own, as the gaps are.
-    canvas = np.full((n_rows * (height + 1) - 1, n_columns * (width + 1) - 1), np.nan)
-    for row in range(n_rows):
-        for column in range(n_columns):
-            tile = np.where(example[row, column] < -0.999, np.nan, np.clip(example[row, column], 0, 1))
-            top, left = row * (height + 1), column * (width + 1)
-            canvas[top : top + height, left : left + width] = tile
+    canvas = _tiled(np.where(example < -0.999, np.nan, np.clip(example, 0, 1)))
     ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     ax.set_facecolor("#cfe3f1")
-    ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(n_rows)], list(_ROWS.values()))
-    ax.set_xticks(
-        [column * (width + 1) + (width - 1) / 2 for column in range(n_columns)], [str(n + 1) for n in range(n_columns)]
-    )
-    plotting.label(ax, "Held-out digits, one half missing (blue)", "example", "rates of the pixels")
+    ax.set_title("Held-out digits, one half missing (blue)")
+    frame(ax, "example", "rates of the pixels")
+    ax.set_yticks((height + 1) * np.arange(n_rows) + (height - 1) / 2, _ROWS)
+    ax.set_xticks((width + 1) * np.arange(n_columns) + (width - 1) / 2, [str(n + 1) for n in range(n_columns)])
 
 
-def _tiles(ax: Axes, weights: np.ndarray) -> None:
-    n_columns = 8
-    n_rows = -(-len(weights) // n_columns)
-    height, width = weights.shape[1:]
-    canvas = np.full((n_rows * (height + 1) - 1, n_columns * (width + 1) - 1), np.nan)
-    for number, tile in enumerate(weights):
-        top, left = (number // n_columns) * (height + 1), (number % n_columns) * (width + 1)
-        canvas[top : top + height, left : left + width] = tile
-    reach = np.nanmax(np.abs(canvas))
+def _filters(ax: Axes, weights: np.ndarray) -> None:
+    n_rows = -(-len(weights) // 8)
+    padded = np.full((n_rows * 8, *weights.shape[1:]), np.nan)
+    padded[: len(weights)] = weights
+    reach = np.nanmax(np.abs(padded))
+    canvas = _tiled(padded.reshape(n_rows, 8, *weights.shape[1:]))
     ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="equal", interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    plotting.label(
-        ax,
-        f"Weights of {len(weights)} hidden units",
-        f"hidden units (blue −{reach:.2g}, red +{reach:.2g})",
-        "their pixels",
-    )
+    ax.set_title(f"Weights of {len(weights)} hidden units")
+    frame(ax, f"hidden units (blue −{reach:.2g}, red +{reach:.2g})", "their pixels", xticks=(), yticks=())
 
 
-def _bars(ax: Axes, rows: dict[str, xr.DataArray], words: dict[str, tuple[str, str]], title: str) -> None:
+def _errors(ax: Axes, errors: dict[str, xr.DataArray], words: dict[str, tuple[str, str]], ylabel: str) -> None:
     for place, (name, (_, color)) in enumerate(words.items()):
-        values = rows[name].values
-        reach = 1.96 * values.std(ddof=1) / np.sqrt(values.size)
-        ax.plot(values, place + np.linspace(-0.2, 0.2, values.size), ".", ms=4, color=COLORS[color], alpha=0.5)
-        ax.errorbar(values.mean(), place, xerr=reach, fmt="o", color=COLORS[color], capsize=3)
+        values = errors[name].values
+        points(ax, values, place + np.linspace(-0.2, 0.2, values.size), ".", color, alpha=0.5)
+        points(ax, mean_interval(values), place, "o", color, ms=6, capsize=3)
         ax.text(1.01, place, f"{values.mean():.3g}", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     ax.axvline(1, color="0.6", lw=1, ls=":")
-    ax.set_yticks(range(len(words)), [label for label, _ in words.values()])
-    ax.set_ylim(len(words) - 0.3, -0.6)
-    plotting.label(ax, title, "squared error (mean image = 1)", "method" if "shuffled" in words else "rule")
+    names = [label for label, _ in words.values()]
+    frame(ax, "squared error (mean image = 1)", ylabel, ylim=(len(words) - 0.3, -0.6), yticks=names)
 
 
 def _law(ax: Axes, data: xr.Dataset) -> None:
-    learned, expected = data.square.values, data.expected_square.values
-    mean, reach = learned.mean(axis=0), 1.96 * learned.std(axis=0, ddof=1) / np.sqrt(learned.shape[0])
-    ax.errorbar(data.component, mean, yerr=reach, fmt=".", ms=5, color=COLORS["eq1"], label="learned, delta rule")
-    ax.plot(data.component, expected.mean(axis=0), color=COLORS["exact"], lw=1, label="probabilistic PCA: 1 − T'/λ")
-    ax.set_ylim(-0.05, 1.3)
+    points(ax, data.component, mean_interval(data.square, axis=0), ".", "eq1", "learned, delta rule", ms=5)
+    expected = data.expected_square.values.mean(axis=0)
+    curve(ax, data.component, expected, "-", "exact", "probabilistic PCA: 1 − T'/λ", lw=1)
+    ax.set_title("It learns probabilistic PCA")
+    frame(ax, "principal component", "squared weight along it", ylim=(-0.05, 1.3))
     ax.legend(loc="upper right")
-    plotting.label(ax, "It learns probabilistic PCA", "principal component", "squared weight along it")

@@ -8,19 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from stdpjax import plotting
+from stdpjax.plotting import COLORS, curve, frame, new_figure, points
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the six panels."""
-    figure = plotting.new_figure(14.0, 8.6)
-    (landscape, gradient, asymmetry), (bound, box, kinks) = figure.subplots(2, 3)
-    _landscape(landscape, data)
-    _gradient(gradient, data)
-    _asymmetry(asymmetry, data)
-    _bound(bound, data)
-    _box(box, data)
-    _kinks(kinks, data)
+    figure = new_figure(14.0, 8.6)
+    draws = (_landscape, _gradient, _asymmetry, _bound, _box, _kinks)
+    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
+        draw(ax, data)
     return figure
 
 
@@ -28,81 +24,53 @@ def _landscape(ax: Axes, data: xr.Dataset) -> None:
     ax.contour(data.first, data.second, data.pair_energy.transpose("second", "first"), 24, cmap="Greys", linewidths=0.7)
     for index in range(data.sizes["path"]):
         path = data.pair_path.isel(path=index)
-        ax.plot(path[:, 0], path[:, 1], "-", lw=1.1, color=plotting.COLORS["eq1"],
-                label="descents, $R(s)-s$" if index == 0 else None)  # fmt: skip
+        curve(ax, path[:, 0], path[:, 1], "-", "eq1", None if index else "descents, $R(s)-s$", lw=1.1)
     ends = data.pair_path.isel(path_time=-1)
-    ax.plot(ends[:, 0], ends[:, 1], "o", ms=6, color=plotting.COLORS["sum"], label="where they end")
-    ax.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, lw=1.5, ls="--", color=plotting.COLORS["nearest"]))
-    ax.plot([], [], "--", color=plotting.COLORS["nearest"], label="box")
-    ax.set_ylim(-1.2, 1.85)
-    plotting.label(ax, "All minima lie in the closed box", "activity $s_1$", "activity $s_2$")
-    ax.legend(
-        loc="upper center",
-        ncols=3,
-        title="two units, W = 1.5, b = -0.75; grey: lines of equal energy",
-        columnspacing=1.0,
-    )
+    points(ax, ends[:, 0], ends[:, 1], "o", "sum", "where they end", ms=6)
+    ax.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, lw=1.5, ls="--", color=COLORS["nearest"]))
+    curve(ax, [], [], "--", "nearest", "box")
+    ax.set_title("All minima lie in the closed box")
+    frame(ax, "activity $s_1$", "activity $s_2$", ylim=(-1.2, 1.85))
+    words = "two units, W = 1.5, b = -0.75; grey: lines of equal energy"
+    ax.legend(loc="upper center", ncols=3, title=words, columnspacing=1.0)
 
 
 def _gradient(ax: Axes, data: xr.Dataset) -> None:
-    x = data.automatic.values.ravel()
-    reach = np.array([x.min(), x.max()])
-    ax.plot(x, data.away_from_field.values.ravel(), ".", ms=3, color=plotting.COLORS["sum"],
-            label="without $\\rho'$: $s - (b + W\\rho(s))$")  # fmt: skip
-    ax.plot(x, data.away_from_target.values.ravel(), ".", ms=3, color=plotting.COLORS["eq1"],
-            label="with $\\rho'$: $s - R(s)$")  # fmt: skip
-    ax.plot(reach, reach, "-", lw=0.8, color=plotting.COLORS["exact"], label="equal")
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.25 * (high - low))
-    plotting.label(
-        ax,
-        "$R(s) - s$ is the slope of the energy, factor 1",
-        "$\\partial E/\\partial s_i$ by automatic differentiation (activity)",
-        "from the formula (activity)",
-    )
+    without = "without $\\rho'$: $s - (b + W\\rho(s))$"
+    points(ax, data.automatic, data.away_from_field, ".", "sum", without, ms=3)
+    points(ax, data.automatic, data.away_from_target, ".", "eq1", "with $\\rho'$: $s - R(s)$", ms=3)
+    ends = [float(data.automatic.min()), float(data.automatic.max())]
+    curve(ax, ends, ends, "-", "exact", "equal", lw=0.8)
+    ax.set_title("$R(s) - s$ is the slope of the energy, factor 1")
+    xlabel = "$\\partial E/\\partial s_i$ by automatic differentiation (activity)"
+    frame(ax, xlabel, "from the formula (activity)", headroom=0.25)
     ax.legend(loc="upper left", markerscale=3)
 
 
 def _asymmetry(ax: Axes, data: xr.Dataset) -> None:
-    places, names = [], []
-    colors = [plotting.COLORS[name] for name in ("eq1", "rate", "sum")]
     spread = np.linspace(-0.25, 0.25, data.sizes["network"])
-    for at, form in enumerate(data.form.values):
+    for at, (form, color) in enumerate(zip(data.form.values, ("eq1", "rate", "sum"), strict=True)):
         for index, rate_function in enumerate(data.rate_function.values):
-            place = at + 4 * index
-            row = data.asymmetry.sel(form=form, rate_function=rate_function).values
-            ax.plot(
-                place + spread,
-                row,
-                ".",
-                ms=3,
-                color=colors[at],
-                label=str(form).replace("slope", "$\\rho'$") if index == 0 else None,
-            )
-            places.append(place)
-            names.append(f"{row.mean():.2f}")
-    for place, name in zip(places, names, strict=True):
-        ax.annotate(name, (place, -0.1), ha="center", fontsize=8)
+            place, row = at + 4 * index, data.asymmetry.sel(form=form, rate_function=rate_function)
+            words = None if index else str(form).replace("slope", "$\\rho'$")
+            points(ax, place + spread, row, ".", color, words, ms=3)
+            ax.annotate(f"{float(row.mean()):.2f}", (place, -0.1), ha="center", fontsize=8)
     ax.axvline(3, color="0.8", lw=0.8)
-    ax.axhline(0, color="0.75", lw=0.8, zorder=0)
+    ax.set_title("With the factor $\\rho'$ and tied weights $R$ is a gradient")
+    xlabel, ylabel = "rate function; a dot is a network, the number its mean", "asymmetry $|R' - R'^T|\\,/\\,|R'|$"
+    frame(ax, xlabel, ylabel, zero="y", ylim=(-0.2, 2.0))
     ax.set_xticks([1, 5], ["hard sigmoid,\nactive region", "sigmoid"])
-    ax.set_ylim(-0.2, 2.0)
-    plotting.label(
-        ax,
-        "With the factor $\\rho'$ and tied weights $R$ is a gradient",
-        "rate function; a dot is a network, the number its mean",
-        "asymmetry $|R' - R'^T|\\,/\\,|R'|$",
-    )
     ax.legend(loc="upper left", markerscale=3)
 
 
 def _bound(ax: Axes, data: xr.Dataset) -> None:
-    for index in range(min(8, data.sizes["network"])):
-        ax.plot(data.radius, data.ray_energy.isel(network=index), "-", lw=1, color=plotting.COLORS["eq1"],
-                label="energy along a ray, 8 networks" if index == 0 else None)  # fmt: skip
-    ax.plot(data.radius, data.ray_bound.isel(network=slice(0, 8)).min("network"), "--", color=plotting.COLORS["sum"],
-            label="lowest bound $|s|^2/2 - \\sum|W|/2 - \\sum|b|$")  # fmt: skip
-    plotting.label(ax, "The energy grows as a parabola", "distance from rest $|s|$ (activity)", "energy (activity$^2$)")
+    shown = data.isel(network=slice(0, 8))
+    for index, energy in enumerate(shown.ray_energy.transpose("network", ...)):
+        curve(ax, data.radius, energy, "-", "eq1", None if index else "energy along a ray, 8 networks", lw=1)
+    bound = "lowest bound $|s|^2/2 - \\sum|W|/2 - \\sum|b|$"
+    curve(ax, data.radius, shown.ray_bound.min("network"), "--", "sum", bound)
+    ax.set_title("The energy grows as a parabola")
+    frame(ax, "distance from rest $|s|$ (activity)", "energy (activity$^2$)")
     ax.legend(loc="upper left")
 
 
@@ -113,28 +81,21 @@ def _box(ax: Axes, data: xr.Dataset) -> None:
     ):
         values = np.sort(data[name].values.ravel())
         share = np.arange(1, values.size + 1) / values.size
-        ax.step(values, share, where="post", lw=1.5, color=plotting.COLORS[color],
-                label=f"{words}: {100 * (values > 0).mean():.0f} % go up")  # fmt: skip
+        words = f"{words}: {100 * (values > 0).mean():.0f} % go up"
+        curve(ax, values, share, "-", color, words, drawstyle="steps-post")
     ax.axvline(0, color="0.5", lw=0.8)
     ax.set_xscale("symlog", linthresh=0.1)
-    ax.set_ylim(0, 1.35)
-    plotting.label(
-        ax,
-        "Moving a state into the box never raises the energy",
-        "change of energy (activity$^2$)",
-        "share of states with at most that change",
-    )
+    ax.set_title("Moving a state into the box never raises the energy")
+    frame(ax, "change of energy (activity$^2$)", "share of states with at most that change", ylim=(0, 1.35))
     ax.legend(loc="upper left")
 
 
 def _kinks(ax: Axes, data: xr.Dataset) -> None:
-    ax.plot(data.activity, data.rate, "-", lw=1.5, color=plotting.COLORS["rate"], label="rate $\\rho$")
-    ax.plot(data.activity, data.slope_written, "-", lw=1, color=plotting.COLORS["eq1"], drawstyle="steps-mid",
-            label="slope $\\rho'$")  # fmt: skip
+    curve(ax, data.activity, data.rate, "-", "rate", "rate $\\rho$")
+    curve(ax, data.activity, data.slope_written, "-", "eq1", "slope $\\rho'$", lw=1, drawstyle="steps-mid")
     kinks = data.sel(activity=[-0.5, 0.5])
-    ax.plot(kinks.activity, kinks.slope_written, "o", ms=7, color=plotting.COLORS["eq1"], label="at the kinks: 1")
-    ax.plot(kinks.activity, kinks.slope_of_clip, "X", ms=7, color=plotting.COLORS["sum"],
-            label="automatic derivative of a clip: 1/2")  # fmt: skip
-    ax.set_ylim(-0.08, 1.75)
-    plotting.label(ax, "At the kinks the slope is 1 by convention", "activity v", "rate, slope")
+    points(ax, kinks.activity, kinks.slope_written, "o", "eq1", "at the kinks: 1", ms=7)
+    points(ax, kinks.activity, kinks.slope_of_clip, "X", "sum", "automatic derivative of a clip: 1/2", ms=7)
+    ax.set_title("At the kinks the slope is 1 by convention")
+    frame(ax, "activity v", "rate, slope", ylim=(-0.08, 1.75))
     ax.legend(loc="upper left", ncols=2)

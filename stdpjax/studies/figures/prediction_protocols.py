@@ -6,11 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from stdpjax import plotting
-from stdpjax.plotting import COLORS
-from stdpjax.stats import wilson_interval
+from stdpjax.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.stats import Estimate, wilson_interval
 
 _NAMES = {
     "windowed": "windowed (the paper's)",
@@ -29,38 +27,34 @@ _NAMES = {
     "bcm": "BCM, sliding threshold",
     "hebb": "Hebb",
 }
-_ARMS = {
-    "constant": ("constant", COLORS["kernel"], "s"),
-    "rising": ("rising", COLORS["sum"], "^"),
-    "falling": ("falling", COLORS["eq1"], "v"),
-}
-_CURVES = {"windowed": COLORS["nearest"], "all_to_all": COLORS["points"], "bi_poo": COLORS["rate"]}
+_ARMS = (("constant", "kernel", "s", 0.0), ("rising", "sum", "^", 0.25), ("falling", "eq1", "v", -0.25))
+_CURVES = {"windowed": "nearest", "all_to_all": "points", "bi_poo": "rate"}
 # Changes in percent up to this one are drawn to scale, larger ones by their logarithm.
 _LINEAR = 20.0
+_TICKS = (-200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 400)
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw rates, changes by arm and rule, cells needed, and power against the number of cells."""
-    figure = plotting.new_figure(14, 7.4)
-    grid = figure.add_gridspec(2, 3, width_ratios=(1, 1.55, 1.2))
-    _rates(figure.add_subplot(grid[0, 0]), data, config)
-    _power(figure.add_subplot(grid[1, 0]), data, config)
-    changes = figure.add_subplot(grid[:, 1])
-    _changes(changes, data, config)
-    _cells(figure.add_subplot(grid[:, 2]), data, config)
+    figure = new_figure(14, 7.4)
+    layout: list[Any] = [["rates", "changes", "cells"], ["power", "changes", "cells"]]
+    axes = figure.subplot_mosaic(layout, width_ratios=(1, 1.55, 1.2))
+    for name, draw in (("rates", _rates), ("power", _power), ("changes", _changes), ("cells", _cells)):
+        draw(axes[name], data, config)
     return figure
 
 
 def _rates(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    for course, (text, color, _) in _ARMS.items():
-        ax.plot(data.time, data.post_hz.sel(course=course), color=color, drawstyle="steps-mid", label=text)
+    for course, color, _, _ in _ARMS:
+        curve(ax, data.time, data.post_hz.sel(course=course), "-", color, course, drawstyle="steps-mid")
     ax.axhline(config.pre_hz, color=COLORS["pre"], ls="--", lw=1, label="presynaptic")
-    ax.set_ylim(0, 1.45 * config.high_hz)
-    plotting.label(ax, f"Three arms, {config.n_repeats} times", "time in a ramp (ms)", "firing rate (Hz)")
+    ax.set_title(f"Three arms, {config.n_repeats} times")
+    frame(ax, "time in a ramp (ms)", "firing rate (Hz)", ylim=(0, 1.45 * config.high_hz))
     ax.legend(ncols=2, loc="upper center", title="postsynaptic rate")
 
 
 def _rows(ax: Axes, data: xr.Dataset) -> np.ndarray:
+    """Shade every other row, part the kinds of rules, and return where the rows are."""
     position = -np.arange(data.sizes["rule"], dtype=float)
     for row in position[::2]:
         ax.axhspan(row - 0.5, row + 0.5, color="0.96", lw=0, zorder=0)
@@ -68,78 +62,59 @@ def _rows(ax: Axes, data: xr.Dataset) -> np.ndarray:
     for row in (5.5, 12.5):
         ax.axhline(-row, color="0.6", lw=0.8, ls=":")
     ax.set_ylim(-data.sizes["rule"] + 0.5, 2.0)
+    ax.tick_params(axis="y", length=0)
     return position
 
 
 def _changes(ax: Axes, data: xr.Dataset, config: Any) -> None:
     position = _rows(ax, data)
-    for shift, (course, (text, color, marker)) in zip((0.0, 0.25, -0.25), _ARMS.items(), strict=True):
+    for course, color, marker, shift in _ARMS:
         row = 100 * data[["exact", "observed", "observed_low", "observed_high"]].sel(course=course)
-        reach = [row.observed - row.observed_low, row.observed_high - row.observed]
-        ax.errorbar(
-            row.observed, position + shift, xerr=reach, fmt=marker, ms=4, color=color, lw=1, capsize=2, label=text
-        )
-        ax.plot(row.exact, position + shift, "|", ms=8, mew=1.5, color="black", label="exact" if shift < 0 else None)
+        observed = Estimate(row.observed, row.observed_low, row.observed_high)
+        points(ax, observed, position + shift, marker, color, course)
+        exact = "exact" if course == "falling" else None
+        points(ax, row.exact.values, position + shift, "|", "black", exact, ms=8, mew=1.5)
     ax.axvline(0, color="0.6", lw=0.8, zorder=0)
     ax.set_xscale("symlog", linthresh=_LINEAR, linscale=0.9)
-    ticks = (-200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 400)
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
+    ax.set_title("What an experimenter would measure")
+    frame(ax, f"change of the weight (%; logarithmic beyond ±{_LINEAR:g} %)", "rule")
+    ends = ax.get_xlim()
+    ax.set_xticks(_TICKS, [f"{tick:+g}" if tick else "0" for tick in _TICKS])
+    ax.minorticks_off()
+    ax.set_xlim(ends)
     ax.set_yticks(position, [_NAMES[name] for name in data.rule.values])
-    ax.tick_params(axis="y", length=0)
-    plotting.label(
-        ax,
-        "What an experimenter would measure",
-        f"change of the weight (%; logarithmic beyond ±{_LINEAR:g} %)",
-        "rule",
-    )
     ax.legend(ncols=4, loc="upper center", title=f"mean of {config.n_cells} cells, 95 %")
 
 
 def _cells(ax: Axes, data: xr.Dataset, config: Any) -> None:
     position = _rows(ax, data)
     most, n_most = 2e4, data.cells_constant.attrs["most"]
-    for name, marker, color, text in (
-        ("cells_contrast", "o", COLORS["nearest"], "rising differs from falling (in each arm)"),
-        ("cells_constant", "s", COLORS["kernel"], "a constant rate changes something"),
+    for name, shift, marker, color, words in (
+        ("cells_contrast", 0.17, "o", "nearest", "rising differs from falling (in each arm)"),
+        ("cells_constant", -0.17, "s", "kernel", "a constant rate changes something"),
     ):
-        shift = 0.17 if marker == "o" else -0.17
-        n = data[name].values
-        shown = n < most
-        ax.plot(n[shown], (position + shift)[shown], marker, ms=5, color=color, label=text)
-        for count, row in zip(n[shown], (position + shift)[shown], strict=True):
-            ax.text(1.25 * count, row, f"{count:.0f}", va="center", fontsize=7, color=color)
-        for count, row in zip(n[~shown], (position + shift)[~shown], strict=True):
-            many = "no number suffices" if count == n_most else f"{count:.0f}"
-            ax.text(0.9 * most, row, many, va="center", ha="right", fontsize=7, color=color)
-    ax.set_xscale("log")
-    ax.set_xlim(1.5, most)
+        n, rows = data[name].values, position + shift
+        points(ax, n[n < most], rows[n < most], marker, color, words, ms=5)
+        for count, row in zip(n, rows, strict=True):
+            is_shown, number = count < most, "no number suffices" if count == n_most else f"{count:.0f}"
+            place, side = (1.25 * count, "left") if is_shown else (0.9 * most, "right")
+            ax.text(place, row, number, va="center", ha=side, fontsize=7, color=COLORS[color])
+    ax.set_title(f"Cells needed for {100 * config.power:g} % power at 5 %")
+    xlabel = f"cells (standard deviation between cells {100 * config.between_cells:g} %)"
+    frame(ax, xlabel, "rule, as on the left", log="x", xlim=(1.5, most))
     ax.set_yticks(position, [])
-    ax.tick_params(axis="y", length=0)
-    plotting.label(
-        ax,
-        f"Cells needed for {100 * config.power:g} % power at 5 %",
-        f"cells (standard deviation between cells {100 * config.between_cells:g} %)",
-        "rule, as on the left",
-    )
     ax.legend(loc="upper left", title="two-sided t-test that")
 
 
 def _power(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    n = config.n_experiments
     for index, (name, color) in enumerate(_CURVES.items()):
-        row = data.sel(simulated_rule=name)
-        ax.plot(data.cells, row.power_exact, color=color, lw=1.2)
-        share = row.n_found / config.n_experiments
-        ends = np.array([wilson_interval(int(found), config.n_experiments) for found in row.n_found.values])
-        reach = np.abs(ends.T - share.values)
-        beside = data.cells * 1.06 ** (index - 1)
-        ax.errorbar(beside, share, reach, fmt="o", ms=3.5, capsize=2, lw=1, color=color, label=_NAMES[name])
+        row, beside = data.sel(simulated_rule=name), data.cells * 1.06 ** (index - 1)
+        curve(ax, data.cells, row.power_exact, "-", color, lw=1.2)
+        ends = np.array([wilson_interval(int(found), n) for found in row.n_found.values])
+        points(ax, beside, Estimate(row.n_found / n, *ends.T), "o", color, _NAMES[name], ms=3.5)
     ax.axhline(config.power, color="0.6", lw=0.8, ls=":")
-    ax.set_xscale("log")
-    ax.set_xticks(data.cells.values, [f"{n:g}" for n in data.cells.values])
-    ax.minorticks_off()
-    ax.set_ylim(0, 1.42)
-    ax.set_yticks(np.arange(0, 1.1, 0.2))
-    plotting.label(ax, "Power: as computed, and simulated", "cells in each arm", "share that tells rising from falling")
+    ax.set_title("Power: as computed, and simulated")
+    xlabel, ylabel = "cells in each arm", "share that tells rising from falling"
+    frame(ax, xlabel, ylabel, log="x", ylim=(0, 1.42), xticks=data.cells, yticks=np.arange(0, 1.1, 0.2))
     ax.legend(loc="upper left", title="lines: noncentral t; points: simulated, 95 %")

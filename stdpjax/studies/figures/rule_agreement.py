@@ -4,73 +4,60 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdpjax import plotting
+from stdpjax.plotting import CYCLE, bars, curve, frame, new_figure, points
+from stdpjax.stats import Estimate
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw Figure 2 right, the table of correlations, and the saturating control."""
-    figure = plotting.new_figure(12.0, 7.0)
-    grid = figure.add_gridspec(2, 3)
-    relation, table, binned = (figure.add_subplot(grid[0, column]) for column in range(3))
-    theory, saturation = figure.add_subplot(grid[1, :2]), figure.add_subplot(grid[1, 2])
-
-    low = data.update_sampled - data.update_sampled_low
-    high = data.update_sampled_high - data.update_sampled
-    relation.errorbar(
-        data.eq1, data.update_sampled, np.maximum([low, high], 0), fmt="o", ms=3.5, color=plotting.COLORS["nearest"],
-        label="sampled, 95 % interval", lw=1,
-    )  # fmt: skip
-    relation.plot(data.eq1, data.update_exact, "-", lw=1, color=plotting.COLORS["exact"], label="exact")
-    relation.plot(data.eq1, data.update_control, ":", color=plotting.COLORS["control"], label="control: other sequence")
-    plotting.zero_lines(relation)
-    plotting.label(
-        relation,
-        f"Fig. 2 right (r = {config.max_probability:g}, correlation {float(data.binned_correlation_sampled):.3f})",
-        r"Eq 1: $\dot s_i\,\rho(s_j)$ (1/bin)",
-        "nearest-neighbour update per bin",
-    )
-    relation.legend(loc="upper left")
-
-    for ax, name, title in ((table, "table_per_bin", "Correlation per bin (exact)"),
-                            (binned, "table_binned", f"Correlation over {config.n_bins} bins (exact)")):  # fmt: skip
-        plotting.table(ax, data[name], data.width, data.probability, low=0, centre=0.5, high=1)
-        plotting.label(ax, title, "spike probability per bin, r", "drive width (bins)")
-
-    for index, width in enumerate(config.widths):
-        row = data.isel(width=index)
-        theory.fill_between(data.probability, row.table_per_bin_low, row.table_per_bin_high, alpha=0.2, lw=0)
-        (line,) = theory.plot(data.probability, row.table_per_bin, "o-", ms=3.5, label=f"width {width:g}")
-        theory.plot(data.probability, row.table_reference, "x", ms=7, color=line.get_color())
-        theory.axhline(float(row.linear_response), ls=":", lw=1, color=line.get_color())
-    theory.set_xscale("log")
-    theory.set_xticks(config.probabilities, [f"{p:g}" for p in config.probabilities])
-    theory.minorticks_off()
-    theory.set_ylim(0, 1.03)
-    plotting.label(
-        theory,
-        "Exact correlation per bin; x: reference; dotted: linear response at low rate",
-        "spike probability per bin, r",
-        "correlation with Eq 1",
-    )
-    theory.legend(title="drive width (bins)", loc="lower left")
-
-    for offset, name, color in ((-0.18, "unsaturated", "eq1"), (0.18, "saturating", "sum")):
-        value = data[f"{name}_value"][:2]
-        error = np.maximum([value - data[f"{name}_low"][:2], data[f"{name}_high"][:2] - value], 0)
-        saturation.bar(
-            np.arange(2) + offset, value, 0.34, yerr=error, color=plotting.COLORS[color], label=name, capsize=3
-        )
-        for position, number in enumerate(value.values):
-            saturation.text(position + offset, 0.03, f"{number:.3f}", ha="center", color="white", fontsize=8)
-    saturation.set_xticks([0, 1], [r"$ds_i/dt$", r"$d\rho(s_i)/dt$"])
-    saturation.set_ylim(0, 1.25)
-    plotting.label(
-        saturation,
-        f"Saturating control (width {config.saturating_width:g})",
-        "postsynaptic factor",
-        "correlation per bin",
-    )
-    saturation.legend(loc="upper center", ncols=2, title="drive")
+    figure = new_figure(12.0, 7.0)
+    axes = figure.subplot_mosaic([["relation", "per_bin", "binned"], ["theory", "theory", "saturation"]])
+    _relation(axes["relation"], data, config)
+    axes["per_bin"].set_title("Correlation per bin (exact)")
+    axes["binned"].set_title(f"Correlation over {config.n_bins} bins (exact)")
+    for name in ("per_bin", "binned"):
+        plotting.table(axes[name], data[f"table_{name}"], data.width, data.probability, low=0, centre=0.5, high=1)
+        frame(axes[name], "spike probability per bin, r", "drive width (bins)")
+    _theory(axes["theory"], data, config)
+    _saturation(axes["saturation"], data, config)
     return figure
+
+
+def _relation(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    sampled = Estimate(data.update_sampled, data.update_sampled_low, data.update_sampled_high)
+    points(ax, data.eq1, sampled, "o", "nearest", "sampled, 95 % interval", ms=3.5, capsize=0)
+    curve(ax, data.eq1, data.update_exact, "-", "exact", "exact", lw=1)
+    curve(ax, data.eq1, data.update_control, ":", "control", "control: other sequence")
+    correlation = float(data.binned_correlation_sampled)
+    ax.set_title(f"Fig. 2 right (r = {config.max_probability:g}, correlation {correlation:.3f})")
+    frame(ax, r"Eq 1: $\dot s_i\,\rho(s_j)$ (1/bin)", "nearest-neighbour update per bin", zero="xy")
+    ax.legend(loc="upper left")
+
+
+def _theory(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    for index, (width, color) in enumerate(zip(config.widths, CYCLE, strict=False)):
+        row = data.isel(width=index)
+        exact = Estimate(row.table_per_bin, row.table_per_bin_low, row.table_per_bin_high)
+        curve(ax, data.probability, exact, "o-", color, f"width {width:g}", ms=3.5)
+        points(ax, data.probability, row.table_reference, "x", color, ms=7)
+        ax.axhline(float(row.linear_response), ls=":", lw=1, color=color)
+    ax.set_title("Exact correlation per bin; x: reference; dotted: linear response at low rate")
+    limits, xlabel = (0, 1.03), "spike probability per bin, r"
+    frame(ax, xlabel, "correlation with Eq 1", log="x", ylim=limits, xticks=config.probabilities)
+    ax.legend(title="drive width (bins)", loc="lower left")
+
+
+def _saturation(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    for offset, name, color in ((-0.18, "unsaturated", "eq1"), (0.18, "saturating", "sum")):
+        value, *ends = (data[f"{name}_{part}"][:2] for part in ("value", "low", "high"))
+        bars(ax, np.arange(2) + offset, Estimate(value, *ends), color, name, width=0.34)
+        for position, number in enumerate(value.values):
+            ax.text(position + offset, 0.03, f"{number:.3f}", ha="center", color="white", fontsize=8)
+    ax.set_title(f"Saturating control (width {config.saturating_width:g})")
+    names = [r"$ds_i/dt$", r"$d\rho(s_i)/dt$"]
+    frame(ax, "postsynaptic factor", "correlation per bin", ylim=(0, 1.25), xticks=names)
+    ax.legend(loc="upper center", ncols=2, title="drive")

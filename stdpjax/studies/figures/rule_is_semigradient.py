@@ -7,139 +7,98 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax import plotting
+from stdpjax.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.stats import Estimate, mean_interval
 
-# Cosines of one network, from an independent double-precision implementation.
-_REFERENCE = {"stop": (0.9998,) * 3, "predictor_stop": (-0.9855, -0.9996, -1.0), "free": (-0.9662, -0.9996, -1.0)}
+# Words, colour, marker, and the cosines of one network from an independent double-precision implementation.
+_TARGETS = {
+    "stop": ("target held fixed", "eq1", "o", (0.9998, 0.9998, 0.9998)),
+    "predictor_stop": ("prediction held fixed", "nearest", "s", (-0.9855, -0.9996, -1.0)),
+    "free": ("nothing held fixed", "sum", "^", (-0.9662, -0.9996, -1.0)),
+}
 _REFERENCE_STEPS = (0.2, 0.02, 0.002)
-_NAMES = {"stop": "target held fixed", "predictor_stop": "prediction held fixed", "free": "nothing held fixed"}
+_STEP = "step $\\epsilon$ = dt / $\\tau$"
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the six panels."""
-    figure = plotting.new_figure(14.0, 8.4)
-    (cosines, losses, saturation), (value, tied, factor) = figure.subplots(2, 3)
-    _cosines(cosines, data)
-    _losses(losses, data, config)
-    _saturation(saturation, data)
-    _value(value, data)
-    _tied(tied, data)
-    _factor(factor, data)
+    figure = new_figure(14.0, 8.4)
+    draws = (_cosines, _losses, _saturation, _value, _tied, _factor)
+    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
+        draw(ax, data, config)
     return figure
 
 
-def _cosines(ax: Axes, data: xr.Dataset) -> None:
-    colors = {name: plotting.COLORS[color] for name, color in zip(_NAMES, ("eq1", "nearest", "sum"), strict=True)}
-    markers = dict(zip(_NAMES, ("o", "s", "^"), strict=True))
-    for name, words in _NAMES.items():
-        row = data.cosine.sel(target=name)
-        error = 1.96 * row.std("network", ddof=1) / np.sqrt(row.sizes["network"])
-        ax.errorbar(data.step, row.mean("network"), error, fmt=markers[name] + "-", ms=5, lw=1, capsize=2, mfc="none",
-                    color=colors[name], label=words)  # fmt: skip
-        ax.plot(_REFERENCE_STEPS, _REFERENCE[name], "x", ms=7, color="black",
-                label="reference, one network" if name == "stop" else None)  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_ylim(-1.15, 1.15)
-    ax.axhline(0, color="0.75", lw=0.8, zorder=0)
-    plotting.label(
-        ax,
-        "Eq 1 descends $J$ only while the target is frozen",
-        "step $\\epsilon$ = dt / $\\tau$",
-        "cosine of Eq 1 with $-\\partial J/\\partial W$",
-    )
+def _cosines(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    for name, (words, color, marker, reference) in _TARGETS.items():
+        cosine = mean_interval(data.cosine.sel(target=name), "network")
+        points(ax, data.step, cosine, f"{marker}-", color, words, ms=5, mfc="none")
+        label = "reference, one network" if name == "stop" else None
+        points(ax, _REFERENCE_STEPS, reference, "x", "black", label, ms=7)
+    ax.set_title("Eq 1 descends $J$ only while the target is frozen")
+    frame(ax, _STEP, "cosine of Eq 1 with $-\\partial J/\\partial W$", log="x", zero="y", ylim=(-1.15, 1.15))
     ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.36), title="mean over networks, 95 %")
 
 
 def _losses(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    rows = {
-        "fixed_target_loss": ("$J$, target frozen", "eq1", "-"),
-        "actual_loss": ("$J$ as it is", "sum", "-"),
-        "squared_speed": ("$|\\dot s|^2/2$ at the same state", "biology", "--"),
-    }
-    for name, (words, color, style) in rows.items():
+    for name, words, color, style in (
+        ("fixed_target_loss", "$J$, target frozen", "eq1", "-"),
+        ("actual_loss", "$J$ as it is", "sum", "-"),
+        ("squared_speed", "$|\\dot s|^2/2$ at the same state", "biology", "--"),
+    ):
         row = 100 * data[name]
-        ax.plot(data.rate, row.mean("network"), style, color=plotting.COLORS[color], label=words)
-        ax.fill_between(data.rate, row.min("network"), row.max("network"), lw=0, alpha=0.12,
-                        color=plotting.COLORS[color])  # fmt: skip
-    plotting.zero_lines(ax)
-    plotting.label(
-        ax,
-        "A move along Eq 1 raises $J$ itself",
-        f"move of the weights, in updates of Eq 1 ($\\epsilon$ = {config.finite_step:g})",
-        "change of the loss (%)",
-    )
+        curve(ax, data.rate, row.mean("network"), style, color, words)
+        ax.fill_between(data.rate, row.min("network"), row.max("network"), lw=0, alpha=0.12, color=COLORS[color])
+    ax.set_title("A move along Eq 1 raises $J$ itself")
+    xlabel = f"move of the weights, in updates of Eq 1 ($\\epsilon$ = {config.finite_step:g})"
+    frame(ax, xlabel, "change of the loss (%)", zero="xy")
     ax.legend(loc="upper center", title="mean and range over networks")
 
 
-def _saturation(ax: Axes, data: xr.Dataset) -> None:
+def _saturation(ax: Axes, data: xr.Dataset, config: Any) -> None:
     is_saturated = data.is_saturated.astype(bool).broadcast_like(data.plain_rule).values
     is_pair = np.broadcast_to(~np.eye(data.sizes["post"], dtype=bool), is_saturated.shape)
     x, y = 1000 * data.plain_rule.values, 1000 * data.semigradient.values
     reach = float(np.abs(x).max())
-    ax.plot([-reach, reach], [-reach, reach], "-", lw=1, color="0.6", label="printed: proportional to Eq 1")
-    for words, mask, color in (
-        ("postsynaptic unit active", ~is_saturated, "eq1"),
-        ("postsynaptic unit saturated", is_saturated, "sum"),
-    ):
-        ax.plot(x[mask & is_pair], y[mask & is_pair], ".", ms=2.5, color=plotting.COLORS[color], label=words)
-    plotting.zero_lines(ax)
-    plotting.label(
-        ax,
-        "In saturation Eq 1 moves weights, $J$ does not",
-        "$\\epsilon$ times Eq 1, $\\epsilon\\,\\Delta s_i\\,\\rho(s_j)$  (0.001 activity)",
-        "$-\\partial J/\\partial W_{ij}$, target frozen (0.001 activity$^2$)",
-    )
+    curve(ax, [-reach, reach], [-reach, reach], "-", "0.6", "printed: proportional to Eq 1", lw=1)
+    for words, mask, color in (("active", ~is_saturated, "eq1"), ("saturated", is_saturated, "sum")):
+        points(ax, x[mask & is_pair], y[mask & is_pair], ".", color, f"postsynaptic unit {words}", ms=2.5)
+    ax.set_title("In saturation Eq 1 moves weights, $J$ does not")
+    xlabel = "$\\epsilon$ times Eq 1, $\\epsilon\\,\\Delta s_i\\,\\rho(s_j)$  (0.001 activity)"
+    ylabel = "$-\\partial J/\\partial W_{ij}$, target frozen (0.001 activity$^2$)"
+    frame(ax, xlabel, ylabel, zero="xy")
     ax.legend(loc="upper left", markerscale=3)
 
 
-def _value(ax: Axes, data: xr.Dataset) -> None:
-    ax.plot(data.step, data.objective_of_speed.mean("network"), "-", lw=1, color=plotting.COLORS["exact"],
-            label="$\\epsilon^2|\\dot s|^2/2$")  # fmt: skip
-    ax.plot(data.step, data.objective.mean("network"), "o", ms=6, mfc="none", color=plotting.COLORS["eq1"],
-            label="$J_{STDP}$, Eq 3")  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    plotting.label(
-        ax,
-        "The value of $J$ is $\\epsilon^2$ times half the squared speed",
-        "step $\\epsilon$ = dt / $\\tau$",
-        "objective, mean over networks (activity$^2$)",
-    )
+def _value(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    mean = data.mean("network")
+    curve(ax, data.step, mean.objective_of_speed, "-", "exact", "$\\epsilon^2|\\dot s|^2/2$", lw=1)
+    points(ax, data.step, mean.objective, "o", "eq1", "$J_{STDP}$, Eq 3", ms=6, mfc="none")
+    ax.set_title("The value of $J$ is $\\epsilon^2$ times half the squared speed")
+    frame(ax, _STEP, "objective, mean over networks (activity$^2$)", log="xy")
     ax.legend(loc="upper left")
 
 
-def _tied(ax: Axes, data: xr.Dataset) -> None:
+def _tied(ax: Axes, data: xr.Dataset, config: Any) -> None:
     for name, words, color in (
         ("one_term_difference", "one term, $\\Delta s_i r_j$ (printed)", "sum"),
         ("tied_difference", "two terms, $\\Delta s_i r_j + \\Delta s_j r_i$", "eq1"),
     ):
         low, middle, high = data[name].quantile([0.025, 0.5, 0.975], "network").values
-        ax.fill_between(data.step, low, high, lw=0, alpha=0.2, color=plotting.COLORS[color])
-        ax.plot(data.step, middle, "o-", ms=4, lw=1, color=plotting.COLORS[color], label=words)
-    ax.plot((0.1, 0.01, 0.001), (0.117, 0.0145, 0.00148), "x", ms=7, color="black", label="reference, one network")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_ylim(top=8)
-    plotting.label(
-        ax,
-        "With tied weights the rule becomes $d(r_i r_j)/dt$",
-        "step $\\epsilon$ = dt / $\\tau$",
-        "relative difference from $\\Delta(r_i r_j)$",
-    )
+        curve(ax, data.step, Estimate(middle, low, high), "o-", color, words, lw=1)
+    reference = (0.1, 0.01, 0.001), (0.117, 0.0145, 0.00148)
+    points(ax, *reference, "x", "black", "reference, one network", ms=7)
+    ax.set_title("With tied weights the rule becomes $d(r_i r_j)/dt$")
+    frame(ax, _STEP, "relative difference from $\\Delta(r_i r_j)$", log="xy", ylim=(None, 8))
     ax.legend(loc="upper left", ncols=1, title="median and 95 % of networks")
 
 
-def _factor(ax: Axes, data: xr.Dataset) -> None:
-    x, y = data.speed_formula.values.ravel(), data.speed_gradient.values.ravel()
-    reach = np.array([-1, 1]) * float(np.abs(x).max())
-    ax.plot(x, y, ".", ms=3, color=plotting.COLORS["eq1"], label="automatic differentiation")
-    ax.plot(reach, reach, "-", lw=1, color=plotting.COLORS["exact"], label="corrected: factor 1")
-    ax.plot(reach, 2 * reach, "--", lw=1, color=plotting.COLORS["sum"], label="printed: factor 2")
-    plotting.zero_lines(ax)
-    plotting.label(
-        ax,
-        "The gradient of $|\\dot s|^2/2$ has no factor 2",
-        "$\\dot s_i\\,\\rho'(s_i)\\,\\rho(s_j)$ (activity / $\\tau^2$)",
-        "$\\partial(|\\dot s|^2/2)/\\partial W_{ij}$",
-    )
+def _factor(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    reach = np.array([-1, 1]) * float(np.abs(data.speed_formula).max())
+    points(ax, data.speed_formula, data.speed_gradient, ".", "eq1", "automatic differentiation", ms=3)
+    curve(ax, reach, reach, "-", "exact", "corrected: factor 1", lw=1)
+    curve(ax, reach, 2 * reach, "--", "sum", "printed: factor 2", lw=1)
+    ax.set_title("The gradient of $|\\dot s|^2/2$ has no factor 2")
+    xlabel = "$\\dot s_i\\,\\rho'(s_i)\\,\\rho(s_j)$ (activity / $\\tau^2$)"
+    frame(ax, xlabel, "$\\partial(|\\dot s|^2/2)/\\partial W_{ij}$", zero="xy")
     ax.legend(loc="upper left", markerscale=3)

@@ -7,40 +7,36 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax import plotting
+from stdpjax.plotting import COLORS, curve, frame, new_figure
+from stdpjax.stats import mean_interval
 
-_COLORS = (plotting.COLORS["eq1"], plotting.COLORS["sum"], plotting.COLORS["control"])
-_LINES = ("o-", "s-", "--")
 _WORDS = {"bars": "A bar that travels either way", "digits": "Digits scanned by columns"}
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw, for bars and for digits, the errors and one held-out sequence."""
-    figure = plotting.new_figure(12.5, 7)
-    axes = figure.subplots(2, 2, width_ratios=(1.2, 1))
-    for row, kind in enumerate(data.kind.values):
-        _errors(axes[row, 0], data.sel(kind=kind), _WORDS[kind])
-        _frames(axes[row, 1], data[f"{kind}_example"].values, _WORDS[kind])
+    figure = new_figure(12.5, 7)
+    for (errors, frames), kind in zip(figure.subplots(2, 2, width_ratios=(1.2, 1)), data.kind.values, strict=True):
+        errors.set_title(f"{_WORDS[kind]}: error of the next frame")
+        _errors(errors, data.sel(kind=kind))
+        frames.set_title(f"{_WORDS[kind]}: one held-out sequence")
+        _frames(frames, data[f"{kind}_example"].values)
     return figure
 
 
-def _errors(ax: Axes, data: xr.Dataset, words: str) -> None:
-    for name, line, color in zip(data.model.values, _LINES, _COLORS, strict=True):
-        values = data.error.sel(model=name).values
-        mean, reach = values.mean(axis=0), 1.96 * values.std(axis=0, ddof=1) / np.sqrt(values.shape[0])
-        ax.fill_between(data.epoch, mean - reach, mean + reach, color=color, alpha=0.2, lw=0)
-        label = f"control: {name}" if "order" in name else f"learned online, {name}"
-        ax.plot(data.epoch, mean, line, ms=4, color=color, label=label)
+def _errors(ax: Axes, data: xr.Dataset) -> None:
+    looks = (("o-", "eq1"), ("s-", "sum"), ("--", "control"))
+    for name, look in zip(data.model.values, looks, strict=True):
+        words = f"control: {name}" if "order" in name else f"learned online, {name}"
+        curve(ax, data.epoch, mean_interval(data.error.sel(model=name), axis=0), *look, words)
     for name, style in zip(data.baseline.values, (":", "-.", "--"), strict=True):
         ax.axhline(float(data.baseline_error.sel(baseline=name).mean()), color="black", lw=1, ls=style, label=name)
-    highest = max(float(data.baseline_error.max()), float(data.error.isel(epoch=-1).mean("network").max()))
-    top = 1.6 * highest
-    ax.set_ylim(-0.02 * top, top)
-    plotting.label(ax, f"{words}: error of the next frame", "passes over the sequences", "squared error per pixel")
+    top = 1.6 * max(float(data.baseline_error.max()), float(data.error.isel(epoch=-1).mean("network").max()))
+    frame(ax, "passes over the sequences", "squared error per pixel", ylim=(-0.02 * top, top))
     ax.legend(loc="upper right", ncols=2)
 
 
-def _frames(ax: Axes, example: np.ndarray, words: str) -> None:
+def _frames(ax: Axes, example: np.ndarray) -> None:
     names = ("seen", "predicted,\nno hidden units", "predicted,\nhidden units")
     # Pixels from top to bottom, time from left to right, one block under the other.
     gap = np.full((1, example.shape[1]), np.nan)
@@ -48,7 +44,6 @@ def _frames(ax: Axes, example: np.ndarray, words: str) -> None:
     ax.imshow(rows[:-1], cmap="gray_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     height = example.shape[2]
     for number in (1, 2):
-        ax.axhline((height + 1) * number - 1, color=plotting.COLORS["eq1"], lw=1)
+        ax.axhline((height + 1) * number - 1, color=COLORS["eq1"], lw=1)
+    frame(ax, "frame", "rates of the pixels", xticks=[str(number + 1) for number in range(example.shape[1])])
     ax.set_yticks([(height + 1) * number + height / 2 - 0.5 for number in range(3)], names)
-    ax.set_xticks(range(example.shape[1]), [str(number + 1) for number in range(example.shape[1])])
-    plotting.label(ax, f"{words}: one held-out sequence", "frame", "rates of the pixels")

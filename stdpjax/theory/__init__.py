@@ -1,0 +1,1 @@
+"""Closed forms, enumerations and quadrature that tests and studies measure against."""
