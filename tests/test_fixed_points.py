@@ -70,7 +70,7 @@ def test_the_clip_form_is_where_the_dynamics_chatter(key):
     trace = simulate(key, params, kernel, hyper, clamps=held, n_steps=4000, resume=settled, trace_every=1).trace
     found = relax(params, jnp.zeros(5), HARD, clamps=held)
     assert trace is not None
-    np.testing.assert_allclose(trace.mean(0), found.state, atol=2 * step)
+    np.testing.assert_allclose(trace.mean(0), found.state, atol=2 * hyper.step)
     np.testing.assert_allclose(found.state[:2], [0.2, 0.9], atol=1e-6)
 
 
