@@ -139,11 +139,9 @@ def smoothed_hard_sigmoid(noise_std: Any, threshold: Any = -0.5) -> RateFunction
         >>> round(float(smooth.value(jnp.array(-0.5))), 4)
         0.0399
     """
-    if not _checks.is_concrete(noise_std):
-        return _smoothed_hard_sigmoid.__wrapped__(noise_std, _threshold(threshold))
-    return _smoothed_hard_sigmoid(
-        _known("noise_std", noise_std, above=0, at_least=_LEAST, at_most=1 / _LEAST), _threshold(threshold)
-    )
+    if _checks.is_concrete(noise_std):
+        noise_std = _known("noise_std", noise_std, above=0, at_least=_LEAST, at_most=1 / _LEAST)
+    return _smoothed_hard_sigmoid(noise_std, _threshold(threshold))
 
 
 # Numbers whose inverse single precision has, squares left out.
