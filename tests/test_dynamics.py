@@ -332,19 +332,19 @@ def test_heuns_step_takes_three_lines(key, params, start):
 
 
 def test_a_kernel_has_a_friction_of_its_own_that_is_swept(key, params, start):
-    class Hyper(NamedTuple):
+    class Numbers(NamedTuple):
         step: Any
         friction: Any
 
     class Slowed(Kernel):
-        Hyper: ClassVar[type] = Hyper
+        Hyper: ClassVar[type] = Numbers
         bounds: ClassVar = {**Kernel.bounds, "friction": {"above": 0}}
 
         def __call__(self, key, state, field, hyper):
             return state + hyper.step / hyper.friction * field.pull(state)
 
     def end(friction):
-        return simulate(key, params, Slowed(RHO), Hyper(0.2, friction), state=start, n_steps=3).state
+        return simulate(key, params, Slowed(RHO), Numbers(0.2, friction), state=start, n_steps=3).state
 
     frictions = jnp.array([1.0, 2.0])
     swept = jax.vmap(end)(frictions)
