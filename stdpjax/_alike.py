@@ -13,7 +13,7 @@ import enum
 import os
 import types
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -52,7 +52,7 @@ class _IncomparableError(Exception):
     pass
 
 
-def by(*names: str) -> tuple[Callable[[Any, object], bool], Callable[[Any], int]]:
+def by(*names: str) -> tuple[Any, Any]:
     """Return `__eq__` and `__hash__` for a class whose functions, and what else is named, make the difference."""
 
     def equal(self: Any, other: object) -> bool:
@@ -124,9 +124,10 @@ class _Reader:
         raise _IncomparableError(value)
 
     def of_function(self, function: types.FunctionType) -> Hashable:
-        if function.__code__.co_filename.startswith(_JAXTYPING) and hasattr(function, "__wrapped__"):
+        checked = getattr(function, "__wrapped__", None)
+        if checked is not None and function.__code__.co_filename.startswith(_JAXTYPING):
             # A function whose annotations are checked is that function.
-            return self.form(function.__wrapped__)
+            return self.form(checked)
         if function in _KNOWN:
             return _KNOWN[function]
         if function in self.path:

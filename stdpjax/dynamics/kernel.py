@@ -220,7 +220,7 @@ def step(
     spikes = info.spikes if isinstance(info, Spikes) else None
     sample = Sample(
         post_state=state,
-        next_post_state=field.hold(made),
+        next_post_state=field.hold(jnp.asarray(made)),
         pre_rate=kernel.rate_fn.value(state),
         pre_spikes=spikes,
         post_spikes=spikes,

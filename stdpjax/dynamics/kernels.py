@@ -212,8 +212,9 @@ class MetropolisLangevin(CarryingKernel):
         # blackjax needs `jit`, which turns its numbers into arrays.
         with jax.disable_jit(False):
             moved, info = mala.build_kernel()(key, known, _log_density(field, hyper), hyper.step * hyper.temperature)
-        moved = moved._replace(position=field.hold(jnp.asarray(moved.position)))
-        return moved.position.astype(dtype), Acceptance(info.acceptance_rate, info.is_accepted), moved
+        position = field.hold(jnp.asarray(moved.position))
+        acceptance = Acceptance(jnp.asarray(info.acceptance_rate), jnp.asarray(info.is_accepted))
+        return position.astype(dtype), acceptance, moved._replace(position=position)
 
 
 class SpikingIntegrator(Kernel):

@@ -197,11 +197,10 @@ def _check_drive(
 ) -> tuple[DriveFunction | None, Float[Array, "*trial time unit"] | None, int]:
     """Return the drive as a function or as an array, and the number of steps."""
     if callable(drive) or drive is None:
-        if drive is not None:
-            _checks.function("drive", drive, "step")
+        function = None if drive is None else _checks.function("drive", drive, "step")
         if n_steps is None:
             raise ValueError("n_steps: expected the number of steps, as the drive does not say, got None")
-        return drive, None, _checks.count("n_steps", n_steps)
+        return function, None, _checks.count("n_steps", n_steps)
     array, n_units = _checks.finite("drive", drive).astype(start.dtype), start.shape[-1]
     if array.ndim not in (2, 1 + start.ndim) or array.shape[-1] != n_units:
         raise ValueError(

@@ -96,6 +96,7 @@ class _Prescribed(NoisyIntegrator):
 
     def __call__(self, key: Key[Array, ""], state: Float[Array, "unit"], field: Field, hyper: Any) -> Any:
         """Return the next state."""
+        assert field.drive is not None
         return jnp.where(hyper.is_prescribed > 0, field.drive, super().__call__(key, state, field, hyper))
 
 
