@@ -194,7 +194,7 @@ def _check_start(params: Params, state: Any, resume: Simulation | None) -> Float
 
 def _check_drive(
     drive: Any, start: Float[Array, "*trial unit"], n_steps: int | None
-) -> tuple[DriveFunction | None, Float[Array, "*trial time unit"] | None, int]:
+) -> tuple[DriveFunction | None, Float[Array, "*driven time unit"] | None, int]:
     """Return the drive as a function or as an array, and the number of steps."""
     if callable(drive) or drive is None:
         function = None if drive is None else _checks.function("drive", drive, "step")
