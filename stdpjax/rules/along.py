@@ -31,7 +31,8 @@ def run_along(rule: Rule, samples: Sample, weights: ArrayLike, *, learning_rate:
     Args:
         rule: any rule.
         samples: the record: each field that is there has time as its first axis, so `[time, post]` or `[time, pre]`,
-            but for `bin_ms`, which is one number. A rule that needs a field that is not there is refused.
+            but for `bin_ms`, which is one number. There are no `weights` and no `info`. A rule that needs a field that
+            is not there is refused.
         weights: at the start, shape `[post, pre]`; the rule sees them as they change.
         learning_rate: factor on each change.
 
@@ -51,6 +52,8 @@ def run_along(rule: Rule, samples: Sample, weights: ArrayLike, *, learning_rate:
         ([0.5, -0.25], [0.5, 0.25])
     """
     _checks.instance("samples", samples, Sample, "a record of activity, as `Sample(state, next_state, pre_rate)`")
+    if samples.weights is not None or samples.info is not None:
+        raise ValueError("samples: expected a record of activity alone, got weights, which the rule moves, or info")
     weights = _checks.finite("weights", weights)
     if weights.ndim != 2:
         raise ValueError(f"weights: expected the shape [post, pre], got {weights.shape}")

@@ -48,6 +48,11 @@ def test_bins_of_another_width_reach_the_rule():
         (jax.tree.map(lambda part: part[:0], RECORD), np.zeros((3, 3)), "samples: expected a record of "),
         (jax.tree.map(lambda part: part[0], RECORD), np.zeros((3, 3)), "samples: expected a record of "),
         (RECORD, np.zeros((2, 3)), "samples: expected a record of post_state of shape"),
+        (
+            RECORD._replace(weights=np.zeros((5, 3, 3))),
+            np.zeros((3, 3)),
+            "samples: expected a record of activity alone",
+        ),
     ],
 )
 def test_a_record_that_does_not_fit_is_refused(samples, weights, message):
