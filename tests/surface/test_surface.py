@@ -37,13 +37,14 @@ MODULES = (
     "stats",
     "studies",
     "theory",
+    "theory.slopes",
     "lab.fit",
     "lab.from_file",
     "lab.sweep",
     "lab.train",
 )
 # Of folders, the modules whose functions are to have rows; those of `theory` that stand for themselves.
-THEORY = ("theory.linear_noise", "theory.principal_components", "theory.slopes")
+THEORY = ("theory.linear_noise", "theory.principal_components")
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {
     "parallel.compiled_blocks": "the program behind `map_blocks`, which checks",
