@@ -197,7 +197,7 @@ def _connect(options: argparse.Namespace) -> None:
 
 def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collection[str] | None = None) -> None:
     """Add an option for each setting, or for those of some names alone."""
-    from stdpjax import settings
+    from stdpjax.lab import settings
 
     group = parser.add_argument_group("settings", "the default is used for those that are not given")
     for field in dataclasses.fields(config):
@@ -307,7 +307,7 @@ def _fill_into(into: _Into, parser: argparse.ArgumentParser, arguments: Sequence
 
 
 def _into(options: argparse.Namespace) -> int:
-    from stdpjax import settings
+    from stdpjax.lab import settings
 
     into = _INTO[options.command]
     defaults, run = into.parts()
@@ -325,7 +325,7 @@ def _into(options: argparse.Namespace) -> int:
 
 def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as options."""
-    from stdpjax import settings
+    from stdpjax.lab import settings
 
     texts = {field.name: getattr(options, f"setting.{field.name}", None) for field in dataclasses.fields(config)}
     return {name: settings.parse(config, name, text, owner) for name, text in texts.items() if text is not None}
@@ -333,7 +333,7 @@ def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dic
 
 def _reproduce_settings(assignments: Sequence[str], chosen: "Sequence[Study]") -> dict[str, dict[str, Any]]:
     """Parse `STUDY.NAME=VALUE` assignments."""
-    from stdpjax import settings
+    from stdpjax.lab import settings
 
     known = {study.name: study for study in chosen}
     overrides: dict[str, dict[str, Any]] = {}

@@ -10,8 +10,15 @@ from stdpjax.dynamics import Hyper
 from stdpjax.energy import Params, make_params
 from stdpjax.random import key as key_of
 from stdpjax.rates import hard_sigmoid, sigmoid
-from stdpjax.studies import printed_update, run
-from stdpjax.studies.printed_update import PrintedUpdateConfig, doubled_energy, literal_leak, reference, right_leak
+from stdpjax.studies import run
+from stdpjax.studies.section_4_energy import printed_update
+from stdpjax.studies.section_4_energy.printed_update import (
+    PrintedUpdateConfig,
+    doubled_energy,
+    literal_leak,
+    reference,
+    right_leak,
+)
 
 QUICK: dict[str, Any] = {"n_networks": 3, "n_units": 4, "n_steps": 400, "steps": (0.2, 0.5), "halvings": 2}
 

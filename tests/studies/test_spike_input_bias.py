@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from stdpjax.rules import Sample
-from stdpjax.studies import run, spike_input_bias
-from stdpjax.studies.spike_input_bias import SpikeInputBiasConfig, closed_form, prescribed_updates
-from stdpjax.studies.spike_memory import lagged_products_of
+from stdpjax.studies import run
+from stdpjax.studies.section_3_rule import spike_input_bias
+from stdpjax.studies.section_3_rule.spike_input_bias import SpikeInputBiasConfig, closed_form, prescribed_updates
+from stdpjax.studies.section_3_rule.spike_memory import lagged_products_of
 
 QUICK: dict[str, Any] = {"n_trials": 100, "n_steps": 500, "n_trains": 1000, "other_weights": (-0.5,)}
 

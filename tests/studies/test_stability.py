@@ -8,8 +8,9 @@ import stdpjax
 from stdpjax.dynamics import printed_integrator
 from stdpjax.fixed_points import relaxation_time, spectral_stability
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies import run, stability
-from stdpjax.studies.stability import EXAMPLES
+from stdpjax.studies import run
+from stdpjax.studies.section_7_fixed_points import stability
+from stdpjax.studies.section_7_fixed_points.stability import EXAMPLES
 
 
 def test_the_examples_have_the_determinants_and_eigenvalues_that_make_them_examples():

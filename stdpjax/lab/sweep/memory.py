@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stdpjax import parallel
-from stdpjax._threefry import UNROLLED_THREEFRY
+from stdpjax.random._threefry import UNROLLED_THREEFRY
 from stdpjax.lab.study import Point
 
 _UNITS = {"": 1, "B": 1} | {
