@@ -4,8 +4,8 @@ Every key above a kernel comes from here, in the order seed, study, purpose, seq
 `fold_in`, so a new consumer does not shift the streams of the others, more trials leave the first ones as they
 were, and any single trial can be replayed alone.
 
-Keys made here draw two to ten times faster on a CPU than the keys of `jax.random.key`, with the same bits (see
-`stdpjax.random._threefry`). Only the rejection samplers (gamma, beta, Dirichlet) may differ in the last digits when they are
+Keys made here draw two to ten times faster on a CPU than the keys of `jax.random.key`, with the same bits (see the file
+`_threefry.py`). Only the rejection samplers (gamma, beta, Dirichlet) may differ in the last digits when they are
 compiled, as JAX's own do inside and outside `jit`. Every function of this package takes either kind, but arrays of
 the two kinds do not mix in one `jnp.where` or `jnp.concatenate`, and `jax.random.poisson` asks for JAX's own:
 `jax.random.wrap_key_data(jax.random.key_data(key), impl="threefry2x32")` is that key, with the same streams.

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import stdpjax
 from stdpjax import spikes
+from stdpjax.random._threefry import threefry_hash
 from stdpjax.spikes import counting, packed
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES
 
@@ -119,7 +120,7 @@ def unrounded_comparison(key, probability, train):
         number = np.zeros(32, int)
         for draw in range(8):
             counters = (jnp.uint32(train), jnp.uint32(8 * time + draw))
-            for offset, word in enumerate(stdpjax.random._threefry.threefry_hash((key_words[0], key_words[1]), counters)):
+            for offset, word in enumerate(threefry_hash((key_words[0], key_words[1]), counters)):
                 bits = (int(word) >> np.arange(32)) & 1
                 number += (1 - bits) << (2 * draw + offset)
         trains[:, time] = number < threshold[time]
