@@ -32,7 +32,7 @@ def _estimates(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.hlines(place, -2, 2, color="0.92", lw=0.8, zorder=0)
     points(ax, data.truth, place, "|", "black", "truth", ms=12, mew=2)
     for name, (words, color, marker) in _LOOKS.items():
-        points(ax, data.estimate.sel(estimator=name).values, place[:, None], marker, color, words, ms=6)
+        points(ax, data.estimate.sel(estimator=name), place, marker, color, words, ms=6)
     ax.set_title("Only the corrected objective finds the truth")
     names = [str(name).replace("b = ", "b=") for name in data.parameter.values]
     limits = len(place) + 2.4, -0.6
