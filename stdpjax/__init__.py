@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # These bring in optax, matplotlib and xarray, which the numerical core does without; they load on first use.
-_LAZY = ("fitting", "lab", "learning", "plotting", "power", "report", "stats", "studies")
+_LAZY = ("fitting", "lab", "learning", "networks", "power", "stats", "studies", "theory")
 
 
 def __getattr__(name: str) -> ModuleType:

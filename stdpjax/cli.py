@@ -10,12 +10,15 @@ import dataclasses
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import stdpjax
-from stdpjax import parallel, settings, studies
-from stdpjax.lab import from_file
-from stdpjax.lab.study import Study
+from stdpjax import parallel
+
+# A command imports what it needs: help and mistyped names come as soon as JAX is there.
+if TYPE_CHECKING:
+    from stdpjax.lab.study import Study
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -47,16 +50,92 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments).parse_args(arguments)
-    if options.command == "list":
-        width = max(len(study.name) for study in studies.STUDIES)
-        for study in studies.STUDIES:
-            print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
-        return 0
-    if options.command in _INTO:
-        return _into(options)
+    return _COMMANDS[options.command].run(options)
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser, filled for the command that was given alone."""
+    parser = _OneLineParser(prog="stdpjax", description=stdpjax.__doc__)
+    parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="|".join(_COMMANDS), parser_class=_OneLineParser
+    )
+    chosen = next((text for text in arguments if not text.startswith("-")), None)
+    for name, command in _COMMANDS.items():
+        described = commands.add_parser(
+            name, help=command.what, description=f"{command.what.capitalize()}{command.more}"
+        )
+        if name == chosen and command.fill is not None:
+            command.fill(described, arguments)
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    from stdpjax import studies
+
+    width = max(len(study.name) for study in studies.STUDIES)
+    for study in studies.STUDIES:
+        print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
+    return 0
+
+
+def _fill_reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    from stdpjax import studies
+
+    _add_run(parser)
+    _add_set(parser, studies.STUDIES)
+
+
+def _fill_run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    by_name = parser.add_subparsers(
+        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
+    )
+    for text, found in _studies_by_name(arguments):
+        if len(found) > 1:
+            several = by_name.add_parser(text)
+            _add_run(several)
+            _add_set(several, found)
+            continue
+        (study,) = found
+        one = by_name.add_parser(text, help=study.title, description=study.caption)
+        one.set_defaults(studies=found)
+        _add_run(one)
+        _add_settings(one, study.config)
+
+
+def _fill_sweep(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    by_name = parser.add_subparsers(
+        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
+    )
+    for text, found in _studies_by_name(arguments):
+        if len(found) == 1:
+            (study,) = found
+            _add_sweep(by_name.add_parser(text, help=study.title, description=f"Sweep: {study.title}."), study)
+
+
+def _studies_by_name(arguments: Sequence[str]) -> list[tuple[str, "Sequence[Study]"]]:
+    """Return what can be run: the paper's studies, and those of a file named after the command."""
+    from stdpjax import studies
+    from stdpjax.lab import from_file
+
+    named: list[tuple[str, Sequence[Study]]] = [(study.name, (study,)) for study in studies.STUDIES]
+    if len(arguments) > 1 and arguments[0] in ("run", "sweep") and from_file.names_a_file(arguments[1]):
+        named.append((arguments[1], from_file.read_studies(arguments[1])))
+    return named
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
+    parser.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
+    parser.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
+    parser.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
+    _add_processes(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from stdpjax import studies
+
     _connect(options)
-    if options.command == "sweep":
-        return _sweep(options)
     if options.command == "run" and len(options.studies) == 1:
         (study,) = options.studies
         overrides = {study.name: _given_settings(study.config, study.name, options)}
@@ -87,53 +166,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     return 0
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    parser = _OneLineParser(prog="stdpjax", description=stdpjax.__doc__)
-    parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
-    commands = parser.add_subparsers(
-        dest="command", required=True, metavar="reproduce|run|sweep|train|fit|list", parser_class=_OneLineParser
-    )
-    common = _OneLineParser(add_help=False)
-    common.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
-    common.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
-    common.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
-    common.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
-    _add_processes(common)
-    reproduce = commands.add_parser("reproduce", parents=[common], help="run all studies and write the report")
-    _add_set(reproduce, studies.STUDIES)
-    run, sweep = (
-        commands.add_parser(name, help=text).add_subparsers(
-            dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
-        )
-        for name, text in (
-            ("run", "run one study, or those of a file"),
-            ("sweep", "run one study over a grid of settings and seeds"),
-        )
-    )
-    for text, found in _studies_by_name(arguments):
-        if len(found) > 1:
-            _add_set(run.add_parser(text, parents=[common]), found)
-            continue
-        (study,) = found
-        one = run.add_parser(text, parents=[common], help=study.title, description=study.caption)
-        one.set_defaults(studies=found)
-        _add_settings(one, study.config)
-        _add_sweep(sweep.add_parser(text, help=study.title, description=f"Sweep: {study.title}."), study)
-    for name in _INTO:
-        _add_into(commands, name, is_chosen=name in arguments)
-    commands.add_parser("list", help="list the studies")
-    return parser
-
-
-def _studies_by_name(arguments: Sequence[str]) -> list[tuple[str, Sequence[Study]]]:
-    """Return what can be run: the paper's studies, and those of a file named after the command."""
-    named: list[tuple[str, Sequence[Study]]] = [(study.name, (study,)) for study in studies.STUDIES]
-    if len(arguments) > 1 and arguments[0] in ("run", "sweep") and from_file.names_a_file(arguments[1]):
-        named.append((arguments[1], from_file.read_studies(arguments[1])))
-    return named
-
-
-def _add_set(parser: argparse.ArgumentParser, chosen: Sequence[Study]) -> None:
+def _add_set(parser: argparse.ArgumentParser, chosen: "Sequence[Study]") -> None:
     parser.set_defaults(studies=chosen)
     parser.add_argument(
         "--set",
@@ -164,6 +197,8 @@ def _connect(options: argparse.Namespace) -> None:
 
 def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collection[str] | None = None) -> None:
     """Add an option for each setting, or for those of some names alone."""
+    from stdpjax.lab import settings
+
     group = parser.add_argument_group("settings", "the default is used for those that are not given")
     for field in dataclasses.fields(config):
         if names is not None and field.name not in names:
@@ -179,7 +214,7 @@ def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collectio
         )
 
 
-def _add_sweep(parser: argparse.ArgumentParser, study: Study) -> None:
+def _add_sweep(parser: argparse.ArgumentParser, study: "Study") -> None:
     parser.set_defaults(studies=(study,))
     parser.add_argument(
         "--grid",
@@ -199,8 +234,10 @@ def _add_sweep(parser: argparse.ArgumentParser, study: Study) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from stdpjax.lab import sweep  # zarr takes half a second to import, which the other commands do without
+    from stdpjax import studies
+    from stdpjax.lab import sweep
 
+    _connect(options)
     (study,) = options.studies
     if study.point is None:
         able = ", ".join(other.name for other in studies.STUDIES if other.point is not None)
@@ -221,55 +258,66 @@ def _sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-# Commands that run something of one configuration into a folder: what they do, more of it, what --force does, and how
-# an interrupted one goes on.
-_INTO = {
-    "train": (
-        "train a network on labelled images",
-        "in layers, with a checkpoint after each epoch. The same command goes on where an interrupted one stopped.",
-        "start over and overwrite the training in the folder",
-        "the same command goes on after the last epoch that is complete",
-    ),
-    "fit": (
-        "fit a plasticity rule to measured weight changes",
-        "with intervals by profile likelihood and bootstrap, a figure, and a comparison with other rules.",
-        "overwrite the fit in the folder",
-        "nothing was written; the same command starts over",
-    ),
-}
+class _Into(NamedTuple):
+    """A command that runs something of one configuration into a folder."""
+
+    out: str
+    """Default folder."""
+    force: str
+    """What --force does."""
+    interrupted: str
+    """How an interrupted run goes on."""
+    parts: Callable[[], tuple[Any, Callable[..., Any]]]
+    """Its default configuration and its function."""
 
 
-def _parts(name: str) -> tuple[Any, Callable[..., Any]]:
-    """Return a command's default configuration and its function, whose imports take a second."""
-    if name == "train":
-        from stdpjax.lab.train import TrainConfig, train
+def _training() -> tuple[Any, Callable[..., Any]]:
+    from stdpjax.lab.train import TrainConfig, train
 
-        return TrainConfig(), train
+    return TrainConfig(), train
+
+
+def _fitting() -> tuple[Any, Callable[..., Any]]:
     from stdpjax.lab.fit import FitConfig, fit_into
 
     return FitConfig(), fit_into
 
 
-def _add_into(commands: Any, name: str, is_chosen: bool) -> None:
-    what, more, force, _ = _INTO[name]
-    parser = commands.add_parser(name, help=what, description=f"{what.capitalize()}, {more}")
-    out = {"train": "training"}.get(name, name)
-    parser.add_argument("--out", default=out, metavar="FOLDER", help=f"folder to write into (default: {out})")
+_INTO = {
+    "train": _Into(
+        "training",
+        "start over and overwrite the training in the folder",
+        "the same command goes on after the last epoch that is complete",
+        _training,
+    ),
+    "fit": _Into(
+        "fit",
+        "overwrite the fit in the folder",
+        "nothing was written; the same command starts over",
+        _fitting,
+    ),
+}
+
+
+def _fill_into(into: _Into, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    parser.add_argument("--out", default=into.out, metavar="FOLDER", help=f"folder (default: {into.out})")
     parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
-    parser.add_argument("--force", action="store_true", help=force)
-    if is_chosen:
-        _add_settings(parser, _parts(name)[0])
+    parser.add_argument("--force", action="store_true", help=into.force)
+    _add_settings(parser, into.parts()[0])
 
 
 def _into(options: argparse.Namespace) -> int:
-    defaults, into = _parts(options.command)
+    from stdpjax.lab import settings
+
+    into = _INTO[options.command]
+    defaults, run = into.parts()
     given = _given_settings(defaults, options.command, options)
     config = settings.replace(defaults, given, options.command)
     is_training = options.command == "train"
     try:
-        into(config, options.seed, options.out, force=options.force, **({"given": given} if is_training else {}))
+        run(config, options.seed, options.out, force=options.force, **({"given": given} if is_training else {}))
     except KeyboardInterrupt as interrupt:
-        how = str(interrupt) or _INTO[options.command][-1]
+        how = str(interrupt) or into.interrupted
         starts_over = "; without --force, with it it starts over" if is_training and options.force else ""
         raise KeyboardInterrupt(how + starts_over) from interrupt
     return 0
@@ -277,12 +325,16 @@ def _into(options: argparse.Namespace) -> int:
 
 def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as options."""
+    from stdpjax.lab import settings
+
     texts = {field.name: getattr(options, f"setting.{field.name}", None) for field in dataclasses.fields(config)}
     return {name: settings.parse(config, name, text, owner) for name, text in texts.items() if text is not None}
 
 
-def _reproduce_settings(assignments: Sequence[str], chosen: Sequence[Study]) -> dict[str, dict[str, Any]]:
+def _reproduce_settings(assignments: Sequence[str], chosen: "Sequence[Study]") -> dict[str, dict[str, Any]]:
     """Parse `STUDY.NAME=VALUE` assignments."""
+    from stdpjax.lab import settings
+
     known = {study.name: study for study in chosen}
     overrides: dict[str, dict[str, Any]] = {}
     for assignment in assignments:
@@ -305,3 +357,33 @@ def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+class _Command(NamedTuple):
+    what: str
+    """What it does, in a few words."""
+    more: str
+    """The rest of that sentence, and more."""
+    run: Callable[[argparse.Namespace], int]
+    fill: Callable[[argparse.ArgumentParser, Sequence[str]], None] | None = None
+    """Adds its options; None where it has none."""
+
+
+_COMMANDS = {
+    "reproduce": _Command("run all studies and write the report", ".", _run, _fill_reproduce),
+    "run": _Command("run one study, or those of a file", ".", _run, _fill_run),
+    "sweep": _Command("run one study over a grid of settings and seeds", ".", _sweep, _fill_sweep),
+    "train": _Command(
+        "train a network on labelled images",
+        ", in layers, with a checkpoint after each epoch. The same command goes on where an interrupted one stopped.",
+        _into,
+        partial(_fill_into, _INTO["train"]),
+    ),
+    "fit": _Command(
+        "fit a plasticity rule to measured weight changes",
+        ", with intervals by profile likelihood and bootstrap, a figure, and a comparison with other rules.",
+        _into,
+        partial(_fill_into, _INTO["fit"]),
+    ),
+    "list": _Command("list the studies", ".", _list),
+}

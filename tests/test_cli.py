@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 
 import stdpjax
-from stdpjax import cli, settings, studies
+from stdpjax import cli, studies
+from stdpjax.lab import settings
 
 TRACES = ("run", "example_traces", "--smoke", "--n-trials", "50")
 # As the console script does, without needing the package to be installed.

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jax.extend.random import threefry_2x32
 
 import stdpjax
-from stdpjax import _threefry
+from stdpjax.random import _threefry
 
 UINT_DTYPES = (jnp.uint8, jnp.uint16, jnp.uint32, jnp.uint64)
 SHAPES = ((), (0,), (3, 0, 2), (1,), (7,), (3, 5), (2, 3, 4), (1, 1, 9), (513,))

@@ -15,16 +15,16 @@ import numpy as np
 import optax
 from jaxtyping import Array, Key
 
-from stdpjax import _checks, plotting, protocols
+from stdpjax import _checks, protocols
 from stdpjax.fitting.fit import Fit, compare, fit
 from stdpjax.fitting.measurements import Measurements
 from stdpjax.fitting.models import predict
 from stdpjax.fitting.reading import load
-from stdpjax.lab import folder
+from stdpjax.lab import folder, plotting
 from stdpjax.lab.fit_figure import Curve, plot
 from stdpjax.lab.fit_settings import FitConfig
+from stdpjax.lab.provenance import provenance
 from stdpjax.protocols import Protocol
-from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
 
 __all__ = ["FitConfig", "fit_into"]

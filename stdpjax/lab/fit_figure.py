@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stdpjax.fitting.fit import Fit
 from stdpjax.fitting.measurements import Measurements
 from stdpjax.fitting.models import find_model
-from stdpjax.plotting import COLORS, CYCLE, curve, frame, new_figure, points
+from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure, points
 from stdpjax.stats import Estimate
 
 # At the value in the figure.

@@ -3,7 +3,7 @@
 from stdpjax import _checks
 from stdpjax.fitting.measurements import PRESETS
 from stdpjax.fitting.models import MODELS, checked_number, find_model
-from stdpjax.settings import configuration, setting
+from stdpjax.lab.settings import configuration, setting
 
 
 def _read_names(text: str) -> tuple[str, ...]:

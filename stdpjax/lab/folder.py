@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from stdpjax import _checks, parallel
-from stdpjax.provenance import differences
+from stdpjax.lab.provenance import differences
 
 LOCK = ".lock"
 # In a log a line after so many seconds, or after such a share of the work if that takes a few seconds.

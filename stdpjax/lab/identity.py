@@ -13,8 +13,8 @@ from typing import Any
 
 import stdpjax
 from stdpjax.lab import folder
+from stdpjax.lab.provenance import DECISIVE
 from stdpjax.lab.study import Study
-from stdpjax.provenance import DECISIVE
 
 
 def identity(study: Study, config: Any, seed: int, is_smoke: bool, origin: Mapping[str, Any]) -> str:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stdpjax import _checks, parallel, plotting, report, settings
-from stdpjax.lab import folder
+from stdpjax import _checks, parallel
+from stdpjax.lab import folder, plotting, report, settings
 from stdpjax.lab.identity import identity, source_of
+from stdpjax.lab.provenance import provenance
 from stdpjax.lab.study import Progress, Result, Study, failures, make_record
-from stdpjax.provenance import provenance
 from stdpjax.random import key, named_key
 
 RECORD, LEDGER, REPORT = "record.json", "ledger.json", "report.html"

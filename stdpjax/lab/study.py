@@ -12,7 +12,8 @@ import xarray as xr
 from jaxtyping import Array, Key
 from matplotlib.figure import Figure
 
-from stdpjax import _checks, plotting, settings
+from stdpjax import _checks
+from stdpjax.lab import plotting, settings
 from stdpjax.lab.claim import Claim, Measurement, Verdict
 
 # Called by a run with the fraction done, in [0, 1], and a word on what comes next.

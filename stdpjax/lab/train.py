@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stdpjax import _checks, plotting, settings
-from stdpjax.lab import folder
+from stdpjax import _checks
+from stdpjax.lab import folder, plotting, settings
 from stdpjax.lab.train_figure import plot
 from stdpjax.lab.train_settings import BACKPROPAGATION, RATE, TrainConfig, make_learner
 from stdpjax.lab.train_task import Task, make_task

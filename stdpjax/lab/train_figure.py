@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from stdpjax.plotting import COLORS, curve, frame, new_figure
+from stdpjax.lab.plotting import COLORS, curve, frame, new_figure
 
 
 def plot(history: Sequence[Mapping[str, float]], interval: tuple[float, float], title: str) -> Figure:

@@ -6,12 +6,12 @@ import optax
 
 from stdpjax import _checks
 from stdpjax.energy import Params
+from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.learning.backpropagation import backpropagation_update
 from stdpjax.learning.layers import layer_slices, scale_layers
 from stdpjax.learning.supervised import ORDERS, PHASE_RULES, Order, PhaseRule, Phases, phase_update
 from stdpjax.learning.training import Learner
 from stdpjax.rates import hard_sigmoid
-from stdpjax.settings import STEP, configuration, setting
 
 BACKPROPAGATION = "backpropagation"
 RULES = (*PHASE_RULES, BACKPROPAGATION)

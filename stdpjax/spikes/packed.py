@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32, Key, UInt32
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
-from stdpjax._threefry import threefry_hash
+from stdpjax.random._threefry import threefry_hash
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 from stdpjax.spikes.sampling import COARSE, at_least_single
 

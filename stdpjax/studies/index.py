@@ -10,39 +10,39 @@ import stdpjax
 from stdpjax import _checks
 from stdpjax.lab.identity import code_of
 from stdpjax.lab.study import Study
-from stdpjax.studies.backprop_link import STUDY as BACKPROP_LINK
-from stdpjax.studies.conditions import STUDY as CONDITIONS
-from stdpjax.studies.constant_rate import STUDY as CONSTANT_RATE
-from stdpjax.studies.digits_supervised import STUDY as DIGITS_SUPERVISED
-from stdpjax.studies.digits_unsupervised import STUDY as DIGITS_UNSUPERVISED
-from stdpjax.studies.energy_descent import STUDY as ENERGY_DESCENT
-from stdpjax.studies.energy_gradient import STUDY as ENERGY_GRADIENT
-from stdpjax.studies.example_traces import STUDY as EXAMPLE_TRACES
-from stdpjax.studies.fit_window import STUDY as FIT_WINDOW
-from stdpjax.studies.fixed_points import STUDY as FIXED_POINTS
-from stdpjax.studies.hidden_objective import STUDY as HIDDEN_OBJECTIVE
-from stdpjax.studies.impatient_em import STUDY as IMPATIENT_EM
-from stdpjax.studies.inference_speedup import STUDY as INFERENCE_SPEEDUP
-from stdpjax.studies.langevin_density import STUDY as LANGEVIN_DENSITY
-from stdpjax.studies.langevin_noise import STUDY as LANGEVIN_NOISE
-from stdpjax.studies.pairing_drift import STUDY as PAIRING_DRIFT
-from stdpjax.studies.pairing_schemes import STUDY as PAIRING_SCHEMES
-from stdpjax.studies.prediction_protocols import STUDY as PREDICTION_PROTOCOLS
-from stdpjax.studies.printed_update import STUDY as PRINTED_UPDATE
-from stdpjax.studies.reinforce_variance import STUDY as REINFORCE_VARIANCE
-from stdpjax.studies.rising_rate import STUDY as RISING_RATE
-from stdpjax.studies.rule_agreement import STUDY as RULE_AGREEMENT
-from stdpjax.studies.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
-from stdpjax.studies.rule_zoo import STUDY as RULE_ZOO
-from stdpjax.studies.score_matching import STUDY as SCORE_MATCHING
-from stdpjax.studies.sequence_prediction import STUDY as SEQUENCE_PREDICTION
-from stdpjax.studies.speed_with_learning import STUDY as SPEED_WITH_LEARNING
-from stdpjax.studies.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
-from stdpjax.studies.stability import STUDY as STABILITY
-from stdpjax.studies.stdp_window import STUDY as STDP_WINDOW
-from stdpjax.studies.supervised_gradient import STUDY as SUPERVISED_GRADIENT
-from stdpjax.studies.triplet_frequency import STUDY as TRIPLET_FREQUENCY
-from stdpjax.studies.xie_seung import STUDY as XIE_SEUNG
+from stdpjax.studies.other_rules.fit_window import STUDY as FIT_WINDOW
+from stdpjax.studies.other_rules.pairing_schemes import STUDY as PAIRING_SCHEMES
+from stdpjax.studies.other_rules.rule_zoo import STUDY as RULE_ZOO
+from stdpjax.studies.other_rules.triplet_frequency import STUDY as TRIPLET_FREQUENCY
+from stdpjax.studies.other_rules.xie_seung import STUDY as XIE_SEUNG
+from stdpjax.studies.section_3_rule.conditions import STUDY as CONDITIONS
+from stdpjax.studies.section_3_rule.pairing_drift import STUDY as PAIRING_DRIFT
+from stdpjax.studies.section_3_rule.rule_is_semigradient import STUDY as RULE_IS_SEMIGRADIENT
+from stdpjax.studies.section_3_rule.sequence_prediction import STUDY as SEQUENCE_PREDICTION
+from stdpjax.studies.section_3_rule.spike_input_bias import STUDY as SPIKE_INPUT_BIAS
+from stdpjax.studies.section_4_energy.energy_descent import STUDY as ENERGY_DESCENT
+from stdpjax.studies.section_4_energy.energy_gradient import STUDY as ENERGY_GRADIENT
+from stdpjax.studies.section_4_energy.langevin_density import STUDY as LANGEVIN_DENSITY
+from stdpjax.studies.section_4_energy.langevin_noise import STUDY as LANGEVIN_NOISE
+from stdpjax.studies.section_4_energy.printed_update import STUDY as PRINTED_UPDATE
+from stdpjax.studies.section_5_simulation.constant_rate import STUDY as CONSTANT_RATE
+from stdpjax.studies.section_5_simulation.example_traces import STUDY as EXAMPLE_TRACES
+from stdpjax.studies.section_5_simulation.rising_rate import STUDY as RISING_RATE
+from stdpjax.studies.section_5_simulation.rule_agreement import STUDY as RULE_AGREEMENT
+from stdpjax.studies.section_5_simulation.speed_with_learning import STUDY as SPEED_WITH_LEARNING
+from stdpjax.studies.section_5_simulation.stdp_window import STUDY as STDP_WINDOW
+from stdpjax.studies.section_6_hidden.digits_unsupervised import STUDY as DIGITS_UNSUPERVISED
+from stdpjax.studies.section_6_hidden.hidden_objective import STUDY as HIDDEN_OBJECTIVE
+from stdpjax.studies.section_6_hidden.impatient_em import STUDY as IMPATIENT_EM
+from stdpjax.studies.section_6_hidden.inference_speedup import STUDY as INFERENCE_SPEEDUP
+from stdpjax.studies.section_6_hidden.score_matching import STUDY as SCORE_MATCHING
+from stdpjax.studies.section_7_fixed_points.fixed_points import STUDY as FIXED_POINTS
+from stdpjax.studies.section_7_fixed_points.stability import STUDY as STABILITY
+from stdpjax.studies.section_8_backprop.backprop_link import STUDY as BACKPROP_LINK
+from stdpjax.studies.section_8_backprop.digits_supervised import STUDY as DIGITS_SUPERVISED
+from stdpjax.studies.section_8_backprop.supervised_gradient import STUDY as SUPERVISED_GRADIENT
+from stdpjax.studies.section_9_predictions.prediction_protocols import STUDY as PREDICTION_PROTOCOLS
+from stdpjax.studies.section_9_predictions.reinforce_variance import STUDY as REINFORCE_VARIANCE
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -150,7 +150,7 @@ def where(question: str) -> tuple[Place, ...]:
         >>> from stdpjax import studies
         >>> place = studies.where("Eq 17")[0]
         >>> place.study, place.statement, place.run_at.rpartition(":")[0]
-        ('printed_update', 'Eq 17', 'stdpjax/studies/printed_update.py')
+        ('printed_update', 'Eq 17', 'stdpjax/studies/section_4_energy/printed_update.py')
     """
     words = [word for word in _words(_checks.text("question", question)) if word not in _EMPTY]
     if not words:

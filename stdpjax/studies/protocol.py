@@ -17,11 +17,11 @@ from jaxtyping import Array, Float, Int, Key
 
 from stdpjax import _checks, stats
 from stdpjax.drives import DRIVES, bounded_voltage
+from stdpjax.lab.settings import TRIALS, configuration, setting
 from stdpjax.lab.study import Progress
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid
 from stdpjax.rules import LAG_KERNELS, lag_kernel, mean_update, state_slope
-from stdpjax.settings import TRIALS, configuration, setting
 from stdpjax.spikes import COINCIDENCES, expected_lag_counts, lag_probability, sample_lag_counts
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides
 

@@ -17,9 +17,9 @@ import numpy as np
 import xarray as xr
 
 import constants  # a file beside this one
-from stdpjax import plotting
+from stdpjax.lab import plotting
 from stdpjax.lab import Claim, Study, at_most
-from stdpjax.settings import setting
+from stdpjax.lab.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,11 +19,10 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import stdpjax
-from stdpjax import plotting
-from stdpjax.lab import Claim, Study, at_most, folder, within
+from stdpjax.lab import Claim, Study, at_most, folder, plotting, within
 from stdpjax.lab.folder import plain
 from stdpjax.lab.identity import identity
-from stdpjax.provenance import provenance
+from stdpjax.lab.provenance import provenance
 from stdpjax.studies import find, index, run, run_into
 
 ROOT = Path(__file__).resolve().parents[2]

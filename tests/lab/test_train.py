@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stdpjax import cli, learning, settings
+from stdpjax import cli, learning
 from stdpjax.energy import Params
+from stdpjax.lab import settings, train_task
 from stdpjax.lab import train as run
-from stdpjax.lab import train_task
 from stdpjax.lab.folder import sole_writer
 from stdpjax.lab.train import TrainConfig, make_learner, train
 from stdpjax.learning import checkpoints

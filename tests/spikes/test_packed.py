@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import stdpjax
 from stdpjax import spikes
+from stdpjax.random._threefry import threefry_hash
 from stdpjax.spikes import counting, packed
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES
 
@@ -119,7 +120,7 @@ def unrounded_comparison(key, probability, train):
         number = np.zeros(32, int)
         for draw in range(8):
             counters = (jnp.uint32(train), jnp.uint32(8 * time + draw))
-            for offset, word in enumerate(stdpjax._threefry.threefry_hash((key_words[0], key_words[1]), counters)):
+            for offset, word in enumerate(threefry_hash((key_words[0], key_words[1]), counters)):
                 bits = (int(word) >> np.arange(32)) & 1
                 number += (1 - bits) << (2 * draw + offset)
         trains[:, time] = number < threshold[time]
@@ -186,7 +187,7 @@ def test_every_probability_from_1e_9_on_is_kept_within_one_part_in_a_thousand():
     assert (np.diff(rising) >= 0).all()
 
 
-hashed = jax.jit(stdpjax._threefry.threefry_hash)
+hashed = jax.jit(stdpjax.random._threefry.threefry_hash)
 
 
 def digits_below(key_words, threshold, stream, time, n_digits):

@@ -7,7 +7,8 @@ import pytest
 from stdpjax.lab.reproduce import make_config
 from stdpjax.networks import untie
 from stdpjax.random import named_key
-from stdpjax.studies import backprop_link, find, run
+from stdpjax.studies import find, run
+from stdpjax.studies.section_8_backprop import backprop_link
 from stdpjax.theory import layered
 
 

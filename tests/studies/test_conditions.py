@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stdpjax import networks
-from stdpjax.studies import conditions as study
 from stdpjax.studies import run
+from stdpjax.studies.section_3_rule import conditions as study
 from stdpjax.theory import hidden_chain
 
 

@@ -13,22 +13,11 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 
-from stdpjax import settings
+from stdpjax.lab import settings
 from stdpjax.lab.folder import plain as config_json
 from stdpjax.lab.reproduce import make_config
-from stdpjax.studies import (
-    STUDIES,
-    Result,
-    Study,
-    constant_rate,
-    example_traces,
-    find,
-    protocol,
-    rising_rate,
-    rule_agreement,
-    run,
-    stdp_window,
-)
+from stdpjax.studies import STUDIES, Result, Study, find, protocol, run
+from stdpjax.studies.section_5_simulation import constant_rate, example_traces, rising_rate, rule_agreement, stdp_window
 
 NAMES = [study.name for study in STUDIES]
 FIELDS = {

@@ -13,15 +13,24 @@ from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
 from stdpjax.lab.reproduce import make_config
 from stdpjax.lab.train_settings import RATE
-from stdpjax.studies import digits_unsupervised, find, run
-from stdpjax.studies.completion import (
+from stdpjax.studies import find, run
+from stdpjax.studies.section_6_hidden import digits_unsupervised
+from stdpjax.studies.section_6_hidden.completion import (
     completion_error,
     fill_by_encoder,
     halves,
     train_encoders,
     tune_components,
 )
-from stdpjax.studies.two_layer_em import BANDWIDTH, Layers, Mix, complete, em_delta, kink_jumps, step_hidden
+from stdpjax.studies.section_6_hidden.two_layer_em import (
+    BANDWIDTH,
+    Layers,
+    Mix,
+    complete,
+    em_delta,
+    kink_jumps,
+    step_hidden,
+)
 from stdpjax.theory.principal_components import fill_linearly
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,9 @@ import pytest
 from stdpjax.dynamics import LeakyIntegrator, PrintedIntegrator, StepHyper
 from stdpjax.energy import Params
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies import energy_descent, run
-from stdpjax.studies.energy_descent import (
+from stdpjax.studies import run
+from stdpjax.studies.section_4_energy import energy_descent
+from stdpjax.studies.section_4_energy.energy_descent import (
     EnergyDescentConfig,
     _at_kink,
     _formula,

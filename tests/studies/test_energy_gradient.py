@@ -9,8 +9,8 @@ import pytest
 
 from stdpjax import networks
 from stdpjax.rates import sigmoid
-from stdpjax.studies import energy_gradient as study
 from stdpjax.studies import run
+from stdpjax.studies.section_4_energy import energy_gradient as study
 
 
 def network(key, n_units=4):

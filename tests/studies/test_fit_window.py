@@ -8,8 +8,9 @@ import pytest
 
 from stdpjax import random
 from stdpjax.fitting import compare, find_model, fit, measurements
-from stdpjax.studies import fit_window, run
-from stdpjax.studies.fit_window import NAMES, TRUTH, FitWindowConfig, distances, quantiles
+from stdpjax.studies import run
+from stdpjax.studies.other_rules import fit_window
+from stdpjax.studies.other_rules.fit_window import NAMES, TRUTH, FitWindowConfig, distances, quantiles
 from tests.fitting.test_fit import CURVE, covered, noisy
 
 QUICK: dict[str, Any] = {"n_seeds": 500, "n_compared": 32, "n_starts": 8, "n_resamples": 20}

@@ -10,7 +10,8 @@ from stdpjax.dynamics import PrintedIntegrator
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies import fixed_points, network_runs, run
+from stdpjax.studies import network_runs, run
+from stdpjax.studies.section_7_fixed_points import fixed_points
 from tests.wrong_kernels import PrintedLeak
 
 

@@ -8,7 +8,8 @@ import pytest
 import stdpjax
 from stdpjax.lab.reproduce import make_config
 from stdpjax.rules import Rule, differential_rule
-from stdpjax.studies import find, hidden_objective, run
+from stdpjax.studies import find, run
+from stdpjax.studies.section_6_hidden import hidden_objective
 
 
 def rho(state):

@@ -3,7 +3,8 @@
 import pytest
 
 from stdpjax.lab.reproduce import make_config
-from stdpjax.studies import find, impatient_em, run
+from stdpjax.studies import find, run
+from stdpjax.studies.section_6_hidden import impatient_em
 from stdpjax.theory import em_laws
 
 

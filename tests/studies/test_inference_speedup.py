@@ -7,10 +7,11 @@ import pytest
 import stdpjax
 from stdpjax.energy import Params
 from stdpjax.networks import centred_network
-from stdpjax.studies import inference_speedup, run
-from stdpjax.studies.inference_speedup import _slow_law
+from stdpjax.studies import run
 from stdpjax.studies.measures import off_diagonal
-from stdpjax.studies.relaxations import STEP, Lesson, learn_stages, settling
+from stdpjax.studies.section_6_hidden import inference_speedup
+from stdpjax.studies.section_6_hidden.inference_speedup import _slow_law
+from stdpjax.studies.section_6_hidden.relaxations import STEP, Lesson, learn_stages, settling
 
 RNG = np.random.default_rng(0)
 SIZES = {"n_stages": 2, "n_relaxations": 2, "n_steps": 60}

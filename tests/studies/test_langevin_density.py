@@ -10,7 +10,8 @@ import pytest
 import stdpjax
 from stdpjax.dynamics import HeatHyper, Kernel, NoiseHyper, NoisyIntegrator
 from stdpjax.lab.reproduce import make_config
-from stdpjax.studies import find, langevin_density, run
+from stdpjax.studies import find, run
+from stdpjax.studies.section_4_energy import langevin_density
 
 
 def test_quadrature_of_one_unit_is_a_normal_law_with_known_pieces():

@@ -10,7 +10,8 @@ from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
 from stdpjax.energy import Params
 from stdpjax.lab.reproduce import make_config
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies import find, langevin_noise, network_runs, run
+from stdpjax.studies import find, network_runs, run
+from stdpjax.studies.section_4_energy import langevin_noise
 from stdpjax.theory.linear_noise import moving_average, weights_of_modes
 from tests.wrong_kernels import AtTemperatureOneWhateverTheNoise
 

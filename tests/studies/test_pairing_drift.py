@@ -10,8 +10,15 @@ import pytest
 from stdpjax.networks import interior_network
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS
-from stdpjax.studies import pairing_drift, run
-from stdpjax.studies.pairing_drift import PairingDriftConfig, driven_mean, slopes, symmetric_share, totals_of
+from stdpjax.studies import run
+from stdpjax.studies.section_3_rule import pairing_drift
+from stdpjax.studies.section_3_rule.pairing_drift import (
+    PairingDriftConfig,
+    driven_mean,
+    slopes,
+    symmetric_share,
+    totals_of,
+)
 
 QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 1000, "n_trials": 16, "n_driven_steps": 100, "n_burn_in": 50}
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from stdpjax.rules import SCHEMES, expected_updates
-from stdpjax.studies import pairing_schemes, run
-from stdpjax.studies.pairing_schemes import PairingSchemesConfig, measure, pair_changes, rule_of
+from stdpjax.studies import run
+from stdpjax.studies.other_rules import pairing_schemes
+from stdpjax.studies.other_rules.pairing_schemes import PairingSchemesConfig, measure, pair_changes, rule_of
 from tests.rules.reference import counted_pairs
 
 QUICK: dict[str, Any] = {"n_sequences": 20, "n_trials": 400}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stdpjax.studies.points import is_point, read_lag_points
+from stdpjax.studies.section_5_simulation.points import is_point, read_lag_points
 
 # Neither in seconds nor in microseconds, nor below -100 %, nor in shares.
 LAG = st.floats(0.2, 5000) | st.floats(-5000, -0.2)

@@ -10,9 +10,16 @@ import xarray as xr
 
 import stdpjax
 from stdpjax import rates, rules, spikes
-from stdpjax.studies import prediction_protocols, prediction_rules, run
-from stdpjax.studies.prediction_protocols import PredictionProtocolsConfig, share_off
-from stdpjax.studies.prediction_rules import draw_cells, exact_changes, make_protocol, pair_law, sampled_changes
+from stdpjax.studies import run
+from stdpjax.studies.section_9_predictions import prediction_protocols, prediction_rules
+from stdpjax.studies.section_9_predictions.prediction_protocols import PredictionProtocolsConfig, share_off
+from stdpjax.studies.section_9_predictions.prediction_rules import (
+    draw_cells,
+    exact_changes,
+    make_protocol,
+    pair_law,
+    sampled_changes,
+)
 
 SHORT = PredictionProtocolsConfig(
     n_repeats=2, n_cells=20, duration_ms=60.0, pre_hz=200.0, low_hz=20.0, high_hz=220.0, rest_ms=400.0

@@ -11,8 +11,14 @@ from stdpjax.dynamics import LeakyIntegrator, StepHyper, advance
 from stdpjax.energy import Params, make_params
 from stdpjax.random import key as key_of
 from stdpjax.rates import hard_sigmoid, sigmoid
-from stdpjax.studies import printed_update, run
-from stdpjax.studies.printed_update import LiteralLeak, PrintedUpdateConfig, doubled_energy, reference
+from stdpjax.studies import run
+from stdpjax.studies.section_4_energy import printed_update
+from stdpjax.studies.section_4_energy.printed_update import (
+    LiteralLeak,
+    PrintedUpdateConfig,
+    doubled_energy,
+    reference,
+)
 
 QUICK: dict[str, Any] = {"n_networks": 3, "n_units": 4, "n_steps": 400, "steps": (0.2, 0.5), "halvings": 2}
 

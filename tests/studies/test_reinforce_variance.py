@@ -12,8 +12,18 @@ from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
 from stdpjax.lab.reproduce import make_config
 from stdpjax.rules.contrastive import contrastive_update
-from stdpjax.studies import find, reinforce_variance, run
-from stdpjax.studies.reinforce_networks import ESTIMATORS, RATES, Noise, biases, estimates, gradients, laws, pack
+from stdpjax.studies import find, run
+from stdpjax.studies.section_9_predictions import reinforce_variance
+from stdpjax.studies.section_9_predictions.reinforce_networks import (
+    ESTIMATORS,
+    RATES,
+    Noise,
+    biases,
+    estimates,
+    gradients,
+    laws,
+    pack,
+)
 
 SIZES = (2, 3, 6)
 PACKED = pack(stdpjax.random.key(0), SIZES, 0.3, 0.15, 0.2)

@@ -10,7 +10,7 @@ import pytest
 from stdpjax import networks
 from stdpjax.rates import RateFunction
 from stdpjax.studies import measures, run
-from stdpjax.studies import rule_is_semigradient as study
+from stdpjax.studies.section_3_rule import rule_is_semigradient as study
 
 
 def verdicts():

@@ -8,9 +8,10 @@ import pytest
 
 from stdpjax import stats
 from stdpjax.rules import effective_window, expected_updates, lag_kernel, pair_rule, slope_correlation, train_updates
-from stdpjax.studies import protocol, rule_zoo, run, zoo_rules
-from stdpjax.studies.rule_zoo import RuleZooConfig
-from stdpjax.studies.zoo_rules import (
+from stdpjax.studies import protocol, run
+from stdpjax.studies.other_rules import rule_zoo, zoo_rules
+from stdpjax.studies.other_rules.rule_zoo import RuleZooConfig
+from stdpjax.studies.other_rules.zoo_rules import (
     TRIPLETS,
     bcm_updates,
     linear_correlation,

@@ -9,8 +9,9 @@ import stdpjax
 from stdpjax import objectives
 from stdpjax.energy import energy_of, gradient
 from stdpjax.rates import hard_sigmoid, sigmoid, smoothed_hard_sigmoid
-from stdpjax.studies import run, score_fits
-from stdpjax.studies.score_matching import ScoreMatchingConfig
+from stdpjax.studies import run
+from stdpjax.studies.section_6_hidden import score_fits
+from stdpjax.studies.section_6_hidden.score_matching import ScoreMatchingConfig
 from stdpjax.theory import score_laws
 from stdpjax.theory.score_laws import (
     explicit,

@@ -6,8 +6,14 @@ import pytest
 
 import stdpjax
 from stdpjax.energy import Params
-from stdpjax.studies import run, sequence_prediction
-from stdpjax.studies.sequence_prediction import SequencePredictionConfig, follow, ridge_error, travelling_bars
+from stdpjax.studies import run
+from stdpjax.studies.section_3_rule import sequence_prediction
+from stdpjax.studies.section_3_rule.sequence_prediction import (
+    SequencePredictionConfig,
+    follow,
+    ridge_error,
+    travelling_bars,
+)
 
 RNG = np.random.default_rng(0)
 

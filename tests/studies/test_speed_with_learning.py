@@ -13,8 +13,9 @@ from stdpjax.energy import Params, random_params, target
 from stdpjax.lab.reproduce import make_config
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import differential_rule
-from stdpjax.studies import find, plastic_networks, run, speed_with_learning
-from stdpjax.studies.plastic_networks import DRIVES, Case, Form, drives_of, learned_energy
+from stdpjax.studies import find, run
+from stdpjax.studies.section_5_simulation import plastic_networks, speed_with_learning
+from stdpjax.studies.section_5_simulation.plastic_networks import DRIVES, Case, Form, drives_of, learned_energy
 
 RHO = hard_sigmoid()
 

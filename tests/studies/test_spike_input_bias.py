@@ -11,8 +11,9 @@ import pytest
 from stdpjax.dynamics import SpikingIntegrator
 from stdpjax.observers import lagged_products_of
 from stdpjax.rules import Sample
-from stdpjax.studies import run, spike_input_bias
-from stdpjax.studies.spike_input_bias import SpikeInputBiasConfig, closed_form, prescribed_updates
+from stdpjax.studies import run
+from stdpjax.studies.section_3_rule import spike_input_bias
+from stdpjax.studies.section_3_rule.spike_input_bias import SpikeInputBiasConfig, closed_form, prescribed_updates
 
 QUICK: dict[str, Any] = {"n_trials": 100, "n_steps": 500, "n_trains": 1000, "other_weights": (-0.5,)}
 

@@ -7,8 +7,9 @@ import pytest
 import stdpjax
 from stdpjax.fixed_points import relaxation_time, spectral_stability
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies import run, stability
-from stdpjax.studies.stability import EXAMPLES
+from stdpjax.studies import run
+from stdpjax.studies.section_7_fixed_points import stability
+from stdpjax.studies.section_7_fixed_points.stability import EXAMPLES
 from tests.wrong_kernels import PrintedLeak
 
 

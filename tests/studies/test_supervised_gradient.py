@@ -14,7 +14,8 @@ from stdpjax.learning import Labelled, Phases, phase_update, settle
 from stdpjax.networks import network_at_rest
 from stdpjax.random import named_key
 from stdpjax.rates import either, hard_sigmoid, sigmoid
-from stdpjax.studies import find, run, supervised_gradient
+from stdpjax.studies import find, run
+from stdpjax.studies.section_8_backprop import supervised_gradient
 from stdpjax.theory import layered
 
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}

@@ -11,8 +11,9 @@ from stdpjax import fitting, protocols
 from stdpjax.fitting.models import trace_design
 from stdpjax.fitting.task import in_double
 from stdpjax.rules import SCHEMES
-from stdpjax.studies import run, triplet_frequency
-from stdpjax.studies.triplet_frequency import NAMES, POINTS, TripletFrequencyConfig, changes
+from stdpjax.studies import run
+from stdpjax.studies.other_rules import triplet_frequency
+from stdpjax.studies.other_rules.triplet_frequency import NAMES, POINTS, TripletFrequencyConfig, changes
 
 NUMBERS = dict(zip(NAMES, (0.3, 2.0, 0.5, 0.7, 10.0, 20.0, 30.0, 40.0), strict=True))
 ERRORS = {f"TF.{scheme}_{terms}" for scheme in ("all_to_all", "nearest") for terms in ("full", "minimal")}

@@ -11,7 +11,6 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stdpjax import plotting
 from stdpjax.lab import (
     Claim,
     Criterion,
@@ -22,6 +21,7 @@ from stdpjax.lab import (
     at_most,
     estimate,
     keep_estimate,
+    plotting,
     within,
 )
 from stdpjax.lab.study import failures, make_record

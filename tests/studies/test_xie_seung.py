@@ -8,9 +8,10 @@ import pytest
 
 from stdpjax import rates, rules
 from stdpjax.random import key
-from stdpjax.studies import protocol, run, xie_seung, xie_seung_parts
-from stdpjax.studies.xie_seung import XieSeungConfig
-from stdpjax.studies.xie_seung_parts import gains, moments_of, rule_of, saturation_states
+from stdpjax.studies import protocol, run
+from stdpjax.studies.other_rules import xie_seung, xie_seung_parts
+from stdpjax.studies.other_rules.xie_seung import XieSeungConfig
+from stdpjax.studies.other_rules.xie_seung_parts import gains, moments_of, rule_of, saturation_states
 
 QUICK: dict[str, Any] = {"n_sequences": 200, "n_trials": 200, "widths": (3.0, 20.0, 40.0), "slow_widths": (50.0, 200.0)}
 

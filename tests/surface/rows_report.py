@@ -1,6 +1,6 @@
-"""Rows of `stdpjax.report`."""
+"""Rows of `stdpjax.lab.report`."""
 
-from stdpjax import report
+from stdpjax.lab import report
 from tests.surface.table import Row, rows
 
 ROWS = rows(

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stdpjax import _checks, settings
+from stdpjax import _checks
+from stdpjax.lab import settings
 from stdpjax.lab.study import Point, Study
 
 Grid = Mapping[str, tuple[Any, ...]]

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from stdpjax import parallel
-from stdpjax._threefry import UNROLLED_THREEFRY
 from stdpjax.lab.study import Point
+from stdpjax.random._threefry import UNROLLED_THREEFRY
 
 _UNITS = {"": 1, "B": 1} | {
     f"{letter}{suffix}": base**power

@@ -11,12 +11,12 @@ import xarray as xr
 from stdpjax import _checks
 from stdpjax.lab.folder import plain
 from stdpjax.lab.identity import source_of
+from stdpjax.lab.provenance import provenance
+from stdpjax.lab.settings import replace
 from stdpjax.lab.study import Study
 from stdpjax.lab.sweep import store
 from stdpjax.lab.sweep.grid import Grid, Group, make_groups, point_of, read_grid
 from stdpjax.lab.sweep.memory import Program, make_program, parse_memory, points_at_once
-from stdpjax.provenance import provenance
-from stdpjax.settings import replace
 
 # A store is not continued by a version that may give other numbers.
 _VERSIONS = ("stdpjax", "jax", "backend", "x64", "matmul_precision")

@@ -26,7 +26,7 @@ from stdpjax.lab.sweep.grid import make_groups, point_of
 from stdpjax.lab.sweep.memory import make_program
 from stdpjax.random import key, named_key
 from stdpjax.spikes import counting
-from stdpjax.studies import sweep_points
+from stdpjax.studies.section_5_simulation import sweep_points
 
 STUDY = studies.find("stdp_window")
 SMALL = {"n_sequences": 6, "n_steps": 24, "n_trials": 40}

@@ -1,0 +1,235 @@
+"""The report: one self-contained HTML page, the table of claims first, then a section for each study."""
+
+import base64
+import html
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from stdpjax import _checks
+
+VERDICTS = {
+    "holds": "The statement was measured and stands.",
+    "holds_with_conditions": "It stands under conditions that the paper does not state; they are given.",
+    "corrected": "The printed statement fails; the corrected one was verified.",
+    "inconclusive": "This run decides nothing: too small, or the criterion was not met.",
+}
+
+_PAPER = "Bengio et al. 2015"
+_ABOUT_PAPER = (
+    "An objective function for STDP, claim by claim",
+    'Bengio, Mesnard, Fischer, Zhang and Wu (2015), "An objective function for STDP". ',
+)
+
+COMPARISONS = {"within": "", "at_least": "≥ ", "at_most": "≤ "}
+
+
+class Section(NamedTuple):
+    """The record of a study's run, and its figure."""
+
+    record: dict[str, Any]
+    figure_svg: str
+
+
+def render(sections: Sequence[Section]) -> str:
+    """Return the page.
+
+    Args:
+        sections: studies in the order in which they appear.
+
+    Returns:
+        HTML without external references: figures are inlined, there are no scripts.
+
+    Example:
+        >>> from stdpjax.lab import report
+        >>> report.render([]).startswith("<!DOCTYPE html>")
+        True
+    """
+    if isinstance(sections, str) or not isinstance(sections, Sequence):
+        raise ValueError(f"sections: expected a sequence of sections, got {sections!r:.80}")
+    for section in sections:
+        if not isinstance(section, Section):
+            raise ValueError(f"sections: expected a sequence of sections, got {section!r:.80} among them")
+    claims = [claim for section in sections for claim in section.record["claims"]]
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in VERDICTS}
+    tiles = "".join(
+        f'<div class="tile {verdict}"><b>{counts[verdict]}</b>{_words(verdict)}<small>{meaning}</small></div>'
+        for verdict, meaning in VERDICTS.items()
+    )
+    rows = "".join(
+        _heading(section.record) + "".join(_row(claim) for claim in section.record["claims"]) for section in sections
+    )
+    small = [html.escape(section.record["study"]) for section in sections if section.record["is_smoke"]]
+    smoke = (
+        f'<p class="warning">Smoke configuration: {", ".join(small)}. Small runs only show that everything works. '
+        "No verdict is drawn from them; run without <code>--smoke</code>.</p>"
+        if small
+        else ""
+    )
+    is_of_paper = not sections or any(_PAPER in section.record["source"] for section in sections)
+    title, about = _ABOUT_PAPER if is_of_paper else ("Claim by claim", "")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>stdpjax: {title}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{title}</h1>
+<p>{about}Measured by <b>stdpjax</b>. Each row is one statement with the criterion that was fixed before the run.</p>
+{smoke}
+<div class="tiles">{tiles}</div>
+</header>
+<main>
+<h2>Claims</h2>
+<table class="claims">
+<thead><tr><th>Claim</th><th>What was measured</th><th>Measured</th><th>Expected</th><th>Control</th>
+<th>Verdict</th></tr></thead>
+<tbody>{rows}</tbody>
+</table>
+{"".join(_section(section) for section in sections)}
+</main>
+</body>
+</html>
+"""
+
+
+def _heading(record: dict[str, Any]) -> str:
+    study, title = html.escape(record["study"]), html.escape(record["title"])
+    return f'<tr class="study"><th colspan="6"><a href="#{study}">{title}</a></th></tr>'
+
+
+def _anchor(claim: dict[str, Any]) -> str:
+    return html.escape(f"{claim['study']}-{claim['id']}")
+
+
+def _row(claim: dict[str, Any]) -> str:
+    interval = claim["interval"]
+    measured = f"<span>{number(claim['measured'])}</span>" + (
+        f"<small>{number(interval[0])} … {number(interval[1])}</small>" if interval else ""
+    )
+    expected = COMPARISONS[claim["comparison"]] + number(claim["expected"])
+    if claim["comparison"] == "within":
+        expected += f" ± {number(claim['tolerance'])}"
+    control = "–" if claim["control"] is None else f"<span>{number(claim['control'])}</span>"
+    return (
+        f'<tr><td data-label="Claim"><a href="#{_anchor(claim)}">{html.escape(claim["id"])}</a>'
+        f"<small>{html.escape(claim['equation'])}</small></td>"
+        f'<td data-label="What was measured">{html.escape(claim["claim"])}</td>'
+        f'<td class="n" data-label="Measured">{measured}</td>'
+        f'<td class="n" data-label="Expected"><span>{expected}</span></td>'
+        f'<td class="n" data-label="Control">{control}</td>'
+        f'<td data-label="Verdict"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span></td></tr>'
+    )
+
+
+def _section(section: Section) -> str:
+    record = section.record
+    title, figure, caption = (html.escape(record[name]) for name in ("title", "figure", "caption"))
+    encoded = base64.b64encode(section.figure_svg.encode()).decode()
+    claims = "".join(_claim(claim) for claim in record["claims"])
+    settings = html.escape(json.dumps(record["configuration"], indent=1))
+    origin = html.escape(json.dumps(record["provenance"], indent=1))
+    return f"""<section id="{html.escape(record["study"])}">
+<h2>{title} <small>{figure}</small></h2>
+<figure><img alt="{title}" src="data:image/svg+xml;base64,{encoded}">
+<figcaption>{caption}</figcaption></figure>
+<dl>{claims}</dl>
+<details><summary>Settings and origin: seed {record["seed"]}, {record["seconds"]:.1f} s, {record["finished"]}</summary>
+<pre>{settings}</pre><pre>{origin}</pre></details>
+</section>
+"""
+
+
+def _claim(claim: dict[str, Any]) -> str:
+    corrected = f"<br><i>Corrected or completed:</i> {html.escape(claim['corrected'])}" if claim["corrected"] else ""
+    note = f"<br><small>{html.escape(claim['note'])}</small>" if claim["note"] else ""
+    return (
+        f'<dt id="{_anchor(claim)}"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span> '
+        f"{html.escape(claim['id'])}: {number(claim['measured'])}</dt>"
+        f"<dd>{html.escape(claim['claim'])}<br><i>Printed:</i> {html.escape(claim['printed'])}{corrected}{note}</dd>"
+    )
+
+
+def number(value: float | None) -> str:
+    """Return a number as a person writes it: four significant digits, powers of ten where they help.
+
+    Example:
+        >>> from stdpjax.lab import report
+        >>> [report.number(value) for value in (0.97239, 2e-09, None, 1.0)]
+        ['0.9724', '2×10<sup>−9</sup>', 'not finite', '1']
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "not finite"
+    value = float(_checks.number("value", value))
+    text = f"{value:.4g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return f"{mantissa}×10<sup>{int(exponent)}</sup>".replace("-", "−")
+    return text.replace("-", "−")
+
+
+def _words(verdict: str) -> str:
+    return verdict.replace("_", " ")
+
+
+_STYLE = """
+:root { --ink: #1d2430; --soft: #5c6675; --line: #dfe3e8; --paper: #fff; --shade: #f5f7f9;
+  --holds: #00704f; --conditions: #1f5fa8; --corrected: #a94a00; --inconclusive: #6b7280; }
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink);
+  background: var(--paper); margin: 0 auto; max-width: 1180px; padding: 0 1.2rem 4rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 2rem 0 .4rem; }
+h2 { font-size: 1.35rem; margin: 2.6rem 0 .8rem; }
+h2 small { color: var(--soft); font-weight: 400; font-size: .95rem; margin-left: .4rem; }
+small { display: block; color: var(--soft); font-size: .82rem; }
+h2 small { display: inline; }
+a { color: inherit; text-decoration-color: var(--line); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
+.tile { border: 1px solid var(--line); border-top: 4px solid; border-radius: 6px; padding: .6rem .8rem; }
+.tile b { display: block; font-size: 1.7rem; line-height: 1.1; }
+.tile.holds { border-top-color: var(--holds); }
+.tile.holds_with_conditions { border-top-color: var(--conditions); }
+.tile.corrected { border-top-color: var(--corrected); }
+.tile.inconclusive { border-top-color: var(--inconclusive); }
+.warning { background: #fff4d6; border: 1px solid #e8cf86; border-radius: 6px; padding: .6rem .8rem; }
+table { border-collapse: collapse; width: 100%; font-size: .93rem; }
+th { text-align: left; border-bottom: 2px solid var(--ink); padding: .4rem .6rem; }
+td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .5rem .6rem; }
+tr.study th { background: var(--shade); border-bottom: 1px solid var(--line); padding-top: .9rem; }
+td:first-child { overflow-wrap: anywhere; min-width: 9rem; }
+td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.badge { display: inline-block; border-radius: 99px; padding: .05rem .6rem; font-size: .8rem; color: #fff;
+  white-space: nowrap; font-weight: 600; }
+.badge.holds { background: var(--holds); }
+.badge.holds_with_conditions { background: var(--conditions); }
+.badge.corrected { background: var(--corrected); }
+.badge.inconclusive { background: var(--inconclusive); }
+figure { margin: 0; }
+figure img { width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; background: #fff; }
+figcaption { color: var(--soft); font-size: .92rem; margin: .4rem 0 1rem; }
+dt { font-weight: 600; margin-top: .9rem; scroll-margin-top: 1rem; }
+dd { margin: .15rem 0 0; }
+:target { background: #fff4d6; }
+details { margin-top: 1rem; }
+summary { cursor: pointer; color: var(--soft); }
+pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .82rem; border-radius: 6px; }
+@media (max-width: 720px) {
+  body { padding: 0 .8rem 3rem; }
+  h1 { font-size: 1.5rem; }
+  .claims thead { display: none; }
+  .claims, .claims tbody, .claims tr, .claims td { display: block; width: 100%; }
+  .claims tr.study th { display: block; }
+  .claims tr { border: 1px solid var(--line); border-radius: 6px; margin-bottom: .8rem; padding: .4rem .2rem; }
+  .claims td { border: 0; padding: .2rem .7rem; }
+  .claims td.n, .claims td:last-child { display: flex; gap: .6rem; align-items: baseline; white-space: normal; }
+  .claims td.n::before, .claims td:last-child::before { content: attr(data-label); color: var(--soft);
+    font-size: .82rem; flex: 0 0 5.5rem; }
+  figure { overflow-x: auto; }
+  figure img { min-width: 640px; }
+}
+"""

@@ -1,0 +1,1 @@
+"""Other rules of plasticity beside the paper's."""

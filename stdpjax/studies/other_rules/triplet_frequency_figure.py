@@ -1,0 +1,124 @@
+"""Changes against frequency, errors of the rules, and pairs and triplets of the hippocampus."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import special
+
+from stdpjax.lab.plotting import COLORS, bars, curve, frame, new_figure, points
+
+_SETS = (
+    ("all_to_all", "visual_cortex_full", "all spikes, full", "eq1", "-"),
+    ("all_to_all", "visual_cortex_minimal", "all spikes, minimal", "pre", "--"),
+    ("nearest", "visual_cortex_full", "nearest spikes, full", "nearest", "-"),
+    ("nearest", "visual_cortex_minimal", "nearest spikes, minimal", "points", "--"),
+    ("all_to_all", "pair", "all pairs, best fit", "sum", "-"),
+    ("all_to_all", "pair_of_window", "pairs, window's time constants", "rate", "-"),
+)
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw the ten points with the curves of each rule, and what else the rules make."""
+    figure = new_figure(13.0, 8.0)
+    (before, after, errors), (pairs, motifs, refits) = figure.subplots(2, 3)
+    before.set_title("Lag +10 ms: presynaptic spike first")
+    _frequency(before, data, 10.0)
+    after.set_title("Lag -10 ms: postsynaptic spike first")
+    _frequency(after, data, -10.0)
+    for ax, draw in ((errors, _errors), (pairs, _pairs), (motifs, _motifs), (refits, _refits)):
+        draw(ax, data)
+    return figure
+
+
+def _frequency(ax: Axes, data: xr.Dataset, lag: float) -> None:
+    for scheme, rule, words, color, style in _SETS:
+        change = data.curve.sel(order="read_before", scheme=scheme, rule=rule, pair_lag=lag)
+        curve(ax, data.frequency, 100 * change, style, color, words, lw=1.4)
+    point = data.isel(point=data.point_lag.values == lag)
+    look: dict[str, Any] = {"fmt": "o", "ms": 5, "capsize": 2, "color": "black", "zorder": 3}
+    label = "measured, standard error"
+    ax.errorbar(point.point_frequency, 100 * point.measured, 100 * point.sem, label=label, **look)
+    frame(ax, "frequency of pairs (Hz)", "weight change by 60 pairs (%)", zero="y", ylim=(-60, 150))
+    ax.legend(loc="upper left")
+
+
+def _errors(ax: Axes, data: xr.Dataset) -> None:
+    rows = [(words, color, data.error.sel(scheme=scheme, rule=rule)) for scheme, rule, words, color, _ in _SETS[:4]]
+    for words, color, scheme, rule in (
+        ("all spikes, minimal, fitted", "kernel", "all_to_all", "triplet_minimal"),
+        ("nearest, minimal, fitted", "kernel", "nearest", "triplet_minimal"),
+        ("all pairs, fitted", "sum", "all_to_all", "pair"),
+        ("nearest pairs, fitted", "sum", "nearest", "pair"),
+    ):
+        rows.append((words, color, data.error.sel(scheme=scheme, rule=rule)[:1]))
+    rows.append(("paper's window, fitted", "sum", data.window_error.expand_dims("order")))
+    for row, (_, color, errors) in enumerate(rows):
+        error, *other = errors.values
+        ax.barh(row, error, color=COLORS[color], height=0.6)
+        ax.text(error * 1.12, row, f"{error:.3f}", va="center", fontsize=7.5)
+        for after in other:
+            points(ax, after, row, "x", "biology", ms=7, mew=2)
+            ax.text(after * 1.3, row, f"{after:.3g}", va="center", fontsize=7.5)
+    points(ax, [], [], "x", "biology", "traces read after adding the spike", ms=7, mew=2)
+    ax.set_title("Errors on the ten points")
+    limits: dict[str, Any] = {"xlim": (0.1, 900), "ylim": (len(rows) - 0.4, -1.4)}
+    xlabel = "mean squared error (standard errors squared)"
+    frame(ax, xlabel, "rule", log="x", yticks=[words for words, *_ in rows], **limits)
+    ax.legend(loc="upper right")
+
+
+def _pairs(ax: Axes, data: xr.Dataset) -> None:
+    # The curves jump at lag 0.
+    window = 100 * data.window.sel(order="read_before", lag=data.lag != 0).reindex(lag=np.union1d(data.lag, [0.0]))
+    for scheme, color, words in (("all_to_all", "eq1", "all spikes"), ("nearest", "nearest", "nearest spikes")):
+        for terms, style in (("full", "-"), ("minimal", "--")):
+            change = window.sel(scheme=scheme, rule=f"hippocampus_{terms}")
+            curve(ax, window.lag, change, style, color, f"{words}, {terms}")
+    ax.set_title("Hippocampal sets: pairs")
+    frame(ax, "lag, post minus pre (ms)", "weight change by 60 pairs at 1 Hz (%)", zero="xy")
+    ax.legend(loc="upper left")
+
+
+def _motifs(ax: Axes, data: xr.Dataset) -> None:
+    for index, (scheme, rule, words, color) in enumerate(
+        (
+            ("all_to_all", "hippocampus_full", "all spikes, full", "eq1"),
+            ("nearest", "hippocampus_full", "nearest spikes, full", "nearest"),
+            ("all_to_all", "hippocampus_pairs", "all spikes, pairs alone", "control"),
+        )
+    ):
+        change = 100 * data.motif_change.sel(order="read_before", scheme=scheme, rule=rule).values
+        place = np.arange(change.size) + 0.27 * (index - 1)
+        bars(ax, place, change, color, words, width=0.25)
+        for x, value in zip(place, change, strict=True):
+            gap, side = (0.7, "bottom") if value >= 0 else (-0.7, "top")
+            ax.text(x, value + gap, f"{value:.1f}", ha="center", fontsize=6.5, va=side)
+    times = ("+10 ms", "-10 ms", "5, -5 ms", "-5, 5 ms")
+    names = [f"{motif}\n{time}" for motif, time in zip(data.motif.values, times, strict=True)]
+    ax.set_title("Triplets of either order differ")
+    xlabel = "hippocampal sets: motif, 60 times at 1 Hz"
+    frame(ax, xlabel, "weight change (%)", zero="y", ylim=(-20, 48), xticks=names)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.legend(loc="upper left")
+
+
+def _refits(ax: Axes, data: xr.Dataset) -> None:
+    edges, grid, n_points = np.linspace(0, 30, 31), np.linspace(0.01, 30, 300), data.sizes["point"]
+    for name, n_fitted, words, color in (
+        ("triplet_minimal", 3, "minimal triplets", "eq1"),
+        ("pair", 4, "pairs", "sum"),
+    ):
+        drawn = np.minimum(data.refit.sel(drawn_from=name).values, 29.9)
+        look: dict[str, Any] = {"density": True, "color": COLORS[color], "alpha": 0.35}
+        ax.hist(drawn, edges.tolist(), label=f"{words}: refits of drawn data", **look)
+        half = (n_points - n_fitted) / 2
+        density = np.exp((half - 1) * np.log(grid / 2) - grid / 2 - special.gammaln(half)) / 2
+        curve(ax, grid, density, "-", color, f"chi-square, {n_points - n_fitted} degrees of freedom", lw=1.3)
+        observed = n_points * float(data.error.sel(scheme="all_to_all", order="read_before", rule=name))
+        curve(ax, [observed] * 2, [0, 0.15], ":", color, f"{words}: measured points", lw=2)
+    ax.set_title("Pairs fit worse than chance allows")
+    frame(ax, "least sum of squares (standard errors squared)", "share per unit", ylim=(0, 0.3))
+    ax.legend(loc="upper right")

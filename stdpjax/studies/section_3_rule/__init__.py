@@ -1,0 +1,1 @@
+"""Section 3: the rule, and the predictive objective behind it."""

@@ -1,0 +1,92 @@
+"""The energy inside, at kinks and with noise, and the return from saturation."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure, points
+from stdpjax.stats import mean_interval, normal_interval
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw the energy over time in three situations, the share of upward steps, its size, and the return."""
+    figure = new_figure(15.0, 8.2)
+    draws = (_inside, _chatter, _share, _size, _noise, _return)
+    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
+        draw(ax, data)
+    return figure
+
+
+def _inside(ax: Axes, data: xr.Dataset) -> None:
+    energy = data.inside_energy.isel(network=0)
+    first, lowest = energy.isel(inside_time=slice(0, 40)), float(energy.sel(side="below").min())
+    for side, color, words in (("below", "nearest", "5 % below the bound"), ("above", "sum", "5 % above it")):
+        up = 100 * float(data.inside_up.sel(side=side).mean())
+        words = f"step {words}: {up:.0f} % of steps go up"
+        curve(ax, first.inside_time, first.sel(side=side) - lowest, ".-", color, words, lw=1)
+    ax.set_title(r"Inside: downhill if $\varepsilon < 2/\lambda_{max}$")
+    frame(ax, "time (steps)", "energy above the minimum", log="y", ylim=(1e-4, None))
+    ax.legend(loc="best")
+
+
+def _chatter(ax: Axes, data: xr.Dataset) -> None:
+    for index, color in ((-1, "sum"), (0, "eq1")):
+        row = data.kink_energy.isel(step=index)
+        curve(ax, row.kink_time, row - row.min(), ".-", color, rf"$\varepsilon$ = {float(row.step):g}", lw=1)
+    ax.set_title("At kinks: up and down for ever")
+    frame(ax, "time (steps, after settling)", "energy above its lowest in view", headroom=0.15)
+    ax.legend(loc="upper right", ncols=2)
+
+
+def _share(ax: Axes, data: xr.Dataset) -> None:
+    points(ax, data.field, mean_interval(data.single_up, "network"), "o", "sum", "one unit, 95 %", ms=5)
+    field = np.linspace(0.5, float(data.field.max()) * 1.05, 200)
+    active = 0.5 / field
+    curve(ax, field, 2 * active * (1 - active), "-", "exact", "2 d (1-d), d = 1/2 over input", lw=1)
+    several = float(data.kink_up.mean())
+    ax.axhline(several, ls="--", lw=1, color=COLORS["nearest"], label=f"networks at kinks, mean {several:.2f}")
+    ax.axhline(0, ls=":", lw=1.5, color=COLORS["eq1"], label="as printed: none")
+    ax.set_title("How often the energy rises at a kink")
+    frame(ax, "input to the unit (threshold 1/2)", "share of steps up", ylim=(-0.03, 0.8))
+    ax.legend(loc="upper right")
+
+
+def _size(ax: Axes, data: xr.Dataset) -> None:
+    langevin, none = (mean_interval(data[name], "network") for name in ("langevin_rise", "kink_rise"))
+    points(ax, data.step, langevin, "s-", "control", "Langevin noise, T = 0.01")
+    points(ax, data.step, none, "o-", "sum", "no noise")
+    guide = 0.6 * np.asarray(none.value)[0] * data.step / data.step[0]
+    curve(ax, data.step, guide, ":", "exact", "proportional to the step")
+    ax.set_title("At kinks: rises shrink with the step")
+    frame(ax, r"step $\varepsilon$ (time constants)", "largest rise of the energy", log="xy", xticks=data.step)
+    ax.legend(loc="upper left")
+
+
+def _noise(ax: Axes, data: xr.Dataset) -> None:
+    for start, color, words in (("above", "eq1", "from above"), ("minimum", "sum", "from the minimum")):
+        row = data.sel(start=start)
+        energy = normal_interval(row.noisy_energy, row.noisy_error)
+        points(ax, row.time, energy, "o", color, f"{words}, mean of trials, 95 %", ms=3, capsize=0)
+        curve(ax, row.time, row.noisy_exact, "-", "exact", "closed form" if start == "above" else None, lw=1)
+    curve(ax, data.time, data.noisy_frozen, ":", "control", "without noise")
+    smallest = float(data.noisy_exact.sel(start="minimum").isel(time=1))
+    ax.set_title("With noise: down from above, up from the minimum")
+    frame(ax, "time (steps)", "energy above the minimum", log="y", ylim=(0.3 * smallest, None))
+    ax.legend(loc="upper right")
+
+
+def _return(ax: Axes, data: xr.Dataset) -> None:
+    for index, (step, color) in enumerate(zip(data.return_step.values, CYCLE, strict=False)):
+        row = data.sel(return_step=step)
+        row = row.sortby(np.abs(row.return_start))
+        far, label = np.abs(row.return_start) / 0.5, rf"formula, $\varepsilon$ = {step:g}"
+        curve(ax, far, row.return_formula, "-", color, label, lw=1, drawstyle="steps-post")
+        points(ax, far, row.return_count, "o", color, None if index else "counted", ms=3, mew=0)
+        printed = row.return_printed.where(row.return_printed >= 0)
+        points(ax, far, printed, "x", "control", None if index else "Eq 17 as printed", ms=3)
+    ax.set_title("Back from saturation, on time")
+    frame(ax, "start over threshold, $|s_0| / |\\beta|$", "steps until active", log="x")
+    ax.legend(loc="center right")

@@ -1,0 +1,74 @@
+"""Where the printed and the corrected update lead, how fast, and how close to the differential equation."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.stats import mean_interval
+
+_LOOKS = {"corrected": ("corrected", "nearest", "o"), "printed": ("as printed", "sum", "s")}
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw the way to rest, the places of rest, their distance by step, and the error against the step."""
+    figure = new_figure(12.0, 8.2)
+    for ax, draw in zip(figure.subplots(2, 2).flat, (_way, _rest, _distance, _error), strict=True):
+        draw(ax, data)
+    return figure
+
+
+def _way(ax: Axes, data: xr.Dataset) -> None:
+    styles = ("-", "--", "-.", ":")
+    for update, (words, color, _) in _LOOKS.items():
+        for index, step in enumerate(data.step.values):
+            time, row = step * data.time, data.distance.sel(update=update, step=step)
+            label = rf"{words}, $\varepsilon$ = {step:g}"
+            curve(ax, time.where(time <= 10), row, styles[index % len(styles)], color, label, lw=1.2)
+    ax.set_title("Printed, the network stops half way")
+    ylabel = "distance from fixed point, $|s - s^*| / |s^*|$"
+    frame(ax, "time (time constants)", ylabel, log="y", ylim=(1e-3, None))
+    ax.legend(loc="lower left", ncols=2)
+
+
+def _rest(ax: Axes, data: xr.Dataset) -> None:
+    for update, (words, color, marker) in _LOOKS.items():
+        end = data.end.isel(step=-1).sel(update=update)
+        points(ax, data.fixed_point, end, marker, color, words, ms=3, mew=0)
+    reach = np.array([float(data.fixed_point.min()), float(data.fixed_point.max())])
+    curve(ax, reach, reach, "-", "exact", "$s^*$", lw=1)
+    curve(ax, reach, 0.5 * reach, "--", "exact", "half of $s^*$", lw=1)
+    ax.set_title("Where each unit comes to rest")
+    frame(ax, "fixed point of Eq 26, $s_i^*$", "activity at rest, $s_i$", zero="xy")
+    ax.legend(loc="upper left")
+
+
+def _distance(ax: Axes, data: xr.Dataset) -> None:
+    position, n = np.arange(data.sizes["step"]), data.sizes["network"]
+    shift = np.linspace(-0.2, 0.2, n)[:, None]
+    for update, (words, color, marker) in _LOOKS.items():
+        values = data.end_distance.sel(update=update).transpose("network", "step").values
+        points(ax, position + shift, values, marker, color, f"{words}, {n} networks", ms=3, mew=0)
+    mean = float(data.closed_distance.mean())
+    ax.axhline(mean, ls="--", lw=1, color=COLORS["exact"], label=f"closed form, mean {mean:.3f}")
+    ax.set_title("No step size mends it")
+    names = [f"{step:g}" for step in data.step.values]
+    ylabel = "distance at rest, $|s - s^*| / |s^*|$"
+    frame(ax, r"step $\varepsilon$ (time constants)", ylabel, ylim=(-0.05, 0.9), xticks=names)
+    ax.legend(loc="upper right", ncols=3)
+
+
+def _error(ax: Axes, data: xr.Dataset) -> None:
+    size = data["size"]
+    for update, (words, color, marker) in _LOOKS.items():
+        error = mean_interval(data.error.sel(update=update), "network")
+        points(ax, size, error, f"{marker}-", color, f"{words}, mean of networks, 95 %")
+    guide = 0.6 * float(data.error.sel(update="corrected").isel(size=0).mean()) * size / size[0]
+    curve(ax, size, guide, ":", "exact", "proportional to the step")
+    ax.set_title("Corrected, half the step is half the error")
+    xlabel, ylabel = r"step $\varepsilon$ (time constants)", "distance from differential equation"
+    frame(ax, xlabel, ylabel, log="xy", xticks=size)
+    ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))

@@ -1,0 +1,1 @@
+"""Section 5: spikes simulated under Eq 1 and under STDP."""

@@ -1,0 +1,163 @@
+"""Figure 3: one example of presynaptic spikes, postsynaptic activity and the weight under Eq 2."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Key
+
+from stdpjax.drives import DRIVES, bounded_voltage
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, within
+from stdpjax.lab.settings import TRAINS, configuration, setting
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import hard_sigmoid
+from stdpjax.rules import Sample, differential_rule, run_along
+from stdpjax.spikes import sample_spikes
+from stdpjax.studies.measures import largest_z
+from stdpjax.studies.section_5_simulation.example_traces_figure import plot
+
+
+@configuration
+class ExampleTracesConfig:
+    """Settings of the example; times in bins."""
+
+    n_steps: int = setting(160, "length of the example, in bins", at_least=2)
+    max_probability: float = setting(0.2, "presynaptic spike probability per bin at rate 1", probability=True)
+    drive: str = setting("smooth_noise", "random process behind the activities", choices=DRIVES)
+    width: float = setting(10.0, "time scale of the drive, in bins", above=0)
+    learning_rate: float = setting(1.0, "factor on every weight change", above=0)
+    initial_weight: float = setting(0.0, "the weight at the start")
+    n_trials: int = setting(20_000, "presynaptic trains over which Eq 2 is averaged", **TRAINS)
+
+
+def _share_at_spikes(data: xr.Dataset, weight: xr.DataArray) -> float:
+    """Return the share of a weight's changes that come with a presynaptic spike."""
+    is_changed = np.diff(weight.values, prepend=data.initial_weight.values) != 0
+    return float(data.pre_spikes.values[is_changed].mean()) if is_changed.any() else float("nan")
+
+
+def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
+    return largest_z(data.mean_weight - expected, data.mean_weight_error)
+
+
+CLAIMS = (
+    Claim(
+        "E2.only_at_spikes",
+        "Share of the weight's changes that happen in a bin with a presynaptic spike.",
+        statement="Eq 2, Figure 3",
+        printed="A presynaptic spike is when a weight change can occur.",
+        criterion=at_least(1.0),
+        measure=lambda data: _share_at_spikes(data, data.weight),
+        control=lambda data: _share_at_spikes(data, data.rate_weight),
+        control_is="Eq 1",
+        bearing="supports",
+    ),
+    Claim(
+        "E2.mean",
+        "Largest |z|, over time, of the weight averaged over spike trains against Eq 1 times the spike probability.",
+        statement="Eq 1 and 2",
+        printed="Since we are talking about the average change, Eq 2 could be written for Eq 1.",
+        corrected="Exact if the postsynaptic activity used does not depend on the spike itself, as with a prescribed "
+        "activity.",
+        criterion=at_most(4.0),
+        measure=lambda data: _largest_z(data, data.expected_weight),
+        control=lambda data: _largest_z(data, data.wrong_weight),
+        control_is="presynaptic rate reversed in time",
+        bearing="limits",
+    ),
+    Claim(
+        "E2.variance",
+        "Variance of the final weight over spike trains, relative to the sum of p (1-p) (change of s)^2.",
+        statement="Eq 2",
+        corrected="Spikes add sampling variance p (1-p) per squared change; Eq 1 has none.",
+        criterion=within(1.0, 0.05),
+        measure=lambda data: data.final_variance / data.predicted_variance,
+        control=lambda data: data.final_variance / data.poisson_variance,
+        control_is="Poisson counts, p instead of p (1-p)",
+        bearing="supports",
+    ),
+)
+
+
+def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) -> xr.Dataset:
+    """Run Eq 2 along one pair of activities, once for the figure and over many spike trains for its mean."""
+    progress(0.0, "one pair of activities")
+
+    def activity(name: str) -> Float[Array, "time_plus_one"]:
+        drive_key = named_key(named_key(key, "drive"), name)
+        return bounded_voltage(DRIVES[config.drive](drive_key, config.n_steps + 1, config.width))
+
+    pre_rate = hard_sigmoid().value(activity("pre"))[:-1]
+    post = activity("post")
+    probability = config.max_probability * pre_rate
+
+    @jax.jit
+    def weights_over_trains(
+        train_keys: Key[Array, "train"],
+    ) -> tuple[Bool[Array, "train time"], Float[Array, "train time"]]:
+        def one_train(train_key: Key[Array, ""]) -> tuple[Bool[Array, "time"], Float[Array, "time"]]:
+            spikes = sample_spikes(train_key, probability)
+            return spikes, weight_path(post, pre_rate, spikes, config)
+
+        return jax.lax.map(one_train, train_keys, batch_size=min(1000, config.n_trials))
+
+    progress(0.2, "average over spike trains")
+    train_keys = member_keys(named_key(key, "spikes"), config.n_trials)
+    spikes, weights = (np.asarray(part) for part in weights_over_trains(train_keys))
+    weights = weights.astype(np.float64)
+    change = np.diff(np.asarray(post, dtype=np.float64))
+    p = np.asarray(probability, dtype=np.float64)
+    expected = config.initial_weight + config.learning_rate * np.cumsum(p * change)
+    rate_path = weight_path(post, pre_rate, None, config)
+    # Power: the same check against Eq 1 with the presynaptic rate reversed in time, so wrong in every bin.
+    wrong = config.initial_weight + config.learning_rate * np.cumsum(p[::-1] * change)
+    error = weights.std(0, ddof=1) / np.sqrt(config.n_trials)
+    return xr.Dataset(
+        {
+            "pre_rate": ("time", np.asarray(pre_rate)),
+            "post_activity": ("time", np.asarray(post)[:-1]),
+            "pre_spikes": ("time", spikes[0]),
+            "weight": ("time", weights[0]),
+            "rate_weight": ("time", np.asarray(rate_path)),
+            "mean_weight": ("time", weights.mean(0)),
+            "mean_weight_error": ("time", error),
+            "weight_std": ("time", weights.std(0, ddof=1)),
+            "expected_weight": ("time", expected),
+            "wrong_weight": ("time", wrong),
+            # As the path starts: 0.1 in single precision is not 0.1 in double.
+            "initial_weight": ((), np.asarray(config.initial_weight, rate_path.dtype)),
+            "final_variance": weights[:, -1].var(ddof=1),
+            "predicted_variance": config.learning_rate**2 * np.sum(p * (1 - p) * change**2),
+            "poisson_variance": config.learning_rate**2 * np.sum(p * change**2),
+        },
+        coords={"time": ("time", np.arange(config.n_steps), {"units": "bins"})},
+    )
+
+
+def weight_path(
+    post: Float[Array, "time_plus_one"],
+    pre_rate: Float[Array, "time"],
+    pre_spikes: Bool[Array, "time"] | None,
+    config: ExampleTracesConfig,
+) -> Float[Array, "time"]:
+    """Return the weight after each step under Eq 2, or under Eq 1 where no spikes are given."""
+    rule = differential_rule("current", "rate" if pre_spikes is None else "spikes")
+    spikes = None if pre_spikes is None else pre_spikes[:, None]
+    samples = Sample(post[:-1, None], post[1:, None], pre_rate[:, None], pre_spikes=spikes)
+    start = jnp.full((1, 1), config.initial_weight, post.dtype)
+    return run_along(rule, samples, start, learning_rate=config.learning_rate).weights[:, 0, 0]
+
+
+STUDY = Study(
+    name="example_traces",
+    title="One example",
+    figure="Figure 3",
+    source="Bengio et al. 2015, Figure 3, Eq 1 and 2",
+    caption="The paper's Figure 3: presynaptic spikes and rate, postsynaptic activity, and the weight under Eq 2, "
+    "which moves only at presynaptic spikes. Its mean over many spike trains is Eq 1 times the spike probability.",
+    config=ExampleTracesConfig(),
+    smoke=dict(n_trials=500),
+    claims=CLAIMS,
+    run=run,
+    plot=plot,
+)

@@ -1,0 +1,118 @@
+"""Figure 1: biology, Eq 1 by lag, nearest-neighbour rule by lag; below, what the decay depends on."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure
+from stdpjax.rules import lag_kernel
+from stdpjax.stats import Estimate
+
+_LAG = "lag, post minus pre (bins)"
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw Figure 1: biology, Eq 1 by lag, nearest-neighbour rule by lag; below, what the decay depends on."""
+    figure = new_figure(12.0, 7.4)
+    draws = (_biology, _eq1, _nearest, _overlay, _sparse, _ramp)
+    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
+        draw(ax, data, config)
+    return figure
+
+
+def _biology(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    fine = 0.25 * config.bin_ms
+    published = 100 * np.asarray(lag_kernel("bi_poo", 4 * config.window, bin_ms=fine), dtype=np.float64)
+    published[published.size // 2] = np.nan  # the curve jumps at lag 0
+    curve(ax, fine * np.arange(-4 * config.window, 4 * config.window + 1), published, "-", "biology", "published fit")
+    if data.sizes["point"]:
+        measured_lag, change, sem = data.measured.values.T
+        error = None if np.isnan(sem).all() else np.nan_to_num(sem)
+        ax.errorbar(measured_lag, change, error, fmt="o", ms=4, color=COLORS["points"], label="your data")
+    ax.set_title("Fig. 1 left: biology (Bi & Poo 2001)")
+    frame(ax, "lag, post minus pre (ms)", "change of synaptic strength (%)", zero="xy")
+    ax.legend(loc="upper left")
+
+
+def _by_lag(ax: Axes, data: xr.Dataset, name: str, color: str, words: str, style: str = "-") -> None:
+    """Draw what was sampled, with its interval, and the exact expectation; at lag 0 there is no update."""
+    data = data.where(data.lag != 0)
+    sampled = Estimate(data[name], data[f"{name}_low"], data[f"{name}_high"])
+    curve(ax, data.lag, sampled, ".", color, words, ms=5)
+    curve(ax, data.lag, data[f"{name}_exact"], style, color, "exact", lw=1)
+
+
+def _as_one(left: Axes, right: Axes) -> None:
+    """Let the zeros of two axes that share x coincide, and list what both show in one legend."""
+    for ax in (left, right):
+        reach = max(np.abs(ax.get_ylim()))
+        ax.set_ylim(-reach, reach)
+        # More ticks on the right than on the left would look like another scale of the same curve.
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    entries: dict[str, Any] = {}
+    for ax in (left, right):
+        for handle, words in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(words, handle)
+    left.legend(entries.values(), entries.keys(), loc="lower right")
+
+
+def _eq1(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    _by_lag(ax, data, "eq1_mean", "eq1", "mean, sampled")
+    ax.set_title("Fig. 1 middle: Eq 1")
+    frame(ax, _LAG, r"mean $\dot s_i$ at a presynaptic spike (1/bin)", zero="xy")
+    summed = ax.twinx()
+    _by_lag(summed, data, "eq1_sum", "sum", "sum (right axis)", "--")
+    summed.set_ylabel(r"sum of $\dot s_i$ per train (1/bin)", color=COLORS["sum"])
+    _as_one(ax, summed)
+
+
+def _nearest(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    _by_lag(ax, data, "nearest_neighbour_sum", "nearest", "sum, sampled")
+    ax.set_title("Fig. 1 right: nearest-neighbour rule")
+    frame(ax, _LAG, "summed weight change per train", zero="xy")
+    kernel = ax.twinx()
+    curve(kernel, data.lag, data.nearest_neighbour_mean, ":", "kernel", "mean = kernel\n(right axis)")
+    kernel.set_ylabel("mean weight change", color=COLORS["kernel"])
+    _as_one(ax, kernel)
+
+
+def _overlay(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    for words, source, color in (
+        ("Bi & Poo fit", data.biology, "biology"),
+        ("Eq 1, mean", data.eq1_mean, "eq1"),
+        ("Eq 1, sum", data.eq1_sum, "sum"),
+        ("nearest nb., sum", data.nearest_neighbour_sum, "nearest"),
+    ):
+        shape = source.where(data.lag != 0)
+        curve(ax, data.lag, shape / np.abs(shape).max(), ".-", color, words, ms=3)
+    ax.set_title("Shapes compared")
+    frame(ax, _LAG, "change / largest change", zero="xy")
+    ax.legend(loc="lower right")
+
+
+def _sparse(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    half = data.sel(lag=slice(1, None))
+    for r, values, color in (
+        (config.max_probability, half.eq1_mean_exact, "eq1"),
+        (config.sparse_probability, half.eq1_mean_sparse, "sum"),
+    ):
+        curve(ax, half.lag, values / values[0], ".-", color, f"r = {r:g}", ms=6)
+    ax.axhline(1, color="0.7", lw=0.8, zorder=0)
+    ax.set_title("Decay needs frequent spikes (exact)")
+    frame(ax, _LAG, "mean change / that at lag 1", ylim=(0, None))
+    ax.legend(title="spike probability per bin")
+
+
+def _ramp(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    for q, color in zip(data.probability.values, CYCLE, strict=False):
+        profile, closed = (data[name].sel(probability=q) for name in ("ramp_profile", "ramp_profile_closed_form"))
+        curve(ax, data.distance, profile / profile[0], ".", color, f"q = {q:g}", ms=5)
+        curve(ax, data.distance, closed / closed[0], "-", color, lw=1)
+    ax.axhline(1, color="0.7", lw=0.8, zorder=0)
+    ax.set_title("Small linear ramp: exact (dots), formula")
+    frame(ax, "lag (bins)", "mean slope / that at lag 1")
+    ax.legend(title=f"critical q = {float(data.critical_probability):.3f}")

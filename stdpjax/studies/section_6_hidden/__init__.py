@@ -1,0 +1,1 @@
+"""Section 6: hidden units, score matching and impatient MCMC-EM."""

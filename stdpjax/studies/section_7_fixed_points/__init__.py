@@ -1,0 +1,1 @@
+"""Section 7: fixed points and their stability."""

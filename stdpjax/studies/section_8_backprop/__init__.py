@@ -1,0 +1,1 @@
+"""Section 8: the link to back-propagation."""
