@@ -126,7 +126,7 @@ def mean_interval(values: ArrayLike, axis: int | str | None = None) -> Estimate:
         >>> float(mean.value), round(float(mean.high), 4), round(float(mean.reach), 4)
         (2.0, 3.1316, 1.1316)
     """
-    dims = getattr(values, "dims", ())
+    dims: tuple[str, ...] = getattr(values, "dims", ())
     if isinstance(axis, str):
         axis = dims.index(_checks.choice("axis", axis, dims))
     values = _real("values", values)

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import jaxtyping
 import numpy as np
@@ -103,7 +104,8 @@ def test_a_wrong_value_of_a_training_is_refused_by_name(name):
     ],
 )
 def test_a_configuration_refuses_what_a_field_may_not_be(field, wrong, message):
-    made = settings.configuration(type("Config", (), {"one": field, "__annotations__": {"one": type(field.default)}}))
+    fields = {"one": field, "__annotations__": {"one": type(field.default)}}
+    made: Any = settings.configuration(type("Config", (), fields))
     assert dataclasses.asdict(made()) == {"one": field.default}
     with pytest.raises(ValueError, match=f"^{message}"):
         made(one=wrong)

@@ -187,7 +187,7 @@ def test_every_probability_from_1e_9_on_is_kept_within_one_part_in_a_thousand():
     assert (np.diff(rising) >= 0).all()
 
 
-hashed = jax.jit(stdpjax.random._threefry.threefry_hash)
+hashed = jax.jit(threefry_hash)
 
 
 def digits_below(key_words, threshold, stream, time, n_digits):

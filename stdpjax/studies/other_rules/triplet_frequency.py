@@ -364,7 +364,7 @@ def _measured() -> xr.Dataset:
     )
 
 
-def _fits(found: Mapping[str, Mapping[str, Minima]], window: Minima) -> xr.Dataset:
+def _fits(found: Mapping[Interaction, Mapping[str, Minima]], window: Minima) -> xr.Dataset:
     """Return the fitted numbers, how many starts find them, and the error of the paper's window."""
     rows = [list(part.values()) for part in found.values()]
     numbers = [[list(one.best().values()) for one in row] for row in rows]
