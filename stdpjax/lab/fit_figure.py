@@ -81,7 +81,8 @@ def _draw_curves(ax: Axes, found: Fit, data: Measurements, curves: Sequence[Curv
 
 
 def _draw_predictions(ax: Axes, found: Fit, data: Measurements) -> None:
-    points(ax, 100 * found.prediction, _with_bars(data), "o", "eq1", "protocols", capsize=0)
+    look = {} if data.sem is None else {"capsize": 0}
+    points(ax, 100 * found.prediction, _with_bars(data), "o", "eq1", "protocols", **look)
     ends = 100 * np.array([np.min([found.prediction, data.change]), np.max([found.prediction, data.change])])
     curve(ax, ends, ends, "-", "exact", "equal", lw=1)
     ax.set_title(f"{data.name}: against the fit")

@@ -105,8 +105,8 @@ def frame(
         >>> ax = plotting.new_figure(4, 3).subplots()
         >>> plotting.curve(ax, [1, 10, 100], [0.0, 0.5, 1.0], "o-", "sum", "measured")
         >>> plotting.frame(ax, "spikes", "share", log="x", zero="y", ylim=(-0.1, 1.1))
-        >>> ax.get_xlabel(), ax.get_xscale(), ax.get_ylim()
-        ('spikes', 'log', (-0.1, 1.1))
+        >>> ax.get_xlabel(), ax.get_xscale(), float(ax.get_ylim()[1])
+        ('spikes', 'log', 1.1)
     """
     _check_axes(ax)
     ax.set_xlabel(_checks.text("xlabel", xlabel))

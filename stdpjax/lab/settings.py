@@ -123,9 +123,9 @@ def described(field: dataclasses.Field) -> str:
 
     Example:
         >>> import dataclasses
-        >>> from stdpjax import learning
         >>> from stdpjax.lab import settings
-        >>> settings.described({field.name: field for field in dataclasses.fields(learning.TrainConfig)}["pull"])
+        >>> from stdpjax.lab.train import TrainConfig
+        >>> settings.described({field.name: field for field in dataclasses.fields(TrainConfig)}["pull"])
         'strength of the pull towards the label (above 0 and below 1; default: 0.5)'
     """
     rules = field.metadata

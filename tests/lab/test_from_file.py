@@ -50,7 +50,7 @@ def study(name):
         bearing="supports",
     )
     words = (f"Title of {name}", "none", "Somebody 2030", "A caption.")
-    return Study(name, *words, Config(), Config(40), (claim,), run, plot)
+    return Study(name, *words, Config(), {"n_draws": 40}, (claim,), run, plot)
 
 
 MINE = study("mine")
@@ -156,7 +156,7 @@ def test_the_command_runs_a_file_with_its_settings(file, tmp_path, capsys):
     assert record["provenance"]["source_hash"]
     code, out, _ = call(capsys, "run", "my_study.py:MINE", "--help")
     assert code == 0
-    assert "numbers that are drawn (default: 400)" in " ".join(out.split())
+    assert "numbers that are drawn (at least 1; default: 400)" in " ".join(out.split())
 
 
 def test_the_command_runs_all_studies_of_a_file_or_one(file, tmp_path, capsys):

@@ -24,8 +24,7 @@ FIELDS = {
     "id", "study", "equation", "claim", "printed", "corrected", "measured", "expected", "comparison", "tolerance",
     "interval", "control", "is_met", "verdict", "note", "seed",
 }  # fmt: skip
-# Axes whose members are copies of each other: their number says nothing.
-# Dims along which things are counted, without numbers that would mean anything.
+# Dims along which copies are counted: their numbers say nothing.
 UNLABELLED = {
     "trial",
     "point",
@@ -59,6 +58,7 @@ UNLABELLED = {
     "paper_trial",
     "langevin_trial",
     "metropolis_trial",
+    "mode",
 }
 # Small enough for two more runs by default.
 QUICK: dict[str, dict[str, Any]] = {

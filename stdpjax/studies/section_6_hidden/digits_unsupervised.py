@@ -243,7 +243,7 @@ def _contrasts(config: DigitsUnsupervisedConfig) -> np.ndarray:
 
 def _trained(
     keys: Key[Array, "network"], splits: _Splits, config: DigitsUnsupervisedConfig
-) -> tuple[Layers, Layers, np.ndarray, np.ndarray]:
+) -> tuple[Layers, Layers, np.ndarray, Array]:
     """Return networks before and after training by each rule, the activities they saw, and which are finite."""
     settings = [_setting(rule, config) for rule in RULES.values()]
     spread = jax.tree.map(lambda *leaves: jnp.repeat(jnp.stack(leaves), config.n_networks), *settings)
