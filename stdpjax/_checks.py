@@ -285,7 +285,7 @@ def function(name: str, value: Any, arguments: str, hint: str = "") -> Any:
     """Return `value`, refusing what cannot be called with these arguments, and what no cache can hold."""
     try:
         hash(value)
-        inspect.signature(value).bind(*arguments.split(", "))
+        inspect.signature(value).bind(*filter(None, arguments.split(", ")))
     except TypeError as error:
         raise ValueError(f"{name}: expected a function of ({arguments}){hint}, got {described(value)}") from error
     except ValueError:

@@ -1,12 +1,5 @@
-"""Any number of devices and processes: one axis of devices, one contiguous block of the leading axis on each.
+"""The devices of all processes along one axis, and a function applied to a block on each of them."""
 
-Blocks never talk to each other; the only communication is the gathering of what they computed. With several
-processes every one of them calls the same functions with the same arguments in the same order, and gets the whole
-result.
-"""
-
-import json
-import os
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,106 +8,11 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax._src import clusters  # what JAX knows about launchers, which is not public: see `_has_launcher`
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from stdpjax import _checks
-
 AXIS = "device"
 _ON_BLOCKS, _ON_ALL = PartitionSpec(AXIS), PartitionSpec()
-
-
-class MainProcessError(RuntimeError):
-    """What the other processes raise when the main one failed at something that it does for all."""
-
-
-def initialize(coordinator: str | None = None, n_processes: int | None = None, process_id: int | None = None) -> None:
-    """Connect this process with the others of a run; call it before anything is computed.
-
-    What is not given comes from the launcher (those that `jax.distributed` knows: Slurm, Open MPI, Cloud TPU,
-    Kubernetes jobs). On a plain machine with nothing given, and for one process, there is nothing to do. Under Slurm
-    and Open MPI JAX gives each process of a node one of its GPUs; `JAX_LOCAL_DEVICE_IDS=0,1,...` gives it several.
-
-    Args:
-        coordinator: "HOST:PORT", where process 0 can be reached by all.
-        n_processes: number of processes, 1 or more.
-        process_id: number of this process, from 0 to `n_processes - 1`.
-
-    Raises:
-        ValueError: an argument out of range, or missing where no launcher supplies it.
-        RuntimeError: JAX has already started its devices, or is connected already.
-        ConnectionError: the other processes were not reached.
-
-    Example:
-        >>> import stdpjax
-        >>> stdpjax.parallel.initialize(n_processes=1)  # a single process: nothing to connect
-    """
-    if coordinator is not None:
-        if not isinstance(coordinator, str):
-            raise ValueError(f"coordinator: expected HOST:PORT, got {coordinator!r}")
-        host, _, port = coordinator.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-            raise ValueError(f"coordinator: expected HOST:PORT, got {coordinator!r}")
-    if n_processes is not None:
-        n_processes = _checks.count("n_processes", n_processes)
-    if process_id is not None:
-        process_id = _checks.count("process_id", process_id, minimum=0)
-        if n_processes is not None and process_id >= n_processes:
-            raise ValueError(
-                f"process_id: expected 0 to {n_processes - 1}, as there are {n_processes} processes, got {process_id}"
-            )
-    if n_processes == 1:
-        return
-    settings = {"coordinator": coordinator, "n_processes": n_processes, "process_id": process_id}
-    is_given = any(value is not None for value in settings.values())
-    if not _has_launcher():
-        if not is_given and "JAX_COORDINATOR_ADDRESS" not in os.environ:
-            return
-        if "JAX_COORDINATOR_ADDRESS" in os.environ:
-            settings.pop("coordinator")
-        missing = [name for name, value in settings.items() if value is None]
-        if missing:
-            raise ValueError(
-                f"{missing[0]}: expected coordinator, n_processes and process_id together, as no cluster launcher was "
-                f"found, got {missing[0]}=None"
-            )
-    if jax.distributed.is_initialized():
-        if is_given:
-            raise RuntimeError("initialize: expected to be called once, got a process that is already connected")
-        return
-    try:
-        jax.distributed.initialize(coordinator, n_processes, process_id)
-    except RuntimeError as error:
-        if "must be called before" in str(error):
-            raise RuntimeError(
-                "initialize: expected to be called before JAX computes anything or lists its devices"
-            ) from error
-        raise ConnectionError(f"coordinator: expected to reach all processes, got {error}") from error
-
-
-def _has_launcher() -> bool:
-    """Whether JAX finds a launcher that tells this process about the others.
-
-    Asking `jax.distributed.initialize` would do, but it refuses to look once JAX has started, which a single process
-    may well have done.
-    """
-    launchers = [launcher for launcher in clusters.ClusterEnv._cluster_types if not launcher.opt_in_only_method]
-    if "JOB_COMPLETION_INDEX" not in os.environ:  # any pod looks like a cluster to JAX, a single one too
-        launchers = [launcher for launcher in launchers if launcher.__name__ != "K8sCluster"]
-    return any(launcher.is_env_present() for launcher in launchers)
-
-
-def is_main_process() -> bool:
-    """Return whether this process is the one that prints and writes: process 0, or the only one.
-
-    Example:
-        >>> import stdpjax
-        >>> stdpjax.parallel.is_main_process()
-        True
-    """
-    # Without a connection there is one process, and JAX need not be started to know.
-    return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 def n_devices() -> int:
@@ -303,48 +201,3 @@ def is_placed(tree: Any) -> bool:
     # The attribute is made at run time.
     default = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
     return default is not None or any(array.committed for array in arrays)
-
-
-def on_main_process(action: Callable[[], Any]) -> Any:
-    """Do something in the main process alone, while the others wait for it and for what it returns.
-
-    Args:
-        action: takes nothing and returns JSON-able data. If it fails, all processes stop here.
-
-    Returns:
-        What the action returned, in every process.
-
-    Raises:
-        ValueError: what is given is no function.
-        MainProcessError: in the other processes, when the action failed in the main one, which raises its own error.
-
-    Example:
-        >>> import stdpjax
-        >>> stdpjax.parallel.on_main_process(lambda: [1, 2])
-        [1, 2]
-    """
-    _check_callable("action", action)
-    if not jax.distributed.is_initialized() or jax.process_count() == 1:
-        return action()
-    if not is_main_process():
-        said = json.loads(_from_main(b""))
-        if "error" in said:
-            raise MainProcessError(f"the main process stopped: {said['error']}")
-        return said["value"]
-    try:
-        value = action()
-        text = json.dumps({"value": value})
-    except BaseException as error:  # an interrupt too, or the others would wait forever
-        _from_main(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
-        raise
-    _from_main(text.encode())
-    return value
-
-
-def _from_main(text: bytes) -> bytes:
-    """Hand the main process's bytes to all."""
-    length = int(multihost_utils.broadcast_one_to_all(np.int32(len(text))))
-    content = np.zeros(length, np.uint8)
-    if is_main_process():
-        content[:] = np.frombuffer(text, np.uint8)
-    return multihost_utils.broadcast_one_to_all(content).tobytes()
