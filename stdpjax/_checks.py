@@ -5,7 +5,9 @@ shape can be checked.
 """
 
 import inspect
+import operator
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 import jax
@@ -37,19 +39,23 @@ def as_array(name: str, value: ArrayLike) -> Array | np.ndarray:
     except (TypeError, ValueError, jax.errors.JAXTypeError):
         pass
     try:
-        # A list that holds traced numbers.
-        return jnp.asarray(value)
+        return jnp.asarray(value)  # a list that holds traced numbers
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: expected a rectangular array of numbers, got {value!r}") from error
 
 
-def _as_float_array(name: str, value: ArrayLike) -> Array:
+def _real_array(name: str, value: ArrayLike) -> Array | np.ndarray:
     array = as_array(name, value)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.kind in "biu"):
         raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        array = array.astype(float)
-    return jnp.asarray(array)
+    return array
+
+
+def _finite_array(name: str, value: ArrayLike) -> tuple[Array, tuple[float, float]]:
+    """Return `value` as a float array, refusing NaN and infinity, and its range: 0 to 0 if it is traced or empty."""
+    array = _real_array(name, value)
+    array = jnp.asarray(array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float))
+    return array, _finite_range(name, array) if is_concrete(array) and array.size else (0.0, 0.0)
 
 
 def at_least_single(dtype: Any) -> Any:
@@ -59,30 +65,23 @@ def at_least_single(dtype: Any) -> Any:
 
 def finite(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array, refusing NaN and infinity."""
-    array = _as_float_array(name, value)
-    if is_concrete(array):
-        _finite_range(name, array)
-    return array
+    return _finite_array(name, value)[0]
 
 
 def real_numbers(name: str, value: ArrayLike) -> np.ndarray:
     """Return `value` as an array in double precision, finite or not, refusing what is no real number; without JAX."""
-    array = np.asarray(as_array(name, value))
-    if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
-    return array.astype(np.float64)
+    return np.asarray(_real_array(name, value)).astype(np.float64)
 
 
 def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
     """Return `value` as `real_numbers` does, refusing NaN and infinity too."""
-    array = real_numbers(name, value)
-    finite_on_host(name, array)
-    return array
+    return finite_on_host(name, real_numbers(name, value))
 
 
-def finite_on_host(name: str, array: np.ndarray) -> None:
-    """Refuse NaN and infinity without JAX, which would start its devices."""
+def finite_on_host(name: str, array: np.ndarray) -> np.ndarray:
+    """Return `array`, refusing NaN and infinity without JAX, which would start its devices."""
     _refuse_bad(name, array.size - int(np.count_nonzero(np.isfinite(array))), array.size)
+    return array
 
 
 def _refuse_bad(name: str, n_bad: int, size: int) -> None:
@@ -92,12 +91,9 @@ def _refuse_bad(name: str, n_bad: int, size: int) -> None:
 
 def _finite_range(name: str, array: Array) -> tuple[float, float]:
     """Return the lowest and the highest number of a known array, refusing NaN and infinity."""
-    if array.size == 0:
-        return 0.0, 0.0
     if _is_on_host(array):
         # Without JAX, which would compile for every new shape.
-        numbers = np.asarray(array)
-        finite_on_host(name, numbers)
+        numbers = finite_on_host(name, np.asarray(array))
         return float(numbers.min()), float(numbers.max())
     # A known array may be checked while something else is being traced.
     with jax.ensure_compile_time_eval():
@@ -117,10 +113,16 @@ def _count_bad_and_range(array: Array) -> tuple[Array, Array, Array]:
 
 def probability(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array of spike probabilities per bin, refusing anything outside [0, 1]."""
-    array = _as_float_array(name, value)
-    if is_concrete(array):
-        _refuse_outside_unit(name, *_finite_range(name, array))
+    array, limits = _finite_array(name, value)
+    _refuse_outside_unit(name, *limits)
     return array
+
+
+def probabilities(pre_probability: ArrayLike, post_probability: ArrayLike) -> tuple[Array, Array]:
+    """Return the spike probabilities of two neurons, refusing different shapes and what `probability` refuses."""
+    pre, post = probability("pre_probability", pre_probability), probability("post_probability", post_probability)
+    same_shape("pre_probability", pre, "post_probability", post)
+    return pre, post
 
 
 def one_probability(name: str, value: float, **bounds: float | None) -> float:
@@ -145,12 +147,10 @@ def spikes(name: str, value: ArrayLike) -> Array:
     array = as_array(name, value)
     if array.dtype == bool:
         return jnp.asarray(array)
-    if not (jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.kind in "iu"):
-        raise ValueError(f"{name}: expected spike indicators (bool, or 0 and 1), got dtype {array.dtype}")
-    if is_concrete(array) and not bool(np.all((np.asarray(array) == 0) | (np.asarray(array) == 1))):
-        raise ValueError(
-            f"{name}: expected spike indicators (bool, or 0 and 1), got other values of dtype {array.dtype}"
-        )
+    is_real = jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.kind in "iu"
+    if not is_real or (is_concrete(array) and not np.all((np.asarray(array) == 0) | (np.asarray(array) == 1))):
+        got = f"{'other values of ' if is_real else ''}dtype {array.dtype}"
+        raise ValueError(f"{name}: expected spike indicators (bool, or 0 and 1), got {got}")
     return jnp.asarray(array).astype(bool)
 
 
@@ -159,8 +159,7 @@ def truths(name: str, value: ArrayLike, n_units: int | None = None) -> Array:
     array = as_array(name, value)
     if array.dtype != bool or array.ndim != 1 or n_units not in (None, array.shape[0]):
         each = "each unit" if n_units is None else f"each of {n_units} units"
-        got = f"dtype {array.dtype} and shape {array.shape}"
-        raise ValueError(f"{name}: expected one truth value for {each}, got {got}")
+        raise ValueError(f"{name}: expected one truth value for {each}, got dtype {array.dtype}, shape {array.shape}")
     return jnp.asarray(array)
 
 
@@ -196,16 +195,12 @@ def seed(value: int, n_seeds: int = 1) -> int:
     return value
 
 
-def number(
-    name: str,
-    value: Any,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float | None = None,
-    at_most: float | None = None,
-) -> Any:
-    """Return `value`, refusing what is not one number, and a known one outside the stated open or closed bounds."""
+# What a bound asks of a number.
+_BOUNDS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
+
+
+def number(name: str, value: Any, **bounds: float | None) -> Any:
+    """Return `value`, refusing what is not one number, and a known one outside the bounds, named as in `_BOUNDS`."""
     value = _units.in_unit(name, value, "dimensionless")
     if np.ndim(value) != 0:
         raise ValueError(f"{name}: expected one number, got {described(value)}")
@@ -217,22 +212,15 @@ def number(
         as_float = np.nan if np.asarray(value).dtype.kind in "bSUOc" else float(value)
     except (TypeError, ValueError):
         as_float = np.nan
-    inside = (
-        np.isfinite(as_float)
-        and (above is None or as_float > above)
-        and (at_least is None or as_float >= at_least)
-        and (below is None or as_float < below)
-        and (at_most is None or as_float <= at_most)
-    )
-    if not inside:
-        wanted = bounds_in_words(above=above, at_least=at_least, below=below, at_most=at_most)
-        raise ValueError(f"{name}: expected {f'a finite number {wanted}'.strip()}, got {value!r}")
+    inside = all(bound is None or _BOUNDS[side](as_float, bound) for side, bound in bounds.items())
+    if not (np.isfinite(as_float) and inside):
+        raise ValueError(f"{name}: expected {f'a finite number {bounds_in_words(**bounds)}'.strip()}, got {value!r}")
     return value
 
 
 def bounds_in_words(**bounds: float | None) -> str:
     """Return bounds as in `number` in words: "above 0 and at most 1"."""
-    known = {name.replace("_", " "): bound for name, bound in bounds.items() if bound is not None}
+    known = {name.replace("_", " "): bounds[name] for name in _BOUNDS if bounds.get(name) is not None}
     return " and ".join(f"{name} {bound if isinstance(bound, int) else f'{bound:g}'}" for name, bound in known.items())
 
 
@@ -269,9 +257,7 @@ def described(value: Any) -> str:
 
 def flag(name: str, value: bool) -> bool:
     """Return `value` as a bool, refusing what is no truth value."""
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name}: expected True or False, got {described(value)}")
-    return bool(value)
+    return bool(instance(name, value, bool | np.bool_, "True or False"))
 
 
 def instance(name: str, value: Any, kind: Any, expected: str) -> Any:
@@ -285,12 +271,10 @@ def function(name: str, value: Any, arguments: str, hint: str = "") -> Any:
     """Return `value`, refusing what cannot be called with these arguments, and what no cache can hold."""
     try:
         hash(value)
-        inspect.signature(value).bind(*filter(None, arguments.split(", ")))
+        with suppress(ValueError):  # of some functions that are not written in Python nothing is known
+            inspect.signature(value).bind(*filter(None, arguments.split(", ")))
     except TypeError as error:
         raise ValueError(f"{name}: expected a function of ({arguments}){hint}, got {described(value)}") from error
-    except ValueError:
-        # Of some functions that are not written in Python nothing is known.
-        pass
     return value
 
 

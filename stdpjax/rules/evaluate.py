@@ -133,9 +133,7 @@ def _mean_arguments(rule: Rule, pre_probability: ArrayLike, post_probability: Ar
     bin_ms = check_use(rule, bin_ms, np.zeros((1, 1)))
     if not traces.has_exact_mean:
         raise ValueError("rule: expected one whose changes do not depend on the weight, got one that is bounded")
-    pre = _checks.probability("pre_probability", pre_probability)
-    post = _checks.probability("post_probability", post_probability)
-    _checks.same_shape("pre_probability", pre, "post_probability", post)
+    pre, post = _checks.probabilities(pre_probability, post_probability)
     dtype = _checks.at_least_single(jnp.result_type(pre, post))
     functions, parameters = apart(traces)
     _refuse_other_degree(functions, parameters)

@@ -61,9 +61,7 @@ def expected_lag_counts(
         >>> bool(jnp.allclose(table, table[:, ::-1]))  # constant rate: no lag is favoured over its mirror image
         True
     """
-    pre_probability = at_least_single(_checks.probability("pre_probability", pre_probability))
-    post_probability = at_least_single(_checks.probability("post_probability", post_probability))
-    _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
+    pre_probability, post_probability = map(at_least_single, _checks.probabilities(pre_probability, post_probability))
     n_steps = post_probability.shape[-1]
     _checks.window(window, n_steps)
     check_options(window, coincidence, sides, boundary, n_steps)
