@@ -1,8 +1,8 @@
 """Spikes: sampling and importing trains, nearest-spike lags, sampled and exact tables of lag counts."""
 
-from stdpjax.spikes.counting import sample_lag_counts, sample_pair
+from stdpjax.spikes.counting import sample_lag_counts
 from stdpjax.spikes.expected import expected_lag_counts, lag_probability
-from stdpjax.spikes.packed import round_to_grid
+from stdpjax.spikes.packed import round_to_grid, sample_pair
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES, nearest_lag
 from stdpjax.spikes.reference import sample_lag_counts_by_train
 from stdpjax.spikes.sampling import sample_spikes

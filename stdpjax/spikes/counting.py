@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.stages import Wrapped
-from jaxtyping import Array, Bool, Float, Int32, Integer, Key, UInt32
+from jaxtyping import Array, Float, Int32, Key, UInt32
 
 from stdpjax import _checks, parallel
 from stdpjax._checks import ArrayLike
 from stdpjax._threads import map_threaded, n_cores
 from stdpjax.random import member_keys
-from stdpjax.spikes.packed import TRIALS_PER_WORD, count_packed_lags, sample_packed_pair
+from stdpjax.spikes.packed import TRIALS_PER_WORD, sample_packed_pair
+from stdpjax.spikes.packed_lags import count_packed_lags
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 
 # Words of one train that are worked on at once: the arrays of a block stay in the second-level cache, and there is
@@ -80,9 +81,7 @@ def sample_lag_counts(
         ((2, 60, 11), dtype('int32'))
     """
     _checks.key("key", key)
-    pre_probability = _checks.probability("pre_probability", pre_probability)
-    post_probability = _checks.probability("post_probability", post_probability)
-    _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
+    pre_probability, post_probability = _checks.probabilities(pre_probability, post_probability)
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
     if n_trials >= 2**31:
         raise ValueError(f"n_trials: expected at most 2^31 - 1, what a count can hold, got {n_trials}")
@@ -115,61 +114,6 @@ def sample_lag_counts(
     else:
         counts = _count_by_trial(sequences, n_trials, *options)
     return counts.reshape(*batch, *counts.shape[1:])
-
-
-def sample_pair(
-    key: Key[Array, ""],
-    pre_probability: ArrayLike,
-    post_probability: ArrayLike,
-    *,
-    sequence: int | Integer[Array, ""] = 0,
-    trial: int | Integer[Array, ""] = 0,
-) -> tuple[Bool[Array, "time"], Bool[Array, "time"]]:
-    """Draw the presynaptic and the postsynaptic train of one trial, as `sample_lag_counts` does.
-
-    Args:
-        key: the scalar key that `sample_lag_counts` was given.
-        pre_probability: presynaptic spike probability per bin, in [0, 1], shape `[time]`.
-        post_probability: postsynaptic spike probability per bin, same shape.
-        sequence: number of the sequence.
-        trial: number of the trial.
-
-    Returns:
-        Presynaptic and postsynaptic spike indicators, each `[time]`.
-
-    Raises:
-        ValueError: the key is of another generator, probabilities outside [0, 1], not finite or of different shapes or
-            with leading axes, or a number below 0.
-
-    Example:
-        >>> import jax.numpy as jnp, stdpjax
-        >>> pre, post = stdpjax.spikes.sample_pair(
-        ...     stdpjax.random.key(0), jnp.full(60, 0.1), jnp.full(60, 0.2), sequence=2, trial=7)
-        >>> pre.shape, post.shape
-        ((60,), (60,))
-    """
-    _checks.key("key", key)
-    pre_probability = _checks.probability("pre_probability", pre_probability)
-    post_probability = _checks.probability("post_probability", post_probability)
-    _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
-    if pre_probability.ndim > 1:
-        raise ValueError(f"pre_probability: expected one sequence, shape [time], got {pre_probability.shape}")
-    sequence, trial = _index("sequence", sequence), _index("trial", trial)
-    word, bit = jnp.divmod(jnp.asarray(trial, jnp.uint32), np.uint32(TRIALS_PER_WORD))
-    word_key = jax.random.fold_in(jax.random.fold_in(key, sequence), word)
-    pre, post = ((sample_packed_pair(word_key, pre_probability, post_probability) >> bit) & np.uint32(1)).astype(bool)
-    return pre, post
-
-
-def _index(name: str, value: int | Integer[Array, ""]) -> UInt32[Array, ""]:
-    """The number of a sequence or a trial, which may be traced."""
-    if isinstance(value, jax.Array):
-        if value.ndim or value.dtype.kind not in "iu":
-            raise ValueError(f"{name}: expected one whole number, got shape {value.shape} of dtype {value.dtype}")
-        if not _checks.is_concrete(value):
-            return value.astype(jnp.uint32)
-        value = int(value)
-    return jnp.asarray(_checks.count(name, value, minimum=0, maximum=2**32 - 1), jnp.uint32)
 
 
 def _n_parts(n_words: int, n_sequences: int, n_steps: int) -> int:

@@ -1,8 +1,7 @@
-"""Thirty-two trials to a word: spike trains drawn, and lags counted, by the bit.
+"""Thirty-two trials to a word: spike trains drawn by the bit.
 
 All trials of a sequence share their spike probabilities, so the trial axis can be the bit axis of unsigned words.
-Trial k is bit k % 32 of word k // 32. Drawing and pairing are then AND, OR and shifts along time, and a sum over
-trials is a count of bits. Words come before time: sums over the leading of the two axes vectorise.
+Trial k is bit k % 32 of word k // 32. Words come before time: sums over the leading of the two axes vectorise.
 
 Probabilities are rounded to multiples of 2^-16, both ends included, and to multiples of 2^-40 where that would change
 them by more than one part in a thousand, as happens below 0.0076 only; `round_to_grid` gives the probability that was
@@ -11,17 +10,15 @@ nothing but its key, its time and its probability; only the bins with finer leve
 """
 
 import math
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Int32, Key, UInt32
+from jaxtyping import Array, Bool, Float, Int32, Integer, Key, UInt32
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
 from stdpjax.random._threefry import threefry_hash
-from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options
 from stdpjax.spikes.sampling import COARSE, at_least_single
 
 TRIALS_PER_WORD = 32
@@ -250,114 +247,54 @@ def _spread_bit(values: UInt32[Array, "*shape"], place: UInt32[Array, ""] | np.u
     return np.uint32(0) - ((values >> place) & np.uint32(1))
 
 
-def count_packed_lags(
-    pre: UInt32[Array, "..."],
-    post: UInt32[Array, "..."],
-    window: int = 20,
-    coincidence: Coincidence = "skip",
+def sample_pair(
+    key: Key[Array, ""],
+    pre_probability: ArrayLike,
+    post_probability: ArrayLike,
     *,
-    sides: Sides = "one",
-    boundary: Boundary = "silent",
-) -> Int32[Array, "*batch counted lag"]:
-    """Count the lags that `nearest_lag` gives, summed over the trials of all words.
+    sequence: int | Integer[Array, ""] = 0,
+    trial: int | Integer[Array, ""] = 0,
+) -> tuple[Bool[Array, "time"], Bool[Array, "time"]]:
+    """Draw the presynaptic and the postsynaptic train of one trial, as `sample_lag_counts` does.
 
     Args:
-        pre: presynaptic spikes, 32 trials to a word.
-        post: postsynaptic spikes, likewise. Trials that do not exist are left out by clearing their bits in `pre`.
-        window: half-width of the window in bins, at least 1. With boundary "silent" it may exceed the record.
-        coincidence: "skip" or "ignore", see `stdpjax.spikes.pairing`.
-        sides: "one" or "both", likewise.
-        boundary: "silent" or "valid", likewise.
+        key: the scalar key that `sample_lag_counts` was given.
+        pre_probability: presynaptic spike probability per bin, in [0, 1], shape `[time]`.
+        post_probability: postsynaptic spike probability per bin, same shape.
+        sequence: number of the sequence.
+        trial: number of the trial.
 
     Returns:
-        Counts, shape `[..., time, 2 * window + 1]`, lags from -window to +window; the middle column is 0. With
-        boundary "valid" time is `2 * window` bins shorter.
+        Presynaptic and postsynaptic spike indicators, each `[time]`.
 
     Raises:
-        ValueError: different shapes, an unknown option, a window below 1, or for boundary "valid" a record shorter
-            than one complete window.
+        ValueError: the key is of another generator, probabilities outside [0, 1], not finite or of different shapes or
+            with leading axes, or a number below 0.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> pre, post = pack(jnp.array([[0, 1, 0, 0]])), pack(jnp.array([[0, 0, 0, 1]]))
-        >>> count_packed_lags(pre, post, window=2)[1].tolist()
-        [0, 0, 0, 0, 1]
+        >>> import jax.numpy as jnp, stdpjax
+        >>> pre, post = stdpjax.spikes.sample_pair(
+        ...     stdpjax.random.key(0), jnp.full(60, 0.1), jnp.full(60, 0.2), sequence=2, trial=7)
+        >>> pre.shape, post.shape
+        ((60,), (60,))
     """
-    _checks.same_shape("pre", pre, "post", post)
-    check_options(window, coincidence, sides, boundary, post.shape[-1])
-    return _count_packed_lags(pre, post, window, coincidence, sides, boundary)
+    _checks.key("key", key)
+    pre_probability, post_probability = _checks.probabilities(pre_probability, post_probability)
+    if pre_probability.ndim > 1:
+        raise ValueError(f"pre_probability: expected one sequence, shape [time], got {pre_probability.shape}")
+    sequence, trial = _index("sequence", sequence), _index("trial", trial)
+    word, bit = jnp.divmod(jnp.asarray(trial, jnp.uint32), np.uint32(TRIALS_PER_WORD))
+    word_key = jax.random.fold_in(jax.random.fold_in(key, sequence), word)
+    pre, post = ((sample_packed_pair(word_key, pre_probability, post_probability) >> bit) & np.uint32(1)).astype(bool)
+    return pre, post
 
 
-@partial(jax.jit, static_argnums=(2, 3, 4, 5))
-def _count_packed_lags(
-    pre: UInt32[Array, "*batch word time"],
-    post: UInt32[Array, "*batch word time"],
-    window: int,
-    coincidence: Coincidence,
-    sides: Sides,
-    boundary: Boundary,
-) -> Int32[Array, "*batch counted lag"]:
-    n_steps = pre.shape[-1]
-    if boundary == "silent":
-        padded = _pad_time(post, window, window)
-    else:
-        padded = post
-        n_steps -= 2 * window
-        pre, post = (train[..., window : window + n_steps] for train in (pre, post))
-
-    def post_at(offset: Int[Array, ""]) -> UInt32[Array, "*batch word counted"]:
-        return jax.lax.dynamic_slice_in_dim(padded, window + offset, n_steps, axis=-1)
-
-    def outward_if_one_side(
-        waiting: tuple[Array, Array], distance: Int[Array, ""]
-    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """One bin further out: the presynaptic spikes still without a spike on the left, and on the right."""
-        left, right = waiting
-        left, right = left & ~post_at(-distance), right & ~post_at(distance)
-        return (left, right), (_total(left), _total(right))
-
-    def outward_if_closer(waiting: Array, distance: Int[Array, ""]) -> tuple[Array, tuple[Array, Array]]:
-        """One bin further out: those still without any spike, and those whose only spike here is on one side."""
-        left, right = post_at(-distance), post_at(distance)
-        counts = (_total(waiting & left & ~right), _total(waiting & right & ~left))
-        return waiting & ~(left | right), counts
-
-    eligible = pre & ~post if coincidence == "skip" else pre
-    distances = jnp.arange(1, window + 1, dtype=jnp.int32)
-    if sides == "one":
-        near = _any_ahead(padded, window)  # near[i]: a spike in the bins i ... i + window - 1 of `padded`
-        silent_right, silent_left = ~near[..., window + 1 : window + 1 + n_steps], ~near[..., :n_steps]
-        waiting = (eligible & silent_right, eligible & silent_left)
-        # Counts are what each distance takes away from those who wait. Sums over the hits themselves would read the
-        # old state beside the new one, which costs XLA a copy at every distance: three times slower.
-        _, still = jax.lax.scan(outward_if_one_side, waiting, distances)
-        left_counts, right_counts = (
-            -jnp.diff(after, axis=0, prepend=_total(before)[None]) for before, after in zip(waiting, still, strict=True)
-        )
-    else:
-        _, (left_counts, right_counts) = jax.lax.scan(outward_if_closer, eligible, distances)
-    counts = jnp.concatenate([left_counts[::-1], jnp.zeros_like(left_counts[:1]), right_counts])
-    return jnp.moveaxis(counts, 0, -1)
-
-
-def _any_ahead(words: UInt32[Array, "*batch time"], width: int) -> UInt32[Array, "*batch time"]:
-    """OR of each bin and the `width - 1` bins after it, by doubling; silence after the end."""
-    shifts, reach = [], 1
-    while reach < width:
-        shifts.append(min(reach, width - reach))
-        reach += shifts[-1]
-
-    # A scan rather than an unrolled loop: fused into one expression, every doubling would be computed twice.
-    def widen(near: UInt32[Array, "*batch time"], shift: Int[Array, ""]) -> tuple[UInt32[Array, "*batch time"], None]:
-        ahead = jax.lax.dynamic_slice_in_dim(_pad_time(near, 0, width), shift, near.shape[-1], axis=-1)
-        return near | ahead, None
-
-    return jax.lax.scan(widen, words, jnp.array(shifts, jnp.int32))[0]
-
-
-def _pad_time(words: UInt32[Array, "*batch time"], before: int, after: int) -> UInt32[Array, "*batch padded"]:
-    return jnp.pad(words, [(0, 0)] * (words.ndim - 1) + [(before, after)])
-
-
-def _total(words: UInt32[Array, "*batch word time"]) -> Int32[Array, "*batch time"]:
-    return jnp.sum(jax.lax.population_count(words).astype(jnp.int32), axis=-2, dtype=jnp.int32)
+def _index(name: str, value: int | Integer[Array, ""]) -> UInt32[Array, ""]:
+    """The number of a sequence or a trial, which may be traced."""
+    if isinstance(value, jax.Array):
+        if value.ndim or value.dtype.kind not in "iu":
+            raise ValueError(f"{name}: expected one whole number, got shape {value.shape} of dtype {value.dtype}")
+        if not _checks.is_concrete(value):
+            return value.astype(jnp.uint32)
+        value = int(value)
+    return jnp.asarray(_checks.count(name, value, minimum=0, maximum=2**32 - 1), jnp.uint32)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Int32, Integer, Key
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
-from stdpjax.spikes.counting import sample_pair
+from stdpjax.spikes.packed import sample_pair
 from stdpjax.spikes.pairing import Boundary, Coincidence, Sides, check_options, nearest_lag
 
 
@@ -57,9 +57,7 @@ def sample_lag_counts_by_train(
         True
     """
     _checks.key("key", key)
-    pre_probability = _checks.probability("pre_probability", pre_probability)
-    post_probability = _checks.probability("post_probability", post_probability)
-    _checks.same_shape("pre_probability", pre_probability, "post_probability", post_probability)
+    pre_probability, post_probability = _checks.probabilities(pre_probability, post_probability)
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
     *batch, n_steps = pre_probability.shape
     first_sequence = _checks.count("first_sequence", first_sequence, minimum=0, maximum=2**32 - math.prod(batch))

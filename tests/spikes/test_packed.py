@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import stdpjax
 from stdpjax import spikes
 from stdpjax.random._threefry import threefry_hash
-from stdpjax.spikes import counting, packed
+from stdpjax.spikes import counting, packed, packed_lags
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES
 
 OPTIONS = [(c, s, b) for c in COINCIDENCES for s in SIDES for b in BOUNDARIES]
@@ -35,7 +35,7 @@ def counts_by_event(pre, post, window, coincidence, sides, boundary):
 
 def packed_counts(pre, post, window, coincidence, sides, boundary):
     words = packed.pack(pre), packed.pack(post)
-    return packed.count_packed_lags(*words, window, coincidence, sides=sides, boundary=boundary)
+    return packed_lags.count_packed_lags(*words, window, coincidence, sides=sides, boundary=boundary)
 
 
 @settings(max_examples=10, deadline=None)
@@ -95,7 +95,7 @@ def test_counts_at_the_edges(options, n_trials, n_steps, window, densities, seed
 def test_counts_keep_leading_axes():
     pre, post = random_trains(0, (2, 3, 2, 40, 15), 0.3).reshape(2, 3, 2, 40, 15)
     pre_words, post_words = (jnp.moveaxis(packed.pack(np.moveaxis(trials, 2, 0)), 0, 2) for trials in (pre, post))
-    table = packed.count_packed_lags(pre_words, post_words, 4)
+    table = packed_lags.count_packed_lags(pre_words, post_words, 4)
     assert table.shape == (3, 2, 15, 9)
     for place in np.ndindex(3, 2):
         np.testing.assert_array_equal(
@@ -106,9 +106,9 @@ def test_counts_keep_leading_axes():
 def test_counting_refuses_bad_options():
     words = jnp.zeros((1, 10), jnp.uint32)
     with pytest.raises(ValueError, match="window: expected at most 4 bins"):
-        packed.count_packed_lags(words, words, 5, boundary="valid")
+        packed_lags.count_packed_lags(words, words, 5, boundary="valid")
     with pytest.raises(ValueError, match="post: expected the shape of pre"):
-        packed.count_packed_lags(words, words[:, 1:], 2)
+        packed_lags.count_packed_lags(words, words[:, 1:], 2)
 
 
 def unrounded_comparison(key, probability, train):
