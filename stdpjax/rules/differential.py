@@ -65,21 +65,20 @@ def rate_update(
         [[0.25, 0.125], [0.0, 0.0]]
     """
     _checks.choice("pairing", pairing, PAIRINGS)
-    for name, other in {"previous_pre_rate": previous_pre_rate, "next_pre_rate": next_pre_rate}.items():
+    others = {"previous_pre_rate": previous_pre_rate, "next_pre_rate": next_pre_rate}
+    for name, other in others.items():
         is_needed = name == _OTHER_RATES[pairing]
         if is_needed and other is None:
             raise ValueError(f"{name}: expected the presynaptic rates that pairing {pairing!r} needs, got None")
         if other is not None and not is_needed:
             raise ValueError(f"{name}: expected None with pairing {pairing!r}, which does not read it, got rates")
-    change = _change(state, next_state)
     rate = _checks.finite("pre_rate", pre_rate)
-    _same_batch(change, "pre_rate", rate)
-    if pairing == "previous":
-        rate = _rate_like(rate, "previous_pre_rate", previous_pre_rate)
-    elif pairing == "midpoint":
-        rate = 0.5 * (rate + _rate_like(rate, "next_pre_rate", next_pre_rate))
-    elif pairing == "next":
-        rate = _rate_like(rate, "next_pre_rate", next_pre_rate)
+    change = _change(state, next_state, "pre_rate", rate)
+    name = _OTHER_RATES[pairing]
+    if name is not None:
+        other = _checks.finite(name, others[name])  # pyright: ignore[reportArgumentType] -- None was refused before
+        _checks.same_shape("pre_rate", rate, name, other)
+        rate = 0.5 * (rate + other) if pairing == "midpoint" else other
     return change[..., :, None] * rate[..., None, :]
 
 
@@ -107,10 +106,9 @@ def spike_update(state: ArrayLike, next_state: ArrayLike, pre_spikes: ArrayLike)
         >>> stdpjax.rules.spike_update([0.0], [0.5], [True, False]).tolist()
         [[0.5, 0.0]]
     """
-    change = _change(state, next_state)
-    pre_spikes = _checks.spikes("pre_spikes", pre_spikes).astype(change.dtype)
-    _same_batch(change, "pre_spikes", pre_spikes)
-    return change[..., :, None] * pre_spikes[..., None, :]
+    pre_spikes = _checks.spikes("pre_spikes", pre_spikes)
+    change = _change(state, next_state, "pre_spikes", pre_spikes)
+    return change[..., :, None] * pre_spikes[..., None, :].astype(change.dtype)
 
 
 def state_slope(state: ArrayLike, difference: Difference = "centred") -> Float[Array, "*batch inner"]:
@@ -187,8 +185,6 @@ def differential_rule(
         >>> delta_w.tolist()
         [[0.25]]
     """
-    _checks.choice("pairing", pairing, PAIRINGS)
-    _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
     _checks.choice("postsynaptic", postsynaptic, ("state", "gradient"))
     _checks.flag("tied", tied)
 
@@ -206,6 +202,8 @@ def change_rule(
     tied: bool,
 ) -> Rule:
     """Return the product of a postsynaptic change and presynaptic activity as a rule, as `differential_rule` has it."""
+    _checks.choice("pairing", pairing, PAIRINGS)
+    _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
 
     def init(weights: Float[Array, "post pre"]) -> _Memory:
         n_post, n_pre = weights.shape
@@ -216,8 +214,7 @@ def change_rule(
     ) -> tuple[Float[Array, "post pre"], _Memory]:
         del weights
         change = change_of(sample)
-        seen = required(sample, "pre_rate" if presynaptic == "rate" else "pre_spikes")
-        factor = seen.astype(change.dtype)
+        factor = required(sample, "pre_rate" if presynaptic == "rate" else "pre_spikes").astype(change.dtype)
         pairs = {
             "previous": (change, memory.pre_rate),
             "current": (change, factor),
@@ -227,20 +224,14 @@ def change_rule(
         post_factor, pre_factor = pairs[pairing]
         delta_w = post_factor[:, None] * pre_factor[None, :]
         if tied:
-            delta_w = delta_w + delta_w.T
-            delta_w = delta_w - jnp.diag(jnp.diagonal(delta_w))
+            delta_w = delta_w + delta_w.T - 2 * jnp.diag(jnp.diagonal(delta_w))
         return delta_w, _Memory(change, factor)
 
     return Rule(init, update)
 
 
 def eq1_rule(
-    rate_fn: RateFunction,
-    *,
-    gate: Number = 0.0,
-    tie: Number = 0.0,
-    before: Number = 0.0,
-    after: Number = 0.0,
+    rate_fn: RateFunction, *, gate: Number = 0.0, tie: Number = 0.0, before: Number = 0.0, after: Number = 0.0
 ) -> Rule:
     """Return Eq 1 in a form that traced numbers give, so that one program runs all its forms and those between.
 
@@ -296,21 +287,13 @@ def eq1_rule(
     return Rule(init, update)
 
 
-def _change(state: ArrayLike, next_state: ArrayLike) -> Float[Array, "*batch post"]:
+def _change(state: ArrayLike, next_state: ArrayLike, name: str, presynaptic: Array) -> Float[Array, "*batch post"]:
+    """Return the change of activity, refusing shapes that differ, also from those of the presynaptic neurons."""
     state, next_state = _checks.finite("state", state), _checks.finite("next_state", next_state)
     _checks.same_shape("state", state, "next_state", next_state)
-    return next_state - state
-
-
-def _same_batch(change: Float[Array, "*batch post"], name: str, presynaptic: Float[Array, "..."]) -> None:
-    if presynaptic.ndim < 1 or presynaptic.shape[:-1] != change.shape[:-1]:
+    if presynaptic.ndim < 1 or presynaptic.shape[:-1] != state.shape[:-1]:
         raise ValueError(
-            f"{name}: expected the leading axes of state, {change.shape[:-1]}, before that of the presynaptic neurons, "
+            f"{name}: expected the leading axes of state, {state.shape[:-1]}, before that of the presynaptic neurons, "
             f"got shape {presynaptic.shape}"
         )
-
-
-def _rate_like(rate: Float[Array, "*batch pre"], name: str, other: ArrayLike | None) -> Float[Array, "*batch pre"]:
-    other = _checks.finite(name, other)  # pyright: ignore[reportArgumentType] -- None was refused before
-    _checks.same_shape("pre_rate", rate, name, other)
-    return other
+    return next_state - state

@@ -13,7 +13,7 @@ from stdpjax import _checks
 from stdpjax._units import Measured
 from stdpjax.rates import RateFunction, check_rate_fn
 from stdpjax.rules.base import Rule, Sample, TraceRule, required
-from stdpjax.rules.differential import PAIRINGS, Pairing, change_rule
+from stdpjax.rules.differential import Pairing, change_rule
 from stdpjax.rules.traces import trace_rule
 
 Sign = Literal["anti_hebbian", "hebbian"]
@@ -52,8 +52,6 @@ def xie_seung_rule(
     """
     check_rate_fn(rate_fn)
     _checks.choice("sign", sign, get_args(Sign))
-    _checks.choice("pairing", pairing, PAIRINGS)
-    _checks.choice("presynaptic", presynaptic, ("rate", "spikes"))
 
     def change_of(sample: Sample) -> Float[Array, "post"]:
         before, after = required(sample, "post_state"), required(sample, "next_post_state")
