@@ -8,15 +8,12 @@ from stdpjax.rules.differential import PAIRINGS, differential_rule, eq1_rule, ra
 from stdpjax.rules.evaluate import expected_updates, per_spike_updates, train_updates
 from stdpjax.rules.events import SpikeEvents, event_updates, event_weight_change, merge_spike_times
 from stdpjax.rules.first_order import (
-    Moments,
     constant_rate_update,
-    effective_window,
     lag_response,
     linear_response,
     ramp_gain,
     slope_by_lag,
     slope_correlation,
-    window_moments,
 )
 from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
@@ -25,6 +22,7 @@ from stdpjax.rules.published import Preset, presets
 from stdpjax.rules.rate_rules import bcm_rule, hebb_rule, xie_seung_rule
 from stdpjax.rules.traces import ORDERS, trace_rule
 from stdpjax.rules.triplet import INTERACTIONS, suppression_rule, triplet_rule
+from stdpjax.rules.windows import Moments, effective_window, window_moments
 
 __all__ = [
     "INTERACTIONS",
