@@ -9,7 +9,8 @@ from stdpjax.energy import Params
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.learning.backpropagation import backpropagation_update
 from stdpjax.learning.layers import layer_slices, scale_layers
-from stdpjax.learning.supervised import ORDERS, PHASE_RULES, Order, PhaseRule, Phases, phase_update
+from stdpjax.learning.phases import ORDERS, PHASE_RULES, Order, PhaseRule, Phases
+from stdpjax.learning.supervised import phase_update
 from stdpjax.learning.training import Learner
 from stdpjax.rates import hard_sigmoid
 

@@ -13,7 +13,7 @@ from stdpjax.lab import folder
 from stdpjax.lab.provenance import DECISIVE, provenance
 from stdpjax.lab.train_settings import RATE, TrainConfig, make_learner
 from stdpjax.learning.data import Images, count_classes, load_digits, load_images, split
-from stdpjax.learning.supervised import Labelled
+from stdpjax.learning.labelled import Labelled
 from stdpjax.learning.training import Learner
 
 _FORMAT = 1

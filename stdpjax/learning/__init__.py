@@ -13,7 +13,8 @@ from stdpjax.learning.layers import (
     scale_layers,
     take_layers,
 )
-from stdpjax.learning.supervised import PHASE_RULES, Phases, phase_update, predict, settle
+from stdpjax.learning.phases import PHASE_RULES, Phases
+from stdpjax.learning.supervised import phase_update, predict, settle
 from stdpjax.learning.training import Learner, TrainState, apply_update, start, train_epoch
 
 __all__ = [

@@ -13,7 +13,7 @@ from stdpjax import energy, fixed_points, learning, rates
 from stdpjax.clamps import clamp_state
 from stdpjax.energy import Params
 from stdpjax.learning import Labelled, Phases, phase_update, predict, settle
-from stdpjax.learning.supervised import PhaseRule
+from stdpjax.learning.phases import PhaseRule
 
 SIZES = (4, 5, 3)
 N_INPUTS, N_OUTPUTS = SIZES[0], SIZES[-1]
