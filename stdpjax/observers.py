@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int32, PyTree
 
 from stdpjax import _alike, _checks
 from stdpjax.rules import Sample
-from stdpjax.rules.base import reading
+from stdpjax.rules.base import signal_of
 
 
 class Observer(NamedTuple):
@@ -68,8 +68,7 @@ def mean_of(function: Callable[[Sample], PyTree], burn_in: int = 0) -> Observer:
         >>> speed.update(sample, speed.init(sample)).mean.tolist()
         [1.0, 1.0]
     """
-    signal = _signal(function)
-    burn_in = _checks.count("burn_in", burn_in, minimum=0)
+    signal = signal_of(function)
 
     def init(sample: Sample) -> Mean:
         return _no_mean(jax.eval_shape(signal, sample), sample.post_state.dtype)
@@ -77,7 +76,7 @@ def mean_of(function: Callable[[Sample], PyTree], burn_in: int = 0) -> Observer:
     def update(sample: Sample, so_far: Mean) -> Mean:
         return _add(so_far, signal(sample))
 
-    return Observer(init, update, burn_in)
+    return Observer(init, update, _checks.count("burn_in", burn_in, minimum=0))
 
 
 class Autocovariance(NamedTuple):
@@ -129,7 +128,7 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
         >>> seen.covariance[:, 0].tolist()
         [1.0, -1.0]
     """
-    signal = _signal(function, 1)
+    signal = signal_of(function, 1)
     max_lag = _checks.count("max_lag", max_lag, minimum=0)
 
     def init(sample: Sample) -> Autocovariance:
@@ -147,7 +146,8 @@ def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_la
         before = jnp.where(so_far.values.n_seen == 0, from_origin[:1], so_far.values.mean[:1])
         products = _add(so_far.products, (from_origin[:1] - before) * (from_origin - values.mean))
         is_full = so_far.n_seen >= max_lag
-        values, products = _select(is_full, (values, products), (so_far.values, so_far.products))
+        kept = (values, products), (so_far.values, so_far.products)
+        values, products = jax.tree.map(lambda new, old: jnp.where(is_full, new, old), *kept)
         return Autocovariance(recent, origin, values, products, so_far.n_seen + 1)
 
     return Observer(init, update, _checks.count("burn_in", burn_in, minimum=0))
@@ -198,7 +198,7 @@ def lagged_products_of(
         >>> seen.mean.tolist()
         [[[1.0], [-0.75]]]
     """
-    first, second = _signal(later, 1, "later"), _signal(earlier, 1, "earlier")
+    first, second = signal_of(later, 1, "later"), signal_of(earlier, 1, "earlier")
     max_lag = _checks.count("max_lag", max_lag, minimum=0)
 
     def init(sample: Sample) -> LaggedProducts:
@@ -249,7 +249,7 @@ def histogram_of(
         >>> observer.update(sample, observer.init(sample)).counts.tolist()
         [[0, 1]]
     """
-    signal = _signal(function, is_real=True)
+    signal = signal_of(function, is_real=True)
     n_bins = _checks.count("n_bins", n_bins)
     high = float(_checks.number("high", high, above=_checks.number("low", low)))
     low = float(low)
@@ -266,36 +266,6 @@ def histogram_of(
         return Histogram(so_far.counts + jax.nn.one_hot(place, n_bins, dtype=jnp.int32))
 
     return Observer(init, update, _checks.count("burn_in", burn_in, minimum=0))
-
-
-def _select(condition: Array, new: PyTree, old: PyTree) -> PyTree:
-    """Return one of two pytrees, by a truth value that may be traced."""
-    return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)
-
-
-def _signal(
-    function: Callable[[Sample], Any], ndim: int | None = None, name: str = "function", *, is_real: bool = False
-) -> Callable[[Sample], Any]:
-    """Return a function of a sample that refuses signals which a sample lacks, are not real or of other axes."""
-    _checks.function(name, function, "sample")
-
-    def signal(sample: Sample) -> Any:
-        with reading(sample, name):
-            found = function(sample)
-        if any(leaf is None for leaf in jax.tree.leaves(found, is_leaf=lambda leaf: leaf is None)):
-            raise ValueError(f"{name}: expected a signal that the samples have, got {found!r}")
-        if ndim is None and not is_real:
-            return found
-        if isinstance(found, int | float):
-            found = jnp.asarray(found)
-        dtype = getattr(found, "dtype", None)
-        if dtype is None or not hasattr(found, "shape") or jnp.issubdtype(dtype, jnp.complexfloating):
-            raise ValueError(f"{name}: expected one that gives an array of real numbers for each sample, got {found!r}")
-        if ndim not in (None, found.ndim):
-            raise ValueError(f"{name}: expected a signal of shape [unit], got shape {found.shape}")
-        return found
-
-    return signal
 
 
 def _memory(signal: Callable[[Sample], Array], sample: Sample, max_lag: int) -> Float[Array, "lag unit"]:

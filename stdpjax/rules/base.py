@@ -199,6 +199,31 @@ def reading(sample: Sample, name: str) -> Iterator[None]:
         ) from error
 
 
+def signal_of(
+    function: Callable[[Sample], Any], ndim: int | None = None, name: str = "function", *, is_real: bool = False
+) -> Callable[[Sample], Any]:
+    """Return a function of a sample that refuses signals which a sample lacks, are not real or of other axes."""
+    _checks.function(name, function, "sample")
+
+    def signal(sample: Sample) -> Any:
+        with reading(sample, name):
+            found = function(sample)
+        if any(leaf is None for leaf in jax.tree.leaves(found, is_leaf=lambda leaf: leaf is None)):
+            raise ValueError(f"{name}: expected a signal that the samples have, got {found!r}")
+        if ndim is None and not is_real:
+            return found
+        if isinstance(found, int | float):
+            found = jnp.asarray(found)
+        dtype = getattr(found, "dtype", None)
+        if dtype is None or not hasattr(found, "shape") or jnp.issubdtype(dtype, jnp.complexfloating):
+            raise ValueError(f"{name}: expected one that gives an array of real numbers for each sample, got {found!r}")
+        if ndim not in (None, found.ndim):
+            raise ValueError(f"{name}: expected a signal of shape [unit], got shape {found.shape}")
+        return found
+
+    return signal
+
+
 def _form(rule_state: RuleState) -> str:
     """Return the structure, shapes and types of a state, which a scan needs to stay as they are."""
     forms = jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}", rule_state)
