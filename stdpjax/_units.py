@@ -95,18 +95,6 @@ def _converter(value: Any) -> Callable[[Any, Unit], Any] | None:
     return None
 
 
-def _quantities(value: Any, unit: Unit) -> Any:
-    return value.rescale(unit).magnitude
-
-
-def _astropy(value: Any, unit: Unit) -> Any:
-    return value.to_value("" if unit == "dimensionless" else unit)
-
-
-def _pint(value: Any, unit: Unit) -> Any:
-    return value.to(unit).magnitude
-
-
 def _brian(value: Any, unit: Unit) -> Any:
     power, factor = _OF_SECONDS[unit]
     names = ("m", "kg", "s", "A", "K", "mol", "cd")
@@ -131,9 +119,15 @@ def _labelled(value: Any, unit: Unit) -> Any:
 
 # What a library's quantities are known by -> how they convert.
 _LIBRARIES: tuple[tuple[Callable[[Any], bool], Callable[[Any, Unit], Any]], ...] = (
-    (lambda value: hasattr(value, "rescale"), _quantities),
-    (lambda value: hasattr(value, "to_value") and hasattr(value, "unit"), _astropy),
-    (lambda value: hasattr(value, "to") and hasattr(value, "magnitude"), _pint),
+    (lambda value: hasattr(value, "rescale"), lambda value, unit: value.rescale(unit).magnitude),
+    (
+        lambda value: hasattr(value, "to_value") and hasattr(value, "unit"),
+        lambda value, unit: value.to_value("" if unit == "dimensionless" else unit),
+    ),
+    (
+        lambda value: hasattr(value, "to") and hasattr(value, "magnitude"),
+        lambda value, unit: value.to(unit).magnitude,
+    ),
     (lambda value: hasattr(getattr(value, "dim", None), "get_dimension"), _brian),
     (lambda value: "units" in getattr(value, "attrs", ()), _labelled),
 )
