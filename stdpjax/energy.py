@@ -46,10 +46,9 @@ def make_params(weights: _checks.ArrayLike, bias: _checks.ArrayLike | None = Non
         [0.0, 0.0]
     """
     weights = _checks.finite("weights", weights)
-    _checks.flag("tied", tied)
     bias = jnp.zeros(weights.shape[:1], weights.dtype) if bias is None else _checks.finite("bias", bias)
     params = Params(weights, bias.astype(weights.dtype))
-    check_params(params, tied=tied)
+    check_params(params, tied=_checks.flag("tied", tied))
     return params
 
 
@@ -78,10 +77,9 @@ def random_params(key: Key[Array, ""], n_units: int, scale: float = 0.3, *, tied
     """
     key, n_units = _checks.key("key", key), _checks.count("n_units", n_units)
     scale = _checks.number("scale", scale, at_least=0)
-    _checks.flag("tied", tied)
     raw = jax.random.normal(key, (n_units, n_units), float)
-    weights = (raw + raw.T) / jnp.sqrt(2.0) if tied else raw
-    weights = scale / jnp.sqrt(1.0 * n_units) * _without_diagonal(weights)
+    weights = (raw + raw.T) / jnp.sqrt(2.0) if _checks.flag("tied", tied) else raw
+    weights = scale / jnp.sqrt(1.0 * n_units) * jnp.fill_diagonal(weights, 0.0, inplace=False)
     return Params(weights, -0.5 * jnp.sum(weights, axis=1))
 
 
@@ -98,7 +96,7 @@ def tie(weights: Float[Array, "unit unit"]) -> Float[Array, "unit unit"]:
     """
     weights = _checks.finite("weights", weights)
     _check_square(weights)
-    return _without_diagonal(0.5 * (weights + weights.T))
+    return jnp.fill_diagonal(0.5 * (weights + weights.T), 0.0, inplace=False)
 
 
 def energy(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Float[Array, ""]:
@@ -124,8 +122,7 @@ def energy(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -
         >>> float(stdpjax.energy.energy(params, jnp.array([0.0, 0.5]), stdpjax.rates.hard_sigmoid()))
         -0.375
     """
-    state = check_network(params, state, rate_fn, tied=True)
-    return energy_of(params, state, rate_fn)
+    return energy_of(params, check_network(params, state, rate_fn, tied=True), rate_fn)
 
 
 def target(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Float[Array, "unit"]:
@@ -151,8 +148,7 @@ def target(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -
         >>> stdpjax.energy.target(params, jnp.array([0.0, 0.25]), stdpjax.rates.hard_sigmoid()).tolist()
         [0.75, 0.5]
     """
-    state = check_network(params, state, rate_fn)
-    return target_of(params, state, rate_fn)
+    return target_of(params, check_network(params, state, rate_fn), rate_fn)
 
 
 def gradient(params: Params, state: Float[Array, "unit"], rate_fn: RateFunction) -> Float[Array, "unit"]:
@@ -281,9 +277,8 @@ def check_params(params: Params, *, tied: bool = False) -> None:
             got = "no array" if dtype is None else f"dtype {dtype}"
             raise ValueError(f"{name}: expected an array of single or double precision, got {got}")
     _check_square(weights)
-    n_units = weights.shape[0]
-    if bias.shape != (n_units,):
-        raise ValueError(f"bias: expected one number for each of {n_units} units, got shape {bias.shape}")
+    if bias.shape != weights.shape[:1]:
+        raise ValueError(f"bias: expected one number for each of {len(weights)} units, got shape {bias.shape}")
     _checks.finite("bias", bias)
     _checks.finite("weights", weights)
     if not _checks.is_concrete(weights):
@@ -296,16 +291,10 @@ def check_params(params: Params, *, tied: bool = False) -> None:
         raise ValueError(f"weights: expected 0 on the diagonal, got {on_diagonal} units that connect to themselves")
     # Single precision leaves that much where W is computed, as in A + A^T of products.
     if tied and asymmetry > 1e-5 * largest:
-        raise ValueError(
-            f"weights: expected a symmetric matrix (tied weights), got W_ij and W_ji that differ by {asymmetry:g}; "
-            f"see stdpjax.energy.tie"
-        )
+        got = f"W_ij and W_ji that differ by {asymmetry:g}; see stdpjax.energy.tie"
+        raise ValueError(f"weights: expected a symmetric matrix (tied weights), got {got}")
 
 
 def _check_square(weights: Array) -> None:
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"weights: expected a square matrix [post, pre], got shape {weights.shape}")
-
-
-def _without_diagonal(weights: Float[Array, "unit unit"]) -> Float[Array, "unit unit"]:
-    return weights - jnp.diag(jnp.diagonal(weights))
