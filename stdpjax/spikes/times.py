@@ -179,8 +179,7 @@ def join_coincident(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[
     is_same &= distance == closest[nearest]
     # Two at equal distances to either side of one: the first of them.
     candidates = np.flatnonzero(is_same)
-    _, unique = np.unique(nearest[candidates], return_index=True)
-    chosen = candidates[unique]
+    chosen = candidates[np.unique(nearest[candidates], return_index=True)[1]]
     second[chosen] = first[nearest[chosen]]
     return first, second
 
@@ -190,8 +189,7 @@ def _resolution(times: NDArray[Any]) -> NDArray[np.float64]:
     if not jnp.issubdtype(times.dtype, jnp.floating):
         return np.full(times.shape, _SAME_INSTANT_MS)
     n_steps = _STEPS_OF_DOUBLES if times.dtype.itemsize >= 8 else 1
-    relative = n_steps * float(jnp.finfo(times.dtype).eps)
-    return np.maximum(relative * np.abs(times.astype(np.float64)), _SAME_INSTANT_MS)
+    return np.maximum(n_steps * float(jnp.finfo(times.dtype).eps) * np.abs(times.astype(np.float64)), _SAME_INSTANT_MS)
 
 
 def count_bins(start: Measured, stop: Measured, bin_ms: Measured, stop_name: str = "stop") -> int:
@@ -218,7 +216,7 @@ def bin_train(
     start, stop, bin_ms = milliseconds("start", start), milliseconds("stop", stop), milliseconds("bin_ms", bin_ms)
     numbers, carries_unit = _trains.in_ms(name, train)
     times = numbers.astype(np.float64)
-    if times.size and not np.all(np.isfinite(times)):
+    if not np.all(np.isfinite(times)):
         raise ValueError(f"{name}: expected finite times in ms, got {np.sum(~np.isfinite(times))} NaN or infinite")
     tolerance = _EDGE_TOLERANCE * bin_ms + np.minimum(_resolution(numbers), bin_ms / 2)
     _refuse_outside(name, times, start, stop, tolerance, carries_unit)
@@ -244,10 +242,7 @@ def bin_train(
 
 def refuse_seconds(name: str, times: NDArray[Any]) -> None:
     """Refuse increasing times in ms, of ten spikes or more, that come faster than any neuron spikes for long."""
-    if times.size < 10:
-        return
-    interval = float(times[-1] - times[0]) / (times.size - 1)
-    if interval < _SHORTEST_INTERVAL_MS:
+    if times.size >= 10 and (interval := float(times[-1] - times[0]) / (times.size - 1)) < _SHORTEST_INTERVAL_MS:
         raise ValueError(
             f"{name}: expected milliseconds, got {times.size} spikes {interval:.2g} ms apart on average; these look "
             "like seconds: multiply by 1000, or give check_unit=False"
@@ -269,12 +264,7 @@ def _own_bound(name: str, attribute: str, trains: list[Any]) -> Any:
 
 
 def _refuse_outside(
-    name: str,
-    times: NDArray[np.float64],
-    start: float,
-    stop: float,
-    tolerance: NDArray[np.float64],
-    carries_unit: bool,
+    name: str, times: NDArray[np.float64], start: float, stop: float, tolerance: NDArray[np.float64], carries_unit: bool
 ) -> None:
     outside = times[(times + tolerance < start) | (times >= stop)]
     if not outside.size:
