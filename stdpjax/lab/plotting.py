@@ -53,11 +53,6 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def _check_axes(ax: Any) -> None:
-    if not isinstance(ax, Axes):
-        raise ValueError(f"ax: expected matplotlib axes, got {ax!r:.60}")
-
-
 def style() -> AbstractContextManager[None]:
     """Return a context in which figures get the house style when drawn and when saved."""
     return rc_context(_STYLE)
@@ -108,14 +103,13 @@ def frame(
         >>> ax.get_xlabel(), ax.get_xscale(), float(ax.get_ylim()[1])
         ('spikes', 'log', 1.1)
     """
-    _check_axes(ax)
+    _checks.instance("ax", ax, Axes, "matplotlib axes")
     ax.set_xlabel(_checks.text("xlabel", xlabel))
     ax.set_ylabel(_checks.text("ylabel", ylabel))
     for name, chosen in (("log", log), ("zero", zero)):
         _checks.choice(name, chosen, ("", "x", "y", "xy"))
-    for axis in "xy":
-        if axis in log and axis in zero:
-            raise ValueError(f"zero: expected no logarithmic axis, which has no zero, got {axis!r}, which is in log")
+    for axis in sorted({*log} & {*zero}):
+        raise ValueError(f"zero: expected no logarithmic axis, which has no zero, got {axis!r}, which is in log")
     _checks.number("headroom", headroom, at_least=0)
     for axis, line, limits, ticks in (("x", ax.axvline, xlim, xticks), ("y", ax.axhline, ylim, yticks)):
         if axis in zero:
@@ -176,7 +170,7 @@ def _reach(estimate: Estimate) -> NDArray[Any]:
 
 def _look(ax: Axes, color: str, label: str | None) -> dict[str, Any]:
     """Return the colour of that name, of the house or of matplotlib, and the legend entry."""
-    _check_axes(ax)
+    _checks.instance("ax", ax, Axes, "matplotlib axes")
     color = COLORS.get(_checks.text("color", color), color)
     if not is_color_like(color):
         raise ValueError(f"color: expected one of {', '.join(COLORS)} or a colour of matplotlib, got {color!r}")
@@ -286,7 +280,7 @@ def table(
     Raises:
         ValueError: no axes, numbers that are not finite or of other shapes, or colours' values that do not rise.
     """
-    _check_axes(ax)
+    _checks.instance("ax", ax, Axes, "matplotlib axes")
     # As plain numbers: labels may come with the unit that the axis names.
     values, rows, columns = (
         _checks.finite_numbers(name, getattr(array, "values", array))
@@ -297,13 +291,10 @@ def table(
     for name, labels, n in (("rows", rows, values.shape[0]), ("columns", columns, values.shape[1])):
         if labels.shape != (n,):
             raise ValueError(f"{name}: expected {n} labels, got shape {labels.shape}")
-    _checks.number("low", low)
-    _checks.number("centre", centre, above=low)
-    _checks.number("high", high, above=centre)
+    _checks.number("high", high, above=_checks.number("centre", centre, above=_checks.number("low", low)))
     ax.imshow(values, cmap="RdBu", norm=TwoSlopeNorm(centre, low, high), aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        is_dark = value > centre + 0.7 * (high - centre) or value < centre - 0.7 * (centre - low)
-        color = "white" if is_dark else "black"
+        color = "white" if value > centre + 0.7 * (high - centre) or value < centre - 0.7 * (centre - low) else "black"
         ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
     ax.set_xticks(range(columns.size), [f"{value:g}" for value in columns])
     ax.set_yticks(range(rows.size), [f"{value:g}" for value in rows])

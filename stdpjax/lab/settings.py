@@ -1,8 +1,6 @@
 """Settings: fields of a frozen dataclass with a default, bounds and a few words of help, and how they are read."""
 
 import dataclasses
-import itertools
-import math
 import typing
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
@@ -191,14 +189,12 @@ def replace(config: Any, values: Mapping[str, Any], owner: str) -> Any:
         >>> settings.replace(TrainConfig(), {"hidden": [64]}, "train").hidden
         (64,)
     """
-    replaced = {
-        name: _like(_field(config, name, owner), value, getattr(config, name)) for name, value in values.items()
-    }
-    changed = dataclasses.replace(config, **replaced)
-    for name in replaced:
+    given = {name: _like(_field(config, name, owner), value, getattr(config, name)) for name, value in values.items()}
+    changed = dataclasses.replace(config, **given)
+    for name in given:
         value = getattr(changed, name)
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, float) and not math.isfinite(number):
+            if isinstance(number, float) and not np.isfinite(number):
                 raise ValueError(f"{name}: expected finite numbers, got {number!r}")
     return changed
 
@@ -221,8 +217,7 @@ def without_effect(config: Any, name: str) -> str | None:
 def refuse_without_effect(config: Any, names: Iterable[str]) -> None:
     """Refuse settings, by their names, that were given and play no part beside the others."""
     for name in names:
-        beside = without_effect(config, name)
-        if beside is not None:
+        if (beside := without_effect(config, name)) is not None:
             got = getattr(config, name)
             raise ValueError(f"{name}: expected it to be left out, as it has no effect with {beside}, got {got!r}")
 
@@ -267,7 +262,7 @@ def _refuse(field: dataclasses.Field, value: Any) -> None:
     _like(field, value, field.default)
     if rules.get("distinct"):
         _checks.distinct(name, value)
-    if rules.get("increasing") and (len(value) < 2 or any(low >= high for low, high in itertools.pairwise(value))):
+    if rules.get("increasing") and (len(value) < 2 or np.any(np.diff(value) <= 0)):
         raise ValueError(f"{name}: expected at least two increasing numbers, got {value!r}")
 
 
