@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import jax.core
 import jax.numpy as jnp
-import jax.typing
 import numpy as np
 import numpy.typing
 from jaxtyping import Array, Key
@@ -44,7 +43,8 @@ def as_array(name: str, value: ArrayLike) -> Array | np.ndarray:
         raise ValueError(f"{name}: expected a rectangular array of numbers, got {value!r}") from error
 
 
-def _real_array(name: str, value: ArrayLike) -> Array | np.ndarray:
+def real_array(name: str, value: ArrayLike) -> Array | np.ndarray:
+    """Return `value` as an array, finite or not, refusing what is no real number."""
     array = as_array(name, value)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.kind in "biu"):
         raise ValueError(f"{name}: expected an array of real numbers, got dtype {array.dtype}")
@@ -53,7 +53,7 @@ def _real_array(name: str, value: ArrayLike) -> Array | np.ndarray:
 
 def _finite_array(name: str, value: ArrayLike) -> tuple[Array, tuple[float, float]]:
     """Return `value` as a float array, refusing NaN and infinity, and its range: 0 to 0 if it is traced or empty."""
-    array = _real_array(name, value)
+    array = real_array(name, value)
     array = jnp.asarray(array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float))
     return array, _finite_range(name, array) if is_concrete(array) and array.size else (0.0, 0.0)
 
@@ -70,7 +70,7 @@ def finite(name: str, value: ArrayLike) -> Array:
 
 def real_numbers(name: str, value: ArrayLike) -> np.ndarray:
     """Return `value` as an array in double precision, finite or not, refusing what is no real number; without JAX."""
-    return np.asarray(_real_array(name, value)).astype(np.float64)
+    return np.asarray(real_array(name, value)).astype(np.float64)
 
 
 def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:

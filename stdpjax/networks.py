@@ -79,8 +79,7 @@ def random_states(
     states = jax.vmap(lambda k: jax.random.uniform(k, (n_units,), float, -reach, reach))(keys)
     for kink in _checks.instance("kinks", kinks, (tuple, list), "a tuple of numbers"):
         kink = _checks.number("kinks", kink)
-        inside = kink - margin if kink > 0 else kink + margin
-        states = jnp.where(jnp.abs(states - kink) < margin, inside, states)
+        states = jnp.where(jnp.abs(states - kink) < margin, kink - margin if kink > 0 else kink + margin, states)
     return states
 
 
@@ -150,9 +149,8 @@ def interior_network(
     weights = tie(raw) if _checks.flag("tied", tied) else raw - jnp.diag(jnp.diagonal(raw))
     weights = coupling * weights / jnp.max(jnp.sum(jnp.abs(weights), axis=1))
     fixed_point = jax.random.uniform(point_key, (n_units,), float, -spread, spread)
-    away = jax.random.uniform(start_key, (n_units,), float, -distance, distance)
-    bias = resting_bias(weights, fixed_point, hard_sigmoid())
-    return Interior(Params(weights, bias), fixed_point, fixed_point + away)
+    start = fixed_point + jax.random.uniform(start_key, (n_units,), float, -distance, distance)
+    return Interior(Params(weights, resting_bias(weights, fixed_point, hard_sigmoid())), fixed_point, start)
 
 
 def centred_network(key: Key[Array, ""], centre: float | Array, n_units: int) -> Params:
@@ -209,8 +207,7 @@ def network_at_rest(
     state = _checks.finite("state", state)
     largest, connected = _checks.number("largest", largest, above=0), _checks.as_array("mask", mask)
     if connected.dtype != bool or connected.shape != 2 * state.shape:
-        expected = f"one truth value for each pair of the {state.size} units of state"
-        raise ValueError(f"mask: expected {expected}, got {connected.dtype} of shape {connected.shape}")
+        raise ValueError(f"mask: expected a truth value for each pair of units, got {_checks.described(connected)}")
     raw = jnp.where(mask, jax.random.normal(_checks.key("key", key), (state.size, state.size), float), 0.0)
     slope = rate_fn.slope(state)
     weights = raw + raw.T
@@ -276,8 +273,7 @@ def tied_networks(
     weight_key, scale_key, bias_key = (named_key(key, name) for name in ("weights", "scales", "biases"))
     raw = np.asarray(jax.random.normal(weight_key, (n_networks, n_units, n_units), float), np.float64)
     raw = (raw + raw.swapaxes(1, 2)) * (1 - np.eye(n_units))
-    largest = np.asarray(jax.random.uniform(scale_key, (n_networks,), float), np.float64)
-    largest = low + (high - low) * largest
+    largest = low + (high - low) * np.asarray(jax.random.uniform(scale_key, (n_networks,), float), np.float64)
     weights = raw * (largest / np.linalg.eigvalsh(raw)[:, -1])[:, None, None]
     noise = np.asarray(jax.random.normal(bias_key, (n_networks, n_units), float), np.float64)
     bias = -0.5 * weights.sum(axis=-1) + bias_std * noise
@@ -301,7 +297,4 @@ def is_active(states: Float[Array, "*time unit"], rate_fn: RateFunction) -> Bool
         True
     """
     check_rate_fn(rate_fn)
-    array = _checks.as_array("states", states)
-    if array.dtype.kind not in "fiu" and not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(f"states: expected an array of real numbers, got dtype {array.dtype}")
-    return jnp.all(rate_fn.slope(jnp.asarray(array)) == 1)
+    return jnp.all(rate_fn.slope(jnp.asarray(_checks.real_array("states", states), float)) == 1)
