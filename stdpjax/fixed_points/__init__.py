@@ -6,9 +6,17 @@ ever. Both kinds obey s = clip(b + W rho(s), kinks), the optimality conditions o
 kinks, and the clip form finds both.
 """
 
-from stdpjax.fixed_points.relaxation import FixedPoint, relax
+from stdpjax.fixed_points.relaxation import (
+    TOWARDS,
+    FixedPoint,
+    Form,
+    clip_field,
+    clip_target,
+    gradient_target,
+    natural_form,
+    relax,
+)
 from stdpjax.fixed_points.stability import Stability, relaxation_time, spectral_stability
-from stdpjax.fixed_points.targets import TOWARDS, Form, clip_field, clip_target, gradient_target, natural_form
 
 __all__ = [
     "TOWARDS",
