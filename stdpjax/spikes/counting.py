@@ -86,8 +86,7 @@ def sample_lag_counts(
     if n_trials >= 2**31:
         raise ValueError(f"n_trials: expected at most 2^31 - 1, what a count can hold, got {n_trials}")
     *batch, n_steps = pre_probability.shape
-    _checks.window(window, n_steps)
-    check_options(window, coincidence, sides, boundary, n_steps)
+    check_options(window, coincidence, sides, boundary, n_steps, may_exceed=False)
     n_sequences = math.prod(batch)
     first_sequence = _checks.count("first_sequence", first_sequence, minimum=0, maximum=2**32 - n_sequences)
     sequences = (
@@ -260,7 +259,7 @@ def _sample_lag_counts(
 
         def add_words(index: UInt32[Array, ""], counts: Int32[Array, "block counted lag"]) -> Array:
             words = first_word + index * np.uint32(words_at_once) + jnp.arange(words_at_once, dtype=jnp.uint32)
-            word_keys = _outer_fold_in(keys, words)
+            word_keys = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))(keys, words)
             pre, post = sample_packed_pair(word_keys, pre_rate[:, None], post_rate[:, None])
             pre = pre & _existing_trials(words, n_trials)[None, :, None]
             return counts + count_packed_lags(pre, post, window, coincidence, sides=sides, boundary=boundary)
@@ -274,10 +273,6 @@ def _sample_lag_counts(
         return table
     n_blocks = -(-n_sequences // sequences_at_once)
     return jax.lax.fori_loop(np.int32(0), np.int32(n_blocks), count_sequences, table)
-
-
-def _outer_fold_in(keys: Key[Array, "sequence"], words: UInt32[Array, "word"]) -> Key[Array, "sequence word"]:
-    return jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))(keys, words)
 
 
 def _existing_trials(words: UInt32[Array, "word"], n_trials: UInt32[Array, ""]) -> UInt32[Array, "word"]:

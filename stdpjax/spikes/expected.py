@@ -63,8 +63,7 @@ def expected_lag_counts(
     """
     pre_probability, post_probability = map(at_least_single, _checks.probabilities(pre_probability, post_probability))
     n_steps = post_probability.shape[-1]
-    _checks.window(window, n_steps)
-    check_options(window, coincidence, sides, boundary, n_steps)
+    check_options(window, coincidence, sides, boundary, n_steps, may_exceed=False)
     return _expected_lag_counts(pre_probability, post_probability, window, coincidence, sides, boundary)
 
 
@@ -118,8 +117,7 @@ def lag_probability(
     post_probability = at_least_single(_checks.probability("post_probability", post_probability))
     _checks.same_shape("post_probability", post_probability, "post_probability", post_probability)
     n_steps = post_probability.shape[-1]
-    _checks.window(window, n_steps)
-    check_options(window, coincidence, sides, boundary, n_steps)
+    check_options(window, coincidence, sides, boundary, n_steps, may_exceed=False)
     return _lag_probability(post_probability, window, coincidence, sides, boundary)
 
 

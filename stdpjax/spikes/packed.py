@@ -162,9 +162,7 @@ def _sample_packed_pair(
     rests = ((scaled - jnp.floor(scaled)) * 2**FINER_BITS).astype(jnp.uint32)
     shape = (2, *key_words.shape[:-1], probability.shape[-1])
     below = jax.lax.cond(
-        jnp.any(rests != 0),
-        lambda: _compare_rests(key_words, rests, shape),
-        lambda: jnp.zeros(shape, jnp.uint32),
+        jnp.any(rests != 0), lambda: _compare_rests(key_words, rests, shape), lambda: jnp.zeros(shape, jnp.uint32)
     )
     key_words = key_words[None, ..., None, :]  # an axis for the two trains, and one for time
     train = jax.lax.broadcasted_iota(jnp.uint32, shape, 0)

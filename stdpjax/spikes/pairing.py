@@ -70,9 +70,11 @@ def nearest_lag(
     return _nearest_lag(pre, post, window=window, coincidence=coincidence, sides=sides, boundary=boundary)
 
 
-def check_options(window: int, coincidence: str, sides: str, boundary: str, n_steps: int) -> None:
-    """Refuse unknown options, and records without a single complete window where one is needed."""
-    _checks.window(window)
+def check_options(
+    window: int, coincidence: str, sides: str, boundary: str, n_steps: int, *, may_exceed: bool = True
+) -> None:
+    """Refuse unknown options, a window that exceeds the record unless it may, and one that is nowhere complete."""
+    _checks.window(window, None if may_exceed else n_steps)
     _checks.choice("coincidence", coincidence, COINCIDENCES)
     _checks.choice("sides", sides, SIDES)
     _checks.choice("boundary", boundary, BOUNDARIES)

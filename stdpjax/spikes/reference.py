@@ -61,8 +61,7 @@ def sample_lag_counts_by_train(
     n_trials = _checks.count("n_trials", n_trials, minimum=0)
     *batch, n_steps = pre_probability.shape
     first_sequence = _checks.count("first_sequence", first_sequence, minimum=0, maximum=2**32 - math.prod(batch))
-    _checks.window(window, n_steps)
-    check_options(window, coincidence, sides, boundary, n_steps)
+    check_options(window, coincidence, sides, boundary, n_steps, may_exceed=False)
     pair_up = partial(nearest_lag, window=window, coincidence=coincidence, sides=sides, boundary=boundary)
     n_counted = n_steps - (2 * window if boundary == "valid" else 0)
 
