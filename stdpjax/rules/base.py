@@ -103,10 +103,6 @@ class TraceRule(NamedTuple):
     __eq__, __hash__ = _alike.by("init", "decay", "spikes", "has_exact_mean", "parameters")
 
 
-def _no_check(weights: ArrayLike) -> None:
-    del weights
-
-
 class Rule(NamedTuple):
     """A plasticity rule for a scan over time.
 
@@ -120,7 +116,7 @@ class Rule(NamedTuple):
     """What `update` follows from, for a rule of decaying traces."""
     bin_ms: float | None = None
     """Width in ms of the only bins that it can be used with, as it has a number for each; None for any width."""
-    check_weights: Callable[[ArrayLike], None] = _no_check
+    check_weights: Callable[[ArrayLike], None] = lambda weights: None
     """Raises ValueError for known weights, of any shape, that it cannot start from."""
 
     # A rule that is made anew in a loop is the same static argument.

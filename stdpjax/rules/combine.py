@@ -63,7 +63,8 @@ def sum_rules(*rules: Rule) -> Rule:
 
     def update(sample: Sample, states: tuple[RuleState, ...], weights: Change) -> tuple[Change, tuple[RuleState, ...]]:
         parts = [change_by(rule, sample, state, weights) for rule, state in zip(rules, states, strict=True)]
-        return _total([delta_w for delta_w, _ in parts]), tuple(state for _, state in parts)
+        first, *others = (delta_w for delta_w, _ in parts)
+        return sum(others, first), tuple(state for _, state in parts)
 
     return Rule(init, update, bin_ms=widths[0] if widths else None, check_weights=check_weights)
 
@@ -88,16 +89,10 @@ def _sum_of(parts: tuple[TraceRule, ...]) -> TraceRule:
             part.spikes(numbers, state, pre, post, weights)
             for part, numbers, state in zip(parts, parameters, states, strict=True)
         ]
-        return _total([delta_w for delta_w, _ in changed]), tuple(state for _, state in changed)
+        first, *others = (delta_w for delta_w, _ in changed)
+        return sum(others, first), tuple(state for _, state in changed)
 
     return TraceRule(None, init, decay, spikes, has_exact_mean=all(part.has_exact_mean for part in parts))
-
-
-def _total(changes: list[Change]) -> Change:
-    total = changes[0]
-    for change in changes[1:]:
-        total = total + change
-    return total
 
 
 def scale_rule(rule: Rule, factor: Number) -> Rule:

@@ -63,22 +63,6 @@ def lag_kernel(name: str, window: int = 20, **parameters: Measured) -> Float[Arr
     return jnp.concatenate([depression[::-1], jnp.zeros(1, distance.dtype), potentiation])
 
 
-def _exponential(distance: Lags, tau: Number, bin_ms: Number) -> tuple[Lags, Lags]:
-    return _antisymmetric(jnp.exp(-distance * bin_ms / tau))
-
-
-def _sign(distance: Lags) -> tuple[Lags, Lags]:
-    return _antisymmetric(jnp.ones_like(distance))
-
-
-def _inverse(distance: Lags) -> tuple[Lags, Lags]:
-    return _antisymmetric(1 / distance)
-
-
-def _linear(distance: Lags) -> tuple[Lags, Lags]:
-    return _antisymmetric(1 - (distance - 1) / distance.size)
-
-
 def _bi_poo(
     distance: Lags, A_plus: Number, tau_plus: Number, A_minus: Number, tau_minus: Number, bin_ms: Number
 ) -> tuple[Lags, Lags]:
@@ -86,20 +70,17 @@ def _bi_poo(
     return -A_minus * jnp.exp(-lag_ms / tau_minus), A_plus * jnp.exp(-lag_ms / tau_plus)
 
 
-def _antisymmetric(potentiation: Lags) -> tuple[Lags, Lags]:
+def _odd(potentiation: Lags) -> tuple[Lags, Lags]:
     return -potentiation, potentiation
 
 
 # Name -> (function of the distance giving depression and potentiation, default parameters).
 LAG_KERNELS: Mapping[str, tuple[Callable[..., tuple[Lags, Lags]], Mapping[str, float]]] = MappingProxyType(
     {
-        "exponential": (_exponential, {"tau": 10.0, "bin_ms": 1.0}),
-        "sign": (_sign, {}),
-        "inverse": (_inverse, {}),
-        "linear": (_linear, {}),
-        "bi_poo": (
-            _bi_poo,
-            {"A_plus": 0.777, "tau_plus": 16.8, "A_minus": 0.273, "tau_minus": 33.7, "bin_ms": 1.0},
-        ),
+        "exponential": (lambda d, tau, bin_ms: _odd(jnp.exp(-d * bin_ms / tau)), {"tau": 10.0, "bin_ms": 1.0}),
+        "sign": (lambda d: _odd(jnp.ones_like(d)), {}),
+        "inverse": (lambda d: _odd(1 / d), {}),
+        "linear": (lambda d: _odd(1 - (d - 1) / d.size), {}),
+        "bi_poo": (_bi_poo, {"A_plus": 0.777, "tau_plus": 16.8, "A_minus": 0.273, "tau_minus": 33.7, "bin_ms": 1.0}),
     }
 )

@@ -83,13 +83,7 @@ _TUTORIAL = "numbers as in NESTML's tutorial on triplets"
 
 def _pair(source: str, unit: str, plus: tuple[float, float], minus: tuple[float, float]) -> Preset:
     """Return a set of (amplitude, time constant) for both sides."""
-    parameters = {
-        "A_plus": plus[0],
-        "A_minus": minus[0],
-        "tau_plus": plus[1],
-        "tau_minus": minus[1],
-        "scheme": _ALL,
-    }
+    parameters = {"A_plus": plus[0], "A_minus": minus[0], "tau_plus": plus[1], "tau_minus": minus[1], "scheme": _ALL}
     return Preset(pair_rule, MappingProxyType(parameters), unit, source)
 
 
@@ -102,20 +96,15 @@ def _triplet(
     numbers: str,
 ) -> Preset:
     """Return a set of (pair, triplet) amplitudes for both sides and of the slow time constants."""
-    tau_plus, tau_minus = 16.8, 33.7
-    tau_x, tau_y = slow
-    parameters = {
-        "A2_plus": plus[0],
-        "A3_plus": plus[1],
-        "A2_minus": minus[0],
-        "A3_minus": minus[1],
-        "tau_plus": tau_plus,
-        "tau_minus": tau_minus,
-        "tau_x": tau_plus if tau_x is None else tau_x,
-        "tau_y": tau_y,
-        "scheme": scheme,
-    }
-    return Preset(triplet_rule, MappingProxyType(parameters), _BY_PAIR, f"{_TRIPLETS}, {region}; {numbers}")
+    tau_plus, tau_minus, (tau_x, tau_y) = 16.8, 33.7, slow
+    names = ("A2_plus", "A3_plus", "A2_minus", "A3_minus", "tau_plus", "tau_minus", "tau_x", "tau_y", "scheme")
+    values = (*plus, *minus, tau_plus, tau_minus, tau_plus if tau_x is None else tau_x, tau_y, scheme)
+    return Preset(
+        triplet_rule,
+        MappingProxyType(dict(zip(names, values, strict=True))),
+        _BY_PAIR,
+        f"{_TRIPLETS}, {region}; {numbers}",
+    )
 
 
 presets: Mapping[str, Preset] = _Presets(

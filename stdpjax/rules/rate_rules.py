@@ -61,11 +61,7 @@ def xie_seung_rule(
     return change_rule(change_of, pairing, presynaptic, tied=False)
 
 
-def bcm_rule(
-    rate_fn: RateFunction,
-    tau_threshold: Measured,
-    target: float | Float[Array, ""] = 0.5,
-) -> Rule:
+def bcm_rule(rate_fn: RateFunction, tau_threshold: Measured, target: float | Float[Array, ""] = 0.5) -> Rule:
     """Return the rule of Bienenstock, Cooper & Munro: rho_j rho_i (rho_i - threshold), with a sliding threshold.
 
     The threshold is the running mean of rho_i^2 / target; it starts at the target.

@@ -92,8 +92,8 @@ def effective_window(
         [-0.409, -0.452, 0.0, 0.905, 0.819]
     """
     window, n_settle = _checks.window(window), _settled(rule, n_settle, bin_ms)
-    pre_probability = _one_rate("pre_probability", pre_probability)
-    post_probability = _one_rate("post_probability", post_probability)
+    pre_probability = _checks.one_probability("pre_probability", pre_probability)
+    post_probability = _checks.one_probability("post_probability", post_probability)
     n_bins, centre = 2 * (window + n_settle) + 1, window + n_settle
     ones = jnp.ones(n_bins, float)
     pre, post = pre_probability * ones, post_probability * ones
@@ -139,8 +139,3 @@ def _settled(rule: Rule, n_settle: int | None, bin_ms: Measured) -> int:
             f"which {left(n_settle):.2g} of one is left"
         )
     return n_settle
-
-
-def _one_rate(name: str, probability: float | Float[Array, ""]) -> float | Float[Array, ""]:
-    _checks.probability(name, probability)
-    return _checks.number(name, probability)
