@@ -83,8 +83,7 @@ class Study:
             raise ValueError(f"name: expected a word, which is also a folder's name, got {self.name!r}")
         if not dataclasses.is_dataclass(self.config) or isinstance(self.config, type):
             raise ValueError(f"config: expected an instance of the study's frozen dataclass, got {self.config!r:.80}")
-        if not isinstance(self.smoke, Mapping):
-            raise ValueError(f"smoke: expected settings to their values, got {self.smoke!r:.80}")
+        _checks.instance("smoke", self.smoke, Mapping, "settings to their values")
         object.__setattr__(self, "smoke", MappingProxyType(dict(self.smoke)))
         self.configuration(is_smoke=True)
         if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim) for claim in self.claims):
@@ -93,8 +92,7 @@ class Study:
         for name in ("run", "plot"):
             if not callable(getattr(self, name)):
                 raise ValueError(f"{name}: expected a function, got {getattr(self, name)!r:.80}")
-        if self.point is not None and not isinstance(self.point, Point):
-            raise ValueError(f"point: expected a Point or None, got {self.point!r:.80}")
+        _checks.instance("point", self.point, Point | None, "a Point or None")
 
     def configuration(self, is_smoke: bool) -> Any:
         """Return the default configuration, or that of a run of seconds."""
@@ -134,12 +132,7 @@ def failures(data: xr.Dataset) -> tuple[str, ...]:
 
 
 def make_record(
-    study: Study,
-    claim: Claim,
-    measurement: Measurement,
-    config: Any,
-    is_smoke: bool,
-    failures: Sequence[str] = (),
+    study: Study, claim: Claim, measurement: Measurement, config: Any, is_smoke: bool, failures: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
     criterion = claim.criterion.in_precision(jax.dtypes.canonicalize_dtype(float) == np.float64)

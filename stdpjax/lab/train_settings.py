@@ -110,8 +110,7 @@ def make_learner(config: TrainConfig, sizes: tuple[int, ...], n_updates: int) ->
         >>> learner.tied, learner.bounds
         (True, (-2, 2))
     """
-    if not isinstance(config, TrainConfig):
-        raise ValueError(f"config: expected a TrainConfig, got {config!r:.60}")
+    _checks.instance("config", config, TrainConfig, "a TrainConfig")
     layer_slices(sizes)
     return _make_learner(config, tuple(sizes), _checks.count("n_updates", n_updates))
 

@@ -88,8 +88,7 @@ def load_images(path: str | Path) -> Images:
 
 def _arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Return the arrays of an `.npz` file by name."""
-    if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"path: expected the name of an .npz file, got {path!r:.80}")
+    _checks.instance("path", path, str | os.PathLike, "the name of an .npz file")
     wanted = f"data: expected an .npz file of arrays, got {str(path)!r}"
     try:
         with Path(path).open("rb") as handle:
@@ -172,7 +171,7 @@ def count_classes(images: Images) -> int:
         >>> stdpjax.learning.count_classes(stdpjax.learning.load_digits())
         10
     """
-    _check_images(images)
+    _checks.instance("images", images, Images, "a stdpjax.learning.Images")
     present = np.unique(images.labels)
     if images.is_test is not None:
         unseen = np.setdiff1d(present, images.labels[~images.is_test])
@@ -211,7 +210,7 @@ def split(images: Images, test_share: float | None = None, seed: int = 0) -> tup
         >>> len(train.labels), len(test.labels)
         (1438, 359)
     """
-    _check_images(images)
+    _checks.instance("images", images, Images, "a stdpjax.learning.Images")
     seed = _checks.seed(seed)
     if images.is_test is not None:
         if test_share is not None:
@@ -232,11 +231,6 @@ def split(images: Images, test_share: float | None = None, seed: int = 0) -> tup
 
 def _part(images: Images, chosen: np.ndarray) -> Images:
     return Images(images.pixels[chosen], images.labels[chosen])
-
-
-def _check_images(images: Images) -> None:
-    if not isinstance(images, Images):
-        raise ValueError(f"images: expected a stdpjax.learning.Images, got {type(images).__name__}")
 
 
 def _joined(

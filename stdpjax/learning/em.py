@@ -178,8 +178,7 @@ def _checked_visible(visible: Bool[Array, "unit"]) -> Bool[Array, "unit"]:
 
 def _check_batch(batch: Clamped, chains: Float[Array, "chain unit"], n_units: int) -> Float[Array, "chain unit"]:
     """Return the chains as an array."""
-    if not isinstance(batch, Clamped):
-        raise ValueError(f"batch: expected a stdpjax.learning.Clamped, got {batch!r:.60}")
+    _checks.instance("batch", batch, Clamped, "a stdpjax.learning.Clamped")
     chains = _checks.finite("chains", chains)
     for name, array in (("values", _checks.finite("values", batch.values)), ("chains", chains)):
         if np.ndim(array) != 2 or np.shape(array)[1] != n_units:

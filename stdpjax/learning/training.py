@@ -106,8 +106,11 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
         [[0.0, 0.6000000238418579], [0.6000000238418579, 0.0]]
     """
     _check_learner(learner)
-    _check_state(state)
-    _check_delta(delta, state)
+    _checks.instance("state", state, TrainState, "a state, as stdpjax.learning.start gives")
+    _checks.instance("delta", delta, Params, "weights and biases, a stdpjax.energy.Params")
+    shapes = [tuple(np.shape(leaf) for leaf in each) for each in (state.params, delta)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"delta: expected the shapes of the weights and biases, {shapes[0]}, got {shapes[1]}")
     mask = _checked_mask(mask, learner, state)
     weights = tie(delta.weights) if learner.tied else delta.weights
     ascent = jax.tree.map(jnp.negative, Params(jnp.where(mask, weights, 0.0), delta.bias))
@@ -172,7 +175,7 @@ def train_epoch(
     """
     key = _checks.key("key", key)
     _check_learner(learner)
-    _check_state(state)
+    _checks.instance("state", state, TrainState, "a state, as stdpjax.learning.start gives")
     check = getattr(learner.update, "check", None)
     if check is not None:
         # Here, where the samples are known.
@@ -211,31 +214,16 @@ def _train_epoch(
 
 
 def _check_learner(learner: Learner) -> None:
-    if not isinstance(learner, Learner):
-        raise ValueError(f"learner: expected a stdpjax.learning.Learner, got {learner!r:.60}")
+    _checks.instance("learner", learner, Learner, "a stdpjax.learning.Learner")
     if not callable(learner.update):
         raise ValueError(f"learner: expected an update function in it, got {learner.update!r:.60}")
-    if not isinstance(learner.optimizer, optax.GradientTransformation):
-        raise ValueError(f"learner: expected an optax optimiser in it, got {learner.optimizer!r:.60}")
+    _checks.instance("learner", learner.optimizer, optax.GradientTransformation, "an optax optimiser in it")
     _checks.flag("learner.tied", learner.tied)
     if learner.bounds is not None:
         if not isinstance(learner.bounds, tuple) or len(learner.bounds) != 2:
             raise ValueError(f"bounds: expected the lowest and the highest weight, got {learner.bounds!r}")
         _checks.number("bounds", learner.bounds[0])
         _checks.number("bounds", learner.bounds[1], above=learner.bounds[0])
-
-
-def _check_state(state: TrainState) -> None:
-    if not isinstance(state, TrainState):
-        raise ValueError(f"state: expected a state, as stdpjax.learning.start gives, got {state!r:.60}")
-
-
-def _check_delta(delta: Params, state: TrainState) -> None:
-    if not isinstance(delta, Params):
-        raise ValueError(f"delta: expected weights and biases, a stdpjax.energy.Params, got {delta!r:.60}")
-    shapes = [tuple(np.shape(leaf) for leaf in each) for each in (state.params, delta)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"delta: expected the shapes of the weights and biases, {shapes[0]}, got {shapes[1]}")
 
 
 def _checked_mask(mask: Bool[Array, "unit unit"], learner: Learner, state: TrainState) -> Bool[Array, "unit unit"]:

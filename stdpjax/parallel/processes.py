@@ -39,8 +39,7 @@ def initialize(coordinator: str | None = None, n_processes: int | None = None, p
         >>> stdpjax.parallel.initialize(n_processes=1)  # a single process: nothing to connect
     """
     if coordinator is not None:
-        if not isinstance(coordinator, str):
-            raise ValueError(f"coordinator: expected HOST:PORT, got {coordinator!r}")
+        _checks.instance("coordinator", coordinator, str, "HOST:PORT")
         host, _, port = coordinator.rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
             raise ValueError(f"coordinator: expected HOST:PORT, got {coordinator!r}")

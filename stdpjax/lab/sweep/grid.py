@@ -75,8 +75,7 @@ def parse_grid(study: Study, texts: Sequence[str]) -> dict[str, tuple[Any, ...]]
 def read_grid(study: Study, grid: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     """Return a grid with every value of the type that its parameter has; a text is read as on the command line."""
     point = point_of(study)
-    if not isinstance(grid, Mapping):
-        raise ValueError(f"grid: expected parameters with their values, got {grid!r:.80}")
+    _checks.instance("grid", grid, Mapping, "parameters with their values")
     if not grid:
         raise ValueError("grid: expected at least one parameter with its values, got none")
     known = (*point.traced, *point.structural)
