@@ -126,7 +126,8 @@ def _run_trial(
         if rule is not None:
             seen = sample._replace(bin_ms=numbers.bin_ms)
             delta_w, rule_state = change_by(rule, seen, rule_state, sample.weights)
-            weights = sample.weights + numbers.learning_rate * jnp.where(_itself(delta_w), 0.0, delta_w)
+            itself = jnp.eye(delta_w.shape[0], dtype=bool)
+            weights = sample.weights + numbers.learning_rate * jnp.where(itself, 0.0, delta_w)
             if numbers.bounds is not None:
                 weights = jnp.clip(weights, *numbers.bounds)
             is_finite = is_finite & jnp.all(jnp.isfinite(weights))
@@ -154,7 +155,3 @@ def _observed(observer: Observer, number: UInt32[Array, ""], sample: Sample, so_
     if not observer.burn_in:
         return new
     return jax.tree.map(lambda new, old: jnp.where(number >= observer.burn_in, new, old), new, so_far)
-
-
-def _itself(matrix: Float[Array, "post pre"]) -> Bool[Array, "post pre"]:
-    return jnp.eye(matrix.shape[0], dtype=bool)

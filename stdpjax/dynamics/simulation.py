@@ -133,7 +133,7 @@ def simulate(
     if _checks.flag("trace_weights", trace_weights) and (rule is None or trace_every is None):
         raise ValueError("trace_weights: expected a rule, which alone changes weights, and trace_every, got True")
     hyper, clamps = kernel.check(params, hyper, clamps, start.dtype)
-    start = _hold_all(start, clamps)
+    start = hold_state(start, clamps) if start.ndim == 1 else jax.vmap(hold_state, in_axes=(0, None))(start, clamps)
     rate, bounds, bin_ms = _check_learning(params, rule, learning_rate, weight_bounds, bin_ms, resume is not None)
     first_step = 0 if resume is None else resume.n_steps
     if first_step + n_steps > 2**32:
@@ -263,7 +263,3 @@ def _trial_keys(key: Key[Array, ""], start: Float[Array, "*trial unit"], first_t
         trials = f"{start.shape[0]} trials below 2**32, whose keys differ"
         raise ValueError(f"first_trial: expected the first of {trials}, got {first_trial}")
     return member_keys(key, start.shape[0], first_trial)
-
-
-def _hold_all(state: Float[Array, "*trial unit"], clamps: Clamps) -> Float[Array, "*trial unit"]:
-    return hold_state(state, clamps) if state.ndim == 1 else jax.vmap(hold_state, in_axes=(0, None))(state, clamps)

@@ -10,10 +10,6 @@ def _read_names(text: str) -> tuple[str, ...]:
     return () if text.strip() in ("", "none") else tuple(part.strip() for part in text.split(","))
 
 
-def _read_rules(text: str) -> tuple[str, ...]:
-    return tuple(MODELS) if text.strip() == "all" else _read_names(text)
-
-
 def _read_values(text: str) -> tuple[tuple[str, float], ...]:
     values = []
     for part in _read_names(text):
@@ -46,7 +42,7 @@ class FitConfig:
         (),
         "other rules to compare it with, all but their own held parameters free, separated by commas, or all",
         distinct=True,
-        read=_read_rules,
+        read=lambda text: tuple(MODELS) if text.strip() == "all" else _read_names(text),
         placeholder="RULE,...|all",
     )
     fix: tuple[tuple[str, float], ...] = setting(

@@ -187,7 +187,8 @@ def _compute(
     seeds = np.pad(np.concatenate([plan.seeds[layout.region(block)[-1]] for block in chunk]), fill, mode="edge")
     dtype = np.dtype(jax.numpy.zeros(()).dtype)
     values = {name: column[cells].astype(dtype) for name, column in group.values.items()}
-    keys = {int(seed): _key_data(plan.study, int(seed)) for seed in np.unique(seeds)}
+    different = [int(seed) for seed in np.unique(seeds)]
+    keys = {seed: np.asarray(jax.random.key_data(named_key(key(seed), plan.study.name))) for seed in different}
     key_data = np.stack([keys[int(seed)] for seed in seeds])
     results = parallel.map_sharded(program.function, key_data, values)
     coords = point_of(plan.study).coords(group.config)
@@ -195,10 +196,6 @@ def _compute(
     for block, end, size in zip(chunk, ends, sizes, strict=True):
         blocks[block] = {name: _laid_out(layout, name, results[name][end - size : end], coords) for name in layout.dims}
     return blocks
-
-
-def _key_data(study: Study, seed: int) -> np.ndarray:
-    return np.asarray(jax.random.key_data(named_key(key(seed), study.name)))
 
 
 def _laid_out(layout: store.Layout, name: str, values: np.ndarray, coords: Mapping[str, np.ndarray]) -> np.ndarray:
