@@ -135,11 +135,10 @@ def _paired_lags(protocol: Protocol) -> NDArray[np.float64]:
 
 
 def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, design: EventDesign | RateDesign) -> Array:
+    rule = make_rule(**numbers)
     if isinstance(design, RateDesign):
-        rule = make_rule(**numbers)
         updates = rules.expected_updates(rule, design.pre_probability, design.post_probability, bin_ms=design.bin_ms)
         return jnp.sum(updates, axis=-1)
-    rule = make_rule(**numbers)
     return jax.vmap(partial(rules.event_weight_change, rule))(*design)
 
 
@@ -177,13 +176,8 @@ def _trace_model(
     held: Mapping[str, float] = MappingProxyType({}),
     **options: str,
 ) -> Model:
-    return Model(
-        name,
-        parameters,
-        MappingProxyType(dict(held)),
-        trace_design,
-        partial(_predict_traces, partial(make_rule, **options)),
-    )
+    predict = partial(_predict_traces, partial(make_rule, **options))
+    return Model(name, parameters, MappingProxyType(dict(held)), trace_design, predict)
 
 
 MODELS: Mapping[str, Model] = MappingProxyType(
@@ -277,8 +271,7 @@ def predict(model: Model | str, numbers: Mapping[str, Measured], protocols: Sequ
     """
     found = as_model("model", model)
     known = {parameter.name: parameter for parameter in found.parameters}
-    if not isinstance(numbers, Mapping):
-        raise ValueError(f"numbers: expected values by the names of parameters, got {numbers!r}")
+    _checks.instance("numbers", numbers, Mapping, "values by the names of parameters")
     for name in numbers:
         _checks.choice("numbers", name, known)
     values = {**found.held, **numbers}

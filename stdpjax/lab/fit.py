@@ -125,14 +125,7 @@ def _record(
         "data": data.name,
         "n_points": found.n_points,
         "parameters": {
-            name: {
-                "value": estimate.value,
-                "unit": estimate.unit,
-                "profile": list(estimate.profile),
-                "simultaneous": list(estimate.simultaneous),
-                "bootstrap": None if estimate.bootstrap is None else list(estimate.bootstrap),
-                "bound": estimate.bound,
-            }
+            name: {key: list(part) if isinstance(part, tuple) else part for key, part in estimate._asdict().items()}
             for name, estimate in found.parameters.items()
         },
         "held": found.held,
@@ -154,15 +147,8 @@ def _record(
 
 
 def _errors(found: Fit) -> dict[str, float | None]:
-    return {
-        "sum_of_squares": found.sum_of_squares,
-        "mean_square": found.mean_square,
-        "log_likelihood": found.log_likelihood,
-        "n_fitted": found.n_fitted,
-        "aic": found.aic,
-        "aicc": found.aicc if math.isfinite(found.aicc) else None,
-        "bic": found.bic,
-    }
+    names = ("sum_of_squares", "mean_square", "log_likelihood", "n_fitted", "aic", "aicc", "bic")
+    return {name: number if math.isfinite(number := getattr(found, name)) else None for name in names}
 
 
 def _row(one: Fit, compared: Sequence[Fit]) -> dict[str, Any]:
