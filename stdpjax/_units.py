@@ -124,10 +124,7 @@ _LIBRARIES: tuple[tuple[Callable[[Any], bool], Callable[[Any, Unit], Any]], ...]
         lambda value: hasattr(value, "to_value") and hasattr(value, "unit"),
         lambda value, unit: value.to_value("" if unit == "dimensionless" else unit),
     ),
-    (
-        lambda value: hasattr(value, "to") and hasattr(value, "magnitude"),
-        lambda value, unit: value.to(unit).magnitude,
-    ),
+    (lambda value: hasattr(value, "to") and hasattr(value, "magnitude"), lambda value, unit: value.to(unit).magnitude),
     (lambda value: hasattr(getattr(value, "dim", None), "get_dimension"), _brian),
     (lambda value: "units" in getattr(value, "attrs", ()), _labelled),
 )

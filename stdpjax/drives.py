@@ -19,8 +19,6 @@ from stdpjax._checks import ArrayLike
 
 # Beyond four standard deviations a Gaussian filter has weights under 4e-4 of its peak.
 _FILTER_STDS = 4
-
-
 # A time scale: a number, or a traced one under `jit` and `vmap`.
 Width = float | Float[Array, ""]
 
@@ -255,12 +253,7 @@ def bounded_voltage(drive: ArrayLike, threshold: float = -0.5, margin: float = 0
 RandomDrive = Callable[[Key[Array, ""], int, Width], Float[Array, "time"]]
 
 DRIVES: Mapping[str, RandomDrive] = MappingProxyType(
-    {
-        "smooth_noise": smooth_noise,
-        "ornstein_uhlenbeck": ornstein_uhlenbeck,
-        "leaky_ornstein_uhlenbeck": leaky_ornstein_uhlenbeck,
-        "sinusoids": sinusoids,
-    }
+    {drive.__name__: drive for drive in (smooth_noise, ornstein_uhlenbeck, leaky_ornstein_uhlenbeck, sinusoids)}
 )
 
 
@@ -273,8 +266,4 @@ def _checked(
     key: Key[Array, ""], n_steps: int, width: Width, narrowest: float = 0.0
 ) -> tuple[Key[Array, ""], int, Width]:
     """What the random drives have in common, refused where it is wrong."""
-    return (
-        _checks.key("key", key),
-        _checks.count("n_steps", n_steps),
-        _checks.number("width", width, above=narrowest),
-    )
+    return (_checks.key("key", key), _checks.count("n_steps", n_steps), _checks.number("width", width, above=narrowest))

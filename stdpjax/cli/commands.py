@@ -157,10 +157,7 @@ _INTO = {
         _training,
     ),
     "fit": _Into(
-        "fit",
-        "overwrite the fit in the folder",
-        "nothing was written; the same command starts over",
-        _fitting,
+        "fit", "overwrite the fit in the folder", "nothing was written; the same command starts over", _fitting
     ),
 }
 

@@ -1,13 +1,7 @@
 """Fits of plasticity rules to measured weight changes: gradients through protocols and exact expectations."""
 
 from stdpjax.fitting.fit import Estimate, Fit, compare, fit
-from stdpjax.fitting.measurements import (
-    PRESETS,
-    Measurements,
-    bi_poo_2001,
-    measurements,
-    sjostrom_2001,
-)
+from stdpjax.fitting.measurements import PRESETS, Measurements, bi_poo_2001, measurements, sjostrom_2001
 from stdpjax.fitting.models import MODELS, Model, Parameter, find_model, predict
 from stdpjax.fitting.profile import Interval
 from stdpjax.fitting.reading import load, read_measurements

@@ -16,11 +16,7 @@ Comparison = Literal["within", "at_least", "at_most"]
 Bearing = Literal["supports", "limits", "refutes"]
 
 # What becomes of the statement if the criterion is met.
-_VERDICTS: Mapping[Bearing, Verdict] = {
-    "supports": "holds",
-    "limits": "holds_with_conditions",
-    "refutes": "corrected",
-}
+_VERDICTS: Mapping[Bearing, Verdict] = {"supports": "holds", "limits": "holds_with_conditions", "refutes": "corrected"}
 
 
 def estimate(data: xr.Dataset, name: str) -> Estimate:

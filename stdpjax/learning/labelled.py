@@ -82,11 +82,7 @@ def _refuse_rates(inputs: np.ndarray, kinks: tuple[float, float]) -> None:
 
 
 def check_labelled(
-    params: Params,
-    batch: Labelled,
-    rate_fn: RateFunction,
-    n_outputs: int,
-    sizes: tuple[int, ...] | None = None,
+    params: Params, batch: Labelled, rate_fn: RateFunction, n_outputs: int, sizes: tuple[int, ...] | None = None
 ) -> Labelled:
     """Return samples with labels as arrays, refusing those that do not fit the network.
 
