@@ -108,8 +108,8 @@ def frame(
     ax.set_ylabel(_checks.text("ylabel", ylabel))
     for name, chosen in (("log", log), ("zero", zero)):
         _checks.choice(name, chosen, ("", "x", "y", "xy"))
-    for axis in sorted({*log} & {*zero}):
-        raise ValueError(f"zero: expected no logarithmic axis, which has no zero, got {axis!r}, which is in log")
+    if both := {*log} & {*zero}:
+        raise ValueError(f"zero: expected no logarithmic axis, which has no zero, got {min(both)!r}, which is in log")
     _checks.number("headroom", headroom, at_least=0)
     for axis, line, limits, ticks in (("x", ax.axvline, xlim, xticks), ("y", ax.axhline, ylim, yticks)):
         if axis in zero:
