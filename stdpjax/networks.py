@@ -207,7 +207,7 @@ def network_at_rest(
     state = _checks.finite("state", state)
     largest, connected = _checks.number("largest", largest, above=0), _checks.as_array("mask", mask)
     if connected.dtype != bool or connected.shape != 2 * state.shape:
-        raise ValueError(f"mask: expected a truth value for each pair of units, got {_checks.described(connected)}")
+        raise ValueError(f"mask: expected truth values for pairs of units of state, got {_checks.described(connected)}")
     raw = jnp.where(mask, jax.random.normal(_checks.key("key", key), (state.size, state.size), float), 0.0)
     slope = rate_fn.slope(state)
     weights = raw + raw.T
