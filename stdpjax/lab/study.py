@@ -89,7 +89,7 @@ class Study:
         try:
             self.configuration(is_smoke=True)
         except ValueError as error:
-            raise ValueError(f"smoke: expected settings that the study takes, got {self.smoke}: {error}") from error
+            raise ValueError(f"smoke: expected settings of the study, got {dict(self.smoke)}: {error}") from error
         if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim) for claim in self.claims):
             raise ValueError(f"claims: expected a tuple of claims, got {self.claims!r:.80}")
         _checks.distinct("claims", tuple(claim.id for claim in self.claims))
