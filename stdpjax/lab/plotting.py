@@ -137,16 +137,19 @@ def _ticks(name: str, ticks: Any) -> tuple[NDArray[Any], list[str]]:
     """Return where ticks stand and what they say."""
     if isinstance(ticks, list | tuple) and all(isinstance(word, str) for word in ticks):
         return np.arange(len(ticks)), list(ticks)
-    values = list(ticks) if isinstance(ticks, tuple) else getattr(ticks, "values", ticks)
-    numbers = _checks.finite_numbers(name, values)
+    numbers = _checks.finite_numbers(name, _unlabelled(ticks))
     if numbers.ndim != 1:
         raise ValueError(f"{name}: expected a list of numbers or of words, got shape {numbers.shape}")
     return numbers, [f"{number:g}" for number in numbers]
 
 
+def _unlabelled(values: Any) -> Any:
+    return list(values) if isinstance(values, tuple) else getattr(values, "values", values)
+
+
 def _numbers(name: str, values: Any) -> Any:
     """Return real numbers, labelled ones with their labels; gaps may be in them."""
-    array = _checks.real_numbers(name, getattr(values, "values", values))
+    array = _checks.real_numbers(name, _unlabelled(values))
     return values if isinstance(values, xr.DataArray) else array
 
 
@@ -283,7 +286,7 @@ def table(
     _checks.instance("ax", ax, Axes, "matplotlib axes")
     # As plain numbers: labels may come with the unit that the axis names.
     values, rows, columns = (
-        _checks.finite_numbers(name, getattr(array, "values", array))
+        _checks.finite_numbers(name, _unlabelled(array))
         for name, array in (("values", values), ("rows", rows), ("columns", columns))
     )
     if values.ndim != 2:

@@ -85,7 +85,10 @@ class Study:
             raise ValueError(f"config: expected an instance of the study's frozen dataclass, got {self.config!r:.80}")
         _checks.instance("smoke", self.smoke, Mapping, "settings to their values")
         object.__setattr__(self, "smoke", MappingProxyType(dict(self.smoke)))
-        self.configuration(is_smoke=True)
+        try:
+            self.configuration(is_smoke=True)
+        except ValueError as error:
+            raise ValueError(f"smoke: expected settings of the study, got {dict(self.smoke)}: {error}") from error
         if not isinstance(self.claims, tuple) or not all(isinstance(claim, Claim) for claim in self.claims):
             raise ValueError(f"claims: expected a tuple of claims, got {self.claims!r:.80}")
         _checks.distinct("claims", tuple(claim.id for claim in self.claims))
