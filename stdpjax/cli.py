@@ -1,0 +1,389 @@
+"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `list`.
+
+A STUDY is the name of one of the paper's, or a file of one's own: `my_study.py`, `my_study.py:NAME`.
+
+Bad input gets one line on standard error and exit code 2; an interrupt exit code 130.
+"""
+
+import argparse
+import dataclasses
+import re
+import sys
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import stdpjax
+from stdpjax import parallel
+
+# A command imports what it needs: help and mistyped names come as soon as JAX is there.
+if TYPE_CHECKING:
+    from stdpjax.lab.study import Study
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage, and whose options are written out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"stdpjax: error: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        return _main(arguments)
+    except (ValueError, OSError) as error:
+        if parallel.is_main_process():
+            print(f"stdpjax: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except parallel.MainProcessError:  # which says what is wrong
+        return 2
+    except KeyboardInterrupt as interrupt:
+        how = str(interrupt) or "the same command goes on with the studies not yet done"
+        print(f"\nstdpjax: interrupted; {how}", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
+    return _COMMANDS[options.command].run(options)
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser, filled for the command that was given alone."""
+    parser = _OneLineParser(prog="stdpjax", description=stdpjax.__doc__)
+    parser.add_argument("--version", action="version", version=f"stdpjax {stdpjax.__version__}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="|".join(_COMMANDS), parser_class=_OneLineParser
+    )
+    chosen = next((text for text in arguments if not text.startswith("-")), None)
+    for name, command in _COMMANDS.items():
+        described = commands.add_parser(
+            name, help=command.what, description=f"{command.what.capitalize()}{command.more}"
+        )
+        if name == chosen and command.fill is not None:
+            command.fill(described, arguments)
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    from stdpjax import studies
+
+    width = max(len(study.name) for study in studies.STUDIES)
+    for study in studies.STUDIES:
+        print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
+    return 0
+
+
+def _fill_reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    from stdpjax import studies
+
+    _add_run(parser)
+    _add_set(parser, studies.STUDIES)
+
+
+def _fill_run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    by_name = parser.add_subparsers(
+        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
+    )
+    for text, found in _studies_by_name(arguments):
+        if len(found) > 1:
+            several = by_name.add_parser(text)
+            _add_run(several)
+            _add_set(several, found)
+            continue
+        (study,) = found
+        one = by_name.add_parser(text, help=study.title, description=study.caption)
+        one.set_defaults(studies=found)
+        _add_run(one)
+        _add_settings(one, study.config)
+
+
+def _fill_sweep(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    by_name = parser.add_subparsers(
+        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
+    )
+    for text, found in _studies_by_name(arguments):
+        if len(found) == 1:
+            (study,) = found
+            _add_sweep(by_name.add_parser(text, help=study.title, description=f"Sweep: {study.title}."), study)
+
+
+def _studies_by_name(arguments: Sequence[str]) -> list[tuple[str, "Sequence[Study]"]]:
+    """Return what can be run: the paper's studies, and those of a file named after the command."""
+    from stdpjax import studies
+    from stdpjax.lab import from_file
+
+    named: list[tuple[str, Sequence[Study]]] = [(study.name, (study,)) for study in studies.STUDIES]
+    if len(arguments) > 1 and arguments[0] in ("run", "sweep") and from_file.names_a_file(arguments[1]):
+        named.append((arguments[1], from_file.read_studies(arguments[1])))
+    return named
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
+    parser.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
+    parser.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
+    parser.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
+    _add_processes(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from stdpjax import studies
+
+    _connect(options)
+    if options.command == "run" and len(options.studies) == 1:
+        (study,) = options.studies
+        overrides = {study.name: _given_settings(study.config, study.name, options)}
+    else:
+        overrides = _reproduce_settings(options.set, options.studies)
+    names = None if options.command == "reproduce" else [study.name for study in options.studies]
+    try:
+        ledger = studies.run_into(
+            options.out,
+            options.studies,
+            seed=options.seed,
+            smoke=options.smoke,
+            force=options.force,
+            overrides=overrides,
+        )
+    except KeyboardInterrupt as interrupt:
+        if options.force:
+            how = "the same command starts over; without --force the studies that are done are kept"
+            raise KeyboardInterrupt(how) from interrupt
+        raise
+    if not parallel.is_main_process():
+        return 0
+    # The folder may hold other studies, run with other settings.
+    _print_ledger([record for record in ledger if names is None or record["study"] in names])
+    if options.smoke:
+        print("\nSmoke configurations are too small to judge, so every verdict is inconclusive.")
+    print(f"\nreport: {options.out}/report.html")
+    return 0
+
+
+def _add_set(parser: argparse.ArgumentParser, chosen: "Sequence[Study]") -> None:
+    parser.set_defaults(studies=chosen)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STUDY.NAME=VALUE",
+        help="replace a setting of a study; may be repeated",
+    )
+
+
+def _add_processes(parser: argparse.ArgumentParser) -> None:
+    processes = parser.add_argument_group("several processes", "each is started with the same command and its own id")
+    processes.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 is reached")
+    processes.add_argument("--num-processes", type=int, metavar="N", help="number of processes")
+    processes.add_argument("--process-id", type=int, metavar="K", help="number of this one, 0 to N - 1")
+
+
+def _connect(options: argparse.Namespace) -> None:
+    """Join the processes of the run, before JAX starts; errors name the options."""
+    names = {"coordinator": "--coordinator", "n_processes": "--num-processes", "process_id": "--process-id"}
+    try:
+        parallel.initialize(options.coordinator, options.num_processes, options.process_id)
+    except (ValueError, RuntimeError) as error:
+        # Not within quotes, where a host may have such a name.
+        text = re.sub(rf"(?<!')\b({'|'.join(names)})\b", lambda found: names[found[0]], str(error))
+        raise ValueError(text) from error
+
+
+def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collection[str] | None = None) -> None:
+    """Add an option for each setting, or for those of some names alone."""
+    from stdpjax.lab import settings
+
+    group = parser.add_argument_group("settings", "the default is used for those that are not given")
+    for field in dataclasses.fields(config):
+        if names is not None and field.name not in names:
+            continue
+        default = getattr(config, field.name)
+        placeholder = field.metadata.get("placeholder", "A,B,..." if isinstance(default, tuple) else "VALUE")
+        group.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            dest=f"setting.{field.name}",
+            metavar=placeholder,
+            # argparse takes % for its own.
+            help=settings.described(field).replace("%", "%%"),
+        )
+
+
+def _add_sweep(parser: argparse.ArgumentParser, study: "Study") -> None:
+    parser.set_defaults(studies=(study,))
+    parser.add_argument(
+        "--grid",
+        action="append",
+        default=[],
+        metavar="NAME=A,B,...|LO:HI:N[:log]",
+        help="values of a setting, or a range with both ends, evenly spaced or by even ratios; may be repeated",
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="folder of the zarr store")
+    parser.add_argument("--memory", default="1GiB", metavar="SIZE", help="memory to use (default: 1GiB)")
+    parser.add_argument("--smoke", action="store_true", help="small configuration, seconds instead of minutes")
+    _add_processes(parser)
+    used = () if study.point is None else (*study.point.traced, *study.point.structural)
+    _add_settings(parser, study.config, used)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from stdpjax import studies
+    from stdpjax.lab import sweep
+
+    _connect(options)
+    (study,) = options.studies
+    if study.point is None:
+        able = ", ".join(other.name for other in studies.STUDIES if other.point is not None)
+        raise ValueError(f"study: expected one that can be swept ({able}), got {study.name!r}")
+    try:
+        sweep.sweep(
+            study,
+            sweep.parse_grid(study, options.grid),
+            seeds=options.seeds,
+            seed=options.seed,
+            out=options.out,
+            memory=options.memory,
+            smoke=options.smoke,
+            **_given_settings(study.config, study.name, options),
+        )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(str(interrupt) or "the same command goes on with the points not yet done") from None
+    return 0
+
+
+class _Into(NamedTuple):
+    """A command that runs something of one configuration into a folder."""
+
+    out: str
+    """Default folder."""
+    force: str
+    """What --force does."""
+    interrupted: str
+    """How an interrupted run goes on."""
+    parts: Callable[[], tuple[Any, Callable[..., Any]]]
+    """Its default configuration and its function."""
+
+
+def _training() -> tuple[Any, Callable[..., Any]]:
+    from stdpjax.lab.train import TrainConfig, train
+
+    return TrainConfig(), train
+
+
+def _fitting() -> tuple[Any, Callable[..., Any]]:
+    from stdpjax.lab.fit import FitConfig, fit_into
+
+    return FitConfig(), fit_into
+
+
+_INTO = {
+    "train": _Into(
+        "training",
+        "start over and overwrite the training in the folder",
+        "the same command goes on after the last epoch that is complete",
+        _training,
+    ),
+    "fit": _Into(
+        "fit",
+        "overwrite the fit in the folder",
+        "nothing was written; the same command starts over",
+        _fitting,
+    ),
+}
+
+
+def _fill_into(into: _Into, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    parser.add_argument("--out", default=into.out, metavar="FOLDER", help=f"folder (default: {into.out})")
+    parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
+    parser.add_argument("--force", action="store_true", help=into.force)
+    _add_settings(parser, into.parts()[0])
+
+
+def _into(options: argparse.Namespace) -> int:
+    from stdpjax.lab import settings
+
+    into = _INTO[options.command]
+    defaults, run = into.parts()
+    given = _given_settings(defaults, options.command, options)
+    config = settings.replace(defaults, given, options.command)
+    is_training = options.command == "train"
+    try:
+        run(config, options.seed, options.out, force=options.force, **({"given": given} if is_training else {}))
+    except KeyboardInterrupt as interrupt:
+        how = str(interrupt) or into.interrupted
+        starts_over = "; without --force, with it it starts over" if is_training and options.force else ""
+        raise KeyboardInterrupt(how + starts_over) from interrupt
+    return 0
+
+
+def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given as options."""
+    from stdpjax.lab import settings
+
+    texts = {field.name: getattr(options, f"setting.{field.name}", None) for field in dataclasses.fields(config)}
+    return {name: settings.parse(config, name, text, owner) for name, text in texts.items() if text is not None}
+
+
+def _reproduce_settings(assignments: Sequence[str], chosen: "Sequence[Study]") -> dict[str, dict[str, Any]]:
+    """Parse `STUDY.NAME=VALUE` assignments."""
+    from stdpjax.lab import settings
+
+    known = {study.name: study for study in chosen}
+    overrides: dict[str, dict[str, Any]] = {}
+    for assignment in assignments:
+        target, equals, text = assignment.partition("=")
+        name, dot, field = target.partition(".")
+        if not equals or not dot:
+            raise ValueError(f"--set: expected STUDY.NAME=VALUE, got {assignment!r}")
+        if name not in known:
+            raise ValueError(f"--set: expected a study of {', '.join(known)}, got {name!r}")
+        overrides.setdefault(name, {})[field] = settings.parse(known[name].config, field, text, name)
+    return overrides
+
+
+def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:
+    width = max((len(record["id"]) for record in ledger), default=0)
+    for record in ledger:
+        measured = "not finite" if record["measured"] is None else f"{record['measured']:.4g}"
+        print(f"{record['id']:{width}}  {record['verdict']:21}  {measured:>10}  {record['claim']}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+class _Command(NamedTuple):
+    what: str
+    """What it does, in a few words."""
+    more: str
+    """The rest of that sentence, and more."""
+    run: Callable[[argparse.Namespace], int]
+    fill: Callable[[argparse.ArgumentParser, Sequence[str]], None] | None = None
+    """Adds its options; None where it has none."""
+
+
+_COMMANDS = {
+    "reproduce": _Command("run all studies and write the report", ".", _run, _fill_reproduce),
+    "run": _Command("run one study, or those of a file", ".", _run, _fill_run),
+    "sweep": _Command("run one study over a grid of settings and seeds", ".", _sweep, _fill_sweep),
+    "train": _Command(
+        "train a network on labelled images",
+        ", in layers, with a checkpoint after each epoch. The same command goes on where an interrupted one stopped.",
+        _into,
+        partial(_fill_into, _INTO["train"]),
+    ),
+    "fit": _Command(
+        "fit a plasticity rule to measured weight changes",
+        ", with intervals by profile likelihood and bootstrap, a figure, and a comparison with other rules.",
+        _into,
+        partial(_fill_into, _INTO["fit"]),
+    ),
+    "list": _Command("list the studies", ".", _list),
+}
