@@ -134,6 +134,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from stdpjax import studies
+    from stdpjax.lab.statement import counts, judged
 
     _connect(options)
     if options.command == "run" and len(options.studies) == 1:
@@ -162,6 +163,8 @@ def _run(options: argparse.Namespace) -> int:
     _print_ledger([record for record in ledger if names is None or record["study"] in names])
     if options.smoke:
         print("\nSmoke configurations are too small to judge, so every verdict is inconclusive.")
+    elif found := judged(studies.STATEMENTS, ledger):
+        print(f"\n{counts(found)}")
     print(f"\nreport: {options.out}/report.html")
     return 0
 
@@ -352,7 +355,7 @@ def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:
     width = max((len(record["id"]) for record in ledger), default=0)
     for record in ledger:
         measured = "not finite" if record["measured"] is None else f"{record['measured']:.4g}"
-        print(f"{record['id']:{width}}  {record['verdict']:21}  {measured:>10}  {record['claim']}")
+        print(f"{record['id']:{width}}  {record['verdict']:12}  {measured:>10}  {record['claim']}")
 
 
 def _one_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ from stdpjax.lab.claim import (
     keep_estimate,
     within,
 )
+from stdpjax.lab.statement import Statement, verdict_of
 from stdpjax.lab.study import Progress, Result, Study
 
 __all__ = [
@@ -20,10 +21,12 @@ __all__ = [
     "Measurement",
     "Progress",
     "Result",
+    "Statement",
     "Study",
     "at_least",
     "at_most",
     "estimate",
     "keep_estimate",
+    "verdict_of",
     "within",
 ]

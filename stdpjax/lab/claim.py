@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, SupportsFloat, get_args
 
 import numpy as np
@@ -11,12 +11,9 @@ import xarray as xr
 from stdpjax import _checks
 from stdpjax.stats import Estimate
 
-Verdict = Literal["holds", "holds_with_conditions", "corrected", "inconclusive"]
+Verdict = Literal["met", "not met", "inconclusive"]
 Comparison = Literal["within", "at_least", "at_most"]
-Bearing = Literal["supports", "limits", "refutes"]
-
-# What becomes of the statement if the criterion is met.
-_VERDICTS: Mapping[Bearing, Verdict] = {"supports": "holds", "limits": "holds_with_conditions", "refutes": "corrected"}
+Bearing = Literal["supports", "limits", "refutes", "beyond"]
 
 
 def estimate(data: xr.Dataset, name: str) -> Estimate:
@@ -166,27 +163,26 @@ class Claim:
     """What is measured, in a sentence."""
     _: dataclasses.KW_ONLY
     statement: str
-    """Where the source says it: "Eq 17", "Section 2.2, Figure 2 left"."""
+    """The id of the `Statement` that it bears on; for "beyond" whose rule or law it speaks of."""
     criterion: Criterion
     measure: Callable[[xr.Dataset], SupportsFloat | Estimate]
     """Takes what the run returned."""
     control: Callable[[xr.Dataset], SupportsFloat]
-    """The same number from a wrong model that could have passed; it must not meet the criterion."""
+    """The same number from the strongest wrong model that could have passed; it must not meet the criterion."""
     control_is: str
     """What the wrong model is, in a few words."""
     bearing: Bearing
-    """What a met criterion says of the statement: it "supports" it, "limits" it to conditions, or "refutes" it."""
-    printed: str = "Nothing is printed on this."
-    """The statement as the source has it."""
-    corrected: str = ""
-    """What is right, where that is something else."""
+    """What a met criterion says of the statement: it "supports" it, "limits" it to conditions, or "refutes" it; a
+    claim "beyond" what the source says decides nothing about it."""
+    revised: str = ""
+    """Why the criterion was changed after numbers had been seen; empty if it never was."""
     note: str | Callable[[xr.Dataset], str] = ""
     """What a reader of the number should know, or a function that says it from the data."""
 
     def __post_init__(self) -> None:
         """Refuse what is no claim."""
-        for name in ("id", "measured", "statement", "control_is", "printed", "corrected"):
-            _checks.text(name, getattr(self, name), may_be_empty=name in ("printed", "corrected"))
+        for name in ("id", "measured", "statement", "control_is", "revised"):
+            _checks.text(name, getattr(self, name), may_be_empty=name == "revised")
         _checks.instance("criterion", self.criterion, Criterion, "a criterion, as `at_most(1e-5)` makes one")
         for name in ("measure", "control"):
             _checks.function(name, getattr(self, name), "data")
@@ -194,21 +190,15 @@ class Claim:
         if not callable(self.note):
             _checks.text("note", self.note)
 
-    @property
-    def verdict(self) -> Verdict:
-        """What becomes of the statement if the criterion is met."""
-        return _VERDICTS[self.bearing]
-
     def measurement(self, data: xr.Dataset) -> "Measurement":
         """Measure a run and its control."""
         found = self.measure(data)
         value, interval = (found.value, found[1:3]) if isinstance(found, Estimate) else (found, None)
-        notes = (self.note(data) if callable(self.note) else self.note, f"Control: {self.control_is}.")
         return Measurement(
             float(value),
             float(self.control(data)),
             (float(interval[0]), float(interval[1])) if interval else None,
-            " ".join(note for note in notes if note),
+            self.note(data) if callable(self.note) else self.note,
         )
 
 

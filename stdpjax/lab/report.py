@@ -1,24 +1,30 @@
-"""The report: one self-contained HTML page, the table of claims first, then a section for each study."""
+"""The report: one self-contained HTML page: statements, claims, then a section for each study."""
 
 import base64
 import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stdpjax import _checks
 
+# Of statements, and of claims.
 VERDICTS = {
     "holds": "The statement was measured and stands.",
-    "holds_with_conditions": "It stands under conditions that the paper does not state; they are given.",
-    "corrected": "The printed statement fails; the corrected one was verified.",
-    "inconclusive": "This run decides nothing: too small, or the criterion was not met.",
+    "holds_with_conditions": "It stands under conditions that it does not state; they are given.",
+    "corrected": "As it is stated it fails; what is right instead was measured.",
+    "open": "Not decided: one of its claims is not met, or this run was too small.",
+}
+MET = {
+    "met": "The number meets the criterion, and the control does not.",
+    "not met": "The number does not meet it.",
+    "inconclusive": "This run decides nothing: too small, or without power.",
 }
 
 _PAPER = "Bengio et al. 2015"
 _ABOUT_PAPER = (
-    "An objective function for STDP, claim by claim",
+    "An objective function for STDP, statement by statement",
     'Bengio, Mesnard, Fischer, Zhang and Wu (2015), "An objective function for STDP". ',
 )
 
@@ -32,11 +38,12 @@ class Section(NamedTuple):
     figure_svg: str
 
 
-def render(sections: Sequence[Section]) -> str:
+def render(sections: Sequence[Section], statements: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the page.
 
     Args:
         sections: studies in the order in which they appear.
+        statements: what `statement.judged` gives, in the order of the source.
 
     Returns:
         HTML without external references: figures are inlined, there are no scripts.
@@ -52,10 +59,11 @@ def render(sections: Sequence[Section]) -> str:
         if not isinstance(section, Section):
             raise ValueError(f"sections: expected a sequence of sections, got {section!r:.80} among them")
     claims = [claim for section in sections for claim in section.record["claims"]]
-    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in VERDICTS}
+    judged, meanings = (statements, VERDICTS) if statements else (claims, MET)
     tiles = "".join(
-        f'<div class="tile {verdict}"><b>{counts[verdict]}</b>{_words(verdict)}<small>{meaning}</small></div>'
-        for verdict, meaning in VERDICTS.items()
+        f'<div class="tile {_style_of(verdict)}"><b>{sum(one["verdict"] == verdict for one in judged)}</b>'
+        f"{_words(verdict)}<small>{meaning}</small></div>"
+        for verdict, meaning in meanings.items()
     )
     rows = "".join(
         _heading(section.record) + "".join(_row(claim) for claim in section.record["claims"]) for section in sections
@@ -80,11 +88,13 @@ def render(sections: Sequence[Section]) -> str:
 <body>
 <header>
 <h1>{title}</h1>
-<p>{about}Measured by <b>stdpjax</b>. Each row is one statement with the criterion that was fixed before the run.</p>
+<p>{about}Measured by <b>stdpjax</b>. The verdict of a statement follows from its claims; the criterion of a claim is
+fixed before the run, and a wrong model, its control, must not meet it.</p>
 {smoke}
 <div class="tiles">{tiles}</div>
 </header>
 <main>
+{_statements(statements, {claim["id"]: _anchor(claim) for claim in claims}) if statements else ""}
 <h2>Claims</h2>
 <table class="claims">
 <thead><tr><th>Claim</th><th>What was measured</th><th>Measured</th><th>Expected</th><th>Control</th>
@@ -96,6 +106,31 @@ def render(sections: Sequence[Section]) -> str:
 </body>
 </html>
 """
+
+
+def _statements(statements: Sequence[Mapping[str, Any]], anchors: Mapping[str, str]) -> str:
+    return f"""<h2>Statements</h2>
+<table class="claims statements">
+<thead><tr><th>Where</th><th>What is said</th><th>What was found</th><th>Number</th><th>Verdict</th></tr></thead>
+<tbody>{"".join(_statement(statement, anchors) for statement in statements)}</tbody>
+</table>"""
+
+
+def _statement(statement: Mapping[str, Any], anchors: Mapping[str, str]) -> str:
+    formula = f"<small><code>{html.escape(statement['formula'])}</code></small>" if statement["formula"] else ""
+    claims = ", ".join(f'<a href="#{anchors[one]}">{html.escape(one)}</a>' for one in statement["claims"])
+    return (
+        f'<tr><td data-label="Where">{html.escape(statement["where"])}'
+        f"<small>{html.escape(statement['id'])}</small></td>"
+        f'<td data-label="What is said">{html.escape(statement["says"])}{formula}</td>'
+        f'<td data-label="What was found">{html.escape(statement["answer"])}<small>{claims}</small></td>'
+        f'<td class="n" data-label="Number">{number(statement["number"])}</td>'
+        f'<td data-label="Verdict">{_badge(statement["verdict"])}</td></tr>'
+    )
+
+
+def _badge(verdict: str) -> str:
+    return f'<span class="badge {_style_of(verdict)}">{_words(verdict)}</span>'
 
 
 def _heading(record: dict[str, Any]) -> str:
@@ -118,12 +153,12 @@ def _row(claim: dict[str, Any]) -> str:
     control = "–" if claim["control"] is None else f"<span>{number(claim['control'])}</span>"
     return (
         f'<tr><td data-label="Claim"><a href="#{_anchor(claim)}">{html.escape(claim["id"])}</a>'
-        f"<small>{html.escape(claim['equation'])}</small></td>"
+        f"<small>{_bearing(claim)}</small></td>"
         f'<td data-label="What was measured">{html.escape(claim["claim"])}</td>'
         f'<td class="n" data-label="Measured">{measured}</td>'
         f'<td class="n" data-label="Expected"><span>{expected}</span></td>'
         f'<td class="n" data-label="Control">{control}</td>'
-        f'<td data-label="Verdict"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span></td></tr>'
+        f'<td data-label="Verdict">{_badge(claim["verdict"])}</td></tr>'
     )
 
 
@@ -146,13 +181,18 @@ def _section(section: Section) -> str:
 
 
 def _claim(claim: dict[str, Any]) -> str:
-    corrected = f"<br><i>Corrected or completed:</i> {html.escape(claim['corrected'])}" if claim["corrected"] else ""
+    revised = f"<br><i>The criterion was revised:</i> {html.escape(claim['revised'])}" if claim["revised"] else ""
     note = f"<br><small>{html.escape(claim['note'])}</small>" if claim["note"] else ""
     return (
-        f'<dt id="{_anchor(claim)}"><span class="badge {claim["verdict"]}">{_words(claim["verdict"])}</span> '
-        f"{html.escape(claim['id'])}: {number(claim['measured'])}</dt>"
-        f"<dd>{html.escape(claim['claim'])}<br><i>Printed:</i> {html.escape(claim['printed'])}{corrected}{note}</dd>"
+        f'<dt id="{_anchor(claim)}">{_badge(claim["verdict"])} {html.escape(claim["id"])}: '
+        f"{number(claim['measured'])}</dt><dd>{html.escape(claim['claim'])}<br>{_bearing(claim)}; "
+        f"<i>control:</i> {html.escape(claim['control_is'])}{revised}{note}</dd>"
     )
+
+
+def _bearing(claim: dict[str, Any]) -> str:
+    says = "beyond the source" if claim["bearing"] == "beyond" else claim["bearing"]
+    return html.escape(f"{says}: {claim['statement']}")
 
 
 def number(value: float | None) -> str:
@@ -171,6 +211,10 @@ def number(value: float | None) -> str:
         mantissa, exponent = text.split("e")
         return f"{mantissa}×10<sup>{int(exponent)}</sup>".replace("-", "−")
     return text.replace("-", "−")
+
+
+def _style_of(verdict: str) -> str:
+    return verdict.replace(" ", "_")
 
 
 def _words(verdict: str) -> str:
@@ -192,10 +236,10 @@ a { color: inherit; text-decoration-color: var(--line); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
 .tile { border: 1px solid var(--line); border-top: 4px solid; border-radius: 6px; padding: .6rem .8rem; }
 .tile b { display: block; font-size: 1.7rem; line-height: 1.1; }
-.tile.holds { border-top-color: var(--holds); }
+.tile.holds, .tile.met { border-top-color: var(--holds); }
 .tile.holds_with_conditions { border-top-color: var(--conditions); }
-.tile.corrected { border-top-color: var(--corrected); }
-.tile.inconclusive { border-top-color: var(--inconclusive); }
+.tile.corrected, .tile.not_met { border-top-color: var(--corrected); }
+.tile.open, .tile.inconclusive { border-top-color: var(--inconclusive); }
 .warning { background: #fff4d6; border: 1px solid #e8cf86; border-radius: 6px; padding: .6rem .8rem; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th { text-align: left; border-bottom: 2px solid var(--ink); padding: .4rem .6rem; }
@@ -205,10 +249,10 @@ td:first-child { overflow-wrap: anywhere; min-width: 9rem; }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .badge { display: inline-block; border-radius: 99px; padding: .05rem .6rem; font-size: .8rem; color: #fff;
   white-space: nowrap; font-weight: 600; }
-.badge.holds { background: var(--holds); }
+.badge.holds, .badge.met { background: var(--holds); }
 .badge.holds_with_conditions { background: var(--conditions); }
-.badge.corrected { background: var(--corrected); }
-.badge.inconclusive { background: var(--inconclusive); }
+.badge.corrected, .badge.not_met { background: var(--corrected); }
+.badge.open, .badge.inconclusive { background: var(--inconclusive); }
 figure { margin: 0; }
 figure img { width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; background: #fff; }
 figcaption { color: var(--soft); font-size: .92rem; margin: .4rem 0 1rem; }

@@ -1,7 +1,7 @@
 """Studies: run in memory, or into a folder with records, ledger and report.
 
-The folder has a subfolder for each study, `ledger.json` and `report.html`. A study's subfolder appears complete or not
-at all, so an interrupted run leaves nothing half written and goes on where it stopped.
+The folder has a subfolder for each study, `ledger.json`, `statements.json` and `report.html`. A study's subfolder
+appears complete or not at all, so an interrupted run leaves nothing half written and goes on where it stopped.
 """
 
 import contextlib
@@ -17,10 +17,11 @@ from stdpjax import _checks, parallel
 from stdpjax.lab import folder, plotting, report, settings
 from stdpjax.lab.identity import identity, source_of
 from stdpjax.lab.provenance import provenance
+from stdpjax.lab.statement import Statement, judged
 from stdpjax.lab.study import Progress, Result, Study, failures, make_record
 from stdpjax.random import key, named_key
 
-RECORD, LEDGER, REPORT = "record.json", "ledger.json", "report.html"
+RECORD, LEDGER, REPORT, JUDGED = "record.json", "ledger.json", "report.html", "statements.json"
 # What a study's folder holds beside its record.
 _FILES = ("result.nc", "figure.png", "figure.svg")
 _DESCRIPTION = ("title", "figure", "source", "caption")
@@ -63,6 +64,18 @@ def _bar(name: str, show: bool) -> Iterator[Progress]:
         yield lambda fraction, stage: advance(100 * fraction, stage)
 
 
+class Outline(NamedTuple):
+    """What a ledger and a report follow."""
+
+    studies: tuple[str, ...] = ()
+    """Names, in their order."""
+    statements: tuple[Statement, ...] = ()
+    """Of the source, in its order; those whose claims were all run are judged."""
+
+
+NOTHING = Outline()
+
+
 class _Task(NamedTuple):
     study: Study
     config: Any
@@ -81,11 +94,11 @@ def run_into(
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     show_progress: bool = True,
     say: Callable[[str], None] = print,
-    order: Sequence[str] = (),
+    outline: Outline = NOTHING,
 ) -> list[dict[str, Any]]:
     """Run studies into a folder; see `stdpjax.studies.run_into`.
 
-    Ledger and report have all studies that the folder holds, those named in `order` first.
+    Ledger and report have all studies that the folder holds, those of the outline first, and its statements.
     """
     out = folder.checked_path(out, say, smoke=smoke, force=force, show_progress=show_progress)
     seed = _checks.seed(seed)
@@ -102,11 +115,11 @@ def run_into(
         config = make_config(study, smoke, overrides.get(study.name, {}))
         its = identity(study, config, seed, smoke, origin)
         tasks.append(_Task(study, config, its, {**origin, **source_of(study)}, out / study.name))
-    order = tuple(dict.fromkeys([*order, *names]))
+    outline = outline._replace(studies=tuple(dict.fromkeys([*outline.studies, *names])))
     is_main = parallel.is_main_process()
     with contextlib.ExitStack() as lock, folder.interrupts() as was_interrupted:
         # The folder is the main process's alone, and may be its disk's; all agree on what is to do.
-        todo = parallel.on_main_process(lambda: _open(tasks, out, order, force, lock))
+        todo = parallel.on_main_process(lambda: _open(tasks, out, outline, force, lock))
         for number, task in enumerate(tasks, start=1):
             if task.study.name not in todo:
                 if is_main:
@@ -121,24 +134,22 @@ def run_into(
             if was_interrupted():
                 raise KeyboardInterrupt
             seconds = time.perf_counter() - start
-            parallel.on_main_process(functools.partial(_keep, out, order, task, result, seconds, say))
-        return parallel.on_main_process(lambda: _write_summary(out, order, say))
+            parallel.on_main_process(functools.partial(_keep, out, outline, task, result, seconds, say))
+        return parallel.on_main_process(lambda: _write_summary(out, outline, say))
 
 
-def _open(
-    tasks: Sequence[_Task], out: Path, order: Sequence[str], force: bool, lock: contextlib.ExitStack
-) -> list[str]:
+def _open(tasks: Sequence[_Task], out: Path, outline: Outline, force: bool, lock: contextlib.ExitStack) -> list[str]:
     """Lock the folder and return the names of the studies to run."""
-    lock.enter_context(folder.held(out, (*order, LEDGER, REPORT)))
-    _refuse_files_of_others(tasks, out, order)
-    return [task.study.name for task in (tasks if force else _not_done(tasks, out, order))]
+    lock.enter_context(folder.held(out, (*outline.studies, LEDGER, REPORT, JUDGED)))
+    _refuse_files_of_others(tasks, out, outline)
+    return [task.study.name for task in (tasks if force else _not_done(tasks, out, outline))]
 
 
-def _refuse_files_of_others(tasks: Sequence[_Task], out: Path, order: Sequence[str]) -> None:
+def _refuse_files_of_others(tasks: Sequence[_Task], out: Path, outline: Outline) -> None:
     """Refuse to replace what no run of ours has written, whatever `force` says."""
     others = [task.folder.name for task in tasks if task.folder.exists() and not (task.folder / RECORD).exists()]
-    if not _names_in(out, order):
-        others += [name for name in (LEDGER, REPORT) if (out / name).exists()]
+    if not _names_in(out, outline):
+        others += [name for name in (LEDGER, REPORT, JUDGED) if (out / name).exists()]
     if others:
         raise ValueError(
             f"out: expected a folder without files of others, got {str(out)!r}, where {', '.join(others)} (not made by "
@@ -146,7 +157,7 @@ def _refuse_files_of_others(tasks: Sequence[_Task], out: Path, order: Sequence[s
         )
 
 
-def _not_done(tasks: Sequence[_Task], out: Path, order: Sequence[str]) -> list[_Task]:
+def _not_done(tasks: Sequence[_Task], out: Path, outline: Outline) -> list[_Task]:
     """Return the tasks still to run, maybe none where ledger or report is missing; refuse to overwrite anything."""
     present = [task for task in tasks if task.folder.exists()]
     wrong = {task.study.name: _what_is_wrong(task) for task in present}
@@ -159,7 +170,7 @@ def _not_done(tasks: Sequence[_Task], out: Path, order: Sequence[str]) -> list[_
             f"configuration, seed or version, or damaged{': ' * bool(how)}{how}) would be overwritten; give --force or "
             "another --out"
         )
-    if tasks and len(done) == len(tasks) and _has_summary(out, order):
+    if tasks and len(done) == len(tasks) and _has_summary(out, outline):
         raise ValueError(
             f"out: expected a folder with something left to do, got {str(out)!r}, where "
             f"{', '.join(task.study.name for task in done)} would be overwritten; give --force or another --out"
@@ -203,9 +214,7 @@ def _read_study(home: Path) -> report.Section | str:
     return section
 
 
-def _keep(
-    out: Path, order: Sequence[str], task: _Task, result: Result, seconds: float, say: Callable[[str], None]
-) -> None:
+def _keep(out: Path, outline: Outline, task: _Task, result: Result, seconds: float, say: Callable[[str], None]) -> None:
     """Write a study's folder, and ledger and report with it."""
     record = {
         "study": task.study.name,
@@ -230,7 +239,7 @@ def _keep(
         with plotting.style():
             folder.save_figure(result.figure(), home / "figure.png", home / "figure.svg")
         folder.write_text(home / RECORD, folder.as_text({**record, "files": folder.checksums(home, _FILES)}))
-    _write_summary(out, order, lambda line: None)  # the last one says what is missing
+    _write_summary(out, outline, lambda line: None)  # the last one says what is missing
     say(f"{task.study.name}: done in {seconds:.1f} s")
 
 
@@ -239,9 +248,9 @@ def _attribute(value: str | int | None) -> str | int:
     return json.dumps(value) if value is None or isinstance(value, bool) else value
 
 
-def _write_summary(out: Path, order: Sequence[str], say: Callable[[str], None]) -> list[dict[str, Any]]:
+def _write_summary(out: Path, outline: Outline, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Write ledger and report from the studies that the folder holds; leave out, and name, what cannot be read."""
-    texts, ledger, damaged = _summary(out, order)
+    texts, ledger, damaged = _summary(out, outline)
     for line in damaged:
         say(line)
     for name, text in texts.items():
@@ -249,18 +258,18 @@ def _write_summary(out: Path, order: Sequence[str], say: Callable[[str], None]) 
     return ledger
 
 
-def _has_summary(out: Path, order: Sequence[str]) -> bool:
+def _has_summary(out: Path, outline: Outline) -> bool:
     """Whether ledger and report are those of the studies in the folder."""
-    texts, _, _ = _summary(out, order)
+    texts, _, _ = _summary(out, outline)
     try:
         return all((out / name).read_text(encoding="utf-8") == text for name, text in texts.items())
     except (OSError, ValueError):
         return False
 
 
-def _summary(out: Path, order: Sequence[str]) -> tuple[dict[str, str], list[dict[str, Any]], list[str]]:
+def _summary(out: Path, outline: Outline) -> tuple[dict[str, str], list[dict[str, Any]], list[str]]:
     """Return the texts of ledger and report, the ledger's records, and a line for each study that cannot be read."""
-    read = {name: _read_study(out / name) for name in _names_in(out, order)}
+    read = {name: _read_study(out / name) for name in _names_in(out, outline)}
     sections = [section for section in read.values() if isinstance(section, report.Section)]
     ledger = [claim for section in sections for claim in section.record["claims"]]
     damaged = [
@@ -268,15 +277,20 @@ def _summary(out: Path, order: Sequence[str]) -> tuple[dict[str, str], list[dict
         for name, wrong in read.items()
         if isinstance(wrong, str)
     ]
-    return {LEDGER: folder.as_text(ledger), REPORT: report.render(sections)}, ledger, damaged
+    texts = {LEDGER: folder.as_text(ledger)}
+    found = judged(outline.statements, ledger)
+    if found:
+        texts[JUDGED] = folder.as_text(found)
+    return {**texts, REPORT: report.render(sections, found)}, ledger, damaged
 
 
-def _names_in(out: Path, order: Sequence[str]) -> list[str]:
-    """Return the names of the studies that a folder holds, whole or damaged, those of `order` first."""
+def _names_in(out: Path, outline: Outline) -> list[str]:
+    """Return the names of the studies that a folder holds, whole or damaged, those of the outline first."""
     found = [path.parent.name for path in sorted(out.glob(f"*/{RECORD}"))]
     # Others may keep records too, as a training does.
-    ours = [name for name in found if name in order or f'"study": "{name}"' in _text(out / name / RECORD)]
-    return sorted(ours, key=lambda name: order.index(name) if name in order else len(order))
+    first = outline.studies
+    ours = [name for name in found if name in first or f'"study": "{name}"' in _text(out / name / RECORD)]
+    return sorted(ours, key=lambda name: first.index(name) if name in first else len(first))
 
 
 def _text(path: Path) -> str:

@@ -137,11 +137,11 @@ def failures(data: xr.Dataset) -> tuple[str, ...]:
 def make_record(
     study: Study, claim: Claim, measurement: Measurement, config: Any, is_smoke: bool, failures: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return the ledger record of a claim: the statement, the numbers, and the verdict that follows from them."""
+    """Return the ledger record of a claim: the numbers, and whether they meet its criterion."""
     criterion = claim.criterion.in_precision(jax.dtypes.canonicalize_dtype(float) == np.float64)
     is_met = criterion.is_met_by(measurement.value, measurement.interval)
     notes = [measurement.note] if measurement.note else []
-    verdict: Verdict = claim.verdict if is_met else "inconclusive"
+    verdict: Verdict = "met" if is_met else "not met"
     if failures:
         verdict = "inconclusive"
         notes.extend(failures)
@@ -167,16 +167,17 @@ def make_record(
     return {
         "id": claim.id,
         "study": study.name,
-        "equation": claim.statement,
+        "statement": claim.statement,
+        "bearing": claim.bearing,
         "claim": claim.measured,
-        "printed": claim.printed,
-        "corrected": claim.corrected,
         "measured": _finite_or_none(measurement.value),
         "expected": criterion.expected,
         "comparison": criterion.comparison,
         "tolerance": criterion.tolerance,
         "interval": None if measurement.interval is None else [_finite_or_none(end) for end in measurement.interval],
         "control": _finite_or_none(measurement.control),
+        "control_is": claim.control_is,
+        "revised": claim.revised,
         "is_met": is_met,
         "verdict": verdict,
         "note": " ".join(notes),

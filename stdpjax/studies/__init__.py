@@ -6,8 +6,9 @@ from typing import Any
 
 from stdpjax.lab import Claim, Result, Study, reproduce
 from stdpjax.studies.index import STUDIES, Place, find, found, where
+from stdpjax.studies.statements import STATEMENTS
 
-__all__ = ["STUDIES", "Claim", "Place", "Result", "Study", "find", "run", "run_into", "where"]
+__all__ = ["STATEMENTS", "STUDIES", "Claim", "Place", "Result", "Study", "find", "run", "run_into", "where"]
 
 
 def run(
@@ -96,5 +97,5 @@ def run_into(
         overrides=overrides,
         show_progress=show_progress,
         say=say,
-        order=[study.name for study in STUDIES],
+        outline=reproduce.Outline(tuple(study.name for study in STUDIES), STATEMENTS),
     )

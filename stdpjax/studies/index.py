@@ -43,6 +43,7 @@ from stdpjax.studies.section_8_backprop.digits_supervised import STUDY as DIGITS
 from stdpjax.studies.section_8_backprop.supervised_gradient import STUDY as SUPERVISED_GRADIENT
 from stdpjax.studies.section_9_predictions.prediction_protocols import STUDY as PREDICTION_PROTOCOLS
 from stdpjax.studies.section_9_predictions.reinforce_variance import STUDY as REINFORCE_VARIANCE
+from stdpjax.studies.statements import STATEMENTS
 
 STUDIES: tuple[Study, ...] = (
     STDP_WINDOW,
@@ -112,12 +113,15 @@ def found(argument: str, study: str | Study) -> Study:
     raise ValueError(f"{argument}: expected one of {known}, or a Study, got {study!r:.80}")
 
 
+_SAID = {one.id: (f"{one.where} {one.formula}", one.says, one.answer) for one in STATEMENTS}
+
+
 class Place(NamedTuple):
     """Where a claim is measured."""
 
     claim: str
     statement: str
-    """Where the paper says it."""
+    """The id of the row of `STATEMENTS` that it bears on, or what else it speaks of."""
     measured: str
     study: str
     function: str
@@ -150,7 +154,7 @@ def where(question: str) -> tuple[Place, ...]:
         >>> from stdpjax import studies
         >>> place = studies.where("Eq 17")[0]
         >>> place.study, place.statement, place.run_at.rpartition(":")[0]
-        ('printed_update', 'Eq 17', 'stdpjax/studies/section_4_energy/printed_update.py')
+        ('printed_update', 'eq17', 'stdpjax/studies/section_4_energy/printed_update.py')
     """
     words = [word for word in _words(_checks.text("question", question)) if word not in _EMPTY]
     if not words:
@@ -163,8 +167,9 @@ def where(question: str) -> tuple[Place, ...]:
         )
         of_claims = []
         for claim in study.claims:
-            cited = f"{claim.statement} {re.sub(r'[._]', ' ', claim.id)}"
-            texts = ((6, cited), (3, f"{claim.measured} {claim.printed}"), (2, claim.corrected), *of_study)
+            where, says, answer = _SAID.get(claim.statement, (claim.statement, "", ""))
+            cited = f"{where} {re.sub(r'[._]', ' ', f'{claim.statement} {claim.id}')}"
+            texts = ((6, cited), (3, f"{claim.measured} {says}"), (2, answer), *of_study)
             weights = [max((weight for weight, text in texts if word in _indexed(text)), default=0) for word in words]
             if all(weights):
                 of_claims.append((sum(weights), claim))

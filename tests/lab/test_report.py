@@ -59,8 +59,7 @@ def a_section(*claims: Claim, name: str = "fake", text: str = "plain", is_smoke:
 def a_claim(id: str, text: str = "plain", expected: float = 1.0, **others: Any) -> Claim:
     parts = {
         "statement": f"Eq {text}",
-        "printed": f"printed {text}",
-        "corrected": f"corrected {text}",
+        "revised": f"revised {text}",
         "criterion": within(expected, 0.5),
         "measure": float,
         "control": float,
@@ -70,6 +69,21 @@ def a_claim(id: str, text: str = "plain", expected: float = 1.0, **others: Any) 
     return Claim(id, text, **{**parts, **others})
 
 
+STATEMENTS = [
+    {
+        "id": f"eq{number}",
+        "where": "Section 0",
+        "says": "It says so.",
+        "answer": "So it is.",
+        "formula": formula,
+        "claims": list(claims),
+        "verdict": verdict,
+        "number": 1.0,
+    }
+    for number, (verdict, formula, claims) in enumerate(
+        [("holds", "a < b", ("A.holds",)), ("open", "", ("A.missed", "B.if")), ("corrected", "", ("B.corrected",))]
+    )
+]
 SECTIONS = (
     a_section(a_claim("A.holds"), a_claim("A.missed", expected=3.0), name="alpha"),
     a_section(a_claim("B.corrected", bearing="refutes"), a_claim("B.if", bearing="limits"), name="beta"),
@@ -107,7 +121,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    return report.render(SECTIONS)
+    return report.render(SECTIONS, STATEMENTS)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +152,7 @@ def test_the_figures_are_inside_the_page_and_described(html):
 
 
 def test_every_claim_appears_with_its_verdict_in_the_table_and_in_its_section(html):
-    table, sections = html.split("</table>")
+    _, table, sections = html.split("</table>")
     for section in SECTIONS:
         for record in section.record["claims"]:
             words = record["verdict"].replace("_", " ")
@@ -146,7 +160,17 @@ def test_every_claim_appears_with_its_verdict_in_the_table_and_in_its_section(ht
                               (sections, rf"<dt[^>]*>.*?{record['id']}:.*?</dt>")):  # fmt: skip
                 found = [text for text in re.findall(row, part) if record["id"] in text]
                 assert len(found) == 1
-                assert f'class="badge {record["verdict"]}">{words}<' in found[0]
+                assert f'class="badge {record["verdict"].replace(" ", "_")}">{words}<' in found[0]
+
+
+def test_every_statement_comes_first_with_its_verdict_and_its_claims(html):
+    table, _, _ = html.split("</table>")
+    rows = re.findall(r"<tr><td.*?</tr>", table)
+    assert len(rows) == len(STATEMENTS)
+    for row, statement in zip(rows, STATEMENTS, strict=True):
+        assert f'class="badge {statement["verdict"]}">' in row
+        assert all(f">{claim}</a>" in row for claim in statement["claims"])
+    assert "a &lt; b" in rows[0]
 
 
 def test_the_claims_come_before_the_sections(html):
@@ -162,8 +186,11 @@ def test_every_link_leads_somewhere_and_every_anchor_is_unique(html):
 
 
 def test_the_tiles_count_the_verdicts(html):
-    counts = dict(re.findall(r'<div class="tile (\w+)"><b>(\d+)</b>', html))
-    assert counts == {"holds": "1", "holds_with_conditions": "1", "corrected": "1", "inconclusive": "1"}
+    def counts(page):
+        return dict(re.findall(r'<div class="tile (\w+)"><b>(\d+)</b>', page))
+
+    assert counts(html) == {"holds": "1", "holds_with_conditions": "0", "corrected": "1", "open": "1"}
+    assert counts(report.render(SECTIONS)) == {"met": "3", "not_met": "1", "inconclusive": "0"}
 
 
 def test_the_record_of_a_run_can_be_read_in_the_page(html):

@@ -16,13 +16,13 @@ from matplotlib.axes import Axes
 from stdpjax.lab import settings
 from stdpjax.lab.folder import plain as config_json
 from stdpjax.lab.reproduce import make_config
-from stdpjax.studies import STUDIES, Result, Study, find, protocol, run
+from stdpjax.studies import STATEMENTS, STUDIES, Result, Study, find, protocol, run
 from stdpjax.studies.section_5_simulation import constant_rate, example_traces, rising_rate, rule_agreement, stdp_window
 
 NAMES = [study.name for study in STUDIES]
 FIELDS = {
-    "id", "study", "equation", "claim", "printed", "corrected", "measured", "expected", "comparison", "tolerance",
-    "interval", "control", "is_met", "verdict", "note", "seed",
+    "id", "study", "statement", "bearing", "claim", "measured", "expected", "comparison", "tolerance", "interval",
+    "control", "control_is", "revised", "is_met", "verdict", "note", "seed",
 }  # fmt: skip
 # Dims along which copies are counted: their numbers say nothing.
 UNLABELLED = {
@@ -98,7 +98,7 @@ def test_a_smoke_run_gives_one_complete_record_for_each_claim(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_smoke_run_decides_nothing(name):
-    assert {record["verdict"] for record in smoke(name).records} == {"inconclusive"}
+    assert {record["verdict"] for record in smoke(name).records} <= {"inconclusive"}
 
 
 def test_claims_have_ids_and_studies_names_of_their_own():
@@ -108,14 +108,18 @@ def test_claims_have_ids_and_studies_names_of_their_own():
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=NAMES)
-def test_a_claim_states_what_was_printed_and_a_criterion_that_can_fail(study: Study):
+def test_a_claim_says_what_it_measures_against_a_criterion_that_can_fail(study: Study):
     for claim in study.claims:
-        assert claim.measured.endswith(")") or claim.measured.endswith(".")
-        assert claim.printed
+        assert claim.measured.endswith((")", "."))
         assert (claim.criterion.tolerance > 0) == (claim.criterion.comparison == "within")
-        if claim.bearing in ("refutes", "limits") and not claim.corrected:
-            # The correction or condition may be spelled out once, with a claim of the same statement.
-            assert any(other.corrected and other.printed == claim.printed for other in study.claims)
+
+
+def test_statements_and_claims_name_each_other():
+    said = {claim.id: claim.statement for study in STUDIES for claim in study.claims if claim.bearing != "beyond"}
+    assert said == {claim: statement.id for statement in STATEMENTS for claim in statement.claims}
+    assert len({statement.id for statement in STATEMENTS}) == len(STATEMENTS)
+    known = {statement.id for statement in STATEMENTS}
+    assert not [c.id for study in STUDIES for c in study.claims if c.bearing == "beyond" and c.statement in known]
 
 
 # Data.
@@ -221,9 +225,9 @@ def test_a_seed_decides_every_number_of_the_smoke_run(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_at_the_default_configuration_every_claim_gets_the_verdict_it_states(name):
+def test_at_the_default_configuration_every_claim_is_met(name):
     verdicts = {record["id"]: record["verdict"] for record in full(name).records}
-    assert verdicts == {claim.id: claim.verdict for claim in find(name).claims}
+    assert verdicts == dict.fromkeys(verdicts, "met")
 
 
 # Power: with a model that is wrong in one place, the claims that rest on it lose their verdict.
@@ -351,11 +355,11 @@ def right_verdicts(name: str, settings: tuple[tuple[str, Any], ...]) -> dict[str
 def test_a_wrong_model_does_not_get_its_verdict(twin, monkeypatch):
     name, settings, patch, lost = TWINS[twin]
     right = right_verdicts(name, tuple(settings.items()))
-    assert {right[claim] for claim in lost}.isdisjoint({"inconclusive"}), "the right model must pass here"
+    assert {right[claim] for claim in lost} == {"met"}, "the right model must pass here"
     with monkeypatch.context() as context:
         patch(context)
         wrong = {record["id"]: record["verdict"] for record in run(name, show_progress=False, **settings).records}
-    assert {wrong[claim] for claim in lost} == {"inconclusive"}
+    assert "met" not in {wrong[claim] for claim in lost}
 
 
 # Settings.

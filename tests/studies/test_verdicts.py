@@ -16,12 +16,14 @@ from stdpjax.lab import (
     Criterion,
     Estimate,
     Measurement,
+    Statement,
     Study,
     at_least,
     at_most,
     estimate,
     keep_estimate,
     plotting,
+    verdict_of,
     within,
 )
 from stdpjax.lab.study import failures, make_record
@@ -124,7 +126,7 @@ CRITERIA = (within(0.0, 1e9), at_least(0.0), at_most(0.0))
 def test_a_number_that_is_not_finite_meets_nothing_and_is_none_in_the_record(criterion, value):
     record = record_of(a_claim(criterion), Measurement(value, 5.0, (value, value)))
     assert not record["is_met"]
-    assert record["verdict"] == "inconclusive"
+    assert record["verdict"] == "not met"
     assert record["measured"] is None
     assert record["interval"] == [None, None]
 
@@ -136,17 +138,29 @@ def test_an_interval_with_an_unknown_end_meets_no_bound(interval):
     assert not at_most(5.0).is_met_by(2.0, interval)
 
 
-@pytest.mark.parametrize(
-    ("bearing", "verdict"), [("supports", "holds"), ("limits", "holds_with_conditions"), ("refutes", "corrected")]
-)
-def test_a_met_criterion_gives_the_verdict_that_follows_from_its_bearing(bearing, verdict):
-    record = record_of(a_claim(bearing=bearing), Measurement(1.0, 2.0))
-    assert (record["is_met"], record["verdict"], record["note"]) == (True, verdict, "")
-
-
-def test_a_missed_criterion_is_inconclusive():
+def test_a_number_meets_its_criterion_or_does_not():
+    record = record_of(a_claim(), Measurement(1.0, 2.0))
+    assert (record["is_met"], record["verdict"], record["note"]) == (True, "met", "")
     record = record_of(a_claim(), Measurement(1.5, 2.0, note="as it is"))
-    assert (record["is_met"], record["verdict"], record["note"]) == (False, "inconclusive", "as it is")
+    assert (record["is_met"], record["verdict"], record["note"]) == (False, "not met", "as it is")
+
+
+@pytest.mark.parametrize(
+    ("bearings", "verdict"),
+    [
+        (("supports",), "holds"),
+        (("supports", "limits"), "holds_with_conditions"),
+        (("limits", "refutes", "supports"), "corrected"),
+    ],
+)
+def test_the_verdict_of_a_statement_follows_from_its_claims_and_is_open_without_one_of_them(bearings, verdict):
+    statement = Statement("eq0", "Section 0", "It says so.", "So it is.", tuple(f"eq0.{one}" for one in bearings))
+    claims = {f"eq0.{one}": a_claim(bearing=one, statement="eq0") for one in bearings}
+    records = {name: record_of(claim, Measurement(1.0, 2.0)) for name, claim in claims.items()}
+    assert verdict_of(statement, records) == verdict
+    for name, claim in claims.items():
+        for other in (record_of(claim, Measurement(1.5, 2.0)), record_of(claim, Measurement(1.0, 1.0)), {}):
+            assert verdict_of(statement, {**records, name: other}) == "open"
 
 
 def test_a_control_that_meets_the_criterion_takes_the_verdict_away():
@@ -170,20 +184,20 @@ def test_a_smoke_run_decides_nothing_and_says_so():
 
 def test_a_changed_setting_is_noted_and_an_unchanged_one_is_not():
     record = record_of(a_claim(), Measurement(1.0, 2.0), Config(width=2.5))
-    assert record["verdict"] == "holds"
+    assert record["verdict"] == "met"
     assert "width=2.5" in record["note"]
     assert "size" not in record["note"]
     assert record_of(a_claim(), Measurement(1.0, 2.0))["note"] == ""
 
 
 def test_a_record_repeats_the_claim_word_for_word():
-    claim = a_claim(at_most(2.0), bearing="refutes", printed="as printed", corrected="as corrected")
+    claim = a_claim(at_most(2.0), bearing="refutes", revised="after the first run")
     record = record_of(claim, Measurement(1.0, 3.0, (0.5, 1.5)))
-    for field in ("id", "printed", "corrected"):
+    for field in ("id", "statement", "bearing", "control_is", "revised"):
         assert record[field] == getattr(claim, field)
     for field in ("expected", "comparison", "tolerance"):
         assert record[field] == getattr(claim.criterion, field)
-    assert (record["equation"], record["claim"]) == ("Eq 0", "a number")
+    assert record["claim"] == "a number"
     assert (record["study"], record["measured"], record["interval"]) == ("fake", 1.0, [0.5, 1.5])
     assert record["control"] == 3.0
 
@@ -209,9 +223,9 @@ def test_a_claim_measures_a_run_its_control_and_what_to_say_of_it():
     data = xr.Dataset({"gain": 1.0, "gain_low": 0.5, "gain_high": 1.5, "other": 3.0})
     measure = {"measure": lambda data: estimate(data, "gain"), "control": lambda data: data.other}
     claim = a_claim(**measure, note=lambda data: f"Other: {float(data.other)}.")
-    assert claim.measurement(data) == Measurement(1.0, 3.0, (0.5, 1.5), "Other: 3.0. Control: another number.")
+    assert claim.measurement(data) == Measurement(1.0, 3.0, (0.5, 1.5), "Other: 3.0.")
     claim = a_claim(measure=lambda data: data.gain, control=lambda data: 2)
-    assert claim.measurement(data) == Measurement(1.0, 2.0, None, "Control: another number.")
+    assert claim.measurement(data) == Measurement(1.0, 2.0)
 
 
 def test_a_long_setting_is_named_without_its_value():

@@ -13,14 +13,13 @@ EXAMPLE = studies.find("example_traces")
 _CLAIM = {
     "id": ("text", "own.one"),
     "measured": ("text", "One is one."),
-    "statement": ("text", "Eq 1"),
+    "statement": ("text", "eq1"),
     "criterion": ("object", lab.at_most(1.0)),
     "measure": ("callable", lambda data: 1.0),
     "control": ("callable", lambda data: 2.0),
     "control_is": ("text", "two"),
     "bearing": ("choice", "supports"),
-    "printed": ("claim text", ""),
-    "corrected": ("claim text", ""),
+    "revised": ("claim text", ""),
     "note": ("claim text", ""),
 }
 _STUDY_KINDS = {

@@ -198,9 +198,6 @@ CLAIMS = (
         "PS.worked_case",
         "Pairs counted besides one, with presynaptic spikes at 10 and 20 and a postsynaptic one at 20 (largest).",
         statement="Section 5.1",
-        printed="Nothing is printed on this; the paper skips coincident spikes.",
-        corrected="One pair, 20 after 10, in all three schemes of neighbours, if traces are read before the spikes of "
-        "the instant are added.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _off_by(data, "read_before"),
         control=lambda data: _off_by(data, "read_after"),
@@ -211,7 +208,6 @@ CLAIMS = (
         "PS.sampled",
         "Standard deviation of sampled less exact mean updates, in standard errors, over all schemes, rates and bins.",
         statement="Section 5.1",
-        corrected="The exact mean of each scheme takes one pass over the bins.",
         criterion=within(1.0, 0.05),
         measure=lambda data: data.z.std(),
         control=lambda data: data.z_all_to_all.std(),
@@ -223,9 +219,6 @@ CLAIMS = (
         "PS.constant_rate",
         "Largest mean update at constant rates over that of potentiation alone, of all rules but nearest symmetric.",
         statement="Sections 3.2 and 9",
-        printed=_CONSTANT,
-        corrected="Exact with an antisymmetric window for all-to-all, presynaptic-centred and reduced symmetric pairs "
-        "and for the windowed rule, at any pair of rates; not for nearest symmetric pairs.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _relative_drift(data).sel(rule=_STILL).max(),
         control=lambda data: _relative_drift(data).sel(rule=NEAREST).max(),
@@ -237,9 +230,6 @@ CLAIMS = (
         "PS.nearest_symmetric",
         "Mean update of nearest symmetric pairs at constant rates over its closed form.",
         statement="Sections 3.2 and 9",
-        printed=_CONSTANT,
-        corrected="False for nearest symmetric pairs unless both rates are equal: a share of 1 - (1 - (1-p) f) / (1 - "
-        "(1-q) f), f = exp(-1 / tau), of the potentiation is left.",
         criterion=within(1.0, 1e-3),
         measure=lambda data: _share_left(data, data.drift.sel(rule=NEAREST)) / _law_of_share(data),
         control=lambda data: _share_left(data, data.drift.sel(rule="reduced_symmetric")) / _law_of_share(data),
@@ -251,9 +241,6 @@ CLAIMS = (
         "PS.gain",
         "Gain of all-to-all pairs on a slow ramp at the highest rate over that at the lowest.",
         statement="Section 5.1",
-        printed=_SLOPE,
-        corrected="With a gain of its own: the same at all rates where every pair counts, less at high rates where "
-        "spikes hide each other.",
         criterion=within(1.0, 1e-3, double=1e-9),
         measure=lambda data: _relative_gain(data).sel(rule="all_to_all"),
         control=lambda data: _relative_gain(data).sel(rule=_HIDING).max(),
@@ -264,9 +251,6 @@ CLAIMS = (
         "PS.agreement",
         "Correlation per bin of the exact mean update with Eq 1, slow drives (lowest of all but nearest symmetric).",
         statement="Section 5.1, Eq 1",
-        printed=_SLOPE,
-        corrected="For drives slower than the window, and rules without a drift at constant rates: that follows the "
-        "rate itself.",
         criterion=at_least(0.9),
         measure=lambda data: estimate(_least_agreeing(data), "agreement"),
         control=lambda data: data.agreement.isel(width=-1).sel(rule=NEAREST),

@@ -72,8 +72,6 @@ def _claim(name: str, measured: str, limit: float) -> Claim:
         f"E12.{name}",
         measured,
         statement="Eq 12",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(limit),
         measure=lambda data: mean_interval(_relative(data, kind, model, baseline)),
         control=lambda data: _relative(data, kind, LEARNED[2], baseline).mean(),

@@ -78,18 +78,14 @@ _RATE = "rho is piecewise linear, with kinks at beta_1 < 0 < beta_2 = beta_1 + 1
 
 _NOTHING = "Nothing is printed on this."
 
-_eq_16 = partial(
-    Claim, statement="Eq 16", printed="E(s) = sum_i s_i^2 / 2 - sum_{i<j} W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)."
-)
-_eq_16_and_18 = partial(Claim, statement="Eq 16 and 18", printed=_NOTHING, bearing="supports")
+_eq_16 = partial(Claim, statement="Eq 16")
+_eq_16_and_18 = partial(Claim, statement="Eq 16 and 18", bearing="supports")
 
 CLAIMS = (
     Claim(
         "E13.gradient",
         "Largest relative difference of dE/ds, by automatic differentiation, from s - rho'(s) (b + W rho(s)).",
         statement="Eq 13 and 16",
-        printed=_ASCENT,
-        corrected="An equality with constant 1, for R(s) = rho'(s) (b + W rho(s)) and tied weights.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _relative(data, "away_from_target"),
         control=lambda data: _relative(data, "away_from_field"),
@@ -100,7 +96,6 @@ CLAIMS = (
         "E13.symmetric",
         "Largest asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)), tied weights, hard sigmoid and sigmoid.",
         statement="Eq 13",
-        printed=_ASCENT,
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.asymmetry.sel(form=FORMS[0]).max(),
         control=lambda data: _smooth_asymmetry(data, FORMS[2]).min(),
@@ -111,9 +106,6 @@ CLAIMS = (
         "E13.linear_combination",
         "Asymmetry |R' - R'^T| / |R'| of the linear combination R = b + W rho(s) for the sigmoid (mean).",
         statement="Eq 13",
-        printed=_ASCENT,
-        corrected="A linear combination of the rates is no gradient where rho' varies; the factor rho'(s_i) "
-        "makes it one.",
         criterion=at_least(0.05),
         measure=lambda data: mean_interval(_smooth_asymmetry(data, FORMS[2])),
         control=lambda data: data.asymmetry.sel(rate_function="hard", form=FORMS[2]).max(),
@@ -124,7 +116,6 @@ CLAIMS = (
     _eq_16(
         "E16.tied",
         "Asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)) with untied weights, sigmoid (mean).",
-        corrected="The energy needs tied weights, W_ij = W_ji, and none from a unit to itself.",
         criterion=at_least(0.05),
         measure=lambda data: mean_interval(_smooth_asymmetry(data, FORMS[1])),
         control=lambda data: _smooth_asymmetry(data, FORMS[0]).max(),
@@ -144,7 +135,6 @@ CLAIMS = (
     _eq_16(
         "E16.hessian",
         "Largest relative difference of the energy's second derivative from 1 - R'(s), hard sigmoid and sigmoid.",
-        corrected="H = 1 - R'(s), with R' = D W D + diag(rho''(s) u), D = diag(rho'(s)) and u = b + W rho(s).",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.hessian_difference.max(),
         control=lambda data: data.flat_difference.sel(rate_function="sigmoid").max(),
@@ -155,8 +145,6 @@ CLAIMS = (
         "E16.bound",
         "Smallest energy above the bound |s|^2 / 2 - sum |W_ij| / 2 - sum |b_i|, along random rays.",
         statement="Eq 16",
-        printed=_NOTHING,
-        corrected="The energy grows as |s|^2 / 2, so it has minima and exp(-E) can be normalised.",
         criterion=at_least(0.0),
         measure=lambda data: (data.ray_energy - data.ray_bound).min(),
         control=lambda data: (data.ray_energy - 0.5 * data.radius**2).min(),
@@ -166,7 +154,6 @@ CLAIMS = (
     _eq_16_and_18(
         "E16.projection",
         "Largest change of the energy when a state is moved to the nearest point of the box [beta_1, beta_2]^n.",
-        corrected="It never rises, so all minima lie in the closed box, kinks included.",
         criterion=at_most(0.0),
         measure=lambda data: data.projected_change.max(),
         control=lambda data: data.shrunk_change.max(),
@@ -176,7 +163,6 @@ CLAIMS = (
     _eq_16_and_18(
         "E16.minima",
         "Largest distance from the box after descent, over step times the largest field of a unit.",
-        corrected="Descent from anywhere ends in the box, up to the chatter of one step about a kink.",
         criterion=at_most(1.0),
         measure=lambda data: _beyond(data, 0.5),
         control=lambda data: _beyond(data, 0.25),
@@ -187,7 +173,6 @@ CLAIMS = (
         "E18.shape",
         "Largest difference of rho from the line between (beta_1, 0) and (beta_2, 1), constant outside.",
         statement="Eq 18",
-        printed=_RATE,
         criterion=at_most(1e-6, double=1e-12),
         measure=lambda data: largest(data.rate - _line(data)),
         control=lambda data: largest(data.sigmoid - _line(data)),
@@ -198,9 +183,6 @@ CLAIMS = (
         "E18.slope",
         "Smallest slope at the two kinks, as written and by automatic differentiation of rho.",
         statement="Eq 18",
-        printed=_RATE,
-        corrected="The text around Eq 26 implies rho' = 1 at the kinks; the automatic derivative of a clip is "
-        "1/2 there.",
         criterion=at_least(1.0),
         measure=lambda data: np.minimum(_at_kinks(data).slope_written, _at_kinks(data).slope_automatic).min(),
         control=lambda data: _at_kinks(data).slope_of_clip.max(),

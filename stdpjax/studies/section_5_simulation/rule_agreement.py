@@ -93,7 +93,6 @@ CLAIMS = (
     _related(
         "T10.binned",
         "Correlation of the two rules over bins of the value of Eq 1, from sampled spike trains.",
-        printed="Both update rules are strongly correlated, in average over binned samples.",
         criterion=at_least(0.97),
         measure=lambda data: estimate(data, "binned_correlation_sampled"),
         control=lambda data: data.binned_correlation_control,
@@ -104,8 +103,6 @@ CLAIMS = (
     _related(
         "T10.proportional",
         "Gain of the binned relation (update over Eq 1) in the outer half of the bins over that in the inner half.",
-        printed="For a given amount of change induced by one rule, the other changes linearly proportionally.",
-        corrected="Only roughly: for large changes the gain is about two thirds of that for small ones.",
         criterion=within(1.0, 0.4),
         measure=lambda data: estimate(data, "gain_sampled"),
         control=lambda data: data.gain_frequent,
@@ -116,8 +113,6 @@ CLAIMS = (
     _related(
         "T10.conditions",
         "Lowest binned correlation (exact) over all drive widths and spike probabilities up to 0.3 per bin.",
-        printed="Both update rules are strongly correlated (no condition is given).",
-        corrected="The relation stays linear up to a spike probability of about 0.3 per bin and bends beyond.",
         criterion=at_least(0.97),
         measure=lambda data: data.table_binned.where(data.probability <= data.highest_agreeing).min(),
         control=lambda data: data.table_binned.sel(probability=data.probability.max()).min(),
@@ -127,9 +122,6 @@ CLAIMS = (
     _related(
         "T10.per_bin",
         "Largest difference of the correlation per bin from the reference table, over spike probability and width.",
-        printed="Strongly correlated.",
-        corrected="Without binning the correlation is 0.93 to 0.98 for sparse spikes and slow drives, and falls to "
-        "0.15 to 0.27 when neurons spike in every bin.",
         criterion=at_most(0.03),
         measure=lambda data: largest(data.table_per_bin - data.table_reference),
         control=lambda data: largest(data.table_per_bin_control - data.table_reference),
@@ -140,7 +132,6 @@ CLAIMS = (
     _related(
         "5.4.linear_response",
         "Largest difference between the exact correlation per bin at the lowest rate and linear-response theory.",
-        corrected="The mean update is a linear filter of the rate; its correlation with the slope has a closed form.",
         criterion=at_most(0.02),
         measure=lambda data: largest(data.sparse_correlation - data.linear_response),
         control=lambda data: largest(data.sparse_correlation - data.linear_response.values[::-1]),
@@ -151,8 +142,6 @@ CLAIMS = (
         "5.3.saturation",
         "With a saturating drive: correlation of nearest-neighbour STDP with d rho/dt minus that with ds/dt.",
         statement="Section 2.1, Eq 1",
-        printed="The rate of change of the integrated activity, rather than of the firing rate, explains STDP.",
-        corrected="Spikes see only the rate: where units saturate, nearest-neighbour STDP follows d rho/dt.",
         criterion=at_least(0.05),
         measure=lambda data: estimate(data.sel(postsynaptic="difference"), "saturating"),
         control=lambda data: data.unsaturated_value[-1],

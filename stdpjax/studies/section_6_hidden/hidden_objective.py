@@ -125,7 +125,6 @@ CLAIMS = (
         "E19.split",
         "Largest relative difference of J_h + J_x from J.",
         statement="Eq 19",
-        printed="J = J_h + J_x, J_x = |x - f_x|^2 / 2.",
         criterion=at_most(2e-6, double=1e-11),
         measure=lambda data: largest(_early(data, (data.hidden + data.visible) / data.total - 1)),
         control=lambda data: largest(_early(data, data.hidden / data.total - 1)),
@@ -136,8 +135,6 @@ CLAIMS = (
         "E20.drift",
         "Largest |z| of the mean noise of f - (s - step grad E(s)), sampled, from its formula.",
         statement="Eq 20",
-        printed="f = s - step grad E(s) + noise.",
-        corrected="The noise has a mean, step (grad E - grad E_sigma) with smoothed rates, and depends on the state.",
         criterion=at_most(4.0),
         measure=lambda data: largest_z(data.drift - data.smoothed_drift, data.drift_error),
         control=lambda data: largest_z(data.drift, data.drift_error),
@@ -149,9 +146,6 @@ CLAIMS = (
         "E21.clamped",
         "Largest difference of x - f_x from step dE/dx, without noise.",
         statement="Eq 21",
-        printed="J = |s_{t+1} - s_{t-1} + step grad E(s_{t-1})|^2 / 2 without noise.",
-        corrected="Of a clamped unit the change that learns is x - f_x = step dE/dx; its state change, as in Eq 1, is "
-        "0.",
         criterion=at_most(1e-6, double=1e-14),
         measure=lambda data: largest(data.off_clamped),
         control=lambda data: (data.step * data.visible_gradient).max(),
@@ -162,7 +156,6 @@ CLAIMS = (
         "E22.exact",
         "Largest difference of J_x from step^2/2 |dE/dx|^2 without noise, relative to the largest J_x of a network.",
         statement="Eq 22",
-        printed=_EQ_22,
         criterion=at_most(1e-3, double=1e-11),
         measure=lambda data: _off_eq22(data, 1.0),
         control=lambda data: _off_eq22(data, 2.0),
@@ -173,8 +166,6 @@ CLAIMS = (
         "E22.weight_decay",
         "Largest |z| of the mean of J_x under noise from step^2/2 (|dE/dx|^2 + noise^2 |W_x|^2).",
         statement="Eq 22",
-        printed=_EQ_22,
-        corrected="Between the kinks noise adds step^2 noise^2 |W_x|^2 / 2, a weight decay.",
         criterion=at_most(4.0),
         measure=lambda data: largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
         control=lambda data: largest_z(data.noisy_mean - data.noise_free, data.noisy_error),
@@ -188,8 +179,6 @@ CLAIMS = (
     _section_6_2(
         "6.2.exact_index",
         "Largest relative difference of J_h from step^2/2 |dE/dh(h_t)|^2, without noise.",
-        printed=_NEAR_REST,
-        corrected="Exact anywhere, with the gradient at h_t.",
         criterion=at_most(5e-3, double=1e-11),
         measure=lambda data: _off_index(data, data.gradient_now),
         control=lambda data: _off_index(data, data.gradient_before),
@@ -200,7 +189,6 @@ CLAIMS = (
         "6.2.scores",
         "Largest difference of h_{t+1} - h_{t-1} from -step (dE/dh(h_t) + dE/dh(h_{t-1})), without noise.",
         statement="Section 6.2",
-        printed="(h_{t+1} - h_{t-1}) / step is minus the sum of both gradients.",
         criterion=at_most(1e-6, double=1e-14),
         measure=lambda data: largest(data.off_scores),
         control=lambda data: (data.step * data.gradient_now).max(),
@@ -210,8 +198,6 @@ CLAIMS = (
     _section_6_2_limited(
         "6.2.late_index",
         "J_h relative to step^2/2 |dE/dh(h_{t-1})|^2 late in the relaxation, at a small step; mean over networks.",
-        printed=_NEAR_REST,
-        corrected="Only for small steps: the ratio tends to (1 - step k)^2 for the slowest mode's curvature k.",
         criterion=at_least(0.95),
         measure=lambda data: mean_interval(late_ratios(data).index.isel(step=0)),
         control=lambda data: late_ratios(data).index.isel(step=-1).mean(),
@@ -221,9 +207,6 @@ CLAIMS = (
     _section_6_2(
         "6.2.two_steps",
         "|h_{t+1} - h_{t-1}| over step |dE/dh(h_{t-1})| late in the relaxation; mean over networks, least step.",
-        printed="Near a fixed point h_{t+1} = h_{t-1}, which leaves the gradient alone in J_h.",
-        corrected="It is nearly twice the gradient term and vanishes no faster; what is left in J_h is the gradient "
-        "at h_t.",
         criterion=at_least(1.8),
         measure=lambda data: _least(late_ratios(data).two_steps),
         control=lambda data: late_ratios(data).one_step.mean("network").max(),
@@ -234,7 +217,6 @@ CLAIMS = (
         "E21.clamped_descends",
         "Log ratio of |dE/dx| after to before one step down J_x; mean over networks.",
         statement="Eq 21",
-        printed="Minimising J_x is minimising the score-matching criterion.",
         criterion=at_most(-0.05),
         measure=lambda data: mean_interval(data.clamped_update),
         control=lambda data: data.literal_update.mean(),
@@ -248,9 +230,6 @@ CLAIMS = (
     _section_6_2(
         "6.2.free_ascends",
         "Log ratio of |dE/dh| after to before one step down J_h with the target frozen; mean over networks.",
-        printed="J_h moves the parameters so that after the next update the energy is at a minimum.",
-        corrected="With the target frozen, as Eq 1 has it, the step raises the gradient; the true gradient of J_h "
-        "lowers it.",
         criterion=at_least(0.02),
         measure=lambda data: mean_interval(data.free_update),
         control=lambda data: data.true_update.mean(),
@@ -260,8 +239,6 @@ CLAIMS = (
     _section_6_2_limited(
         "T12.faster",
         "Log ratio of the speed at random states, after to before learning with Eq 1; least of three fixed points.",
-        printed=_FASTER,
-        corrected="The speed rises. The time to converge may rise too: rates that rise slow the slowest mode.",
         criterion=at_least(0.01),
         measure=lambda data: _rise(data.isel(rate=0), CENTRES),
         control=lambda data: _rise(data.isel(rate=-1), CENTRES).value,
@@ -271,9 +248,6 @@ CLAIMS = (
     _section_6_2_limited(
         "T12.slower",
         "The same with Eq 1 reversed; the larger of two fixed points, where rates are high and low.",
-        printed=_FASTER,
-        corrected="The reverse slows units where rates rise or fall on the way. About rates of 1/2 the mean update "
-        "between units is 0 to first order in the rate, and what is left need not have its sign.",
         criterion=at_most(-0.01),
         measure=lambda data: _rise(data.isel(rate=-1), _APART),
         control=lambda data: _rise(data.isel(rate=0), _APART).value,

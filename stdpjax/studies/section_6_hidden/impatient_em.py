@@ -105,15 +105,12 @@ _BURN_IN = "As the burn-in becomes small, the impatient updates become in averag
 _HIDDEN_ROWS = "Hidden rows learn along the chain as clamped rows do."
 
 _section_6_3 = partial(Claim, statement="section 6.3", bearing="limits")
-_hidden_rows = partial(Claim, statement="section 6.3", printed=_HIDDEN_ROWS, bearing="refutes")
+_hidden_rows = partial(Claim, statement="section 6.3", bearing="refutes")
 
 CLAIMS = (
     _section_6_3(
         "T13.bias",
         "Largest relative change of T times the running average's bias over T >= 400 steps (exact law of the chain).",
-        printed=_BURN_IN,
-        corrected="At fixed weights the bias is c / T with c the summed transient; the limit is the "
-        "sampler's own average.",
         criterion=at_most(0.1),
         measure=lambda data: _change(_late_bias(data) * _late_bias(data).length),
         control=lambda data: _change(_late_bias(data)),
@@ -122,7 +119,6 @@ CLAIMS = (
     _section_6_3(
         "T13.transient",
         "Summed transient c of simulated chains over that of the exact law.",
-        printed=_BURN_IN,
         criterion=within(1.0, 0.1),
         measure=lambda data: mean_interval(data.transient / data.exact_transient),
         control=lambda data: (data.transient + data.transient.mean()).mean() / data.exact_transient,
@@ -132,8 +128,6 @@ CLAIMS = (
     _hidden_rows(
         "T14.identity",
         "Largest relative difference, over ordered pairs, of mean -g_i rho'_i rho_j and -rho''_i rho_j (Langevin .02).",
-        corrected="Under Langevin hidden rows learn nothing in the mean but the second derivative that "
-        "condition 3 drops.",
         criterion=at_most(0.2),
         measure=lambda data: _from_second(data, "gradient form"),
         control=lambda data: _from_second(data, "Eq 1"),
@@ -152,7 +146,6 @@ CLAIMS = (
         "T14.eq1",
         "Largest mean of Eq 1 between different units under exp(-E), by quadrature.",
         statement="Eq 1, section 6.3",
-        printed=_HIDDEN_ROWS,
         criterion=at_most(1e-3),
         measure=lambda data: _largest_apart(_exact(data, "Eq 1")),
         control=lambda data: np.abs(np.diag(_exact(data, "Eq 1"))).max(),
@@ -162,8 +155,6 @@ CLAIMS = (
     _section_6_3(
         "T15.stationary",
         "Largest gradient of score matching at the truth, two units, one or both clamped, hard and sigmoid rates.",
-        printed="Score matching is a consistent estimator; MCMC-EM extends it to latent variables.",
-        corrected="The truth is stationary if the second derivative is kept, which condition 3 drops.",
         criterion=at_most(1e-4, double=1e-9),
         measure=lambda data: abs(data.gradient.sel(correction="kept")).max(),
         control=lambda data: abs(data.gradient.sel(correction="dropped")).max(),
@@ -172,8 +163,6 @@ CLAIMS = (
     _section_6_3(
         "T15.path",
         "Divergence after mean updates of three units, one hidden, over that before, by quadrature.",
-        printed="An MCMC-EM procedure, with a score-matching update for the M-step.",
-        corrected="They lead to the truth if the second derivative is kept.",
         criterion=at_most(1e-3),
         measure=lambda data: _of_flow(data, "kept"),
         control=lambda data: _of_flow(data, "dropped"),
@@ -182,9 +171,6 @@ CLAIMS = (
     _section_6_3(
         "6.3.learns",
         "Divergence after impatient EM with the second derivative kept, over that before; mean over seeds.",
-        printed="Impatient MCMC-EM score matching learns the model.",
-        corrected="With the second derivative kept, and the data's bias in place of the clamped units' "
-        "missing movement.",
         criterion=at_most(0.9),
         measure=lambda data: mean_interval(_relative(data, "impatient")),
         control=lambda data: _relative(data, "literal").mean(),
@@ -194,8 +180,6 @@ CLAIMS = (
     _section_6_3(
         "6.3.impatient",
         "Divergence after impatient EM less that after patient EM, over that before learning; mean over seeds.",
-        printed="Impatient updates become the same, in average, as patient ones.",
-        corrected="While weights change slowly against the chains.",
         criterion=within(0.0, 0.3),
         measure=lambda data: mean_interval(_relative(data, "impatient") - _relative(data, "patient")),
         control=lambda data: (_relative(data, "dropped") - _relative(data, "patient")).mean(),
@@ -206,8 +190,6 @@ CLAIMS = (
         "6.3.dropped",
         "Divergence after impatient EM without the second derivative, over that before; mean over seeds.",
         statement="section 6.3, Eq 24",
-        printed="The second derivative can be ignored.",
-        corrected="Without it the weight shrinks to 0, and the model gets worse.",
         criterion=at_least(1.2),
         measure=lambda data: mean_interval(_relative(data, "dropped")),
         control=lambda data: _relative(data, "impatient").mean(),
@@ -219,8 +201,6 @@ CLAIMS = (
         "6.3.literal",
         "Largest change of the clamped unit's bias by Eq 1 taken literally.",
         statement="Eq 1, section 6.3",
-        printed="Eq 1 on all rows, with x clamped.",
-        corrected="A clamped unit does not move and so learns nothing; its row needs the delta rule.",
         criterion=at_most(0.0),
         measure=lambda data: _bias_change(data, "literal"),
         control=lambda data: _bias_change(data, "impatient"),

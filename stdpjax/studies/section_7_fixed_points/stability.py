@@ -119,13 +119,12 @@ def _time_error(data: xr.Dataset, expected: xr.DataArray) -> float:
     return float(np.abs(data.decay_time / expected - 1).max())
 
 
-_section_7 = partial(Claim, statement="Section 7", printed=_DETERMINANT, bearing="refutes")
+_section_7 = partial(Claim, statement="Section 7", bearing="refutes")
 
 CLAIMS = (
     _section_7(
         "S7.growth",
         "Growth per step of example A (determinant 0.686) at step 0.1: ln(1 + 0.4 step) = 0.0392207.",
-        corrected="Stable if, and only if, |1 - step + step * eigenvalue| < 1 for all eigenvalues of R'.",
         criterion=within(float(np.log(1.04)), 1e-4, double=1e-9),
         measure=lambda data: data.growth[0],
         control=lambda data: data.trailing_growth[0],
@@ -179,9 +178,6 @@ CLAIMS = (
         "S7.pairs",
         "Share of tied pairs of units on which |determinant| < 1 agrees with simulation, at step 0.05.",
         statement="Section 7",
-        printed=_DETERMINANT,
-        corrected="Right, with an absolute value, for two units; as printed it holds for every pair "
-        "(determinant -w^2).",
         criterion=at_least(1.0),
         measure=lambda data: ((data.pair_weight**2 < 1) == (data.pair_left <= _DECAYED)).mean(),
         control=lambda data: (data.pair_left <= _DECAYED).mean(),
@@ -193,9 +189,6 @@ CLAIMS = (
         "S7.attractors",
         "Largest distance of the time average (step 0.005, weights with eigenvalues above 1) from a box minimum.",
         statement="Section 7",
-        printed="A stable attractor exists if, and only if, the weights are small.",
-        corrected="Attractors always exist: the energy has minima on the box between the kinks. Small weights decide "
-        "whether there is a single one inside.",
         criterion=at_most(0.01),
         measure=lambda data: _finest(data).to_minimum.max(),
         control=lambda data: _finest(data).to_saddle.max(),
@@ -207,7 +200,6 @@ CLAIMS = (
         "S7.relaxation",
         "Largest relative difference of the measured decay time from -step / ln(spectral radius), tied networks.",
         statement="Section 7",
-        printed="Nothing is printed on this.",
         criterion=at_most(1e-2, double=1e-8),
         measure=lambda data: _time_error(data, data.predicted_time),
         control=lambda data: _time_error(data, data.determinant_time),

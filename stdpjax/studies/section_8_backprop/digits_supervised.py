@@ -136,7 +136,7 @@ def _accuracies_note(data: xr.Dataset, depth: str = "") -> str:
     return f"{_networks_note(data, depth)} {means}."
 
 
-_section_8 = partial(Claim, statement="Section 8", printed=_PRINTED, corrected=_CORRECTED, bearing="refutes")
+_section_8 = partial(Claim, statement="Section 8", bearing="refutes")
 
 CLAIMS = (
     _section_8(
@@ -171,8 +171,6 @@ CLAIMS = (
         "8.printed",
         "Back-propagation's test accuracy less that of Eq 1 as printed, one hidden layer.",
         statement="Section 8",
-        printed=_PRINTED,
-        corrected=_CORRECTED,
         criterion=at_most(0.01),
         measure=lambda data: mean_interval(_behind(data, "paper")),
         control=lambda data: _shuffled_behind(data, "paper"),

@@ -94,10 +94,6 @@ CLAIMS = (
     _section_8_eq_1(
         "S8.supervised_arrival",
         "Largest relative error of Eq 1 at first arrival against -(step^(k+1) / 2) dC/dW, C = |Y - y|^2 (hard rates).",
-        printed="With inputs clamped and the external input into y replaced by Y, the changes are towards "
-        "reducing |Y - y|^2.",
-        corrected="For tied weights, back-propagation's weight change with a factor step^(k+1) for the k-th "
-        "layer from the top.",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: data.first_error.sel(feedback="tied").max(),
         control=lambda data: data.first_error.sel(feedback="untied").max(),
@@ -106,9 +102,6 @@ CLAIMS = (
     _section_8_eq_1(
         "S8.contrast",
         "Largest relative difference of Eq 1 (midpoint), summed over the pulled phase, from the contrast of rates.",
-        printed="There are differences, especially when we consider what happens after more time steps.",
-        corrected="Summed in both directions of a pair Eq 1 is d(r_i r_j) for hard rates: one-sided "
-        "equilibrium propagation.",
         criterion=at_most(1e-3, double=1e-10),
         measure=lambda data: data.midpoint_difference.sel(kind=_TIED).max(),
         control=lambda data: data.current_difference.sel(kind=_TIED).max(),
@@ -117,8 +110,6 @@ CLAIMS = (
     _section_8_eq_1(
         "S8.one_sided",
         "Exponent in the pull of the relative error of Eq 1 (midpoint) against the gradient of the settled loss.",
-        printed=_LIKE,
-        corrected="To first order in the pull, for tied weights and hard rates: the error is proportional to the pull.",
         criterion=within(1.0, 0.15),
         measure=lambda data: _exponent(_errors(data, "paper_midpoint")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint", kind=["untied"])).value,
@@ -128,8 +119,6 @@ CLAIMS = (
         "S8.symmetric",
         "Exponent in the pull of the relative error of the contrast of a pull and a push.",
         statement="Section 8",
-        printed="Nothing is printed on this.",
-        corrected="Pull and push leave an error of second order.",
         criterion=within(2.0, 0.15),
         measure=lambda data: _exponent(_errors(data, "symmetric")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint")).value,
@@ -140,7 +129,6 @@ CLAIMS = (
         "S8.gradient",
         "Largest relative error of pull and push against the gradient of the settled loss, at the weakest pull.",
         statement="Section 8",
-        printed=_LIKE,
         criterion=at_most(0.01),
         measure=lambda data: _errors(data, "symmetric").isel(pull=0).max(),
         control=lambda data: _errors(data, "symmetric", kind=["untied"]).isel(pull=0).min(),
@@ -151,9 +139,6 @@ CLAIMS = (
     _section_8_eq_1(
         "S8.smooth",
         "The same for smooth rates, layered and all to all.",
-        printed=_LIKE,
-        corrected="Contrasts of rates follow the gradient for smooth rates too; Eq 1, of changes of "
-        "activity, does not.",
         criterion=at_most(0.01),
         measure=lambda data: _errors(data, "symmetric", "smooth").isel(pull=0).max(),
         control=lambda data: _errors(data, "paper_two_sided", "smooth").isel(pull=0).min(),
@@ -163,8 +148,6 @@ CLAIMS = (
     _section_8_eq_1(
         "S8.length",
         "Relative error of Eq 1 after the longest of the cut second phases, mean over networks.",
-        printed="It will take on the order of the time constant times k for the change in h_k to become significant.",
-        corrected="Ten time constants suffice here, one step reaches the weights onto the outputs alone.",
         criterion=at_most(0.1),
         measure=lambda data: mean_interval(data.error_by_length.isel(length=-1).values),
         control=lambda data: data.error_by_length.isel(length=0).mean(),

@@ -81,7 +81,6 @@ _section_9 = partial(Claim, statement="section 9", bearing="supports")
 _growth_of_variance = partial(
     Claim,
     statement="section 9",
-    printed="The variance of the REINFORCE estimator grows linearly with the number of neurons.",
     note=_trials_note,
 )
 
@@ -89,7 +88,6 @@ CLAIMS = (
     _growth_of_variance(
         "9.linear",
         "Log-log slope of the REINFORCE estimate's variance, over the squared gradient, against neurons (sigmoid).",
-        corrected="Linear if the mean reward is subtracted, and if all neurons are noisy at once.",
         criterion=within(1.0, 0.1),
         measure=lambda data: _slope(data, "centred"),
         control=lambda data: _slope(data, "own").value,
@@ -99,7 +97,6 @@ CLAIMS = (
     _growth_of_variance(
         "9.uncentred",
         "The same slope if no baseline is subtracted from the reward.",
-        corrected="Quadratic without a baseline: the cost itself grows with the neurons.",
         criterion=within(2.0, 0.1),
         measure=lambda data: _slope(data, "raw"),
         control=lambda data: _slope(data, "centred").value,
@@ -109,7 +106,6 @@ CLAIMS = (
     _section_9(
         "9.local",
         "The same slope for the local rule: two settled phases, pulled towards and away from targets.",
-        printed="It is therefore tempting to explore other avenues: local, energy-based ones.",
         criterion=within(0.0, 0.1),
         measure=lambda data: _slope(data, "local"),
         control=lambda data: _slope(data, "centred").value,
@@ -120,9 +116,6 @@ CLAIMS = (
         "9.law",
         "Largest |z| of measured variances against exact ones, over sizes and estimators (active region).",
         statement="section 9",
-        printed="Nothing is printed on constants.",
-        corrected="With mean reward (n + 1) |g|^2 + noise^2 (n + 4) tr M^2 / 2 in all, with M the cost's "
-        "curvature by the noise.",
         criterion=at_most(4.5),
         measure=lambda data: _off_law(data, data.exact_variance),
         control=lambda data: _off_law(data, data.quiet_variance),
@@ -132,7 +125,6 @@ CLAIMS = (
     _section_9(
         "9.unbiased",
         "Largest |z|, over sizes, of the mean REINFORCE estimate along the exact gradient, against the gradient.",
-        printed="REINFORCE estimates the gradient of a global objective function.",
         criterion=at_most(4.0),
         measure=lambda data: _off_gradient(data, data.along),
         control=lambda data: _off_gradient(data, data.turned),
@@ -141,7 +133,6 @@ CLAIMS = (
     _section_9(
         "9.local_gradient",
         "Smallest cosine, over sizes, between the local rule's mean and the exact gradient (sigmoid).",
-        printed="The local rule follows the gradient of the same objective.",
         criterion=at_least(0.98),
         measure=lambda data: data.cosine.sel(rates="sigmoid", estimator="local").min(),
         control=lambda data: data.rolled_cosine.sel(rates="sigmoid", estimator="local").min(),
