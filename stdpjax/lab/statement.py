@@ -55,6 +55,13 @@ def verdict_of(statement: Statement, records: Mapping[str, Mapping[str, Any]]) -
     All of its claims have to be met. Then it is "corrected" if one of them refutes it, it "holds_with_conditions" if
     one limits it, and else it "holds". A claim that is not met, decides nothing or was not run leaves it "open".
 
+    Args:
+        statement: what is judged.
+        records: of a ledger, by id; those of other claims do not matter.
+
+    Raises:
+        ValueError: no statement, or no mapping.
+
     Example:
         >>> from stdpjax.lab import Statement, verdict_of
         >>> statement = Statement("eq1", "Section 2.1", "It says so.", "So it is.", ("eq1.one", "eq1.two"))
@@ -64,6 +71,8 @@ def verdict_of(statement: Statement, records: Mapping[str, Mapping[str, Any]]) -
         >>> verdict_of(statement, {"eq1.one": one})
         'open'
     """
+    _checks.instance("statement", statement, Statement, "a Statement")
+    _checks.instance("records", records, Mapping, "records by the ids of their claims")
     found = [records.get(claim, {}) for claim in statement.claims]
     if any(record.get("verdict") != "met" for record in found):
         return "open"

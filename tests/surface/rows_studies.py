@@ -43,6 +43,13 @@ def study(**fields: Any) -> lab.Study:
     return lab.Study(**fields)
 
 
+def statement(**fields: Any) -> lab.Statement:
+    """The same."""
+    return lab.Statement(**fields)
+
+
+STATEMENT = {"id": "eq0", "where": "Section 0", "says": "It says so.", "answer": "So it is."}
+
 ROWS = rows(
     Row(studies.find, {"study": ("object", "example_traces")}),
     Row(studies.where, {"question": ("text", "Eq 17")}),
@@ -59,6 +66,22 @@ ROWS = rows(
     ),
     Row(claim, _CLAIM),
     Row(study, {name: (kind, getattr(EXAMPLE, name)) for name, kind in _STUDY_KINDS.items()}),
+    Row(
+        statement,
+        {
+            **{name: ("text", text) for name, text in STATEMENT.items()},
+            "claims": ("object", ("own.one",)),
+            "formula": ("claim text", ""),
+        },
+    ),
+    Row(
+        lab.verdict_of,
+        {
+            "statement": ("object", lab.Statement(**STATEMENT, claims=("own.one",))),
+            "records": ("mapping", {"own.one": {"verdict": "met", "bearing": "supports"}}),
+        },
+        takes={("records", "unknown name"): "open"},  # of another claim
+    ),
     Row(lab.at_most, {"limit": ("number", 1.0), "double": ("optional number", None)}),
     Row(lab.at_least, {"limit": ("number", 1.0), "double": ("optional number", None)}),
     Row(lab.within, {
