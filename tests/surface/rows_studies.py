@@ -80,7 +80,7 @@ ROWS = rows(
             "statement": ("object", lab.Statement(**STATEMENT, claims=("own.one",))),
             "records": ("mapping", {"own.one": {"verdict": "met", "bearing": "supports"}}),
         },
-        takes={("records", "unknown name"): "open"},  # of another claim
+        takes={("records", "unknown name"): None},  # of another claim
     ),
     Row(lab.at_most, {"limit": ("number", 1.0), "double": ("optional number", None)}),
     Row(lab.at_least, {"limit": ("number", 1.0), "double": ("optional number", None)}),
