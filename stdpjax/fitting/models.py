@@ -159,10 +159,6 @@ def _tau(name: str) -> Parameter:
     return Parameter(name, 1.0, 2000.0, 5.0, 300.0, "ms")
 
 
-def _fixed_zero(*names: str) -> Mapping[str, float]:
-    return MappingProxyType(dict.fromkeys(names, 0.0))
-
-
 _PAIR = (_amplitude("A_plus"), _amplitude("A_minus"), _tau("tau_plus"), _tau("tau_minus"))
 _SUPPRESSION = (*_PAIR, _tau("tau_pre"), _tau("tau_post"))
 _TRIPLET = (
