@@ -87,9 +87,7 @@ def _fill_reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -
 
 
 def _fill_run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    by_name = parser.add_subparsers(
-        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
-    )
+    by_name = _by_name(parser)
     for text, found in _studies_by_name(arguments):
         if len(found) > 1:
             several = by_name.add_parser(text)
@@ -104,13 +102,18 @@ def _fill_run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 
 
 def _fill_sweep(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    by_name = parser.add_subparsers(
-        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
-    )
+    by_name = _by_name(parser)
     for text, found in _studies_by_name(arguments):
         if len(found) == 1:
             (study,) = found
             _add_sweep(by_name.add_parser(text, help=study.title, description=f"Sweep: {study.title}."), study)
+
+
+def _by_name(parser: argparse.ArgumentParser) -> Any:
+    """Return where what can be run is added by its name."""
+    return parser.add_subparsers(
+        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
+    )
 
 
 def _studies_by_name(arguments: Sequence[str]) -> list[tuple[str, "Sequence[Study]"]]:
@@ -125,11 +128,16 @@ def _studies_by_name(arguments: Sequence[str]) -> list[tuple[str, "Sequence[Stud
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
-    parser.add_argument("--out", default="results", metavar="FOLDER", help="folder to write into (default: results)")
+    _add_folder(parser, "results", "run again and overwrite what the folder holds")
     parser.add_argument("--smoke", action="store_true", help="small configurations, seconds instead of minutes")
-    parser.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
     _add_processes(parser)
+
+
+def _add_folder(parser: argparse.ArgumentParser, out: str, force: str) -> None:
+    """Add the options of a run into a folder: its seed, the folder with its default, and what --force does."""
+    parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
+    parser.add_argument("--out", default=out, metavar="FOLDER", help=f"folder to write into (default: {out})")
+    parser.add_argument("--force", action="store_true", help=force)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -303,9 +311,7 @@ _INTO = {
 
 
 def _fill_into(into: _Into, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    parser.add_argument("--out", default=into.out, metavar="FOLDER", help=f"folder (default: {into.out})")
-    parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
-    parser.add_argument("--force", action="store_true", help=into.force)
+    _add_folder(parser, into.out, into.force)
     _add_settings(parser, into.parts()[0])
 
 
