@@ -312,7 +312,7 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     ),
     "slope with the wrong sign, rules": (
         "rule_agreement", SMALL_TABLE, _flip_slope,
-        {"T10.binned", "T10.conditions", "T10.per_bin", "5.4.linear_response"},
+        {"fig2.binned", "fig2.conditions"},
     ),
     "coincident spikes sampled otherwise": (
         "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"5.2.sampling"},
@@ -320,7 +320,7 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     "kernel without sign": ("stdp_window", SMALL_PROTOCOL, _kernel_without_sign, {"T9.biology_nearest_neighbour"}),
     "spikes in every bin": (
         "rule_agreement", {"probabilities": (0.02, 1.0), "widths": (10.0,)}, _postsynaptic_spikes_in_every_bin,
-        {"T10.binned", "T10.proportional"},
+        {"fig2.binned"},
     ),
     "coincident spikes in the law": (
         "constant_rate", {}, _other_coincidence_in_the_law, {"T4.asymmetric", "T4.closed_form"},
