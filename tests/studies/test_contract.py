@@ -308,16 +308,16 @@ SMALL_PROTOCOL = {"n_sequences": 300, "n_trials": 300, "n_resamples": 200}
 SMALL_TABLE = {**SMALL_PROTOCOL, "probabilities": (0.02, 1.0), "widths": (10.0, 20.0)}
 TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     "slope with the wrong sign, by lag": (
-        "stdp_window", SMALL_PROTOCOL, _flip_slope, {"T9.sign", "T9.biology_mean", "T9.biology_sum"},
+        "stdp_window", SMALL_PROTOCOL, _flip_slope, {"fig1.sign", "fig1.biology_mean"},
     ),
     "slope with the wrong sign, rules": (
         "rule_agreement", SMALL_TABLE, _flip_slope,
         {"fig2.binned", "fig2.conditions"},
     ),
     "coincident spikes sampled otherwise": (
-        "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"5.2.sampling"},
+        "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"ours.sampling"},
     ),
-    "kernel without sign": ("stdp_window", SMALL_PROTOCOL, _kernel_without_sign, {"T9.biology_nearest_neighbour"}),
+    "kernel without sign": ("stdp_window", SMALL_PROTOCOL, _kernel_without_sign, {"fig1.nearest_neighbour"}),
     "spikes in every bin": (
         "rule_agreement", {"probabilities": (0.02, 1.0), "widths": (10.0,)}, _postsynaptic_spikes_in_every_bin,
         {"fig2.binned"},

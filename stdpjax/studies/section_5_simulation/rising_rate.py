@@ -18,6 +18,7 @@ from stdpjax.rules import lag_kernel, mean_update, ramp_gain
 from stdpjax.spikes import lag_probability, sample_spikes
 from stdpjax.studies.measures import labelled, merged
 from stdpjax.studies.protocol import ProtocolConfig, Sequences, exact_counts, make_sequences
+from stdpjax.studies.section_5_simulation.lag_curves import mean_by_lag, sums_by_lag
 from stdpjax.studies.section_5_simulation.rising_rate_figure import plot
 
 
@@ -193,18 +194,17 @@ def _rising_rates(key: Key[Array, ""], sequences: Sequences, config: RisingRateC
 
 def _both_sides(resampling: Key[Array, ""], sequences: Sequences, drives: ProtocolConfig) -> xr.Dataset:
     """Return the curve of Eq 1 by lag with spikes on one side paired, or on both, and its jump at lag 0."""
-    slope = np.asarray(sequences.slope, dtype=np.float64)
     near, far = drives.window + 1, drives.window + min(10, drives.window)
 
     def jump(change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        return np.asarray(change[..., near] / count[..., near] / (change[..., far] / count[..., far]))
+        curve = mean_by_lag(change, count)
+        return np.asarray(curve[..., near] / curve[..., far])
 
     curves, jumps = {}, {}
     for sides in ("one", "both"):
         counts = np.asarray(exact_counts(sequences, drives, sides), dtype=np.float64)
-        sums = (np.einsum("st,stl->sl", slope, counts), counts.sum(1))
-        with np.errstate(invalid="ignore"):
-            curves[sides] = sums[0].sum(0) / sums[1].sum(0)
+        sums = sums_by_lag(sequences.slope, counts)
+        curves[sides] = mean_by_lag(*(part.sum(0) for part in sums))
         jumps[sides] = stats.bootstrap(resampling, jump, *sums)
     return xr.Dataset(
         {

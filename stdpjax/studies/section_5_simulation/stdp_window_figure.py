@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure
+from stdpjax.lab.plotting import COLORS, curve, frame, new_figure
 from stdpjax.rules import lag_kernel
 from stdpjax.stats import Estimate
 
@@ -18,8 +18,8 @@ _LAG = "lag, post minus pre (bins)"
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw Figure 1: biology, Eq 1 by lag, nearest-neighbour rule by lag; below, what the decay depends on."""
     figure = new_figure(12.0, 7.4)
-    draws = (_biology, _eq1, _nearest, _overlay, _sparse, _ramp)
-    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
+    axes = figure.subplot_mosaic("aabbcc;dddeee")
+    for ax, draw in zip(axes.values(), (_biology, _eq1, _nearest, _overlay, _sparse), strict=True):
         draw(ax, data, config)
     return figure
 
@@ -105,14 +105,3 @@ def _sparse(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.set_title("Decay needs frequent spikes (exact)")
     frame(ax, _LAG, "mean change / that at lag 1", ylim=(0, None))
     ax.legend(title="spike probability per bin")
-
-
-def _ramp(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    for q, color in zip(data.probability.values, CYCLE, strict=False):
-        profile, closed = (data[name].sel(probability=q) for name in ("ramp_profile", "ramp_profile_closed_form"))
-        curve(ax, data.distance, profile / profile[0], ".", color, f"q = {q:g}", ms=5)
-        curve(ax, data.distance, closed / closed[0], "-", color, lw=1)
-    ax.axhline(1, color="0.7", lw=0.8, zorder=0)
-    ax.set_title("Small linear ramp: exact (dots), formula")
-    frame(ax, "lag (bins)", "mean slope / that at lag 1")
-    ax.legend(title=f"critical q = {float(data.critical_probability):.3f}")
