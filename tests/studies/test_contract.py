@@ -323,10 +323,10 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
         {"fig2.binned"},
     ),
     "coincident spikes in the law": (
-        "constant_rate", {}, _other_coincidence_in_the_law, {"T4.asymmetric", "T4.closed_form"},
+        "constant_rate", {}, _other_coincidence_in_the_law, {"bi2001.drift"},
     ),
     "depression 1 % weaker": (
-        "constant_rate", {}, _asymmetric_exponential, {"T4.antisymmetric", "T4.sampled", "T4.saturated_spikes"},
+        "constant_rate", {}, _asymmetric_exponential, {"sec3.2.antisymmetric"},
     ),
     "rate that falls": (
         "rising_rate", {}, _falling_ramp, {"sec2.2.falling", "sec2.2.gain", "sec2.2.conditional_lag"},
