@@ -38,11 +38,11 @@ def test_drives_have_the_sizes_and_times_that_they_should():
     assert np.ptp(found["constant + noise"], axis=1).max() == 0
 
 
-def learned(n_networks, n_steps, cases):
+def learned(n_networks, n_steps, cases, scale=1.0):
     """Networks of 4 units after each case, with what they started from and what drove them."""
     keys = stdpjax.random.member_keys(stdpjax.random.key(3), n_networks)
     params = jax.vmap(lambda key: random_params(key, 4, 0.3))(keys)
-    drives = jax.vmap(lambda key: drives_of(key, 4, n_steps))(keys)
+    drives = scale * jax.vmap(lambda key: drives_of(key, 4, n_steps))(keys)
     start = Params(jnp.broadcast_to(params.weights, (len(cases.rate), n_networks, 4, 4)), params.bias)
     found = plastic_networks.learn(keys, start, drives, cases, jnp.asarray(3.0), n_dropped=20, is_plastic=True)
     return keys, params, drives, found
@@ -65,14 +65,14 @@ def test_a_case_among_others_is_a_simulation_on_its_own():
 def test_tied_weights_with_rates_midway_follow_the_rates_of_the_moment():
     # So a network that learns is a static one whose energy has a quartic term. Weak drives: no unit saturates.
     one = jnp.ones(2)
-    cases = Case(jnp.zeros(2, jnp.int32), jnp.array([0.05, -0.05]), one, jnp.array([0.5, 0.0]))
-    _, params, _, found = learned(3, 60, cases)
+    cases = Case(jnp.zeros(2, jnp.int32), jnp.array([0.5, -0.5]), one, jnp.array([0.5, 0.0]))
+    _, params, _, found = learned(3, 200, cases, scale=0.16)
     rates = np.asarray(RHO.value(found.state), np.float64)
     product = rates[..., :, None] * rates[..., None, :] - 0.25  # all start at rate 1/2
     expected = params.weights + np.asarray(cases.rate)[:, None, None, None] * product * (1 - np.eye(4))
-    np.testing.assert_allclose(found.weights[0], expected[0], atol=2e-6)
+    np.testing.assert_allclose(found.weights[0], expected[0], atol=1e-5)
     # With the rate at the start of the step they do not.
-    assert np.abs(found.weights[1] - expected[1]).max() > 2e-5
+    assert np.abs(found.weights[1] - expected[1]).max() > 1e-4
 
 
 @pytest.mark.parametrize(
