@@ -25,8 +25,6 @@ class ExampleTracesConfig:
     max_probability: float = setting(0.2, "presynaptic spike probability per bin at rate 1", probability=True)
     drive: str = setting("smooth_noise", "random process behind the activities", choices=DRIVES)
     width: float = setting(10.0, "time scale of the drive, in bins", above=0)
-    learning_rate: float = setting(1.0, "factor on every weight change", above=0)
-    initial_weight: float = setting(0.0, "the weight at the start")
     n_trials: int = setting(20_000, "presynaptic trains over which Eq 2 is averaged", **TRAINS)
 
 
@@ -77,7 +75,7 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
     ) -> tuple[Bool[Array, "train time"], Float[Array, "train time"]]:
         def one_train(train_key: Key[Array, ""]) -> tuple[Bool[Array, "time"], Float[Array, "time"]]:
             spikes = sample_spikes(train_key, probability)
-            return spikes, weight_path(post, pre_rate, spikes, config)
+            return spikes, weight_path(post, pre_rate, spikes)
 
         return jax.lax.map(one_train, train_keys, batch_size=min(1000, config.n_trials))
 
@@ -87,8 +85,6 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
     weights = weights.astype(np.float64)
     change = np.diff(np.asarray(post, dtype=np.float64))
     p = np.asarray(probability, dtype=np.float64)
-    expected = config.initial_weight + config.learning_rate * np.cumsum(p * change)
-    of_mean_rate = config.initial_weight + config.learning_rate * np.cumsum(p.mean() * change)
     error = weights.std(0, ddof=1) / np.sqrt(config.n_trials)
     return xr.Dataset(
         {
@@ -99,27 +95,22 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
             "mean_weight": ("time", weights.mean(0)),
             "mean_weight_error": ("time", error),
             "weight_std": ("time", weights.std(0, ddof=1)),
-            "expected_weight": ("time", expected),
-            "weight_of_mean_rate": ("time", of_mean_rate),
+            "expected_weight": ("time", np.cumsum(p * change)),
+            "weight_of_mean_rate": ("time", np.cumsum(p.mean() * change)),
             "final_variance": weights[:, -1].var(ddof=1),
-            "predicted_variance": config.learning_rate**2 * np.sum(p * (1 - p) * change**2),
-            "poisson_variance": config.learning_rate**2 * np.sum(p * change**2),
+            "predicted_variance": np.sum(p * (1 - p) * change**2),
+            "poisson_variance": np.sum(p * change**2),
         },
         coords={"time": ("time", np.arange(config.n_steps), {"units": "bins"})},
     )
 
 
 def weight_path(
-    post: Float[Array, "time_plus_one"],
-    pre_rate: Float[Array, "time"],
-    pre_spikes: Bool[Array, "time"],
-    config: ExampleTracesConfig,
+    post: Float[Array, "time_plus_one"], pre_rate: Float[Array, "time"], pre_spikes: Bool[Array, "time"]
 ) -> Float[Array, "time"]:
-    """Return the weight after each step under Eq 2."""
+    """Return the weight after each step under Eq 2, from 0."""
     samples = Sample(post[:-1, None], post[1:, None], pre_rate[:, None], pre_spikes=pre_spikes[:, None])
-    start = jnp.full((1, 1), config.initial_weight, post.dtype)
-    rule = differential_rule("current", "spikes")
-    return run_along(rule, samples, start, learning_rate=config.learning_rate).weights[:, 0, 0]
+    return run_along(differential_rule("current", "spikes"), samples, jnp.zeros((1, 1), post.dtype)).weights[:, 0, 0]
 
 
 STUDY = Study(

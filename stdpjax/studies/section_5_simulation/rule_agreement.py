@@ -43,18 +43,6 @@ class RuleAgreementConfig(ProtocolConfig):
         distinct=True,
     )
     widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "drive widths of the table, in bins", above=0, distinct=True)
-    highest_agreeing: float = setting(
-        0.3, "spike probability per bin up to which the binned relation is claimed to be linear", above=0
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse what does not go together."""
-        super().__post_init__()
-        if min(self.probabilities) > self.highest_agreeing:
-            raise ValueError(
-                f"highest_agreeing: expected at least the lowest of probabilities, {min(self.probabilities):g}, "
-                f"got {self.highest_agreeing:g}"
-            )
 
 
 # Correlation per bin of the exact mean update with Eq 1, by drive width and spike probability, from an independent
@@ -114,7 +102,7 @@ CLAIMS = (
         "fig2.conditions",
         "Lowest binned correlation (exact) over all drive widths and spike probabilities up to 0.3 per bin.",
         criterion=at_least(0.97),
-        measure=lambda data: data.table_binned.where(data.probability <= data.highest_agreeing).min(),
+        measure=lambda data: data.table_binned.where(data.probability <= 0.3).min(),
         control=lambda data: data.table_binned.sel(probability=data.probability.max()).min(),
         control_is="the highest spike probability",
         bearing="limits",
@@ -133,7 +121,6 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
         bin=np.arange(config.n_bins),
         width=("width", np.array(config.widths), {"units": "bins"}),
         probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
-        highest_agreeing=((), config.highest_agreeing, {"units": "1/bin"}),
     )
 
 

@@ -237,15 +237,14 @@ def _conditions(resampled: _Resampled, sums: dict[str, Sums], config: StdpWindow
 
 
 def _kernels(sampled: np.ndarray, config: StdpWindowConfig) -> xr.Dataset:
-    """Return the biological curve, the mean of the nearest-neighbour rule, and the match of a kernel that grows."""
+    """Return the biological curve, the kernel of the nearest-neighbour rule, and the match of one that grows."""
     lags, biology = lags_of(config), _biology(config)
     growing = np.sign(lags) * np.abs(lags) / config.window
     return xr.Dataset(
         {
             "biology": ("lag", biology),
             "net_area_biology": float(net_area(biology)),
-            # The mean per lag of the nearest-neighbour rule is the kernel itself, wherever the lag occurs at all.
-            "nearest_neighbour_mean": ("lag", np.where(lags != 0, np.asarray(kernel_of(config), np.float64), np.nan)),
+            "kernel": ("lag", np.asarray(kernel_of(config), np.float64)),
             "shape_growing_kernel": float(shape_match(growing * sampled.sum((0, 1)), biology)),
         }
     )
