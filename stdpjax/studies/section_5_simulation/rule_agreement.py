@@ -93,10 +93,7 @@ CLAIMS = (
         bearing="limits",
         revised="The first criterion asked for an intercept of 0, which a bent relation has too; the second for a gain "
         "within 0.4 of 1, a tolerance set once 0.66 had been seen; this one asks for the loss itself.",
-        note=lambda data: (
-            f"1 if proportional. Exact expectation: {float(data.gain_exact):.4f}; where spikes are as frequent as in "
-            f"the table's last column: {float(data.gain_frequent):.3f}."
-        ),
+        note=lambda data: f"1 if proportional. Exact expectation: {float(data.gain_exact):.4f}.",
     ),
     _related(
         "fig2.conditions",
@@ -129,14 +126,11 @@ def _relation(key: Key[Array, ""], sequences: Sequences, counts: np.ndarray, con
     pre_rate, slope = (np.asarray(part, dtype=np.float64) for part in (sequences.pre_rate, sequences.slope))
     eq1 = slope * pre_rate
     exact = config.max_probability * pre_rate * update_per_spike(sequences, config)
-    # Neurons that spike in every bin at rate 1.
-    frequent = dataclasses.replace(config, max_probability=max(config.probabilities))
     updates = {
         "sampled": counts @ np.asarray(kernel_of(config), dtype=np.float64) / config.n_trials,
         "exact": exact,
         "control": mismatched(exact),
         "local": config.max_probability * pre_rate * _local_update(sequences, config),
-        "frequent": pre_rate * update_per_spike(make_sequences(named_key(key, "sequences"), frequent), frequent),
     }
     bins = stats.quantile_bins(eq1, config.n_bins)
     sizes, eq1_totals = (stats.sums_by_bin(bins, part, config.n_bins) for part in (np.ones_like(eq1), eq1))

@@ -70,11 +70,6 @@ def cases(config: SpeedWithLearningConfig) -> Case:
     return Case(jnp.asarray(drive, jnp.int32), *(jnp.asarray(column, float) for column in numbers))
 
 
-@partial(jax.jit, static_argnames=("n_networks", "n_units"))
-def _networks(key: Key[Array, ""], n_networks: int, n_units: int) -> Params:
-    return jax.vmap(lambda key: random_params(key, n_units, 0.3))(member_keys(key, n_networks))
-
-
 @partial(jax.jit, static_argnames=("n_networks", "n_units", "n_steps"))
 def _drives(key: Key[Array, ""], n_networks: int, n_units: int, n_steps: int) -> Array:
     return jax.vmap(lambda key: drives_of(key, n_units, n_steps))(member_keys(key, n_networks))
@@ -137,7 +132,8 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
     """Run all networks with and without learning, and with their final weights held."""
     progress(0.0, "drives")
     n_networks, n_steps = config.n_networks, config.n_steps
-    params = _networks(named_key(key, "networks"), n_networks, config.n_units)
+    network_keys = member_keys(named_key(key, "networks"), n_networks)
+    params = jax.jit(jax.vmap(lambda key: random_params(key, config.n_units, 0.3)))(network_keys)
     drives, fresh = (
         _drives(named_key(key, name), n_networks, config.n_units, max(n_steps, config.n_fresh_steps))
         for name in ("drives", "fresh drives")
