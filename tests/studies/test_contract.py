@@ -274,8 +274,12 @@ def _kernel_without_sign(patch: pytest.MonkeyPatch) -> None:
 
 
 def _asymmetric_exponential(patch: pytest.MonkeyPatch) -> None:
-    kernels = {**constant_rate.KERNELS, "exponential": ("bi_poo", {"A_plus": 1.0, "A_minus": 0.99})}
-    patch.setattr(constant_rate, "KERNELS", kernels)
+    right = constant_rate.lag_kernel
+
+    def wrong(name: str, window: int) -> Any:
+        return right("bi_poo", window, A_plus=1.0, A_minus=0.99) if name == "exponential" else right(name, window)
+
+    patch.setattr(constant_rate, "lag_kernel", wrong)
 
 
 def _falling_ramp(patch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     figure = new_figure(12.0, 7.0)
     *kernels, saturated, causal = figure.subplots(2, 2).flat
     ylabel = "mean update per presynaptic spike"
-    titles = ("Antisymmetric kernels: no change at any constant rate", "Asymmetric kernels: the prediction fails")
+    titles = ("Antisymmetric kernels: no change at any constant rate", "An asymmetric kernel: the prediction fails")
     for ax, title, chosen in zip(kernels, titles, (data.is_antisymmetric, ~data.is_antisymmetric), strict=True):
         names = data.kernel.values[chosen.values]
         for index, (name, color) in enumerate(zip(names, CYCLE, strict=False)):

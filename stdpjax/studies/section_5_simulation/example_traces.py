@@ -1,5 +1,7 @@
 """Figure 3: one example of presynaptic spikes, postsynaptic activity and the weight under Eq 2."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,19 +71,14 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
     post = activity("post")
     probability = config.max_probability * pre_rate
 
-    @jax.jit
-    def weights_over_trains(
-        train_keys: Key[Array, "train"],
-    ) -> tuple[Bool[Array, "train time"], Float[Array, "train time"]]:
-        def one_train(train_key: Key[Array, ""]) -> tuple[Bool[Array, "time"], Float[Array, "time"]]:
-            spikes = sample_spikes(train_key, probability)
-            return spikes, weight_path(post, pre_rate, spikes)
-
-        return jax.lax.map(one_train, train_keys, batch_size=min(1000, config.n_trials))
+    def one_train(train_key: Key[Array, ""]) -> tuple[Bool[Array, "time"], Float[Array, "time"]]:
+        spikes = sample_spikes(train_key, probability)
+        return spikes, weight_path(post, pre_rate, spikes)
 
     progress(0.2, "average over spike trains")
     train_keys = member_keys(named_key(key, "spikes"), config.n_trials)
-    spikes, weights = (np.asarray(part) for part in weights_over_trains(train_keys))
+    of_trains = jax.jit(partial(jax.lax.map, one_train, batch_size=min(1000, config.n_trials)))
+    spikes, weights = (np.asarray(part) for part in of_trains(train_keys))
     weights = weights.astype(np.float64)
     change = np.diff(np.asarray(post, dtype=np.float64))
     p = np.asarray(probability, dtype=np.float64)
