@@ -240,15 +240,6 @@ def _flip_slope(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(protocol, "state_slope", lambda state: -right(state))
 
 
-def _other_coincidence_in_the_law(patch: pytest.MonkeyPatch) -> None:
-    right = constant_rate.lag_probability
-    patch.setattr(
-        constant_rate,
-        "lag_probability",
-        lambda probability, window, boundary: right(probability, window, "ignore", boundary=boundary),
-    )
-
-
 def _other_coincidence_in_the_samples(patch: pytest.MonkeyPatch) -> None:
     right = protocol.sample_lag_counts
 
@@ -325,9 +316,6 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     "spikes in every bin": (
         "rule_agreement", {"probabilities": (0.02, 1.0), "widths": (10.0,)}, _postsynaptic_spikes_in_every_bin,
         {"fig2.binned"},
-    ),
-    "coincident spikes in the law": (
-        "constant_rate", {}, _other_coincidence_in_the_law, {"bi2001.drift"},
     ),
     "depression 1 % weaker": (
         "constant_rate", {}, _asymmetric_exponential, {"sec3.2.antisymmetric"},

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most, within
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import TRAINS, TRIALS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
@@ -77,12 +77,6 @@ def _sampled_z(data: xr.Dataset, is_antisymmetric: bool) -> float:
     return largest_z(chosen.sampled, chosen.sampled_error)
 
 
-def _bi_poo_update(updates: xr.DataArray) -> float:
-    """Return the update under the Bi & Poo kernel at 0.05 per bin, which the criterion is about."""
-    row = updates.sel(kernel="bi_poo")
-    return float(row.sel(probability=0.05)) if 0.05 in row.probability else np.nan
-
-
 def _excited(data: xr.Dataset) -> xr.Dataset:
     """Return the data of the synapse that the criterion is about, or else of the strongest."""
     weights = data.causal_weight.values.tolist()
@@ -126,16 +120,6 @@ CLAIMS = (
         revised="It asked for 0.0182 within 0.006, the number of one earlier run with a margin that its error nearly "
         "used up; what the statement needs is a change that is clearly there.",
         note=lambda data: f"Exact law of an isolated presynaptic spike: {float(_excited(data).causal_exact):.4f}.",
-    ),
-    Claim(
-        "bi2001.drift",
-        "Mean update per presynaptic spike under the published Bi & Poo kernel at a constant q = 0.05 per bin (exact).",
-        statement="the fit of Bi & Poo (2001) as a nearest-neighbour rule",
-        criterion=within(0.0594, 0.0006),
-        measure=lambda data: _bi_poo_update(data.exact),
-        control=lambda data: _bi_poo_update(data.exact / (1 - data.probability)),
-        control_is="the other reading of coincidences, which does not skip them",
-        bearing="beyond",
     ),
 )
 
