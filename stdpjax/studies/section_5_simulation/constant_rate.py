@@ -143,14 +143,13 @@ def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> 
     )
 
 
-_CELLS = ("kernel", "probability")
-
-
 def _exact(kernels: Float[Array, "kernel lag"], config: ConstantRateConfig) -> xr.Dataset:
     """Return mean updates at constant rates by the exact law of lags."""
     rates = jnp.tile(jnp.asarray(config.probabilities, float)[:, None], (1, 2 * config.window + 1))
     law = lag_probability(rates, config.window, boundary="valid")[:, 0]
-    return labelled(_CELLS, exact=[np.asarray(mean_update(law, kernel), np.float64) for kernel in kernels])
+    return labelled(
+        ("kernel", "probability"), exact=[np.asarray(mean_update(law, kernel), np.float64) for kernel in kernels]
+    )
 
 
 def _sampled(
@@ -168,7 +167,7 @@ def _sampled(
         )[0]
     mean = kernels @ counts.T / config.n_trials
     error = np.sqrt((kernels**2 @ counts.T / config.n_trials - mean**2) / config.n_trials)
-    return labelled(_CELLS, sampled=mean, sampled_error=error)
+    return labelled(("kernel", "probability"), sampled=mean, sampled_error=error)
 
 
 def _saturated(kernel: Float[Array, "lag"], config: ConstantRateConfig) -> xr.Dataset:

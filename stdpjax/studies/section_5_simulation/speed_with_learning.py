@@ -70,11 +70,6 @@ def cases(config: SpeedWithLearningConfig) -> Case:
     return Case(jnp.asarray(drive, jnp.int32), *(jnp.asarray(column, float) for column in numbers))
 
 
-@partial(jax.jit, static_argnames=("n_networks", "n_units", "n_steps"))
-def _drives(key: Key[Array, ""], n_networks: int, n_units: int, n_steps: int) -> Array:
-    return jax.vmap(lambda key: drives_of(key, n_units, n_steps))(member_keys(key, n_networks))
-
-
 def log_ratio(speed: xr.DataArray) -> xr.DataArray:
     """Return the log of each network's mean squared speed over that of the same network without learning."""
     logs = speed.copy(data=np.log(speed.values))
@@ -134,11 +129,12 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
     n_networks, n_steps = config.n_networks, config.n_steps
     network_keys = member_keys(named_key(key, "networks"), n_networks)
     params = jax.jit(jax.vmap(lambda key: random_params(key, config.n_units, 0.3)))(network_keys)
-    drives, fresh = (
-        _drives(named_key(key, name), n_networks, config.n_units, max(n_steps, config.n_fresh_steps))
-        for name in ("drives", "fresh drives")
+    noise_keys, fresh_keys, *drive_keys = (
+        member_keys(named_key(key, name), n_networks) for name in ("noise", "fresh noise", "drives", "fresh drives")
     )
-    noise_keys, fresh_keys = (member_keys(named_key(key, name), n_networks) for name in ("noise", "fresh noise"))
+    n_driven = max(n_steps, config.n_fresh_steps)
+    sample = jax.jit(jax.vmap(partial(drives_of, n_units=config.n_units, n_steps=n_driven)))
+    drives, fresh = map(sample, drive_keys)
     case = cases(config)
     bound = jnp.asarray(config.bound, float)
     start = Params(jnp.broadcast_to(params.weights, (case.rate.shape[0], *params.weights.shape)), params.bias)

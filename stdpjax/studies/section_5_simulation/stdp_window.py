@@ -188,16 +188,11 @@ def _statistics(config: StdpWindowConfig) -> dict[str, _Statistic]:
         "eq1_sum": lambda change, count: change / config.n_sequences,
         "nearest_neighbour": lambda change, count: kernel * count / config.n_sequences,
     }
-    return {
-        "eq1_mean": curves["eq1_mean"],
-        "eq1_sum": curves["eq1_sum"],
-        "nearest_neighbour_sum": curves["nearest_neighbour"],
-        **{
-            f"shape_{name}": lambda change, count, curve=curve: shape_match(curve(change, count), biology)
-            for name, curve in curves.items()
-        },
-        "net_area": lambda change, count: net_area(mean_by_lag(change, count)),
+    shapes = {
+        f"shape_{name}": lambda change, count, curve=curve: shape_match(curve(change, count), biology)
+        for name, curve in curves.items()
     }
+    return {**curves, **shapes, "net_area": lambda change, count: net_area(mean_by_lag(change, count))}
 
 
 def _by_lag(

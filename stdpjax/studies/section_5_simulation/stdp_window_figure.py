@@ -53,7 +53,7 @@ def _eq1(ax: Axes, data: xr.Dataset, config: Any) -> None:
 
 
 def _nearest(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    _by_lag(ax, data, "nearest_neighbour_sum", "nearest", "sum, sampled")
+    _by_lag(ax, data, "nearest_neighbour", "nearest", "sum, sampled")
     ax.set_title("Fig. 1 right: nearest-neighbour rule")
     frame(ax, _LAG, "summed weight change per train", zero="xy")
     ax.legend(loc="lower right")
@@ -64,7 +64,7 @@ def _overlay(ax: Axes, data: xr.Dataset, config: Any) -> None:
         ("Bi & Poo fit", data.biology, "biology"),
         ("Eq 1, mean", data.eq1_mean, "eq1"),
         ("Eq 1, sum", data.eq1_sum, "sum"),
-        ("nearest nb., sum", data.nearest_neighbour_sum, "nearest"),
+        ("nearest nb., sum", data.nearest_neighbour, "nearest"),
         ("its kernel", data.kernel, "kernel"),
     ):
         shape = source.where(data.lag != 0)
