@@ -51,7 +51,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec2.2.slope",
         "Section 2.2, paragraph 2",
         "The steeper the slope, the larger the effect.",
-        "The mean update is the slope times a gain that depends on rate and window, within 5 % up to slopes that take "
+        "The mean update is the slope times a gain that depends on rate and window, within 1 % up to slopes that take "
         "a rate to 0 in the window.",
         ("sec2.2.gain",),
     ),
