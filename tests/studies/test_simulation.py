@@ -47,7 +47,7 @@ def plain_agreement(width, probability, both_sides=False):
     return np.corrcoef(x.ravel(), y.ravel())[0, 1], np.corrcoef(*means)[0, 1]
 
 
-CELLS = [(3.0, 0.1), (10.0, 0.05), (10.0, 0.2), (20.0, 0.3)]
+CELLS = [(3.0, 0.1), (10.0, 0.05), (20.0, 0.3)]
 
 
 @pytest.mark.parametrize(("width", "probability"), CELLS)
@@ -57,7 +57,7 @@ def test_the_rules_agree_as_in_plain_numpy(width, probability):
     table = run("rule_agreement", smoke=True, show_progress=False, **settings).data.table_binned
     assert float(table.sel(probability=probability).item()) == pytest.approx(binned, abs=0.02)
     study = find("rule_agreement")
-    config = dataclasses.replace(study.config, n_sequences=N_SEQUENCES, n_trials=1, width=width)
+    config = dataclasses.replace(study.config, n_sequences=N_SEQUENCES, n_trials=2, width=width)
     assert study.point is not None
     values = {name: jnp.asarray(getattr(config, name), float) for name in study.point.traced}
     values["max_probability"] = jnp.asarray(probability, float)
