@@ -15,7 +15,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     figure = new_figure(12.0, 7.0)
     *kernels, saturated, causal = figure.subplots(2, 2).flat
     ylabel = "mean update per presynaptic spike"
-    titles = ("Antisymmetric kernels: no change at any constant rate", "Asymmetric kernels: the prediction fails")
+    titles = ("Antisymmetric kernels: no change at any constant rate", "An asymmetric kernel: the prediction fails")
     for ax, title, chosen in zip(kernels, titles, (data.is_antisymmetric, ~data.is_antisymmetric), strict=True):
         names = data.kernel.values[chosen.values]
         for index, (name, color) in enumerate(zip(names, CYCLE, strict=False)):
@@ -23,9 +23,6 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
             beside = data.probability * 1.03 ** (index - (len(names) - 1) / 2)
             curve(ax, data.probability, row.exact, "-", color, lw=1)
             points(ax, beside, normal_interval(row.sampled, row.sampled_error), "o", color, name, ms=3.5)
-        known = data.reference.isel(kernel=chosen).stack(cell=("kernel", "probability")).dropna("cell")
-        if known.size:
-            points(ax, known.probability, known, "x", "black", "reference", ms=7)
         ax.set_title(title)
         xlabel = "constant postsynaptic spike probability per bin, q"
         frame(ax, xlabel, ylabel, log="x", zero="y", xticks=config.probabilities)

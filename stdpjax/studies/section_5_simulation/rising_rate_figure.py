@@ -8,15 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure, points
-from stdpjax.stats import normal_interval
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw Figure 2 left, and what it implies for update, lag and cancellation."""
     figure = new_figure(12.0, 7.2)
-    axes = figure.subplot_mosaic([["picture", "picture", "update"], ["lag", "next", "sides"]])
+    axes = figure.subplot_mosaic([["picture"] * 3, ["update", "lag", "sides"]])
     _picture(axes["picture"], data, config)
-    _ramps(axes["update"], axes["lag"], axes["next"], data, config)
+    _ramps(axes["update"], axes["lag"], data, config)
     _sides(axes["sides"], data)
     return figure
 
@@ -40,27 +39,20 @@ def _picture(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper left")
 
 
-def _ramps(update: Axes, lag: Axes, latency: Axes, data: xr.Dataset, config: Any) -> None:
+def _ramps(update: Axes, lag: Axes, data: xr.Dataset, config: Any) -> None:
     slope = data.slope * 1e4
     for index, (q, color) in enumerate(zip(config.probabilities, CYCLE, strict=False)):
         row = data.isel(probability=index)
         curve(update, slope, row.mean_update, "o-", color, f"q = {q:g}")
-        curve(update, slope, data.slope * float(row.gain_closed_form), ":", color, lw=1)
-        curve(lag, slope, row.mean_lag - row.mean_lag[0], "-", color)
-        sampled = normal_interval(row.sampled_mean_lag - row.mean_lag[0], row.sampled_mean_lag_error)
-        points(lag, slope, sampled, "o", color, f"q = {q:g}")
-        for position, style, name in ((-1, "-", "steepest"), (0, ":", "flat")):
-            curve(latency, data.distance, row.spike_within[position], style, color, None if index else name)
+        curve(update, slope, data.slope * float(row.gain), ":", color, lw=1)
+        curve(lag, slope, row.mean_lag - row.mean_lag[0], "o-", color, f"q = {q:g}")
     xlabel = r"slope of the spike probability ($10^{-4}$/bin$^2$)"
-    update.set_title("T2: steeper, larger change")
+    update.set_title("Steeper, larger change")
     frame(update, xlabel, "mean update per presynaptic spike")
     update.legend(title="dotted: first-order theory")
-    lag.set_title("T2: the lag of pairs mostly grows")
+    lag.set_title("The lag of pairs grows, unless spikes are frequent")
     frame(lag, xlabel, "mean positive lag, change (bins)", zero="y")
-    lag.legend(title=f"shorter only above q = {float(data.critical_probability):.3f}\npoints: sampled, 95 %")
-    latency.set_title("T2: the next spike does come sooner")
-    frame(latency, "bins after the presynaptic spike", "P(spike by then)", ylim=(0, 1.02))
-    latency.legend(loc="lower right", title="colours as on the left")
+    lag.legend()
 
 
 def _sides(ax: Axes, data: xr.Dataset) -> None:
@@ -69,6 +61,6 @@ def _sides(ax: Axes, data: xr.Dataset) -> None:
         (data.eq1_both_sides, "sum", "paired all the same"),
     ):
         curve(ax, data.lag, values.where(data.lag != 0) * 1e3, ".-", color, words)
-    ax.set_title("T3: spikes on both sides (exact)")
+    ax.set_title("Spikes on both sides (exact)")
     frame(ax, "lag, post minus pre (bins)", r"mean $\dot s_i$ ($10^{-3}$/bin)", zero="xy")
     ax.legend(loc="lower right", title="both-sided spikes")

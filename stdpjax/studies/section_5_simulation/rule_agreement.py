@@ -3,26 +3,25 @@
 import dataclasses
 from functools import partial
 
+import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import stats
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
-from stdpjax.rules import slope_correlation
-from stdpjax.studies.measures import labelled, largest, merged
+from stdpjax.rules import ramp_gain
+from stdpjax.studies.measures import labelled, merged
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
-    Voltage,
     kernel_of,
     make_sequences,
     mismatched,
     part_of,
     sampled_counts,
-    slope_agreement,
     update_per_spike,
 )
 from stdpjax.studies.section_5_simulation.rule_agreement_figure import plot
@@ -44,113 +43,45 @@ class RuleAgreementConfig(ProtocolConfig):
         distinct=True,
     )
     widths: tuple[float, ...] = setting((3.0, 10.0, 20.0), "drive widths of the table, in bins", above=0, distinct=True)
-    highest_agreeing: float = setting(
-        0.3, "spike probability per bin up to which the binned relation is claimed to be linear", above=0
-    )
-    saturating_scale: float = setting(0.6, "standard deviation of the activity in the saturating control", above=0)
-    saturating_width: float = setting(20.0, "drive width of the saturating control, in bins", above=0)
-
-    def __post_init__(self) -> None:
-        """Refuse what does not go together."""
-        super().__post_init__()
-        if min(self.probabilities) > self.highest_agreeing:
-            raise ValueError(
-                f"highest_agreeing: expected at least the lowest of probabilities, {min(self.probabilities):g}, "
-                f"got {self.highest_agreeing:g}"
-            )
 
 
-# Correlation per bin of the exact mean update with Eq 1, by drive width and spike probability, from an independent
-# double-precision implementation (bounded voltage, exponential kernel with tau 10, 500 sequences of 160 bins).
-REFERENCE = {
-    (3.0, 0.02): 0.66,
-    (3.0, 0.05): 0.63,
-    (3.0, 0.1): 0.59,
-    (3.0, 0.3): 0.44,
-    (3.0, 1.0): 0.15,
-    (10.0, 0.02): 0.94,
-    (10.0, 0.05): 0.93,
-    (10.0, 0.1): 0.91,
-    (10.0, 0.2): 0.82,
-    (10.0, 0.3): 0.71,
-    (10.0, 0.5): 0.52,
-    (10.0, 1.0): 0.27,
-    (20.0, 0.02): 0.99,
-    (20.0, 0.05): 0.98,
-    (20.0, 0.1): 0.96,
-    (20.0, 0.2): 0.85,
-    (20.0, 0.3): 0.71,
-    (20.0, 0.5): 0.49,
-    (20.0, 1.0): 0.24,
-}
+# Correlation per bin of the exact mean update with Eq 1 at width 10, for the comparison with other rules.
+_BY_PROBABILITY = {0.02: 0.94, 0.05: 0.93, 0.1: 0.91, 0.2: 0.82, 0.3: 0.71, 0.5: 0.52, 1.0: 0.27}
+REFERENCE = {(10.0, probability): value for probability, value in _BY_PROBABILITY.items()}
 
-
-_HIGHEST = "the highest spike probability"
-
-_related = partial(Claim, statement="Section 5.2, Figure 2 right")
+_related = partial(Claim, statement="fig2.right")
 
 CLAIMS = (
     _related(
-        "T10.binned",
+        "fig2.binned",
         "Correlation of the two rules over bins of the value of Eq 1, from sampled spike trains.",
         criterion=at_least(0.97),
         measure=lambda data: estimate(data, "binned_correlation_sampled"),
         control=lambda data: data.binned_correlation_control,
-        control_is="updates of another sequence",
+        control_is="updates of another sequence, in the same bins",
         bearing="supports",
         note=lambda data: f"Exact expectation: {float(data.binned_correlation_exact):.4f}.",
     ),
     _related(
-        "T10.proportional",
+        "fig2.gain",
         "Gain of the binned relation (update over Eq 1) in the outer half of the bins over that in the inner half.",
-        criterion=within(1.0, 0.4),
+        criterion=at_most(0.8),
         measure=lambda data: estimate(data, "gain_sampled"),
-        control=lambda data: data.gain_frequent,
-        control_is=_HIGHEST,
+        control=lambda data: data.gain_local,
+        control_is="first-order theory, the slope times the gain at the rate of the moment",
         bearing="limits",
-        note=lambda data: f"Exact expectation: {float(data.gain_exact):.4f}.",
+        revised="The first criterion asked for an intercept of 0, which a bent relation has too; the second for a gain "
+        "within 0.4 of 1, a tolerance set once 0.66 had been seen; this one asks for the loss itself.",
+        note=lambda data: f"1 if proportional. Exact expectation: {float(data.gain_exact):.4f}.",
     ),
     _related(
-        "T10.conditions",
+        "fig2.conditions",
         "Lowest binned correlation (exact) over all drive widths and spike probabilities up to 0.3 per bin.",
         criterion=at_least(0.97),
-        measure=lambda data: data.table_binned.where(data.probability <= data.highest_agreeing).min(),
+        measure=lambda data: data.table_binned.where(data.probability <= 0.3).min(),
         control=lambda data: data.table_binned.sel(probability=data.probability.max()).min(),
-        control_is=_HIGHEST,
+        control_is="the highest spike probability",
         bearing="limits",
-    ),
-    _related(
-        "T10.per_bin",
-        "Largest difference of the correlation per bin from the reference table, over spike probability and width.",
-        criterion=at_most(0.03),
-        measure=lambda data: largest(data.table_per_bin - data.table_reference),
-        control=lambda data: largest(data.table_per_bin_control - data.table_reference),
-        control_is="slopes of another sequence",
-        bearing="limits",
-        note=lambda data: f"{int(data.table_reference.count())} cells.",
-    ),
-    _related(
-        "5.4.linear_response",
-        "Largest difference between the exact correlation per bin at the lowest rate and linear-response theory.",
-        criterion=at_most(0.02),
-        measure=lambda data: largest(data.sparse_correlation - data.linear_response),
-        control=lambda data: largest(data.sparse_correlation - data.linear_response.values[::-1]),
-        control_is="theory for the widths in reverse order",
-        bearing="supports",
-    ),
-    Claim(
-        "5.3.saturation",
-        "With a saturating drive: correlation of nearest-neighbour STDP with d rho/dt minus that with ds/dt.",
-        statement="Section 2.1, Eq 1",
-        criterion=at_least(0.05),
-        measure=lambda data: estimate(data.sel(postsynaptic="difference"), "saturating"),
-        control=lambda data: data.unsaturated_value[-1],
-        control_is="a drive that does not saturate",
-        bearing="refutes",
-        note=lambda data: (
-            f"Correlations {float(data.saturating_value[0]):.3f} (ds/dt) and {float(data.saturating_value[1]):.3f} "
-            "(d rho/dt)."
-        ),
     ),
 )
 
@@ -160,46 +91,25 @@ def run(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) ->
     progress(0.0, "rate sequences")
     sequences = make_sequences(named_key(key, "sequences"), config)
     counts = sampled_counts(named_key(key, "spikes"), sequences, config, part_of(progress, 0.05, 0.6))
-    resampling = named_key(key, "bootstrap")
-    relation = _relation(key, resampling, sequences, counts, config)
-    table = _table(key, resampling, config, part_of(progress, 0.6, 0.9))
-    progress(0.9, "linear response and saturating control")
-    voltages: dict[str, Voltage] = {"saturating": "linear", "unsaturated": "bounded"}
-    saturation = [
-        xr.Dataset(keep_estimate(name, _saturation(key, resampling, config, voltage), "postsynaptic", value="_value"))
-        for name, voltage in voltages.items()
-    ]
     return merged(
-        relation,
-        table,
-        _linear_response(key, config),
-        *saturation,
+        _relation(key, sequences, counts, config),
+        _table(key, config, part_of(progress, 0.6, 1.0)),
         bin=np.arange(config.n_bins),
         width=("width", np.array(config.widths), {"units": "bins"}),
         probability=("probability", np.array(config.probabilities), {"units": "1/bin"}),
-        postsynaptic=["ds/dt", "d rho/dt", "difference"],
-        highest_agreeing=((), config.highest_agreeing, {"units": "1/bin"}),
     )
 
 
-def _relation(
-    key: Key[Array, ""],
-    resampling: Key[Array, ""],
-    sequences: Sequences,
-    counts: np.ndarray,
-    config: RuleAgreementConfig,
-) -> xr.Dataset:
+def _relation(key: Key[Array, ""], sequences: Sequences, counts: np.ndarray, config: RuleAgreementConfig) -> xr.Dataset:
     """Return the relation of both rules over bins of the value of Eq 1, with the gain and correlation in it."""
     pre_rate, slope = (np.asarray(part, dtype=np.float64) for part in (sequences.pre_rate, sequences.slope))
     eq1 = slope * pre_rate
     exact = config.max_probability * pre_rate * update_per_spike(sequences, config)
-    # The negative control of proportionality: neurons that spike in every bin at rate 1.
-    frequent = dataclasses.replace(config, max_probability=max(config.probabilities))
     updates = {
         "sampled": counts @ np.asarray(kernel_of(config), dtype=np.float64) / config.n_trials,
         "exact": exact,
         "control": mismatched(exact),
-        "frequent": pre_rate * update_per_spike(make_sequences(named_key(key, "sequences"), frequent), frequent),
+        "local": config.max_probability * pre_rate * _local_update(sequences, config),
     }
     bins = stats.quantile_bins(eq1, config.n_bins)
     sizes, eq1_totals = (stats.sums_by_bin(bins, part, config.n_bins) for part in (np.ones_like(eq1), eq1))
@@ -212,65 +122,36 @@ def _relation(
     for name, values in updates.items():
         sums = (sizes, eq1_totals, stats.sums_by_bin(bins, values, config.n_bins))
         for label, statistic in statistics.items():
-            found = stats.bootstrap(resampling, statistic, *sums, n_resamples=config.n_resamples)
+            found = stats.bootstrap(named_key(key, "bootstrap"), statistic, *sums, n_resamples=config.n_resamples)
             variables |= keep_estimate(f"{label}_{name}", found, ("bin",) if label == "update" else ())
-        variables[f"per_bin_correlation_{name}"] = float(stats.correlation(values.ravel(), eq1.ravel()))
-    variables["reliability"] = float(stats.correlation(updates["sampled"].ravel(), exact.ravel())) ** 2
     return xr.Dataset(variables)
 
 
-def _table(
-    key: Key[Array, ""], resampling: Key[Array, ""], config: RuleAgreementConfig, progress: Progress
-) -> xr.Dataset:
-    """Tabulate the exact correlations over drive widths and spike probabilities."""
-    cells = [(width, probability) for width in config.widths for probability in config.probabilities]
-    rows = []
-    for index, (width, probability) in enumerate(cells):
-        progress(index / len(cells), f"exact table, width {width:g}, probability {probability:g}")
-        rows.append(_table_cell(key, resampling, config, width, probability))
-    dims, shape = ("width", "probability"), (len(config.widths), len(config.probabilities))
-    names = ("per_bin", "per_bin_low", "per_bin_high", "binned", "per_bin_control")
-    reference = [REFERENCE.get(cell, np.nan) for cell in cells]
-    columns = {**dict(zip(names, zip(*rows, strict=True), strict=True)), "reference": reference}
-    return labelled(dims, **{f"table_{name}": np.reshape(column, shape) for name, column in columns.items()})
+def _local_update(sequences: Sequences, config: RuleAgreementConfig) -> np.ndarray:
+    """Return what a ramp with the rate and the slope of the moment would change, per presynaptic spike."""
+    kernel, slope = kernel_of(config), np.asarray(config.max_probability * sequences.rate_slope, np.float64)
+    edge = (sequences.post_probability.shape[1] - slope.shape[1]) // 2
+    rate = sequences.post_probability[:, edge : edge + slope.shape[1]]
+    gain = jax.jit(jax.vmap(lambda q: ramp_gain(q, kernel)))(rate.ravel())
+    return slope * np.asarray(gain, np.float64).reshape(slope.shape)
 
 
-def _table_cell(
-    key: Key[Array, ""], resampling: Key[Array, ""], config: RuleAgreementConfig, width: float, probability: float
-) -> tuple[float, float, float, float, float]:
-    setting = dataclasses.replace(config, width=width, max_probability=probability)
-    sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
-    slope, update = np.asarray(sequences.slope, dtype=np.float64), update_per_spike(sequences, setting)
-    sums = stats.pair_sums(slope, update)
-    per_bin = stats.bootstrap(resampling, stats.correlation_of_sums, *sums, n_resamples=config.n_resamples)
-    pre_rate = np.asarray(sequences.pre_rate, dtype=np.float64)
-    bins = stats.quantile_bins(pre_rate * slope, config.n_bins)
-    means = [stats.sums_by_bin(bins, pre_rate * values, config.n_bins).sum(0) for values in (slope, update)]
-    binned = stats.correlation(*means)  # bins of equal count: sums are as good as means
-    control = stats.correlation(mismatched(slope).ravel(), update.ravel())
-    return float(per_bin.value), float(per_bin.low), float(per_bin.high), float(binned), float(control)
-
-
-def _linear_response(key: Key[Array, ""], config: RuleAgreementConfig) -> xr.Dataset:
-    """Put correlations at the lowest rate, of a voltage that is not bounded, beside linear-response theory."""
-    kernel = np.asarray(kernel_of(config), dtype=np.float64)
-    lowest, found = min(config.probabilities), []
-    for width in config.widths:
-        setting = dataclasses.replace(config, width=width, max_probability=lowest, voltage="linear", voltage_scale=0.2)
-        sequences = make_sequences(named_key(key, f"table {width:g}"), setting)
-        found.append(float(stats.correlation(np.ravel(sequences.slope), update_per_spike(sequences, setting).ravel())))
-    theory = [float(slope_correlation(0.5 * lowest, kernel, width)) for width in config.widths]
-    return labelled("width", sparse_correlation=found, linear_response=theory)
-
-
-def _saturation(
-    key: Key[Array, ""], resampling: Key[Array, ""], config: RuleAgreementConfig, voltage: Voltage
-) -> stats.Estimate:
-    setting = dataclasses.replace(
-        config, width=config.saturating_width, voltage=voltage, voltage_scale=config.saturating_scale
-    )
-    sequences = make_sequences(named_key(key, "saturating"), setting)
-    return slope_agreement(resampling, sequences, update_per_spike(sequences, setting), config.n_resamples)
+def _table(key: Key[Array, ""], config: RuleAgreementConfig, progress: Progress) -> xr.Dataset:
+    """Tabulate the exact binned correlations over drive widths and spike probabilities."""
+    shape = (len(config.widths), len(config.probabilities))
+    binned = np.zeros(shape)
+    for index, (row, column) in enumerate(np.ndindex(shape)):
+        width, probability = config.widths[row], config.probabilities[column]
+        progress(index / binned.size, f"exact table, width {width:g}, probability {probability:g}")
+        cell = dataclasses.replace(config, width=width, max_probability=probability)
+        sequences = make_sequences(named_key(key, f"table {width:g}"), cell)
+        pre_rate, slope = (np.asarray(part, dtype=np.float64) for part in (sequences.pre_rate, sequences.slope))
+        bins = stats.quantile_bins(pre_rate * slope, config.n_bins)
+        pair = (slope, update_per_spike(sequences, cell))
+        # Bins of equal count: sums are as good as means.
+        means = [stats.sums_by_bin(bins, pre_rate * values, config.n_bins).sum(0) for values in pair]
+        binned[row, column] = stats.correlation(*means)
+    return labelled(("width", "probability"), table_binned=binned)
 
 
 def _positive(count: np.ndarray) -> np.ndarray:
@@ -292,10 +173,9 @@ STUDY = Study(
     title="The two rules compared",
     figure="Figure 2, right",
     source="Bengio et al. 2015, Figure 2 (right) and section 5.2",
-    caption="Top left: the paper's Figure 2 (right), the nearest-neighbour update against the value of Eq 1 in bins "
-    "of equal count. Tables: how the agreement depends on spike probability and on the time scale of the drive, per "
-    "bin and binned. Bottom right: where the drive saturates, nearest-neighbour STDP follows the change of the rate, "
-    "not of the activity.",
+    caption="Left: the paper's Figure 2 (right), the nearest-neighbour update against the value of Eq 1 in bins of "
+    "equal count; for large changes it falls short of the line that first-order theory draws. Right: how the "
+    "correlation over bins depends on spike probability and on the time scale of the drive.",
     config=RuleAgreementConfig(),
     smoke=dict(n_sequences=40, n_trials=50, n_resamples=200, probabilities=(0.02, 0.1, 1.0), widths=(3.0, 10.0)),
     claims=CLAIMS,

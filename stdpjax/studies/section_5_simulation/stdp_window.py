@@ -4,26 +4,20 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Key
-from numpy.typing import ArrayLike
+from jaxtyping import Array, Key
 
 from stdpjax import stats
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
+from stdpjax.lab import Claim, Progress, Study, at_least, estimate, keep_estimate, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
-from stdpjax.rules import lag_kernel, slope_by_lag
-from stdpjax.spikes import lag_probability
-from stdpjax.studies.measures import labelled, largest, merged
+from stdpjax.rules import lag_kernel
+from stdpjax.studies.measures import labelled, merged
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
-    bisect_probability,
     exact_counts,
     kernel_of,
     lags_of,
@@ -31,6 +25,7 @@ from stdpjax.studies.protocol import (
     part_of,
     sampled_counts,
 )
+from stdpjax.studies.section_5_simulation.lag_curves import Sums, mean_by_lag, net_area, shape_match, sums_by_lag
 from stdpjax.studies.section_5_simulation.points import is_point, read_lag_points
 from stdpjax.studies.section_5_simulation.stdp_window_figure import plot
 from stdpjax.studies.section_5_simulation.sweep_points import STDP_WINDOW_POINT
@@ -80,41 +75,16 @@ def _exact(data: xr.Dataset, name: str) -> str:
     return f"Exact expectation: {float(data[f'{name}_exact']):.3f}."
 
 
-def _biology(curve: str, measured: str, *, side: str = "middle", **others: Any) -> Claim:
-    """Return the claim that the size of a curve varies with lag as the biological one does."""
-    match = f"match_{curve}"
-    return Claim(
-        f"T9.biology_{curve.removeprefix('eq1_')}",
-        measured,
-        statement=f"Section 5.2, Figure 1 {side}",
-        criterion=at_least(0.8),
-        measure=lambda data: estimate(data, f"shape_{curve}"),
-        bearing="limits",
-        note=lambda data: (
-            f"{_exact(data, f'shape_{curve}')} The signed curves correlate at {float(data[match]):.3f}, the bare sign "
-            f"of the lag at {float(data.match_sign):.3f}."
-        ),
-        **others,
-    )
-
-
-def _per_critical(data: xr.Dataset) -> float:
-    return (data.sizes["distance"] + 2) / 2
-
-
-_RECOVERS = "We recover the biologically observed relationship between spike timing difference and weight update."
-_HEBB = "plain Hebb, s for s_dot"
-
-_middle = partial(Claim, statement="Section 5.2, Figure 1 middle")
+_middle = partial(Claim, statement="fig1.middle")
 
 CLAIMS = (
     _middle(
-        "T9.sign",
+        "fig1.sign",
         "Under Eq 1 the mean weight change has the sign of the lag, at every lag up to the drive's time scale.",
         criterion=at_least(1.0),
         measure=lambda data: _share_clear(data, "eq1_mean"),
         control=lambda data: _share_clear(data, "eq1_mean_control"),
-        control_is=_HEBB,
+        control_is="plain Hebb, s for s_dot",
         bearing="supports",
         note=lambda data: (
             f"Share of the {_near(data).lag.size} lags up to {_near(data).lag.max():.0f} bins whose 95 % interval lies "
@@ -122,84 +92,60 @@ CLAIMS = (
         ),
     ),
     _middle(
-        "T9.antisymmetry",
-        "Net area of the curve of Eq 1 by lag, relative to its area regardless of sign: 0 if antisymmetric.",
-        criterion=within(0.0, 0.1),
-        measure=lambda data: estimate(data, "net_area"),
-        control=lambda data: data.net_area_control,
-        control_is=_HEBB,
-        bearing="limits",
-        note=lambda data: _exact(data, "net_area"),
-    ),
-    _biology(
-        "eq1_mean",
+        "fig1.biology_mean",
         "Correlation over lags of the size of the mean change under Eq 1 with that of the Bi & Poo curve, either side "
         "relative to its mean.",
+        criterion=at_least(0.8),
+        measure=lambda data: estimate(data, "shape_eq1_mean"),
         control=lambda data: data.shape_eq1_mean_sparse,
         control_is="the sparse spike probability",
-    ),
-    _biology(
-        "eq1_sum",
-        "The same for the summed change under Eq 1.",
-        control=lambda data: data.shape_eq1_sum_sparse,
-        control_is="the sparse spike probability",
-    ),
-    _biology(
-        "nearest_neighbour",
-        "The same for the summed change under the nearest-neighbour rule.",
-        control=lambda data: data.shape_growing_kernel,
-        control_is="a kernel that grows with lag",
-        side="right",
-    ),
-    _middle(
-        "T9.decay",
-        "At the figure's spike probability: mean change at the longest lag over that at lag 1.",
-        criterion=at_most(0.5),
-        measure=lambda data: estimate(data, "decay"),
-        control=lambda data: data.eq1_mean_sparse[-1] / data.eq1_mean_sparse.sel(lag=1),
-        control_is="the sparse spike probability",
         bearing="limits",
-        note=lambda data: _exact(data, "decay"),
+        note=lambda data: (
+            f"{_exact(data, 'shape_eq1_mean')} Of the summed change: {float(data.shape_eq1_sum):.3f}, and "
+            f"{float(data.shape_eq1_sum_sparse):.3f} at the sparse spike probability."
+        ),
     ),
     _middle(
-        "T9.no_decay_when_sparse",
+        "fig1.sparse",
         "At the sparse spike probability: mean change at half a window over that at lag 1.",
         criterion=at_least(1.5),
         measure=lambda data: estimate(data, "rise_sparse"),
-        control=lambda data: data.rise_exact_value,
+        control=lambda data: data.rise_frequent,
         control_is="the spike probability of the figure",
         bearing="limits",
         note="Exact for each sequence of rates.",
     ),
     _middle(
-        "T9.critical_probability",
-        "Spike probability, times (window + 2) / 2, above which the curve on a ramp ends lower than it starts.",
-        criterion=within(1.0, 1e-3),
-        measure=lambda data: data.critical_probability * _per_critical(data),
-        control=lambda data: data.critical_probability_half_window * _per_critical(data),
-        control_is="half the window",
+        "fig1.antisymmetry",
+        "Net area of the curve of Eq 1 by lag, relative to its area regardless of sign: 0 if antisymmetric.",
+        criterion=within(0.0, 0.1),
+        measure=lambda data: estimate(data, "net_area"),
+        control=lambda data: data.net_area_biology,
+        control_is="the published curve of Bi & Poo",
         bearing="limits",
-        note=lambda data: f"Critical q = {float(data.critical_probability):.4f}.",
+        note=lambda data: _exact(data, "net_area"),
     ),
     Claim(
-        "T9.ramp_profile",
-        "Largest relative error of the closed form of the mean slope per lag on a small ramp, against the exact law.",
-        statement="Section 5.2, Figure 1 middle",
-        criterion=at_most(1e-4),
-        measure=lambda data: largest(data.ramp_profile / data.ramp_profile_closed_form - 1),
-        control=lambda data: largest(data.ramp_profile / data.ramp_profile_closed_form.values[:, ::-1] - 1),
-        control_is="the profile reversed",
-        bearing="supports",
+        "fig1.nearest_neighbour",
+        "Correlation over lags of the size of the summed change under the nearest-neighbour rule with that of the "
+        "Bi & Poo curve, either side relative to its mean.",
+        statement="fig1.right",
+        criterion=at_least(0.8),
+        measure=lambda data: estimate(data, "shape_nearest_neighbour"),
+        control=lambda data: data.shape_growing_kernel,
+        control_is="a kernel that grows with lag, on the same pairs of spikes",
+        bearing="limits",
+        note=lambda data: _exact(data, "shape_nearest_neighbour"),
     ),
     Claim(
-        "5.2.sampling",
+        "ours.sampling",
         "Chi-square per degree of freedom of the sampled lag counts against the exact lag law.",
-        statement="Section 5.1",
+        statement="the sampler of spike trains",
         criterion=within(1.0, 0.05),
         measure=lambda data: data.chi_square,
         control=lambda data: data.chi_square_control,
         control_is="the law of the other reading of coincident spikes",
-        bearing="supports",
+        bearing="beyond",
     ),
 )
 
@@ -211,142 +157,90 @@ def run(key: Key[Array, ""], config: StdpWindowConfig, progress: Progress) -> xr
     exact = np.asarray(exact_counts(sequences, config), dtype=np.float64)
     sampled = sampled_counts(named_key(key, "spikes"), sequences, config, part_of(progress, 0.05, 0.9))
     progress(0.9, "bootstrap over sequences")
-    curves = _Curves(named_key(key, "bootstrap"), config)
-    by_lag = _by_lag(curves, sequences, sampled, exact)
+    resampled = partial(stats.bootstrap, named_key(key, "bootstrap"), n_resamples=config.n_resamples)
+    by_lag = _by_lag(resampled, sequences, sampled, exact, config)
     progress(0.95, "conditions for the decay")
     sparse = dataclasses.replace(config, max_probability=config.sparse_probability)
     sparse_counts = np.asarray(exact_counts(make_sequences(named_key(key, "sequences"), sparse), sparse), np.float64)
+    counts = {"sparse": sparse_counts, "frequent": exact}
     return merged(
         by_lag,
-        _conditions(curves, sequences, sampled, exact, sparse_counts),
-        _ramps(config.window),
+        _conditions(resampled, {name: sums_by_lag(sequences.slope, part) for name, part in counts.items()}, config),
+        _kernels(sampled, config),
         _sampling(sequences, sampled, exact, config),
         labelled(("point", "column"), measured=_points(config)),
-        lag=("lag", curves.lags, {"units": "bins", "long_name": "post minus pre"}),
-        probability=("probability", _PROBABILITIES, {"units": "1/bin"}),
-        distance=("distance", np.arange(1, config.window + 1), {"units": "bins"}),
+        lag=("lag", lags_of(config), {"units": "bins", "long_name": "post minus pre"}),
         column=["lag_ms", "change_percent", "sem"],
         width=((), config.width, {"units": "bins", "long_name": "time scale of the drive"}),
     )
 
 
-# At which the law on a ramp is compared with its closed form.
-_PROBABILITIES = np.array([0.02, 0.05, 0.1, 0.2])
+# Of the change and of the count by lag, summed over sequences.
+_Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_Resampled = Callable[..., stats.Estimate]
 
 
-class _Curves:
-    """The statistics of Figure 1: functions of the change and of the count by lag, summed over sequences."""
-
-    def __init__(self, key: Key[Array, ""], config: StdpWindowConfig) -> None:
-        self.key, self.config = key, config
-        self.lags = lags_of(config)
-        self.keep = self.lags != 0  # lag 0 means no update
-        self.kernel = np.asarray(kernel_of(config), dtype=np.float64)
-        self.biology = np.asarray(lag_kernel("bi_poo", config.window, bin_ms=config.bin_ms), dtype=np.float64)
-        curves = {"eq1_mean": self.mean, "eq1_sum": self.sum, "nearest_neighbour": self.nearest_neighbour}
-        self.statistics: dict[str, _Statistic] = {
-            "eq1_mean": self.mean,
-            "eq1_sum": self.sum,
-            "nearest_neighbour_sum": self.nearest_neighbour,
-            **{f"match_{name}": partial(self.match, curve) for name, curve in curves.items()},
-            **{f"shape_{name}": partial(self.shape, curve) for name, curve in curves.items()},
-            "net_area": self.net_area,
-            "decay": partial(self.ratio, -1),
-        }
-
-    def estimate(self, statistic: "_Statistic", sums: "_Sums") -> stats.Estimate:
-        """Return a statistic with its interval over sequences."""
-        return stats.bootstrap(self.key, statistic, *sums, n_resamples=self.config.n_resamples)
-
-    def mean(self, change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the mean change of Eq 1 at each lag."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return change / count
-
-    def sum(self, change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the summed change of Eq 1."""
-        return change / self.config.n_sequences
-
-    def nearest_neighbour(self, change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the summed change of the nearest-neighbour rule."""
-        return self.kernel * count / self.config.n_sequences
-
-    def match(self, curve: "_Statistic", change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the correlation over lags with the biological curve."""
-        values = curve(change, count)[..., self.keep]
-        return stats.correlation(values, np.broadcast_to(self.biology[self.keep], values.shape))
-
-    def shape(self, curve: "_Statistic", change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the same of what is beyond the signs."""
-        return _shape_match(curve(change, count), self.biology)
-
-    def net_area(self, change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the area of the mean curve over that regardless of sign."""
-        curve = self.mean(change, count)[..., self.keep]
-        return np.asarray(curve.sum(-1) / np.abs(curve).sum(-1))
-
-    def ratio(self, place: int, change: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the mean change at some lag over that at lag 1."""
-        curve = self.mean(change, count)
-        return np.asarray(curve[..., place] / curve[..., self.config.window + 1])
+def _statistics(config: StdpWindowConfig) -> dict[str, _Statistic]:
+    """Return the curves of Figure 1, how their sizes match the biological one, and the net area of the first."""
+    kernel, biology = np.asarray(kernel_of(config), dtype=np.float64), _biology(config)
+    curves: dict[str, _Statistic] = {
+        "eq1_mean": mean_by_lag,
+        "eq1_sum": lambda change, count: change / config.n_sequences,
+        "nearest_neighbour": lambda change, count: kernel * count / config.n_sequences,
+    }
+    shapes = {
+        f"shape_{name}": lambda change, count, curve=curve: shape_match(curve(change, count), biology)
+        for name, curve in curves.items()
+    }
+    return {**curves, **shapes, "net_area": lambda change, count: net_area(mean_by_lag(change, count))}
 
 
-def _by_lag(curves: _Curves, sequences: Sequences, sampled: np.ndarray, exact: np.ndarray) -> xr.Dataset:
-    """Return the curves and what is made of them: sampled, exact, and for plain Hebb as a negative control."""
-    per_train = sampled / curves.config.n_trials
-    eq1, control = _sums(sequences.slope, per_train), _sums(sequences.activity, per_train)
-    totals = [part.sum(0) for part in _sums(sequences.slope, exact)]
-    variables: dict = {}
-    for name, statistic in curves.statistics.items():
-        found, hebb = curves.estimate(statistic, eq1), curves.estimate(statistic, control)
-        dims = ("lag",) if np.ndim(found.value) else ()
-        variables |= keep_estimate(name, found, dims)
-        variables[f"{name}_control"] = (dims, hebb.value)
-        if name == "eq1_mean":
-            variables |= keep_estimate(f"{name}_control", hebb, dims)
-        variables[f"{name}_exact"] = (dims, statistic(*totals))
-    # The mean per lag of the nearest-neighbour rule is the kernel itself, wherever the lag occurs at all.
-    variables["nearest_neighbour_mean"] = ("lag", np.where(curves.keep, curves.kernel, np.nan))
-    variables["lag_count"] = ("lag", sampled.sum((0, 1)), {"long_name": "presynaptic spikes with this lag"})
-    variables["match_sign"] = float(stats.correlation(np.sign(curves.lags)[curves.keep], curves.biology[curves.keep]))
-    variables["biology"] = ("lag", curves.biology)
-    return xr.Dataset(variables)
-
-
-def _conditions(
-    curves: _Curves, sequences: Sequences, sampled: np.ndarray, exact: np.ndarray, sparse: np.ndarray
+def _by_lag(
+    resampled: _Resampled, sequences: Sequences, sampled: np.ndarray, exact: np.ndarray, config: StdpWindowConfig
 ) -> xr.Dataset:
-    """Return the curve with sparse spikes, its rise with lag, and the match of a kernel that grows with lag."""
-    window = curves.config.window
-    growing = np.sign(curves.lags) * np.abs(curves.lags) / window
-    sums = {"exact": _sums(sequences.slope, exact), "sparse": _sums(sequences.slope, sparse)}
+    """Return the curves and what is made of them, sampled and exact, and the first for plain Hebb."""
+    per_train = sampled / config.n_trials
+    sums = sums_by_lag(sequences.slope, per_train)
+    totals = [part.sum(0) for part in sums_by_lag(sequences.slope, exact)]
+    variables: dict = {}
+    for name, statistic in _statistics(config).items():
+        found = resampled(statistic, *sums)
+        dims = ("lag",) if np.ndim(found.value) else ()
+        variables |= keep_estimate(name, found, dims) | {f"{name}_exact": (dims, statistic(*totals))}
+    hebb = resampled(mean_by_lag, *sums_by_lag(sequences.activity, per_train))
+    return xr.Dataset(variables | keep_estimate("eq1_mean_control", hebb, "lag"))
+
+
+def _conditions(resampled: _Resampled, sums: dict[str, Sums], config: StdpWindowConfig) -> xr.Dataset:
+    """Return the curve with sparse spikes, and how it rises with lag, or does not where spikes are frequent."""
+    middle, first = config.window + max(1, config.window // 2), config.window + 1
+
+    def rise(change: np.ndarray, count: np.ndarray) -> np.ndarray:
+        curve = mean_by_lag(change, count)
+        return np.asarray(curve[..., middle] / curve[..., first])
+
     totals = [part.sum(0) for part in sums["sparse"]]
-    rise = partial(curves.ratio, window + max(1, window // 2))
+    shapes = {name: float(_statistics(config)[name](*totals)) for name in ("shape_eq1_mean", "shape_eq1_sum")}
     return xr.Dataset(
         {
-            "eq1_mean_sparse": ("lag", curves.mean(*totals)),
-            **{
-                f"{name}_sparse": float(curves.statistics[name](*totals))
-                for name in ("shape_eq1_mean", "shape_eq1_sum")
-            },
-            "shape_growing_kernel": float(_shape_match(growing * sampled.sum((0, 1)), curves.biology)),
-            **keep_estimate("rise_exact", curves.estimate(rise, sums["exact"]), value="_value"),
-            **keep_estimate("rise_sparse", curves.estimate(rise, sums["sparse"]), value="_value"),
+            "eq1_mean_sparse": ("lag", mean_by_lag(*totals)),
+            **{f"{name}_sparse": shape for name, shape in shapes.items()},
+            **keep_estimate("rise_sparse", resampled(rise, *sums["sparse"])),
+            "rise_frequent": float(rise(*(part.sum(0) for part in sums["frequent"]))),
         }
     )
 
 
-def _ramps(window: int) -> xr.Dataset:
-    """Return the slope of the log law of lags on a small ramp, and the closed form of it."""
-    profile = [np.asarray(_ramp_profile(q, window)) for q in _PROBABILITIES]
-    closed = [np.asarray(slope_by_lag(q, window)) for q in _PROBABILITIES]
-    critical = [_critical_probability(size) for size in (window, max(1, window // 2))]
+def _kernels(sampled: np.ndarray, config: StdpWindowConfig) -> xr.Dataset:
+    """Return the biological curve, the kernel of the nearest-neighbour rule, and the match of one that grows."""
+    lags, biology = lags_of(config), _biology(config)
+    growing = np.sign(lags) * np.abs(lags) / config.window
     return xr.Dataset(
         {
-            "ramp_profile": (("probability", "distance"), profile),
-            "ramp_profile_closed_form": (("probability", "distance"), closed),
-            "critical_probability": critical[0],
-            "critical_probability_half_window": critical[1],
+            "biology": ("lag", biology),
+            "net_area_biology": float(net_area(biology)),
+            "kernel": ("lag", np.asarray(kernel_of(config), np.float64)),
+            "shape_growing_kernel": float(shape_match(growing * sampled.sum((0, 1)), biology)),
         }
     )
 
@@ -363,50 +257,8 @@ def _sampling(sequences: Sequences, sampled: np.ndarray, exact: np.ndarray, conf
     return xr.Dataset({"chi_square": chi_square(exact), "chi_square_control": chi_square(wrong)})
 
 
-_Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
-_Sums = tuple[np.ndarray, np.ndarray]
-
-
-def _sums(signal: ArrayLike, counts: np.ndarray) -> _Sums:
-    """Return what a signal adds up to at each lag of each sequence, and how often the lag occurs."""
-    return np.einsum("st,stl->sl", np.asarray(signal, dtype=np.float64), counts), counts.sum(1)
-
-
-def _shape_match(curve: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the correlation of two curves in how their size varies with lag, each side relative to its mean."""
-
-    def sizes(values: np.ndarray) -> np.ndarray:
-        window = values.shape[-1] // 2
-        sides = (-values[..., :window][..., ::-1], values[..., window + 1 :])
-        # By the size of the mean: a side of the wrong sign stays wrong.
-        return np.concatenate([side / np.abs(side.mean(-1, keepdims=True)) for side in sides], axis=-1)
-
-    reference = sizes(other)
-    return stats.correlation(sizes(curve), np.broadcast_to(reference, (*curve.shape[:-1], reference.size)))
-
-
-def _ramp_profile(probability: float | Array, window: int) -> Float[Array, "window"]:
-    """Return d log P(+d) / d slope at slope 0, at lags 1 ... window, by automatic differentiation of the exact law."""
-    time = jnp.arange(-window, window + 1, dtype=float)
-
-    def log_probability(slope: Float[Array, ""]) -> Float[Array, "window"]:
-        law = lag_probability(probability + slope * time, window, boundary="valid")
-        return jnp.log(law[0, window + 1 :])
-
-    return jax.jacfwd(log_probability)(jnp.zeros(()))
-
-
-def _critical_probability(window: int) -> float:
-    """Return the spike probability at which the ramp profile ends as it starts; NaN for a single lag."""
-    if window == 1:
-        return math.nan
-
-    @jax.jit
-    def rise(probability: Float[Array, ""]) -> Float[Array, ""]:
-        profile = _ramp_profile(probability, window)
-        return profile[-1] - profile[0]
-
-    return bisect_probability(rise)
+def _biology(config: StdpWindowConfig) -> np.ndarray:
+    return np.asarray(lag_kernel("bi_poo", config.window, bin_ms=config.bin_ms), dtype=np.float64)
 
 
 def _points(config: StdpWindowConfig) -> np.ndarray:

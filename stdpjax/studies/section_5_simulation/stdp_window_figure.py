@@ -6,9 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure
+from stdpjax.lab.plotting import COLORS, curve, frame, new_figure
 from stdpjax.rules import lag_kernel
 from stdpjax.stats import Estimate
 
@@ -18,8 +17,8 @@ _LAG = "lag, post minus pre (bins)"
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw Figure 1: biology, Eq 1 by lag, nearest-neighbour rule by lag; below, what the decay depends on."""
     figure = new_figure(12.0, 7.4)
-    draws = (_biology, _eq1, _nearest, _overlay, _sparse, _ramp)
-    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
+    axes = figure.subplot_mosaic("aabbcc;dddeee")
+    for ax, draw in zip(axes.values(), (_biology, _eq1, _nearest, _overlay, _sparse), strict=True):
         draw(ax, data, config)
     return figure
 
@@ -38,46 +37,26 @@ def _biology(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper left")
 
 
-def _by_lag(ax: Axes, data: xr.Dataset, name: str, color: str, words: str, style: str = "-") -> None:
+def _by_lag(ax: Axes, data: xr.Dataset, name: str, color: str, words: str) -> None:
     """Draw what was sampled, with its interval, and the exact expectation; at lag 0 there is no update."""
     data = data.where(data.lag != 0)
     sampled = Estimate(data[name], data[f"{name}_low"], data[f"{name}_high"])
     curve(ax, data.lag, sampled, ".", color, words, ms=5)
-    curve(ax, data.lag, data[f"{name}_exact"], style, color, "exact", lw=1)
-
-
-def _as_one(left: Axes, right: Axes) -> None:
-    """Let the zeros of two axes that share x coincide, and list what both show in one legend."""
-    for ax in (left, right):
-        reach = max(np.abs(ax.get_ylim()))
-        ax.set_ylim(-reach, reach)
-        # More ticks on the right than on the left would look like another scale of the same curve.
-        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    entries: dict[str, Any] = {}
-    for ax in (left, right):
-        for handle, words in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(words, handle)
-    left.legend(entries.values(), entries.keys(), loc="lower right")
+    curve(ax, data.lag, data[f"{name}_exact"], "-", color, "exact", lw=1)
 
 
 def _eq1(ax: Axes, data: xr.Dataset, config: Any) -> None:
     _by_lag(ax, data, "eq1_mean", "eq1", "mean, sampled")
     ax.set_title("Fig. 1 middle: Eq 1")
     frame(ax, _LAG, r"mean $\dot s_i$ at a presynaptic spike (1/bin)", zero="xy")
-    summed = ax.twinx()
-    _by_lag(summed, data, "eq1_sum", "sum", "sum (right axis)", "--")
-    summed.set_ylabel(r"sum of $\dot s_i$ per train (1/bin)", color=COLORS["sum"])
-    _as_one(ax, summed)
+    ax.legend(loc="lower right")
 
 
 def _nearest(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    _by_lag(ax, data, "nearest_neighbour_sum", "nearest", "sum, sampled")
+    _by_lag(ax, data, "nearest_neighbour", "nearest", "sum, sampled")
     ax.set_title("Fig. 1 right: nearest-neighbour rule")
     frame(ax, _LAG, "summed weight change per train", zero="xy")
-    kernel = ax.twinx()
-    curve(kernel, data.lag, data.nearest_neighbour_mean, ":", "kernel", "mean = kernel\n(right axis)")
-    kernel.set_ylabel("mean weight change", color=COLORS["kernel"])
-    _as_one(ax, kernel)
+    ax.legend(loc="lower right")
 
 
 def _overlay(ax: Axes, data: xr.Dataset, config: Any) -> None:
@@ -85,7 +64,8 @@ def _overlay(ax: Axes, data: xr.Dataset, config: Any) -> None:
         ("Bi & Poo fit", data.biology, "biology"),
         ("Eq 1, mean", data.eq1_mean, "eq1"),
         ("Eq 1, sum", data.eq1_sum, "sum"),
-        ("nearest nb., sum", data.nearest_neighbour_sum, "nearest"),
+        ("nearest nb., sum", data.nearest_neighbour, "nearest"),
+        ("its kernel", data.kernel, "kernel"),
     ):
         shape = source.where(data.lag != 0)
         curve(ax, data.lag, shape / np.abs(shape).max(), ".-", color, words, ms=3)
@@ -105,14 +85,3 @@ def _sparse(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.set_title("Decay needs frequent spikes (exact)")
     frame(ax, _LAG, "mean change / that at lag 1", ylim=(0, None))
     ax.legend(title="spike probability per bin")
-
-
-def _ramp(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    for q, color in zip(data.probability.values, CYCLE, strict=False):
-        profile, closed = (data[name].sel(probability=q) for name in ("ramp_profile", "ramp_profile_closed_form"))
-        curve(ax, data.distance, profile / profile[0], ".", color, f"q = {q:g}", ms=5)
-        curve(ax, data.distance, closed / closed[0], "-", color, lw=1)
-    ax.axhline(1, color="0.7", lw=0.8, zorder=0)
-    ax.set_title("Small linear ramp: exact (dots), formula")
-    frame(ax, "lag (bins)", "mean slope / that at lag 1")
-    ax.legend(title=f"critical q = {float(data.critical_probability):.3f}")

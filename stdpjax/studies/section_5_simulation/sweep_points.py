@@ -92,17 +92,12 @@ def _bin_means(values: Float[Array, "sequence time"], order: Array, n_bins: int)
 
 def _correlation(x: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, ""]:
     """Pearson's correlation; sums along the last axis first, which keeps single precision."""
-    x, y = _rows(x), _rows(y)
     x, y = x - _mean(x), y - _mean(y)
     return _mean(x * y) / jnp.sqrt(_mean(x * x) * _mean(y * y))
 
 
-def _rows(values: Float[Array, "*shape"]) -> Float[Array, "row column"]:
-    return values.reshape(-1, values.shape[-1])
-
-
-def _mean(values: Float[Array, "row column"]) -> Float[Array, ""]:
-    return jnp.mean(jnp.mean(values, axis=1), axis=0)
+def _mean(values: Float[Array, "*shape"]) -> Float[Array, ""]:
+    return jnp.mean(jnp.mean(values, axis=-1))
 
 
 _TRACED = ("max_probability", "width", "voltage_scale", "tau")
