@@ -30,9 +30,7 @@ class RuleIsSemigradientConfig:
 
     n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
     n_units: int = setting(6, "units of each network", at_least=3)
-    weight_scale: float = setting(
-        0.3, "standard deviation of the weights times the root of the number of units", above=0
-    )
+    weight_scale: float = setting(0.3, "standard deviation of the weights, times the root of n_units", above=0)
     noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity", at_least=0)
     steps: tuple[float, ...] = setting(
         (0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon at which directions are compared, decreasing", **STEP
@@ -175,13 +173,12 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
     """Differentiate J_STDP in many random networks, and move their weights along Eq 1."""
     progress(0.0, "gradients of random networks")
     n_networks, n_units = config.n_networks, config.n_units
-    params = random_networks(key, n_networks, n_units, config.weight_scale)
+    params, steps = random_networks(key, n_networks, n_units, config.weight_scale), jnp.asarray(config.steps, float)
     active = random_states(named_key(key, "active"), n_networks, n_units, reach=0.4)
     # Every other unit anywhere, so that some units are in saturation and never all.
     anywhere = random_states(named_key(key, "anywhere"), n_networks, n_units, reach=1.0)
     anywhere = jnp.where(jnp.arange(n_units)[None, :] % 2 == 0, active, anywhere)
     noise = config.noise_std * jax.random.normal(named_key(key, "noise"), (n_networks, 2, n_units), float)
-    steps = jnp.asarray(config.steps, float)
 
     @jax.jit
     def everything():
@@ -191,19 +188,15 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
         return by_step, exact | jax.vmap(rises, (0, 0, None))(params, active, config.finite_step)
 
     by_step, exact = everything()
-    dims = ("network", "post", "pre")
-    data = {name: (dims[: value.ndim], np.asarray(value)) for name, value in exact.items()}
-    data |= {name: (("step", "network", "target")[: value.ndim], np.asarray(value)) for name, value in by_step.items()}
-    dataset = xr.Dataset(
-        data,
-        coords={
-            "step": ("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}),
-            "target": list(TARGETS),
-        },
+
+    def variables(dims: tuple[str, ...], columns: dict[str, Array]) -> dict[str, tuple]:
+        words = {name: {"units": "1", "long_name": name.replace("_", " ")} for name in columns}
+        return {name: (dims[: value.ndim], np.asarray(value), words[name]) for name, value in columns.items()}
+
+    return xr.Dataset(
+        variables(("step", "network", "target"), by_step) | variables(("network", "post", "pre"), exact),
+        {"step": ("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}), "target": list(TARGETS)},
     )
-    for name, variable in dataset.data_vars.items():
-        variable.attrs = {"units": "1", "long_name": str(name).replace("_", " ")}
-    return dataset
 
 
 def directions(
@@ -266,7 +259,7 @@ def formulas(
 
 
 def rises(params: Params, state: Float[Array, "unit"], step: float | Array) -> dict[str, Float[Array, ""]]:
-    """Return the relative rise of half the squared speed at a state by a tenth of Eq 1, and by as much of s_i rho(s_j)."""
+    """Return the relative rise of half the squared speed at a state by Eq 1 / 10, and by as much of s_i rho(s_j)."""
     rates = hard_sigmoid().value(state)[None, :]
     rule = 0.1 * step * off_diagonal((target(params, state, hard_sigmoid()) - state)[:, None] * rates)
     hebb = off_diagonal(state[:, None] * rates)
