@@ -1,4 +1,4 @@
-"""The conditions of six energies, the factor of condition 2, and condition 3 at a kink."""
+"""The factor of condition 2, and condition 3 at a kink."""
 
 from typing import Any
 
@@ -11,27 +11,11 @@ from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the three panels."""
-    figure = new_figure(15.5, 4.8)
-    for ax, draw in zip(figure.subplots(1, 3), (_table, _factor, _kink), strict=True):
+    """Draw the two panels."""
+    figure = new_figure(12.0, 4.6)
+    for ax, draw in zip(figure.subplots(1, 2), (_factor, _kink), strict=True):
         draw(ax, data)
     return figure
-
-
-def _table(ax: Axes, data: xr.Dataset) -> None:
-    names = {
-        "residual": "1 and 2: $\\partial R_i/\\partial W_{ij}$\nnot explained by $\\rho(s_j)$",
-        "third_derivative": "3: largest\n$|\\partial^3E/\\partial s_i^2\\partial\\theta|$",
-    }
-    values = np.stack([data[name].mean("network").values for name in names], axis=1)
-    # Nothing of a residual that is zero but for rounding.
-    shown = np.where(values < 1e-4, 0.0, values)
-    ax.imshow(shown > 0, cmap="coolwarm", vmin=-0.6, vmax=1.6, aspect="auto")
-    for (row, column), value in np.ndenumerate(shown):
-        ax.text(column, row, f"{value:.2f}" if value else "0: holds", ha="center", va="center")
-    ax.set_title("The paper's energy meets conditions 1 and 2")
-    energies = [str(name) for name in data.energy.values]
-    frame(ax, "condition (mean over networks)", "energy", xticks=list(names.values()), yticks=energies)
 
 
 def _factor(ax: Axes, data: xr.Dataset) -> None:

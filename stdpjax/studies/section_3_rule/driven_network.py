@@ -18,15 +18,18 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, rate_update
 
+# Step over time constant of the network.
+STEP = 0.1
+
 
 class Drive(NamedTuple):
     """Ornstein-Uhlenbeck processes, one for each unit."""
 
     std: float
     """Standard deviation, in units of activity."""
-    width: float
+    width: float = 20.0
     """Correlation time, in steps."""
-    shared: float
+    shared: float = 0.25
     """Share of the variance that all units have in common."""
 
 
@@ -58,9 +61,9 @@ def _reach(sample: Sample) -> Float[Array, ""]:
     return jnp.mean(hard_sigmoid().slope(sample.post_state))
 
 
-@partial(jax.jit, static_argnames=("drive", "step", "n_steps", "n_trials"))
+@partial(jax.jit, static_argnames=("drive", "n_steps", "n_trials"))
 def drive_network(
-    key: Key[Array, ""], network: Interior, drive: Drive, step: float, n_steps: tuple[int, int], n_trials: int
+    key: Key[Array, ""], network: Interior, drive: Drive, n_steps: tuple[int, int], n_trials: int
 ) -> Driven:
     """Drive the network and average its updates over the second of two numbers of steps.
 
@@ -77,7 +80,7 @@ def drive_network(
     paths = jax.vmap(one)(member_keys(named_key(key, "drive"), n_trials))
     paths = jnp.concatenate([paths, -paths])
     start = jnp.broadcast_to(network.fixed_point, (2 * n_trials, n_units))
-    simulated = partial(simulate, key, network.params, LeakyIntegrator(hard_sigmoid()), StepHyper(step))
+    simulated = partial(simulate, key, network.params, LeakyIntegrator(hard_sigmoid()), StepHyper(STEP))
     settled = simulated(state=start, drive=paths[:, : n_steps[0]])
     observe = {"update": mean_of(_update), "active": mean_of(_reach)}
     run = simulated(state=settled.state, drive=paths[:, n_steps[0] :], observe=observe)
@@ -89,14 +92,14 @@ def drive_network(
     return Driven(of_pair(run.observed["update"].mean).mean(0), of_pair(stays_active).all(0))
 
 
-def driven_mean(weights: NDArray[np.float64], drive: Drive, step: float) -> NDArray[np.float64]:
+def driven_mean(weights: NDArray[np.float64], drive: Drive) -> NDArray[np.float64]:
     """Return the exact mean update `[post, pre]` of the driven network, the rate read midway, in the active region.
 
     State and drive together are linear: z <- A z + noise, with stationary covariance S = A S A^T + Q.
     """
     n_units, decay = len(weights), np.exp(-1 / drive.width)
     identity, zero = np.eye(n_units), np.zeros((n_units, n_units))
-    a = np.block([[(1 - step) * identity + step * weights, step * identity], [zero, decay * identity]])
+    a = np.block([[(1 - STEP) * identity + STEP * weights, STEP * identity], [zero, decay * identity]])
     kicks = drive.std**2 * (1 - decay**2) * ((1 - drive.shared) * identity + drive.shared)
     q = np.block([[zero, zero], [zero, kicks]])
     size = 2 * n_units

@@ -1,4 +1,4 @@
-"""Eq 12: the likelihood of a sequence from a state, and frames predicted online by J_x on clamped units (section 4)."""
+"""Predicting the next frame of a sequence, learned online by J_x on clamped units (section 4, Eq 12)."""
 
 from functools import partial
 
@@ -12,20 +12,16 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.energy import Params, field_of
 from stdpjax.lab import Claim, Progress, Study, at_most
-from stdpjax.lab.settings import STEP, TRIALS, configuration, setting
+from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.lab.train_settings import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import stacked
+from stdpjax.studies.measures import labelled, merged, required
 from stdpjax.studies.section_3_rule.sequence_prediction_figure import plot
-from stdpjax.theory import hidden_chain
 
 BAR_WIDTH = 3
 BASELINES = ("ridge, one frame", "ridge, one frame and hidden units that see it", "ridge, two frames")
-# Probabilities of symbol 1 in the two states of a chain, and that a hidden one switches.
-EMISSION, SWITCHING = (0.1, 0.8), 0.2
-STATES = ("actual_state", "drawn_state")
 
 
 @configuration
@@ -42,23 +38,10 @@ class SequencePredictionConfig:
     learning_rate: float = setting(0.005, "step size of the delta rule", above=0)
     step: float = setting(0.5, "step of the hidden units per frame", **STEP)
     penalty: float = setting(0.01, "of the ridge regression", above=0)
-    n_chains: int = setting(400, "sequences of symbols", **TRIALS)
-    n_symbols: int = setting(10, "symbols of each", at_most=14)
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
         _checks.count("n_training", self.n_training + self.n_test, maximum=1797)
-
-
-def _off_by(data: xr.Dataset, chain: str) -> dict[str, float]:
-    """Return how far products of predictions are from the likelihood, in nats a sequence, for two choices of state."""
-    here = data.sel(chain=chain)
-    return {name: float(np.abs(here[name] - here.all_paths).mean()) for name in STATES}
-
-
-def _gaps(data: xr.Dataset) -> str:
-    gaps = ", ".join(f"{name.replace('_', ' ')} {gap:.2f}" for name, gap in _off_by(data, "hidden").items())
-    return f"Nats a sequence of {data.n_symbols.item()} symbols; a hidden chain is off by: {gaps}."
 
 
 def _relative(errors: xr.DataArray, data: xr.Dataset, kind: str) -> NDArray[np.float64]:
@@ -89,73 +72,29 @@ def _predicts(kind: str, words: str, limit: float) -> Claim:
 
 
 CLAIMS = (
-    Claim(
-        "eq12.state",
-        "Mean |difference| of the log-likelihood of a sequence from the sum of log P(x_t | s_(t-1)), the state a "
-        "function of the past.",
-        statement="eq12",
-        criterion=at_most(1e-4, double=1e-12),
-        measure=lambda data: max(_off_by(data, "remembering").values()),
-        control=lambda data: min(_off_by(data, "hidden").values()),
-        control_is="a state that is not: that of a hidden chain, actual or drawn given the past",
-        bearing="supports",
-        note=_gaps,
-    ),
     _predicts("bars", "travelling bars", 0.5),
     _predicts("digits", "digits scanned by columns", 0.9),
 )
 
 
 def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progress) -> xr.Dataset:
-    """Measure likelihoods; learn both kinds of sequences, and compare with predictors fitted to all of them at once."""
+    """Learn both kinds of sequences, and compare with predictors that are fitted to all of them at once."""
     keys = member_keys(named_key(key, "networks"), config.n_networks)
     found = {}
     for number, (kind, frames) in enumerate(_sequences(keys, config).items()):
         progress(0.5 * number, kind)
         found[kind] = _one_kind(keys, frames, config)
     errors, baselines = (np.array([part[index] for part in found.values()]) for index in (0, 1))
-    unit = {"units": "rate^2", "long_name": "squared error of the next frame per pixel, held-out sequences"}
-    finite = np.isfinite(errors).all(axis=-1)
-    examples = {kind: part[2] for kind, part in found.items()}
-    chains = chain_likelihoods(named_key(key, "chains"), config)
-    return xr.Dataset(
-        {
-            "error": (("kind", "network", "epoch"), errors, unit),
-            "baseline_error": (("kind", "baseline", "network"), baselines, unit),
-            "is_finite": (("kind", "network"), finite, {"required": "finite errors"}),
-            **{
-                f"{kind}_example": (("row", f"{kind}_frame", f"{kind}_pixel"), example + 0.5, {"long_name": "rate"})
-                for kind, example in examples.items()
-            },
-            **{name: (("chain", "sequence"), value, {"units": "nat"}) for name, value in chains.items()},
-        },
-        coords={
-            "kind": list(found),
-            "baseline": list(BASELINES),
-            "network": np.arange(config.n_networks),
-            "epoch": np.arange(config.n_passes + 1),
-            "row": ["seen", "predicted"],
-            **{f"{kind}_frame": np.arange(1, example.shape[1] + 1) for kind, example in examples.items()},
-            **{f"{kind}_pixel": np.arange(example.shape[2]) for kind, example in examples.items()},
-            "chain": ["hidden", "remembering"],
-            "n_symbols": config.n_symbols,
-        },
+    finite, words = np.isfinite(errors).all(axis=-1), "squared error of the next frame per pixel, held-out sequences"
+    return merged(
+        labelled(("kind", "network", "epoch"), "rate^2", error=(errors, words)),
+        labelled(("kind", "baseline", "network"), "rate^2", baseline_error=(baselines, words)),
+        required(("kind", "network"), "finite errors", is_finite=finite),
+        kind=list(found),
+        baseline=list(BASELINES),
+        network=np.arange(config.n_networks),
+        epoch=np.arange(config.n_passes + 1),
     )
-
-
-def chain_likelihoods(key: Key[Array, ""], config: SequencePredictionConfig) -> dict[str, np.ndarray]:
-    """Return log-likelihoods, `[chain, sequence]`, of a hidden chain and of one whose state is its last symbol."""
-    laws = hidden_chain.two_state_chain(SWITCHING, EMISSION), hidden_chain.remembering_chain(EMISSION)
-
-    def of_sequence(law: hidden_chain.ChainLaw, sequence_key: Key[Array, ""]):
-        sample = hidden_chain.sample_chain(named_key(sequence_key, "sample"), law, config.n_symbols)
-        predictions = hidden_chain.predict(named_key(sequence_key, "draw"), law, sample)
-        return sample.symbols, {name: getattr(predictions, name) for name in STATES}
-
-    of_all = jax.jit(jax.vmap(jax.vmap(of_sequence, (None, 0)), (0, None)))
-    symbols, predictions = of_all(stacked(*laws), member_keys(key, config.n_chains))
-    exact = [hidden_chain.path_log_likelihood(law, x) for law, x in zip(laws, np.asarray(symbols), strict=True)]
-    return {"all_paths": np.stack(exact), **{name: np.asarray(value) for name, value in predictions.items()}}
 
 
 def _sequences(keys: Key[Array, "network"], config: SequencePredictionConfig) -> dict[str, Array]:
@@ -175,10 +114,10 @@ def _sequences(keys: Key[Array, "network"], config: SequencePredictionConfig) ->
 
 def _one_kind(
     keys: Key[Array, "network"], frames: Float[Array, "network sequence frame pixel"], config: SequencePredictionConfig
-) -> tuple[NDArray[np.floating], NDArray[np.float64], NDArray[np.floating]]:
-    """Return errors `[network, epoch]`, those of predictors `[baseline, network]`, and a sequence and its prediction."""
+) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
+    """Return errors `[network, epoch]`, and those of fitted predictors `[baseline, network]`."""
     sizes = {name: getattr(config, name) for name in ("n_hidden", "n_passes", "n_training")}
-    errors, predicted, expanded = _learn(keys, frames, config.step, config.learning_rate, **sizes)
+    errors, expanded = _learn(keys, frames, config.step, config.learning_rate, **sizes)
     # Double precision: the fit of bars to two frames is exact.
     seen, expanded = np.asarray(frames, np.float64), np.asarray(expanded, np.float64)
     fit = partial(ridge_error, n_training=config.n_training, penalty=config.penalty)
@@ -186,8 +125,7 @@ def _one_kind(
         [fit(*pair, n_past=n_past) for pair in zip(inputs, seen, strict=True)]
         for inputs, n_past in ((seen, 1), (expanded, 1), (seen, 2))
     ]
-    example = np.stack([np.asarray(part) for part in (frames[0, config.n_training, 1:], predicted[0])])
-    return np.asarray(errors), np.array(baselines), example
+    return np.asarray(errors), np.array(baselines)
 
 
 def travelling_bars(
@@ -257,9 +195,9 @@ def _first_params(key: Key[Array, ""], n_visible: int, n_hidden: int, mean_rate:
 
 @partial(jax.jit, static_argnames=("n_hidden", "n_passes", "n_training"))
 def _learn(keys, frames, step, learning_rate, *, n_hidden: int, n_passes: int, n_training: int):
-    """Return held-out errors before and after each pass, predictions of one sequence, and what a single frame shows.
+    """Return held-out errors before and after each pass, `[network, pass]`, and what each frame by itself shows.
 
-    The last, `[network, sequence, frame, unit]`, is the frame itself and the rates that hidden units at rest take on.
+    The second, `[network, sequence, frame, unit]`, is the frame and the rates that it makes hidden units at rest take on.
     """
 
     def one_network(key, frames):
@@ -283,8 +221,7 @@ def _learn(keys, frames, step, learning_rate, *, n_hidden: int, n_passes: int, n
             return jnp.concatenate([frame, RATE.value(field_of(first, rates)[n_visible:])])
 
         last, errors = jax.lax.scan(one_pass, first, jnp.arange(n_passes, dtype=jnp.uint32))
-        errors = jnp.append(errors, error(last))
-        return errors, follow(last, test[0], step, 0.0)[1], jax.vmap(jax.vmap(seen))(frames)
+        return jnp.append(errors, error(last)), jax.vmap(jax.vmap(seen))(frames)
 
     return jax.vmap(one_network)(keys, frames)
 
@@ -298,7 +235,7 @@ STUDY = Study(
     "hidden units, which remember earlier ones. This is better than what one frame can tell. For bars a regression on "
     "two frames is exact, which online learning does not reach.",
     config=SequencePredictionConfig(),
-    smoke=dict(n_training=20, n_test=10, n_hidden=8, n_networks=2, n_passes=2, n_chains=50, n_symbols=6),
+    smoke=dict(n_training=20, n_test=10, n_hidden=8, n_networks=2, n_passes=2),
     claims=CLAIMS,
     run=run,
     plot=plot,

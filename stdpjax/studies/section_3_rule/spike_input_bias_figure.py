@@ -12,14 +12,11 @@ from stdpjax.stats import normal_interval
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the covariance by lag, its tail, and the bias by weight."""
-    figure = new_figure(15.0, 4.4)
-    whole, tail, bias = figure.subplots(1, 3)
-    _lags(whole, data, config, 0, "A spike goes together with the change it causes")
-    whole.legend(loc="upper right")
-    _lags(tail, data, config, 1, "Afterwards the leak takes the effect back")
-    tail.legend(loc="lower right")
-    _weights(bias, data)
+    """Draw the covariance by lag, and the bias by weight."""
+    figure = new_figure(12.0, 4.4)
+    by_lag, by_weight = figure.subplots(1, 2)
+    _lags(by_lag, data, config)
+    _weights(by_weight, data)
     return figure
 
 
@@ -28,17 +25,18 @@ def _printed(ax: Axes) -> None:
     ax.axhline(0, lw=1.2, ls="--", color=COLORS["eq1"], label="as printed: Eq 2 has the mean of Eq 1", zorder=0)
 
 
-def _lags(ax: Axes, data: xr.Dataset, config: Any, first: int, title: str) -> None:
-    here = data.sel(weight=config.weight, lag_before=slice(first, None))
+def _lags(ax: Axes, data: xr.Dataset, config: Any) -> None:
+    here = data.sel(weight=config.weight)
     for neuron, color, marker in (("connected", "sum", "o"), ("unconnected", "control", "s")):
         row = here.sel(neuron=neuron)
         covariance = normal_interval(row.covariance, row.covariance_error)
         points(ax, row.lag_before, covariance, marker, color, f"neuron that is {neuron}, 95 %")
     curve(ax, here.lag_before, here.covariance_exact, "-", "exact", "closed form", lw=1)
     _printed(ax)
-    ticks = np.arange(first, config.max_lag + 1, max(1, config.max_lag // 10))
+    ax.set_title("A spike goes together with the change it causes; then the leak takes it back")
+    ticks = np.arange(0, config.max_lag + 1, max(1, config.max_lag // 10))
     frame(ax, "steps from spike to change", "covariance of change and spike", xticks=ticks)
-    ax.set_title(title)
+    ax.legend(loc="upper right")
 
 
 def _weights(ax: Axes, data: xr.Dataset) -> None:
