@@ -223,8 +223,8 @@ STUDY = Study(
     title="The three conditions",
     figure="Equations 4, 8 and 24",
     source="Bengio et al. 2015, sections 3.2, 3.3, 4.2 and 6.1",
-    caption="What the paper asks of an energy. Left: the factor of conditions 1 and 2, which hold for its energy, is no "
-    "constant but follows rho'. Right: condition 3, which holds with the hard sigmoid at almost every state, about a "
+    caption="What the paper asks of an energy. Left: conditions 1 and 2 hold for its energy, but their factor is no "
+    "constant: it follows rho'. Right: condition 3, which holds with the hard sigmoid at almost every state, about a "
     "kink that is smoothed more and more narrowly; the area stays 1.",
     config=ConditionsConfig(),
     smoke=dict(n_networks=8),

@@ -18,19 +18,10 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, rate_update
 
-# Step over time constant of the network.
 STEP = 0.1
-
-
-class Drive(NamedTuple):
-    """Ornstein-Uhlenbeck processes, one for each unit."""
-
-    std: float
-    """Standard deviation, in units of activity."""
-    width: float = 20.0
-    """Correlation time, in steps."""
-    shared: float = 0.25
-    """Share of the variance that all units have in common."""
+"""Step over time constant of the network."""
+WIDTH, SHARED = 20.0, 0.25
+"""Of the drive, one Ornstein-Uhlenbeck process a unit: correlation time in steps, share of variance in common."""
 
 
 class Driven(NamedTuple):
@@ -61,11 +52,11 @@ def _reach(sample: Sample) -> Float[Array, ""]:
     return jnp.mean(hard_sigmoid().slope(sample.post_state))
 
 
-@partial(jax.jit, static_argnames=("drive", "n_steps", "n_trials"))
+@partial(jax.jit, static_argnames=("std", "n_steps", "n_trials"))
 def drive_network(
-    key: Key[Array, ""], network: Interior, drive: Drive, n_steps: tuple[int, int], n_trials: int
+    key: Key[Array, ""], network: Interior, std: float, n_steps: tuple[int, int], n_trials: int
 ) -> Driven:
-    """Drive the network and average its updates over the second of two numbers of steps.
+    """Drive the network, with a standard deviation, and average its updates over the second of two numbers of steps.
 
     Each trial is run twice, with a drive and with its mirror image: what is odd in the drive averages out.
     """
@@ -73,9 +64,9 @@ def drive_network(
 
     def one(key: Key[Array, ""]) -> Float[Array, "time unit"]:
         keys = jax.random.split(key, n_units + 1)
-        paths = jax.vmap(lambda key: ornstein_uhlenbeck(key, sum(n_steps), drive.width))(keys).T
-        own, shared = float(np.sqrt(1 - drive.shared)), float(np.sqrt(drive.shared))
-        return drive.std * (own * paths[:, 1:] + shared * paths[:, :1])
+        paths = jax.vmap(lambda key: ornstein_uhlenbeck(key, sum(n_steps), WIDTH))(keys).T
+        own, shared = float(np.sqrt(1 - SHARED)), float(np.sqrt(SHARED))
+        return std * (own * paths[:, 1:] + shared * paths[:, :1])
 
     paths = jax.vmap(one)(member_keys(named_key(key, "drive"), n_trials))
     paths = jnp.concatenate([paths, -paths])
@@ -92,15 +83,15 @@ def drive_network(
     return Driven(of_pair(run.observed["update"].mean).mean(0), of_pair(stays_active).all(0))
 
 
-def driven_mean(weights: NDArray[np.float64], drive: Drive) -> NDArray[np.float64]:
+def driven_mean(weights: NDArray[np.float64], std: float) -> NDArray[np.float64]:
     """Return the exact mean update `[post, pre]` of the driven network, the rate read midway, in the active region.
 
     State and drive together are linear: z <- A z + noise, with stationary covariance S = A S A^T + Q.
     """
-    n_units, decay = len(weights), np.exp(-1 / drive.width)
+    n_units, decay = len(weights), np.exp(-1 / WIDTH)
     identity, zero = np.eye(n_units), np.zeros((n_units, n_units))
     a = np.block([[(1 - STEP) * identity + STEP * weights, STEP * identity], [zero, decay * identity]])
-    kicks = drive.std**2 * (1 - decay**2) * ((1 - drive.shared) * identity + drive.shared)
+    kicks = std**2 * (1 - decay**2) * ((1 - SHARED) * identity + SHARED)
     q = np.block([[zero, zero], [zero, kicks]])
     size = 2 * n_units
     covariance = np.linalg.solve(np.eye(size**2) - np.kron(a, a), q.ravel()).reshape(size, size)

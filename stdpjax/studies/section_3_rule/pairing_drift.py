@@ -17,8 +17,8 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, rate_update
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest_with_margin, largest_z, merged, required
-from stdpjax.studies.section_3_rule.driven_network import Drive, drive_network, driven_mean, driven_network
+from stdpjax.studies.measures import labelled, largest, largest_with_margin, largest_z, merged, required
+from stdpjax.studies.section_3_rule.driven_network import drive_network, driven_mean, driven_network
 from stdpjax.studies.section_3_rule.pairing_drift_figure import plot
 
 # Steps at the end of a relaxation over which "at rest" is measured.
@@ -53,11 +53,6 @@ def _order(size: xr.DataArray) -> xr.DataArray:
     return (np.log(size) * centred).sum("step") / (centred**2).sum()
 
 
-def _sizes(data: xr.Dataset) -> str:
-    largest = np.abs(data.gap.sel(pairing="current")).max(("network", "pair"))
-    return f"Largest difference {', '.join(f'{float(gap):.2g} at step {float(gap.step):g}' for gap in largest)}."
-
-
 def _off(data: xr.Dataset, coefficients: tuple[float, ...]) -> Estimate:
     """Return the largest difference of the four drifts at the smallest step from what is expected of them."""
     drift = data.drift.isel(step=0)
@@ -88,7 +83,7 @@ CLAIMS = (
         control=lambda data: _order(data.total_change).mean(),
         control_is="the summed update itself, of order 0",
         bearing="limits",
-        note=_sizes,
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     Claim(
         "eq1.drift",
@@ -124,7 +119,7 @@ CLAIMS = (
         control_is="no mean update, as printed",
         bearing="limits",
         note=lambda data: (
-            f"{data.sizes['trial']} trials; the largest is {float(data.driven_exact.max()):.2g} per step."
+            f"{data.sizes['trial']} trials; the largest mean is {largest(data.driven_exact):.2g} per step."
         ),
     ),
 )
@@ -186,9 +181,9 @@ def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> 
     relaxed = _relaxations(named_key(key, "relaxation"), config)
     progress(0.6, "the driven network")
     network = driven_network(named_key(key, "driven network"), config.n_units)
-    drive, n_steps = Drive(config.drive_std), (config.n_burn_in, config.n_driven_steps)
-    driven = drive_network(named_key(key, "driven"), network, drive, n_steps, config.n_trials)
-    exact = driven_mean(np.asarray(network.params.weights, np.float64), drive)
+    steps = config.n_burn_in, config.n_driven_steps
+    driven = drive_network(named_key(key, "driven"), network, config.drive_std, steps, config.n_trials)
+    exact = driven_mean(np.asarray(network.params.weights, np.float64), config.drive_std)
     units = np.arange(config.n_units)
     return merged(
         relaxed,

@@ -195,9 +195,9 @@ def _first_params(key: Key[Array, ""], n_visible: int, n_hidden: int, mean_rate:
 
 @partial(jax.jit, static_argnames=("n_hidden", "n_passes", "n_training"))
 def _learn(keys, frames, step, learning_rate, *, n_hidden: int, n_passes: int, n_training: int):
-    """Return held-out errors before and after each pass, `[network, pass]`, and what each frame by itself shows.
+    """Return held-out errors before and after each pass, `[network, pass]`, and what each frame shows by itself.
 
-    The second, `[network, sequence, frame, unit]`, is the frame and the rates that it makes hidden units at rest take on.
+    This is the frame and the rates that hidden units at rest take on with it, `[network, sequence, frame, unit]`.
     """
 
     def one_network(key, frames):
