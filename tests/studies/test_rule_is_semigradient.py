@@ -134,8 +134,8 @@ def _no_slope(patch):
 def _leak_twice(patch):
     right = study.transition
 
-    def printed(params, state, noise, rate_fn, hyper):
-        return right(params, state, noise, rate_fn, hyper) - hyper.step * (state + noise)
+    def printed(params, state, noise, rate_fn, step):
+        return right(params, state, noise, rate_fn, step) - step * (state + noise)
 
     patch.setattr(study, "transition", printed)
 
