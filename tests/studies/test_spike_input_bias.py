@@ -68,7 +68,8 @@ def test_with_rates_in_the_place_of_spikes_the_bias_is_lost(monkeypatch):
     monkeypatch.setattr(spike_input_bias, "SpikingIntegrator", MovedByRates)
     wrong = run("spike_input_bias", show_progress=False, **settings)
     assert [record["verdict"] for record in wrong.records] == ["not met"]
-    assert off_law(wrong.data) > 4.5
+    # Nothing is random in the changes any more, so there is no standard error to compare with.
+    assert float(np.abs(wrong.data.covariance).max()) < 1e-4
 
 
 def test_a_neuron_that_saturates_decides_nothing(monkeypatch):
