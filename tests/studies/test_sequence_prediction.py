@@ -1,5 +1,7 @@
 """Sequence prediction: the delta rule against a plain loop, the sequences, the regression, and a twin."""
 
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -56,17 +58,37 @@ def test_the_regression_finds_a_linear_law_of_two_frames_and_only_with_two():
     frames[:, :2] = RNG.normal(size=(50, 2, 2))
     for number in range(2, 8):
         frames[:, number] = 0.9 * frames[:, number - 1] - 0.8 * frames[:, number - 2]
-    assert ridge_error(frames[:25], frames[25:], 2, 1e-9) < 1e-12
-    assert ridge_error(frames[:25], frames[25:], 1, 1e-9) > 1e-2
+    fit = partial(ridge_error, frames, frames, n_training=25, penalty=1e-9)
+    assert fit(n_past=2) < 1e-12
+    assert fit(n_past=1) > 1e-2
+
+
+def test_what_a_frame_shows_is_itself_and_the_rates_of_hidden_units_that_see_nothing_else(key):
+    frames = jnp.asarray(RNG.uniform(-0.5, 0.5, (1, 4, 3, 2)), float)
+    keys = stdpjax.random.member_keys(key, 1)
+    _, shown = sequence_prediction._learn(keys, frames, 0.5, 0.0, n_hidden=3, n_passes=1, n_training=2)
+    rates = np.asarray(frames) + 0.5
+    first = sequence_prediction._first_params(
+        stdpjax.random.named_key(keys[0], "weights"), 2, 3, jnp.asarray(rates[0, :2].mean())
+    )
+    at_rest = np.concatenate([rates, np.full((1, 4, 3, 3), 0.5)], axis=-1)
+    hidden = at_rest @ np.asarray(first.weights).T + np.asarray(first.bias)
+    np.testing.assert_allclose(shown[..., :2], frames)
+    np.testing.assert_allclose(shown[..., 2:], np.clip(hidden[..., 2:] + 0.5, 0, 1), atol=1e-6)
 
 
 @pytest.mark.slow
-def test_learning_with_the_wrong_sign_loses_every_verdict(monkeypatch):
+@pytest.mark.parametrize(
+    ("of_step", "of_rate", "n_passes"), [(1.0, -1e-4, 3), (0.0, 1.0, 4)], ids=["wrong sign", "hidden units at rest"]
+)
+def test_a_wrong_model_loses_every_verdict(of_step, of_rate, n_passes, monkeypatch):
     right = sequence_prediction.follow
     monkeypatch.setattr(
-        sequence_prediction, "follow", lambda params, frames, step, rate: right(params, frames, step, -1e-4 * rate)
+        sequence_prediction,
+        "follow",
+        lambda params, frames, step, rate: right(params, frames, of_step * step, of_rate * rate),
     )
-    # A number of passes of its own: the programs compiled for others have the right sign in them.
-    result = run("sequence_prediction", n_passes=3, show_progress=False)
-    assert {record["verdict"] for record in result.records} == {"inconclusive"}
+    # A number of passes of its own: the programs compiled for others have the right model in them.
+    result = run("sequence_prediction", n_passes=n_passes, show_progress=False)
+    assert {record["verdict"] for record in result.records} == {"not met"}
     assert np.isfinite(result.data.error.values).all()

@@ -12,10 +12,11 @@ from stdpjax.dynamics import SpikingIntegrator
 from stdpjax.observers import lagged_products_of
 from stdpjax.rules import Sample
 from stdpjax.studies import run
+from stdpjax.studies.measures import largest_z
 from stdpjax.studies.section_3_rule import spike_input_bias
-from stdpjax.studies.section_3_rule.spike_input_bias import SpikeInputBiasConfig, closed_form, prescribed_updates
+from stdpjax.studies.section_3_rule.spike_input_bias import SpikeInputBiasConfig, closed_form
 
-QUICK: dict[str, Any] = {"n_trials": 100, "n_steps": 500, "n_trains": 1000, "other_weights": (-0.5,)}
+QUICK: dict[str, Any] = {"n_trials": 100, "n_steps": 500, "other_weights": (-0.5,)}
 
 
 def test_the_closed_form_is_that_of_all_spike_trains():
@@ -43,27 +44,19 @@ def test_lagged_products_are_those_of_a_plain_loop(key):
     np.testing.assert_allclose(seen.mean[0, :, 0], expected, rtol=1e-5)
 
 
-def test_eq_2_beside_a_prescribed_activity_is_the_change_at_spikes(key):
-    config = SpikeInputBiasConfig(n_trains=50, probability=0.5)
-    post = jnp.linspace(0.0, 0.3, 4)
-    updates = np.asarray(prescribed_updates(key, post, config))
-    assert updates.shape == (50, 3)
-    is_change = np.isclose(updates, 0.1, atol=1e-6)
-    assert np.all(is_change | (updates == 0))
-    assert 0.3 < is_change.mean() < 0.7
-
-
-def verdicts():
-    return {r["id"]: r["verdict"] for r in run("spike_input_bias", show_progress=False, **QUICK).records}
+def off_law(data, factor=1.0):
+    """The largest |z| of covariances from their closed form, or from a multiple of it."""
+    connected = data.sel(neuron="connected")
+    return largest_z(connected.covariance - factor * connected.covariance_exact, connected.covariance_error)
 
 
 @pytest.mark.slow
 def test_with_rates_in_the_place_of_spikes_the_bias_is_lost(monkeypatch):
-    lost = {"3.2.step_before", "3.2.decay", "3.2.law"}
     settings = {**QUICK, "n_trials": 500, "n_steps": 2000}
-    monkeypatch.setitem(QUICK, "n_trials", settings["n_trials"])
-    monkeypatch.setitem(QUICK, "n_steps", settings["n_steps"])
-    assert verdicts().items() >= {"3.2.same_step": "holds_with_conditions", "3.2.decay": "holds"}.items()
+    right = run("spike_input_bias", show_progress=False, **settings)
+    assert [record["verdict"] for record in right.records] == ["met"]
+    # At all lags and for weights of both signs; with Poisson counts, p in place of p (1-p), it would be another.
+    assert off_law(right.data) < 4.5 < off_law(right.data, 1 / (1 - 0.2))
 
     # The network moves by the mean input, and spikes are drawn beside it.
     class MovedByRates(SpikingIntegrator):
@@ -73,8 +66,10 @@ def test_with_rates_in_the_place_of_spikes_the_bias_is_lost(monkeypatch):
             return state + hyper.step * (pulled - state), info
 
     monkeypatch.setattr(spike_input_bias, "SpikingIntegrator", MovedByRates)
-    wrong_verdicts = verdicts()
-    assert {wrong_verdicts[claim] for claim in lost | {"3.2.same_step"}} == {"inconclusive"}
+    wrong = run("spike_input_bias", show_progress=False, **settings)
+    assert [record["verdict"] for record in wrong.records] == ["not met"]
+    # Nothing is random in the changes any more, so there is no standard error to compare with.
+    assert float(np.abs(wrong.data.covariance).max()) < 1e-4
 
 
 def test_a_neuron_that_saturates_decides_nothing(monkeypatch):

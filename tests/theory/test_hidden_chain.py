@@ -31,6 +31,21 @@ def test_likelihoods_sum_to_one_and_filtering_gives_them(key, law):
     np.testing.assert_allclose(found.filtered, exact, atol=1e-5)
 
 
+def test_predictions_from_one_state_give_the_likelihood_if_it_is_a_function_of_the_past_alone(key):
+    keys = member_keys(key, 100)
+
+    def predict(key, law):
+        sample = hidden_chain.sample_chain(key, law, 8)
+        return sample.symbols, hidden_chain.predict(jax.random.fold_in(key, 1), law, sample)
+
+    for law, is_exact in ((hidden_chain.remembering_chain((0.1, 0.8)), True), (LAW, False)):
+        symbols, found = jax.vmap(predict, (0, None))(keys, law)
+        exact = hidden_chain.path_log_likelihood(law, np.asarray(symbols))
+        for by_state in (found.drawn_state, found.actual_state):
+            off = np.abs(np.asarray(by_state) - exact).mean()
+            assert off < 1e-5 if is_exact else off > 0.5
+
+
 def frequency_of_switches(key, law):
     keys = member_keys(key, 2000)
     sample = jax.jit(jax.vmap(lambda k: hidden_chain.sample_chain(k, law, 8)))(keys)

@@ -19,19 +19,11 @@ _LOOKS = {
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw an example, the drift, its size against the step, and the driven network."""
-    figure = new_figure(12.0, 8.6)
-    for ax, draw in zip(figure.subplots(2, 2).flat, (_example, _drift, _order, _driven), strict=True):
+    """Draw the drift, its size against the step, and the driven network."""
+    figure = new_figure(15.0, 4.6)
+    for ax, draw in zip(figure.subplots(1, 3), (_drift, _order, _driven), strict=True):
         draw(ax, data)
     return figure
-
-
-def _example(ax: Axes, data: xr.Dataset) -> None:
-    for pairing, (words, color, _, _) in _LOOKS.items():
-        curve(ax, data.time, data.example_update.sel(pairing=pairing) - data.example_boundary, "-", color, words)
-    ax.set_title("A driven pair: read midway, the update does not drift")
-    frame(ax, "time (steps)", r"update so far less change of $r_i r_j$", headroom=0.45)
-    ax.legend(title="rate read", loc="upper left", ncols=2)
 
 
 def _drift(ax: Axes, data: xr.Dataset) -> None:
@@ -40,9 +32,9 @@ def _drift(ax: Axes, data: xr.Dataset) -> None:
     for pairing, (_, color, marker, theory) in _LOOKS.items():
         row = smallest.sel(pairing=pairing)
         points(ax, smallest.co_movement, row.gap, marker, color, ms=2.5, alpha=0.7, mew=0)
-        measured = round(float(row.slope.mean()), 2) + 0.0  # no -0.00
+        measured = round(float(row.drift.mean()), 2) + 0.0  # no -0.00
         curve(ax, reach, theory * reach, "-", color, f"{theory:d} (measured {measured:.2f})", lw=1)
-    ax.set_title(f"Relaxing networks: how much each reading drifts (step {float(smallest.step):g})")
+    ax.set_title(f"How much each reading drifts (step {float(smallest.step):g})")
     xlabel, ylabel = r"co-movement, sum of $\Delta s_i\,\Delta s_j$ over the path", r"update less change of $r_i r_j$"
     frame(ax, xlabel, ylabel, zero="xy")
     ax.legend(title="slope in theory", loc="upper right")
@@ -57,23 +49,15 @@ def _order(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("The drift vanishes with the step")
     xlabel, ylabel = r"step $\varepsilon$ (time constants)", r"mean |update less change of $r_i r_j$|"
     frame(ax, xlabel, ylabel, log="xy", xticks=data.step)
-    ax.legend(loc="center right")
+    ax.legend(loc="center right", title="rate read")
 
 
 def _driven(ax: Axes, data: xr.Dataset) -> None:
     first, second = np.triu_indices(data.sizes["post"], 1)
-    scale = 1e4
-    for name, color, marker, words in (
-        ("driven_next", "points", "^", "read after the step"),
-        ("driven_update", "nearest", "D", "read midway, 95 %"),
-    ):
-        mean = mean_interval(scale * data[name], "trial")
-        there, back = (
-            Estimate(*(np.asarray(part)[i, j] for part in mean)) for i, j in ((first, second), (second, first))
-        )
-        points(ax, there, back, marker, color, words, capsize=0)
-    exact = scale * data.driven_exact.values
-    points(ax, exact[first, second], exact[second, first], "x", "exact", "read midway, closed form", ms=9)
+    mean, exact = mean_interval(1e4 * data.driven_update, "trial"), 1e4 * data.driven_exact.values
+    there, back = (Estimate(*(np.asarray(part)[i, j] for part in mean)) for i, j in ((first, second), (second, first)))
+    points(ax, there, back, "D", "nearest", "sampled, 95 %", capsize=0)
+    points(ax, exact[first, second], exact[second, first], "x", "exact", "closed form", ms=9)
     reach = 1.2 * np.abs(exact).max()
     curve(ax, [-reach, reach], [reach, -reach], "-", "0.75", lw=0.8, zorder=0)
     points(ax, 0, 0, "*", "sum", "as printed: no change", ms=12)
