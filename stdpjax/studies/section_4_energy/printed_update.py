@@ -242,9 +242,7 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
         networks_at = jax.vmap(to_horizon, out_axes=2)(networks.params, networks.start)
         return found, networks, networks_at
 
-    found, smooth, at_horizon = on_host(
-        follow_all(keys, jnp.asarray(config.steps, float), jnp.asarray(sizes, float))
-    )
+    found, smooth, at_horizon = on_host(follow_all(keys, jnp.asarray(config.steps, float), jnp.asarray(sizes, float)))
     progress(0.9, "the differential equation")
     error = np.linalg.norm(at_horizon - reference(smooth.params, smooth.start, _HORIZON), axis=-1)
     n_shown = min(config.n_steps, 200)
