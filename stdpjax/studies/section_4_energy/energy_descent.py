@@ -67,12 +67,6 @@ def _interior_note(data: xr.Dataset) -> str:
     )
 
 
-def _size_note(data: xr.Dataset) -> str:
-    largest = data.kink_rise.max("network")
-    sizes = (f"{float(largest.sel(step=step)):.2g} at step {step:g}" for step in data.step.values)
-    return f"Largest rise {', '.join(sizes)}."
-
-
 _downhill = partial(Claim, statement="sec9.downhill", bearing="limits")
 
 CLAIMS = (
@@ -100,7 +94,6 @@ CLAIMS = (
         measure=lambda data: mean_interval(_order(data.kink_rise)),
         control=lambda data: _order(data.langevin_rise).mean(),
         control_is="Langevin noise, whose steps are of order 1/2",
-        note=_size_note,
     ),
     _downhill(
         "sec9.noise",

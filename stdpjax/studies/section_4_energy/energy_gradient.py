@@ -120,11 +120,8 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
         ended = simulate(descent_key, params, kernel, StepHyper(config.step), state=starts, n_steps=config.n_steps)
         return ended.state, ended.is_finite
 
-    @jax.jit
-    def everything(params: Params):
-        return jax.vmap(gradients)(params, anywhere), jax.vmap(asymmetries)(params, active)
-
-    slopes, asymmetry = everything(params)
+    slopes = jax.jit(jax.vmap(gradients))(params, anywhere)
+    asymmetry = jax.jit(jax.vmap(asymmetries))(params, active)
     ends, is_finite = jax.jit(jax.vmap(descend))(params, starts)
     return merged(
         labelled(("network", "unit"), **slopes, largest_field=jnp.abs(params.bias) + jnp.abs(params.weights).sum(-1)),
@@ -152,20 +149,14 @@ def gradients(params: Params, state: Float[Array, "unit"]) -> dict[str, Array]:
 
 def asymmetries(params: Params, state: Float[Array, "unit"]) -> Float[Array, "form"]:
     """Return how asymmetric R' is in each of `FORMS`, sigmoid; the untied weights are those of one direction alone."""
-    rho = sigmoid()
-
-    def asymmetry(target, params: Params) -> Float[Array, ""]:
-        derivative = jax.jacobian(partial(target, params))(state)
-        return relative_difference(derivative.T, derivative)
-
-    def with_slope(params: Params, state: Float[Array, "unit"]) -> Float[Array, "unit"]:
-        return target_of(params, state, rho)
-
-    def without(params: Params, state: Float[Array, "unit"]) -> Float[Array, "unit"]:
-        return field_of(params, rho.value(state))
-
-    untied = params._replace(weights=jnp.triu(params.weights))
-    return jnp.stack([asymmetry(with_slope, params), asymmetry(with_slope, untied), asymmetry(without, params)])
+    rho, untied = sigmoid(), params._replace(weights=jnp.triu(params.weights))
+    targets = (
+        lambda state: target_of(params, state, rho),
+        lambda state: target_of(untied, state, rho),
+        lambda state: field_of(params, rho.value(state)),
+    )
+    derivatives = [jax.jacobian(target)(state) for target in targets]
+    return jnp.stack([relative_difference(derivative.T, derivative) for derivative in derivatives])
 
 
 def pair_picture(key: Key[Array, ""], config: EnergyGradientConfig) -> xr.Dataset:

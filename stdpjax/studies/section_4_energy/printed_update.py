@@ -18,7 +18,7 @@ from stdpjax.energy import Params, target_of
 from stdpjax.lab import Claim, at_most, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.lab.study import Progress, Study
-from stdpjax.networks import interior_network, is_active
+from stdpjax.networks import Interior, interior_network, is_active
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
@@ -226,21 +226,14 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
         bias = jax.vmap(lambda weights, state: state - weights @ rate_fn.value(state))
         networks = hard._replace(params=hard.params._replace(bias=bias(hard.params.weights, hard.fixed_point)))
 
-        def euler(kernel: Kernel, params: Params, start: Array, step: Array, n: Array) -> Array:
-            return _path(kernel, params, start, step, int(n_euler[-1]))[n]
+        def to_horizon(network: Interior) -> Float[Array, "update size unit"]:
+            def at(kernel: Kernel, step: Array, n: Array) -> Array:
+                return _path(kernel, network.params, network.start, step, int(n_euler[-1]))[n]
 
-        def to_horizon(params: Params, start: Array) -> Array:
-            """Return the state at the horizon, `[update, size, unit]`."""
-            kernels = (LeakyIntegrator(rate_fn), PrintedIntegrator(rate_fn))
-            return jnp.stack(
-                [
-                    jax.vmap(partial(euler, kernel, params, start))(sizes, jnp.asarray(n_euler, jnp.int32))
-                    for kernel in kernels
-                ]
-            )
+            kernels, counts = (LeakyIntegrator(rate_fn), PrintedIntegrator(rate_fn)), jnp.asarray(n_euler, jnp.int32)
+            return jnp.stack([jax.vmap(partial(at, kernel))(sizes, counts) for kernel in kernels])
 
-        networks_at = jax.vmap(to_horizon, out_axes=2)(networks.params, networks.start)
-        return found, networks, networks_at
+        return found, networks, jax.vmap(to_horizon, out_axes=2)(networks)
 
     found, smooth, at_horizon = on_host(follow_all(keys, jnp.asarray(config.steps, float), jnp.asarray(sizes, float)))
     progress(0.9, "the differential equation")
