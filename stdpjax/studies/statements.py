@@ -201,7 +201,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.1, Eq 14",
         "The noisy update seems to be a Langevin chain of exp(-E).",
         "The noise enters through R alone, so that each linear mode has a temperature of its own, near step noise^2 "
-        "m^2 / 2, and next to nothing of the noise adds up: no noise level makes it Langevin.",
+        "m^2 / 2, and next to nothing of the noise adds up.",
         ("eq14.variance", "eq14.long_run"),
         "s_(t+1) = s_t + step (-dE(s~_t)/ds~_t + eta_t)",
     ),
