@@ -60,13 +60,6 @@ def _order(rise: xr.DataArray) -> xr.DataArray:
     return (np.log(rise) * log_step).sum("step") / (log_step**2).sum()
 
 
-def _interior_note(data: xr.Dataset) -> str:
-    return (
-        f"Rises beyond rounding, {float(data.rounding):.2g}. Steps 5 % below 2 / lambda_max, "
-        f"{float(data.bound.min()):.3g} to {float(data.bound.max()):.3g}."
-    )
-
-
 _downhill = partial(Claim, statement="sec9.downhill", bearing="limits")
 
 CLAIMS = (
@@ -77,7 +70,10 @@ CLAIMS = (
         measure=lambda data: data.inside_up.sel(side="below").max(),
         control=lambda data: data.inside_up.sel(side="above").mean(),
         control_is="steps 5 % above the bound (mean)",
-        note=_interior_note,
+        note=lambda data: (
+            f"Rises beyond rounding, {float(data.rounding):.2g}. Steps 5 % below 2 / lambda_max, "
+            f"{float(data.bound.min()):.3g} to {float(data.bound.max()):.3g}."
+        ),
     ),
     _downhill(
         "sec9.kinks",

@@ -55,11 +55,9 @@ def _at_kinks(data: xr.Dataset, name: str) -> xr.DataArray:
     return (distance <= data.step * data.largest_field).any("unit").mean("start")
 
 
-def _networks(data: xr.Dataset) -> str:
-    return f"{data.sizes['network']} networks."
-
-
-_asymmetry = partial(Claim, criterion=at_least(0.05), bearing="limits", note=_networks)
+_asymmetry = partial(
+    Claim, criterion=at_least(0.05), bearing="limits", note=lambda data: f"{data.sizes['network']} networks."
+)
 
 CLAIMS = (
     _asymmetry(
@@ -107,6 +105,7 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     progress(0.0, "derivatives and descents of random networks")
     n_networks, n_units = config.n_networks, config.n_units
     params = random_networks(key, n_networks, n_units, config.weight_scale)
+    # Where the slope jumps there is no gradient to compare.
     anywhere, active = (
         random_states(named_key(key, name), n_networks, n_units, reach=reach, kinks=(-_KINK, _KINK), margin=0.06)
         for name, reach in (("anywhere", 1.0), ("active", 0.4))

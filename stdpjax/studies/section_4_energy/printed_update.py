@@ -205,17 +205,13 @@ def reference(params: Params, start: NDArray[np.float64], time: float) -> NDArra
     return solve_ivp(flow, (0, time), start.ravel(), "DOP853", rtol=1e-10, atol=1e-12).y[:, -1].reshape(start.shape)
 
 
-def euler_steps(config: PrintedUpdateConfig) -> NDArray[np.float64]:
-    """Return the steps at which the error against the differential equation is measured, halved one by one."""
-    return np.asarray(0.2 / 2.0 ** np.arange(config.halvings + 1), np.float64)
-
-
 def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) -> xr.Dataset:
     """Follow networks to rest and compare with closed forms and with the differential equation."""
     progress(0.0, "networks to rest")
     keys = member_keys(named_key(key, "networks"), config.n_networks)
     rate_fn = sigmoid()
-    sizes = euler_steps(config)
+    # Steps at which the error against the differential equation is measured, halved one by one.
+    sizes = 0.2 / 2.0 ** np.arange(config.halvings + 1)
     n_euler = np.round(_HORIZON / sizes).astype(int)
 
     @jax.jit
