@@ -100,7 +100,7 @@ def _half_the_pairs(patch):
         (_without_slope, {}, {"eq13.linear", "eq16.gradient", "eq16.tied"}),
         (_no_kinks, {}, {"eq18.kinks"}),
         (_half_the_pairs, {}, {"eq16.gradient"}),
-        (lambda patch: None, {"n_steps": 2}, {"eq18.kinks"}),
+        (lambda patch: None, {"n_steps": 10}, {"eq18.kinks"}),
     ],
     ids=["no slope", "no kinks", "each pair counted half", "a descent cut short"],
 )
