@@ -43,6 +43,7 @@ def test_gradients_are_those_of_the_energy_pair_by_pair(key):
 
 def test_the_energy_is_bounded_below_and_falls_on_every_way_into_the_box(key):
     params = network(key)
+    params = params._replace(weights=5.0 * params.weights)
     states = np.asarray(jax.random.uniform(key, (40, 4), float, -3, 3), np.float64)
     energies = jax.vmap(lambda state: energy_of(params, state, hard_sigmoid()))
     energy, moved, shrunk = (
