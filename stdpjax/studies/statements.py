@@ -113,8 +113,10 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq6",
         "Section 3.3, Eq 6",
-        "Units that are not clamped integrate their input with a leak.",
-        "They do with their own state as the leak; with the printed state of all units they settle elsewhere.",
+        "Units that are not clamped integrate their input with a leak: they go a step towards what the network asks "
+        "of them.",
+        "They do with their own state h as the leak; the printed s is that of all units, and with the clamped ones in "
+        "the place of h units settle elsewhere.",
         ("eq6.leak",),
         "h_(t+1) = h_t + step (R_h(s~_t) - s_t)",
     ),
@@ -122,17 +124,18 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq7",
         "Section 3.3, Eq 7",
         "With additive noise this is the discretised equation tau dh/dt = R_h(s + eta) - h.",
-        "To first order in the step.",
-        ("eq7.order",),
+        "Without noise it is, to first order in the step; noise that is drawn anew at each step averages out as steps "
+        "shrink, and leaves R with rates that it smooths.",
+        ("eq7.order", "eq7.smoothed"),
         "s~_t = s_t + eta_t",
     ),
     Statement(
         "sec3.3.exponential",
         "Section 3.3, paragraph after Eq 7",
-        "It brings h exponentially fast to its target.",
-        "By 1 - step in each step while the target stays; in a network the target moves, and each mode has its own "
-        "rate.",
-        ("sec3.3.eigenvectors", "sec3.3.constant"),
+        "It brings h exponentially fast to its target R_h(s), along with a random walk by the noise.",
+        "Without noise, and between the kinks, deviations shrink by 1 - step (1 - lambda) in each step, lambda an "
+        "eigenvalue of the weights: by 1 - step only if the target stays.",
+        ("sec3.3.eigenvectors",),
     ),
     Statement(
         "eq8",
@@ -179,47 +182,53 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec4.1.inference",
         "Section 4.1, paragraph 1",
-        "Hidden units move towards configurations that are more probable given the input, and in the end sample them.",
-        "They move down the energy, but what they sample is not exp(-E).",
-        ("sec4.1.density", "sec4.1.descends"),
+        "Hidden units move towards configurations that are more probable given the input, approximately, and in the "
+        "end sample them.",
+        "They move to one spot and stay there: with two units 0.99 of its probability lies elsewhere than that of "
+        "exp(-E), which Langevin noise does sample.",
+        ("sec4.1.density",),
     ),
     Statement(
         "sec4.1.noise",
         "Section 4.1, paragraph 1",
-        "Noise is needed to find more than one local mode.",
-        "Without it a network stays in the basin where it starts.",
+        "Noise is important to explore the whole distribution and not find a single local mode alone.",
+        "Of two modes a network finds the other with Langevin noise in half of the runs, without noise in none; noise "
+        "inside R as in Eq 7 is too weak for it.",
         ("sec4.1.modes",),
     ),
     Statement(
         "eq13",
         "Section 4.1, Eq 13",
-        "R(s) - s is proportional to the slope of log P(s), with P = exp(-E).",
-        "It is minus the gradient of the energy, with factor 1, between the kinks.",
-        ("eq13.gradient",),
+        "If R is a linear combination of the input rates, R(s) - s is proportional to the slope of log P(s), with P = "
+        "exp(-E).",
+        "Where rates are linear it is; for a sigmoid a linear combination has no energy, as its derivative is "
+        "asymmetric by 0.2, unless the slope of the rate is a factor in it, as in Eq 17.",
+        ("eq13.linear",),
         "R(s) - s ~ -dE/ds",
     ),
     Statement(
         "eq14",
         "Section 4.1, Eq 14",
         "The noisy update seems to be a Langevin chain of exp(-E).",
-        "The algebra holds, but the noise enters through the gradient: the chain has other variances than exp(-E), "
-        "which noise of size sqrt(2 step) samples.",
-        ("eq14.variance", "eq14.langevin"),
+        "The noise enters through R alone, so that each linear mode has a temperature of its own, near step noise^2 "
+        "m^2 / 2, and next to nothing of the noise adds up.",
+        ("eq14.variance", "eq14.long_run"),
         "s_(t+1) = s_t + step (-dE(s~_t)/ds~_t + eta_t)",
     ),
     Statement(
         "eq15",
         "Section 4.1, Eq 15",
         "Seen from the noisy states it descends the gradient with the noise eta_(t+1) - (1 - step) eta_t.",
-        "The algebra holds; this noise is not white and adds up to step^2 of it over long times.",
-        ("eq15.long_run", "eq15.algebra"),
+        "It does, to rounding.",
+        ("eq15.algebra",),
         "s~_(t+1) = s~_t - step dE(s~_t)/ds~_t + eta_(t+1) - (1 - step) eta_t",
     ),
     Statement(
         "eq16",
         "Section 4.2, Eq 16",
-        "This energy gives a neural computation and satisfies condition 2, with R its derivative as in Eq 13.",
-        "It does, for tied weights.",
+        "The derivative of this energy gives a neural computation R, as in Eq 13.",
+        "Its derivative is s - R(s), with R the weighted input times the slope of the rate, for tied weights; with "
+        "untied ones R has no energy.",
         ("eq16.gradient", "eq16.tied"),
         "E(s) = sum_i s_i^2 / 2 - sum_(i<j) W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)",
     ),
@@ -227,7 +236,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq17",
         "Section 4.2, Eq 17",
         "The energy gives this update.",
-        "The leak is subtracted twice: as printed the network comes to rest at R(s)/2.",
+        "The leak is subtracted twice: as printed the network comes to rest at R(s)/2, with one leak at R(s).",
         ("eq17.half", "eq17.corrected"),
         "s_(t+1,i) = (1-step) s_(t,i) + step (rho'(s~)(b_i + sum_j W_ij rho(s~_j)) - s~_(t,i))",
     ),
@@ -235,15 +244,17 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq18",
         "Section 4.2, Eq 18",
         "With rates that are linear by part the slope is 1 in the active region and 0 in saturation.",
-        "It is; at the thresholds, where it is neither, most energy minima of random networks lie.",
+        "It is; but where the weights have an eigenvalue above 1, descents of the energy end with units at the "
+        "thresholds, where it is neither.",
         ("eq18.kinks",),
         "rho(v) = clip(v - beta_1, 0, 1)",
     ),
     Statement(
         "sec4.2.saturation",
         "Section 4.2, last paragraph",
-        "A saturated neuron ignores its input and decays exponentially to 0, back into the active region.",
-        "It does, after the number of steps that the closed form says.",
+        "A saturated neuron ignores its input and decays exponentially towards 0, and so comes back into the active "
+        "region.",
+        "It does, after the number of steps that its start alone says.",
         ("sec4.2.steps",),
     ),
     Statement(
@@ -541,10 +552,11 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "sec9.downhill",
-        "Section 9, last paragraph",
-        "Each step of inference leads on average to an equally or more likely configuration.",
-        "Between the kinks and without noise; at kinks the energy rises at every other step, and at equilibrium noise "
-        "raises it as often as not.",
-        ("sec9.kinks", "sec9.interior", "sec9.noise"),
+        "Section 9, last paragraph; section 4.1, paragraph 1",
+        "If neural computation is approximately inference, each of its steps leads on average to an equally or more "
+        "likely configuration.",
+        "At kinks every other step raises the energy, by the order of the step; between them, without noise, no step "
+        "does that is shorter than 2 / lambda_max(H); with noise the mean falls from above equilibrium alone.",
+        ("sec9.kinks", "sec9.kink_size", "sec9.interior", "sec9.noise"),
     ),
 )

@@ -7,21 +7,22 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure, points
-from stdpjax.stats import mean_interval, normal_interval
+from stdpjax.lab import Estimate
+from stdpjax.lab.plotting import CYCLE, curve, frame, new_figure, points
+from stdpjax.stats import mean_interval
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the energy over time in three situations, the share of upward steps, its size, and the return."""
+    """Draw the energy over time in three situations, the size of its rises, and the return."""
     figure = new_figure(15.0, 8.2)
-    draws = (_inside, _chatter, _share, _size, _noise, _return)
-    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
-        draw(ax, data)
+    draws = {"a": _inside, "b": _chatter, "c": _size, "d": _noise, "e": _return}
+    for name, ax in figure.subplot_mosaic("aabbcc;dddeee").items():
+        draws[name](ax, data)
     return figure
 
 
 def _inside(ax: Axes, data: xr.Dataset) -> None:
-    energy = data.inside_energy.isel(network=0)
+    energy = data.inside_energy
     first, lowest = energy.isel(inside_time=slice(0, 40)), float(energy.sel(side="below").min())
     for side, color, words in (("below", "nearest", "5 % below the bound"), ("above", "sum", "5 % above it")):
         up = 100 * float(data.inside_up.sel(side=side).mean())
@@ -36,22 +37,10 @@ def _chatter(ax: Axes, data: xr.Dataset) -> None:
     for index, color in ((-1, "sum"), (0, "eq1")):
         row = data.kink_energy.isel(step=index)
         curve(ax, row.kink_time, row - row.min(), ".-", color, rf"$\varepsilon$ = {float(row.step):g}", lw=1)
+    share = f"{100 * float(data.kink_up.mean()):.0f} % of steps go up"
     ax.set_title("At kinks: up and down for ever")
     frame(ax, "time (steps, after settling)", "energy above its lowest in view", headroom=0.15)
-    ax.legend(loc="upper right", ncols=2)
-
-
-def _share(ax: Axes, data: xr.Dataset) -> None:
-    points(ax, data.field, mean_interval(data.single_up, "network"), "o", "sum", "one unit, 95 %", ms=5)
-    field = np.linspace(0.5, float(data.field.max()) * 1.05, 200)
-    active = 0.5 / field
-    curve(ax, field, 2 * active * (1 - active), "-", "exact", "2 d (1-d), d = 1/2 over input", lw=1)
-    several = float(data.kink_up.mean())
-    ax.axhline(several, ls="--", lw=1, color=COLORS["nearest"], label=f"networks at kinks, mean {several:.2f}")
-    ax.axhline(0, ls=":", lw=1.5, color=COLORS["eq1"], label="as printed: none")
-    ax.set_title("How often the energy rises at a kink")
-    frame(ax, "input to the unit (threshold 1/2)", "share of steps up", ylim=(-0.03, 0.8))
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", ncols=2, title=share)
 
 
 def _size(ax: Axes, data: xr.Dataset) -> None:
@@ -68,10 +57,9 @@ def _size(ax: Axes, data: xr.Dataset) -> None:
 def _noise(ax: Axes, data: xr.Dataset) -> None:
     for start, color, words in (("above", "eq1", "from above"), ("minimum", "sum", "from the minimum")):
         row = data.sel(start=start)
-        energy = normal_interval(row.noisy_energy, row.noisy_error)
+        energy = Estimate(row.noisy_energy, row.noisy_energy_low, row.noisy_energy_high)
         points(ax, row.time, energy, "o", color, f"{words}, mean of trials, 95 %", ms=3, capsize=0)
         curve(ax, row.time, row.noisy_exact, "-", "exact", "closed form" if start == "above" else None, lw=1)
-    curve(ax, data.time, data.noisy_frozen, ":", "control", "without noise")
     smallest = float(data.noisy_exact.sel(start="minimum").isel(time=1))
     ax.set_title("With noise: down from above, up from the minimum")
     frame(ax, "time (steps)", "energy above the minimum", log="y", ylim=(0.3 * smallest, None))

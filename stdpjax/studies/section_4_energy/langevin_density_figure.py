@@ -1,4 +1,4 @@
-"""Stationary laws of two units side by side, their marginals, and the share of active states by temperature."""
+"""Stationary laws of two units side by side, their means, and how many runs come from one mode to the other."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, bars, curve, frame, new_figure, points
-from stdpjax.stats import normal_interval
+from stdpjax.lab.plotting import COLORS, bars, frame, new_figure
+from stdpjax.stats import mean_interval, normal_interval
 
-# Title, legend entries where there is room and where there is none, colour and marker.
+# Title, legend entry and colour.
 _SAMPLERS = {
-    "metropolis": ("Metropolis Langevin: same", "Langevin with Metropolis step", "Metropolis", "nearest", "o"),
-    "langevin": ("Langevin: nearly", "Langevin", "Langevin", "rate", "x"),
-    "paper": ("Paper's noise: one spot", "the paper's noise", "paper", "eq1", "D"),
+    "metropolis": ("Metropolis Langevin: same", "Metropolis", "nearest"),
+    "langevin": ("Langevin: nearly", "Langevin", "rate"),
+    "paper": ("Paper's noise: one spot", "paper", "eq1"),
 }
 
 
@@ -41,30 +41,14 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     bar = top.colorbar(image, ax=list(axes), shrink=0.75, pad=0.01).ax
     bar.set_title("density")
     frame(bar, "(1/activity²)", "colours; red lines: exp(-E)")
-    marginal, statistics, active = bottom.subplots(1, 3, width_ratios=(1.3, 1.1, 1))
-    _marginal(marginal, data, side)
-    _statistics(statistics, data)
-    _active(active, data)
+    for ax, draw in zip(bottom.subplots(1, 2), (_statistics, _moved), strict=True):
+        draw(ax, data)
     return figure
-
-
-def _marginal(ax: Axes, data: xr.Dataset, side: float) -> None:
-    ax.axvspan(-0.5, 0.5, color="0.93", zorder=0, label="between the kinks")
-    curve(ax, data.first, data.exact_probability.sum("second") / side, "-", "exact", "exp(-E)", lw=2)
-    for name, (_, words, _, color, marker) in _SAMPLERS.items():
-        density = data.probability.sel(sampler=name).sum("second") / side
-        density = density.where(density > 0)
-        points(ax, data.first, density, marker, color, words)
-        if name == "paper":
-            ax.vlines(data.first, 0, density, color=COLORS[color], lw=2)
-    ax.set_title("The paper's noise stays in one spot")
-    frame(ax, "activity of one unit", "density (1/activity)", log="y", xlim=(-3.5, 3.5), ylim=(1e-3, 300))
-    ax.legend(loc="upper left", ncols=2)
 
 
 def _statistics(ax: Axes, data: xr.Dataset) -> None:
     position = np.arange(3)
-    for shift, (name, (_, _, words, color, _)) in zip((-0.22, 0.0, 0.22), _SAMPLERS.items(), strict=True):
+    for shift, (name, (_, words, color)) in zip((-0.22, 0.0, 0.22), _SAMPLERS.items(), strict=True):
         cell = data.sel(sampler=name)
         measured = normal_interval(cell.measured, cell.measured_error)
         bars(ax, position + shift, measured, color, words, width=0.2, capsize=0)
@@ -74,10 +58,9 @@ def _statistics(ax: Axes, data: xr.Dataset) -> None:
     ax.legend(loc="upper center", ncols=2)
 
 
-def _active(ax: Axes, data: xr.Dataset) -> None:
-    curve(ax, data.temperature, data.active, "o-", "exact", ms=5)
-    for place in zip(data.temperature.values, data.active.values, strict=True):
-        ax.annotate(f"{place[1]:.3f}", place, textcoords="offset points", xytext=(6, 6), fontsize=8)
-    ax.set_title("At T = 1 most saturate")
-    xlabel = "temperature T of exp(-E/T), one unit"
-    frame(ax, xlabel, "probability between the kinks", log="x", xlim=(0.007, 2.5), ylim=(0, 1.15))
+def _moved(ax: Axes, data: xr.Dataset) -> None:
+    bars(ax, np.arange(3), mean_interval(data.has_moved, "trial"), "eq1", width=0.5)
+    ax.axhline(0.5, ls="--", color=COLORS["exact"], label="exp(-E)")
+    ax.set_title("Two modes: who finds the other")
+    frame(ax, "noise", "share of runs that end there", ylim=(0, 0.8), xticks=["none", "paper's", "Langevin"])
+    ax.legend(loc="upper left")

@@ -7,16 +7,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.lab.plotting import curve, frame, new_figure, points
 from stdpjax.stats import mean_interval
 
 _LOOKS = {"corrected": ("corrected", "nearest", "o"), "printed": ("as printed", "sum", "s")}
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the way to rest, the places of rest, their distance by step, and the error against the step."""
-    figure = new_figure(12.0, 8.2)
-    for ax, draw in zip(figure.subplots(2, 2).flat, (_way, _rest, _distance, _error), strict=True):
+    """Draw the way to rest, the places of rest, and the error against the step."""
+    figure = new_figure(15.0, 4.4)
+    for ax, draw in zip(figure.subplots(1, 3), (_way, _rest, _error), strict=True):
         draw(ax, data)
     return figure
 
@@ -44,21 +44,6 @@ def _rest(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("Where each unit comes to rest")
     frame(ax, "fixed point of Eq 26, $s_i^*$", "activity at rest, $s_i$", zero="xy")
     ax.legend(loc="upper left")
-
-
-def _distance(ax: Axes, data: xr.Dataset) -> None:
-    position, n = np.arange(data.sizes["step"]), data.sizes["network"]
-    shift = np.linspace(-0.2, 0.2, n)[:, None]
-    for update, (words, color, marker) in _LOOKS.items():
-        values = data.end_distance.sel(update=update).transpose("network", "step").values
-        points(ax, position + shift, values, marker, color, f"{words}, {n} networks", ms=3, mew=0)
-    mean = float(data.closed_distance.mean())
-    ax.axhline(mean, ls="--", lw=1, color=COLORS["exact"], label=f"closed form, mean {mean:.3f}")
-    ax.set_title("No step size mends it")
-    names = [f"{step:g}" for step in data.step.values]
-    ylabel = "distance at rest, $|s - s^*| / |s^*|$"
-    frame(ax, r"step $\varepsilon$ (time constants)", ylabel, ylim=(-0.05, 0.9), xticks=names)
-    ax.legend(loc="upper right", ncols=3)
 
 
 def _error(ax: Axes, data: xr.Dataset) -> None:
