@@ -276,7 +276,7 @@ STUDY = Study(
     source="Bengio et al. 2015, sections 6.2 and 6.3",
     caption="By descent on J_h the slowest mode becomes slower, wherever the fixed point lies. Eq 1 makes units move "
     "faster; where rates are low it shortens the first part of the way, where they are high it ends at kinks. Weight "
-    "decay is faster. While digits are learned, inference becomes slower from weak weights and faster from strong ones.",
+    "decay is faster. While digits are learned, inference becomes slower from weak weights, faster from strong ones.",
     config=InferenceSpeedupConfig(),
     smoke=dict(
         n_networks=2,

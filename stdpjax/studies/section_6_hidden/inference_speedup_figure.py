@@ -1,4 +1,4 @@
-"""Relaxation times along learning, what the slowest mode's change follows, and networks that learn digits."""
+"""Relaxation times along learning, simulated times and speeds, and networks that learn digits."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     figure = new_figure(12, 7.8)
     courses, (times, speeds, task) = figure.subplots(2, 3)
     figure.suptitle("Does learning make inference faster?", fontweight="bold")
-    titles = ("Low rates: slower", "Middle rates: Eq 1 is faster", "High rates: Eq 1 runs to kinks")
+    titles = ("Low rates: slower", "Middle rates: hardly a change", "High rates: Eq 1 runs to kinks")
     for ax, centre, title in zip(courses, _CENTRES, titles, strict=True):
         ax.set_title(title)
         _course(ax, data.sel(centre=centre))
