@@ -37,7 +37,7 @@ class InferenceSpeedupConfig:
     decay: float = setting(1.0, "time constants of weight decay that learning lasts", above=0)
     n_starts: int = setting(8, "starts of simulated relaxations for each network")
     n_steps: int = setting(300, "steps of these", at_least=100)
-    n_learners: int = setting(12, "networks that learn digits, of each kind", **TRAINS)
+    n_learners: int = setting(24, "networks that learn digits, of each kind", **TRAINS)
     n_hidden: int = setting(32, "hidden units of these")
     gains: tuple[float, float] = setting(
         (0.2, 0.4), "spread of their weak and strong first weights", above=0, increasing=True
