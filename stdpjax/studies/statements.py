@@ -388,8 +388,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec6.3.faster",
         "Section 6.3, paragraph 3",
         "Such updates should also make inference converge faster.",
-        "That depends on where they begin: while digits are learned, inference becomes slower by 7 % from weak "
-        "weights, and faster by 15 % from strong ones, with which it is slow at first.",
+        "That depends on where they begin: while digits are learned, inference becomes slower by 8 % from weak "
+        "weights, and faster by 14 % from strong ones, with which it is slow at first.",
         ("sec6.3.task", "sec6.3.strong"),
     ),
     Statement(
