@@ -1,4 +1,4 @@
-"""J_h and J_x: exact forms, what one update does to either, noise as weight decay, and learning over relaxations."""
+"""J_h and J_x: exact forms, what one update does to either, and noise as weight decay."""
 
 from typing import Any
 
@@ -8,19 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
-from stdpjax.stats import mean_interval, normal_interval
+from stdpjax.stats import normal_interval
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the two parts of the objective, the two signs of an update, and learning over repeated relaxations."""
-    figure = new_figure(12.0, 7.6)
-    (index, displacement, signs), (noise, speed, times) = figure.subplots(2, 3)
+    """Draw the two parts of the objective, what an update does to either, and what noise adds."""
+    figure = new_figure(9.0, 7.6)
     figure.suptitle("Section 6: what the hidden and the clamped part of the objective do", fontweight="bold")
-    _index(index, data, config)
-    _displacement(displacement, data, config)
-    _signs(signs, data)
-    _noise(noise, data)
-    _learning(speed, times, data, config)
+    for ax, draw in zip(figure.subplots(2, 2).flat, (_index, _displacement, _signs, _noise), strict=True):
+        draw(ax, data, config)
     return figure
 
 
@@ -50,10 +46,9 @@ def _displacement(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper right")
 
 
-def _signs(ax: Axes, data: xr.Dataset) -> None:
+def _signs(ax: Axes, data: xr.Dataset, config: Any) -> None:
     bars = {
         "clamped units,\nstep on $J_x$": (data.clamped_update, "nearest"),
-        "clamped units,\nEq 1 literally": (data.literal_update, "control"),
         "hidden units,\nstep on $J_h$": (data.free_update, "sum"),
         "hidden units,\ntrue gradient": (data.true_update, "control"),
     }
@@ -67,7 +62,7 @@ def _signs(ax: Axes, data: xr.Dataset) -> None:
     ax.tick_params(axis="x", labelsize=7)
 
 
-def _noise(ax: Axes, data: xr.Dataset) -> None:
+def _noise(ax: Axes, data: xr.Dataset, config: Any) -> None:
     expected = 1e3 * data.decay_term
     beyond = normal_interval(1e3 * (data.noisy_mean - data.noise_free), 1e3 * data.noisy_error)
     points(ax, expected, beyond, "o", "eq1", "measured, 95 %", capsize=0)
@@ -77,20 +72,3 @@ def _noise(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("Noise in $J_x$ is a weight decay")
     frame(ax, "noise² |W|² / 2 (10⁻³ activity²)", "$J_x$ / step² beyond the noise-free (10⁻³ activity²)")
     ax.legend(loc="upper left")
-
-
-def _learning(speed: Axes, times: Axes, data: xr.Dataset, config: Any) -> None:
-    count = np.arange(data.sizes["relaxation"])
-    width = max(1, count.size // 12)
-    for rate, style, sign in ((config.learning_rate, "-", "Eq 1"), (-config.learning_rate, ":", "reversed")):
-        for centre, color in (("high", "sum"), ("centre", "eq1"), ("low", "nearest")):
-            cell = data.sel(rate=rate, centre=centre)
-            curve(speed, count, mean_interval(cell.speed, "learner"), style, color, f"{sign}, {centre}")
-            usual = cell.convergence_time.mean("learner").rolling(relaxation=width, center=True, min_periods=1).mean()
-            curve(times, count, usual, style, color)
-    speed.set_title("Eq 1 makes the network faster ...")
-    top = 3 * float(data.speed.mean("learner").max())
-    frame(speed, "relaxations so far", "speed at random states (1/tau)", log="y", ylim=(None, top))
-    speed.legend(loc="upper left", ncols=2, title="rule and rates at the fixed point; bands: 95 %")
-    times.set_title("... which may take it longer to settle")
-    frame(times, "relaxations so far", "time to 5 % of the way (tau)", log="y")

@@ -9,10 +9,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Key, UInt32
 
 from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate, transition
-from stdpjax.energy import Params
+from stdpjax.energy import Params, target_of
 from stdpjax.fixed_points import clip_target, relax, relaxation_time, spectral_stability
 from stdpjax.learning import Labelled, Learner, Phases, layered_mask, phase_update, predict, random_layers, train_epoch
 from stdpjax.learning import start as start_training
+from stdpjax.networks import centred_network
 from stdpjax.objectives import stdp_objective
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
@@ -40,8 +41,8 @@ class Lesson(NamedTuple):
 class Settling(NamedTuple):
     """How a network relaxes."""
 
-    mean_rate: Float[Array, ""]
-    """Mean over modes of the real part of 1 - eigenvalue of R' at the fixed point, per time constant."""
+    speed: Float[Array, ""]
+    """Mean over starts of |R(s) - s|, in activity per time constant."""
     relaxation_time: Float[Array, ""]
     """Time constant of the slowest mode; units that a kink holds are no part of it."""
     time: Float[Array, ""]
@@ -80,36 +81,30 @@ def lesson_rule(bias: Float[Array, "unit"], lesson: Lesson) -> Rule:
 
 def learn_stages(
     key: Key[Array, ""], params: Params, lesson: Lesson, *, n_stages: int, n_relaxations: int, n_steps: int
-) -> tuple[Float[Array, "later post pre"], Float[Array, "later post pre"], Bool[Array, ""]]:
+) -> tuple[Float[Array, "later post pre"], Bool[Array, ""]]:
     """Relax a network again and again from random starts while a lesson changes its weights."""
-    kernel, rate_fn = LeakyIntegrator(hard_sigmoid()), hard_sigmoid()
-    rule = lesson_rule(params.bias, lesson)
+    kernel, rule = LeakyIntegrator(hard_sigmoid()), lesson_rule(params.bias, lesson)
 
-    def relax_once(carry, key: Key[Array, ""]):
-        weights, gained = carry
-        start = jax.random.uniform(key, params.bias.shape, float, -0.5, 0.5)
+    def relax_once(weights: Float[Array, "post pre"], key: Key[Array, ""]):
         run = simulate(
             key,
             params._replace(weights=weights),
             kernel,
             StepHyper(STEP),
-            state=start,
+            state=jax.random.uniform(key, params.bias.shape, float, -0.5, 0.5),
             n_steps=n_steps,
             rule=rule,
             learning_rate=1.0,
         )
-        first, last = rate_fn.value(start), rate_fn.value(run.state)
-        return (run.params.weights, gained + jnp.outer(last, last) - jnp.outer(first, first)), run.is_finite
+        return run.params.weights, run.is_finite
 
-    def stage(carry, keys: Key[Array, "relaxation"]):
-        after, is_finite = jax.lax.scan(relax_once, carry, keys)
-        return after, (*after, jnp.all(is_finite))
+    def stage(weights: Float[Array, "post pre"], keys: Key[Array, "relaxation"]):
+        after, is_finite = jax.lax.scan(relax_once, weights, keys)
+        return after, (after, jnp.all(is_finite))
 
     keys = member_keys(key, n_stages * n_relaxations).reshape(n_stages, n_relaxations)
-    first = params.weights, jnp.zeros_like(params.weights)
-    _, (weights, gained, is_finite) = jax.lax.scan(stage, first, keys)
-    weights, gained = (jnp.concatenate([one[None], all]) for one, all in zip(first, (weights, gained), strict=True))
-    return weights, gained, jnp.all(is_finite)
+    _, (weights, is_finite) = jax.lax.scan(stage, params.weights, keys)
+    return jnp.concatenate([params.weights[None], weights]), jnp.all(is_finite)
 
 
 def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int, is_clipped: bool = False) -> Settling:
@@ -144,7 +139,7 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
 
     early, late = jax.vmap(times)(starts)
     return Settling(
-        1 - jnp.mean(jnp.real(stability.eigenvalues)),
+        jnp.mean(jax.vmap(lambda start: jnp.linalg.norm(target_of(params, start, rate_fn) - start))(starts)),
         relaxation_time(stability, STEP),
         jnp.mean(early),
         jnp.mean(late),
@@ -153,13 +148,39 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
     )
 
 
+@partial(jax.jit, static_argnames=("n_stages", "n_relaxations", "n_steps"))
+def learn_networks(keys, centres, lessons, *, n_stages: int, n_relaxations: int, n_steps: int):
+    """Return networks and whether all was finite, with leading axes `[network, centre, lesson]`; networks by stage."""
+
+    def one(key, centre, lesson):
+        params = centred_network(named_key(key, "weights"), centre, 8)
+        sizes = {"n_stages": n_stages, "n_relaxations": n_relaxations, "n_steps": n_steps}
+        weights, is_finite = learn_stages(named_key(key, "starts"), params, lesson, **sizes)
+        return Params(weights, jnp.broadcast_to(params.bias, weights.shape[:-1])), is_finite
+
+    one = jax.vmap(jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None)), (0, None, None))
+    return one(keys, centres, lessons)
+
+
+@partial(jax.jit, static_argnames=("n_starts", "n_steps"))
+def settle_networks(keys, networks: Params, *, n_starts: int, n_steps: int) -> Settling:
+    """Return how each network relaxes from random starts, at each stage of each lesson."""
+
+    def one(params, key):
+        starts = jax.random.uniform(named_key(key, "tests"), (n_starts, 8), float, -0.5, 0.5)
+        return settling(params, starts, n_steps=n_steps)
+
+    shape = networks.bias.shape[:-1]
+    flat = jax.tree.map(lambda leaf: leaf.reshape(shape[0], -1, *leaf.shape[len(shape) :]), networks)
+    found = jax.vmap(jax.vmap(one, (0, None)))(flat, keys)
+    return jax.tree.map(lambda leaf: leaf.reshape(shape), found)
+
+
 class Course(NamedTuple):
     """Networks with their inputs clamped, before and after each pass of training for a task."""
 
     settling: Settling
     """Of the free units, `[stage, network, image]`."""
-    largest: Float[Array, "stage network"]
-    """Largest eigenvalue of the weights among the free units, kinks apart."""
     accuracy: Float[Array, "stage network"]
     """Share of the test images classified right."""
     is_finite: Bool[Array, "network"]
@@ -170,7 +191,6 @@ def train_for_task(
     key: Key[Array, ""],
     data: Labelled,
     gains: Float[Array, "network"],
-    signs: Float[Array, "network"],
     numbers: UInt32[Array, "network"],
     rate: Float[Array, ""],
     *,
@@ -184,7 +204,7 @@ def train_for_task(
     order = jax.random.permutation(named_key(key, "split"), data.labels.shape[0])
     training, test = (Labelled(*(leaf[part] for leaf in data)) for part in (order[:n_images], order[n_images:]))
     rate_fn, mask, n_in = hard_sigmoid(), layered_mask(sizes), sizes[0]
-    measured = phase_update(rate_fn, Phases("paper_midpoint"), sizes[-1])
+    learner = Learner(phase_update(rate_fn, Phases("paper_midpoint"), sizes[-1]), optax.adam(rate))
     mean_rate = jnp.mean(rate_fn.value(training.inputs))
     still = jnp.zeros((1, sum(sizes[1:])), training.inputs.dtype)
 
@@ -196,20 +216,10 @@ def train_for_task(
             return settling(Params(among, bias), still, n_steps=n_steps, is_clipped=True)
 
         right = predict(params, test.inputs, rate_fn, Phases(n_settle=60), sizes[-1]) == test.labels
-        return (
-            jax.vmap(of_image)(test.inputs[:n_probes]),
-            jnp.linalg.eigvalsh(among)[-1],
-            jnp.mean(right.astype(still.dtype)),
-        )
+        return jax.vmap(of_image)(test.inputs[:n_probes]), jnp.mean(right.astype(still.dtype))
 
-    def one(gain, sign, number):
+    def one(gain, number):
         own = jax.random.fold_in(key, number)
-
-        def update(key, params, batch, memory):
-            delta, metrics, memory = measured(key, params, batch, memory)
-            return jax.tree.map(lambda leaf: sign * leaf, delta), metrics, memory
-
-        learner = Learner(update, optax.adam(rate))
         first = random_layers(named_key(own, "weights"), sizes, 1.0, mean_rate)
         first = start_training(learner, jax.tree.map(lambda leaf: gain * leaf, first))
 
@@ -220,6 +230,5 @@ def train_for_task(
         last, later = jax.lax.scan(one_pass, first, jnp.arange(n_stages, dtype=jnp.uint32))
         return jax.tree.map(lambda one, all: jnp.concatenate([one[None], all]), first.params, later), last.is_finite
 
-    params, is_finite = jax.vmap(one, out_axes=(1, 0))(gains, signs, numbers)
-    how, largest, accuracy = jax.lax.map(jax.vmap(measure), params)
-    return Course(how, largest, accuracy, is_finite)
+    params, is_finite = jax.vmap(one, out_axes=(1, 0))(gains, numbers)
+    return Course(*jax.lax.map(jax.vmap(measure), params), is_finite)

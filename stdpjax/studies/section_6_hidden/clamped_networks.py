@@ -1,0 +1,130 @@
+"""Networks with clamped units: the two parts of the objective as they relax, after one update, and under noise."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from stdpjax.clamps import clamp_state
+from stdpjax.dynamics import transition
+from stdpjax.energy import Params, energy_of, random_params, target_of
+from stdpjax.objectives import prediction_error
+from stdpjax.random import member_keys
+from stdpjax.rates import hard_sigmoid
+from stdpjax.studies.network_runs import drift_at
+
+
+def clamped_network(key: Key[Array, ""], n_visible: int, n_hidden: int) -> tuple[Params, Float[Array, "unit"]]:
+    """Return a random tied network and a state between the kinks, whose first units are the clamped ones."""
+    params_key, state_key = jax.random.split(key)
+    n_units = n_visible + n_hidden
+    return random_params(params_key, n_units, 0.3), jax.random.uniform(state_key, (n_units,), float, -0.3, 0.3)
+
+
+def slope_of(params: Params, state: Float[Array, "unit"]) -> Float[Array, "unit"]:
+    """Return the gradient of the energy, by automatic differentiation."""
+    return jax.grad(lambda state: energy_of(params, state, hard_sigmoid()))(state)
+
+
+def relaxation(
+    params: Params, start: Float[Array, "unit"], step: Float[Array, ""], n_visible: int, n_steps: int
+) -> dict[str, Array]:
+    """Relax the hidden units without noise, the first units clamped, and return the objective along the way."""
+    rate_fn, still = hard_sigmoid(), jnp.zeros_like(start)
+    is_visible = np.arange(start.shape[0]) < n_visible
+    clamps = (clamp_state(is_visible, start),)
+
+    def advance(state: Float[Array, "unit"], _: None):
+        return transition(params, state, still, rate_fn, step, clamps), state
+
+    _, path = jax.lax.scan(advance, start, None, length=n_steps + 2)
+
+    def at(before: Float[Array, "unit"], now: Float[Array, "unit"], after: Float[Array, "unit"]) -> dict[str, Array]:
+        before_slope, now_slope = slope_of(params, before), slope_of(params, now)
+        error = partial(prediction_error, params, before, still, after, rate_fn, step)
+        return {
+            "total": error(),
+            "hidden": error(~jnp.asarray(is_visible)),
+            "gradient_now": jnp.linalg.norm(now_slope[n_visible:]),
+            "gradient_before": jnp.linalg.norm(before_slope[n_visible:]),
+            "visible_gradient": jnp.linalg.norm(before_slope[:n_visible]),
+            "two_steps": jnp.linalg.norm((after - before)[n_visible:]),
+        }
+
+    return jax.vmap(at)(path[:-2], path[1:-1], path[2:])
+
+
+def one_update(
+    params: Params, before: Float[Array, "unit"], step: Float[Array, ""], rate: Float[Array, ""], n_visible: int
+) -> Float[Array, "three"]:
+    """Return log ratios of the energy gradient's norm after to before one gradient step on the weights.
+
+    Of the clamped units after a step down J_x; of the hidden ones after a step down J_h with the target frozen, and
+    down its true gradient.
+    """
+    rate_fn, still = hard_sigmoid(), jnp.zeros_like(before)
+    is_visible = np.arange(before.shape[0]) < n_visible
+    clamps, visible = (clamp_state(is_visible, before),), jnp.asarray(is_visible)
+
+    def reached(params: Params) -> Float[Array, "unit"]:
+        now = transition(params, before, still, rate_fn, step, clamps)
+        return transition(params, now, still, rate_fn, step, clamps)
+
+    def objective(weights: Float[Array, "post pre"], mask: Array, is_frozen: bool) -> Float[Array, ""]:
+        changed = params._replace(weights=weights)
+        goal = reached(params if is_frozen else changed)
+        return prediction_error(changed, before, still, goal, rate_fn, step, mask)
+
+    def log_ratio(mask: Array, is_frozen: bool) -> Float[Array, ""]:
+        after = params.weights - rate * jax.grad(objective)(params.weights, mask, is_frozen)
+        # Untied weights have no energy, but R and s - R still.
+        norms = [
+            jnp.linalg.norm(jnp.where(mask, before - target_of(params._replace(weights=weights), before, rate_fn), 0.0))
+            for weights in (params.weights, after)
+        ]
+        return jnp.log(norms[1] / norms[0])
+
+    return jnp.stack([log_ratio(visible, True), log_ratio(~visible, True), log_ratio(~visible, False)])
+
+
+def noisy_objective(
+    key: Key[Array, ""], params: Params, state: Float[Array, "unit"], noise_std: Array, n_visible: int, n_draws: int
+) -> Float[Array, "four"]:
+    """Return, in units of step^2, J_x under noise, its standard error, |dE/dx|^2 / 2, and the noise's part."""
+    rate_fn = hard_sigmoid()
+    visible = jnp.arange(state.shape[0]) < n_visible
+    eta = noise_std * jax.random.normal(key, (n_draws, *state.shape), state.dtype)
+    # Of a clamped unit x - f_x = step (x - R_x), whatever the step: take 1.
+    values = jax.vmap(lambda noise: prediction_error(params, state, noise, state, rate_fn, 1.0, visible))(eta)
+    plain = 0.5 * jnp.sum(slope_of(params, state)[:n_visible] ** 2)
+    decay = 0.5 * noise_std**2 * jnp.sum(params.weights[:n_visible] ** 2)
+    return jnp.stack([jnp.mean(values), jnp.std(values) / jnp.sqrt(1.0 * n_draws), plain, decay])
+
+
+@partial(jax.jit, static_argnames=("n_visible", "n_hidden", "n_times", "n_draws"))
+def measure(key, steps, strength, noise_std, large_noise_std, *, n_visible, n_hidden, n_times, n_draws, keys):
+    """Return relaxations, updates and noisy J_x of all networks, and the noise of Eq 20 with where it was taken."""
+    params, states = jax.vmap(lambda key: clamped_network(key, n_visible, n_hidden))(keys)
+
+    def relax(params, state, step):
+        return relaxation(params, state, step, n_visible, n_times)
+
+    paths = jax.vmap(jax.vmap(relax, (None, None, 0)), (0, 0, None))(params, states, steps)
+    step = steps[-1]
+    updates = jax.vmap(lambda params, state: one_update(params, state, step, strength / step**2, n_visible))(
+        params, states
+    )
+    few = jax.tree.map(lambda leaf: leaf[:8], (params, states))
+    draw_keys = member_keys(key, 8)
+    noisy = jax.vmap(lambda key, params, state: noisy_objective(key, params, state, noise_std, n_visible, n_draws))(
+        draw_keys, *few
+    )
+    # Twice as far out: near the kinks and beyond.
+    far = 2 * few[1]
+    mean, error = jax.vmap(lambda key, params, state: drift_at(key, params, state, large_noise_std, n_draws=n_draws))(
+        draw_keys, few[0], far
+    )
+    plain = jax.vmap(lambda params, state: target_of(params, state, hard_sigmoid()))(few[0], far)
+    return paths, updates, noisy, (mean - plain, error, plain), (few[0], far)
