@@ -77,10 +77,11 @@ def _decay(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _attractors(ax: Axes, data: xr.Dataset) -> None:
-    saddle = data.to_saddle.where(data.to_saddle > 0)
-    points(ax, 0.94 * data.step, data.to_minimum, "_", "nearest", "to the nearest box minimum", ms=10, alpha=0.6)
-    words = "to the nearest other stationary point"
-    points(ax, 1.06 * data.step, saddle, "_", "points", words, ms=10, alpha=0.6)
+    for shift, distance, color, words in (
+        (0.94, data.to_minimum, "nearest", "to the nearest box minimum"),
+        (1.06, data.to_corner, "points", "to the nearest corner of the box"),
+    ):
+        points(ax, shift * data.step, distance, "_", color, words, ms=10, alpha=0.6)
     curve(ax, data.step, data.step, "--", "0.6", "step")
     ax.set_title("Large weights: attractors all the same")
     xlabel, ylabel = "step size (units of $\\tau$, log scale)", "distance of the time average (log scale)"
