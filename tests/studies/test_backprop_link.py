@@ -50,6 +50,11 @@ def test_data_say_what_they_are():
     assert data.theta.attrs["units"] == "tau"
 
 
+@functools.cache
+def verdicts():
+    return {record["id"]: record["verdict"] for record in run("backprop_link", show_progress=False).records}
+
+
 def _printed_leak(patch):
     # Eq 17 as printed: the leak is subtracted twice.
     def twice(params, state, noise, rate_fn, step, clamps=()):
@@ -87,10 +92,10 @@ def _all_untied(patch):
     ],
 )
 def test_a_wrong_model_loses_the_claims(patch, lost, monkeypatch):
-    assert {record["verdict"] for record in run("backprop_link", show_progress=False).records} == {"met"}
+    assert set(verdicts().values()) == {"met"}
     with monkeypatch.context() as context:
         patch(context)
-        wrong = {record["id"]: record["verdict"] for record in run("backprop_link", show_progress=False).records}
+        wrong = verdicts.__wrapped__()
     assert {name for name, verdict in wrong.items() if verdict != "met"} >= lost
     assert wrong["eq27.value"] == "met", "what does not rest on it keeps its verdict"
 

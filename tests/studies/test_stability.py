@@ -37,7 +37,7 @@ def test_deviations_follow_a_plain_loop():
 
 
 def test_the_slowest_mode_is_the_one_that_grows_as_its_eigenvalue_says():
-    weights, steps = stability._padded(EXAMPLES["A"][0])[None], np.array([0.1])
+    weights, steps = stability._EXAMPLE_WEIGHTS[:1], np.array([0.1])
     slowest = stability._slowest_modes(weights, steps)
     np.testing.assert_allclose(weights[0] @ slowest[0], 1.4 * slowest[0], atol=1e-12)
     start = 1e-3 * slowest

@@ -20,7 +20,7 @@ from stdpjax.energy import Params, target_of
 from stdpjax.learning import layer_slices, layered_mask
 from stdpjax.networks import network_at_rest, resting_bias, untie
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import either, hard_sigmoid, sigmoid
+from stdpjax.rates import RateFunction, either, hard_sigmoid, sigmoid
 from stdpjax.rules import rate_update
 from stdpjax.studies.measures import labelled, merged, on_host, required, stacked
 from stdpjax.theory.layered import chain_gradient, displacements, one_minus_cosine
@@ -42,6 +42,19 @@ class Setup(NamedTuple):
     """Stable and unstable, on a leading axis; the first is the tied one above."""
 
 
+def networks_with(
+    key: Key[Array, ""],
+    state: Float[Array, "unit"],
+    masks: Bool[Array, "network unit unit"],
+    rate_fn: RateFunction,
+    largest: float,
+) -> list[Params]:
+    """Return a random network with each of the masks, all at rest in the same state."""
+    keys = member_keys(key, masks.shape[0])
+    every = jax.vmap(lambda one, mask: network_at_rest(one, state, mask, rate_fn, largest))(keys, masks)
+    return [jax.tree.map(lambda array, index=index: array[index], every) for index in range(masks.shape[0])]
+
+
 def networks_at_rest(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: Any) -> Setup:
     """Return a random network at rest between the kinks, in its variants, and the goal of its visible layer."""
     # Either kind of rate in one program, as compiling takes longer here than running.
@@ -49,10 +62,8 @@ def networks_at_rest(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: An
     state, offset = jax.random.uniform(named_key(key, "state"), (2, n_units), float, -1, 1)
     state = config.spread * state
     pull = InputClamp(jnp.arange(n_units) < config.sizes[0], state + config.distance * offset)
-    pair = jax.vmap(lambda one: network_at_rest(one, state, layered_mask(config.sizes), rate_fn, config.largest))(
-        member_keys(named_key(key, "weights"), 2)
-    )
-    tied, other = (jax.tree.map(lambda array, index=index: array[index], pair) for index in (0, 1))
+    masks = jnp.stack(2 * [layered_mask(config.sizes)])
+    tied, other = networks_with(named_key(key, "weights"), state, masks, rate_fn, config.largest)
     hidden = tied.weights[config.sizes[0] :, config.sizes[0] :]
     # Those of the hidden units decide, as x follows its input. For the hard sigmoid W is R'.
     stronger = config.unstable / jnp.linalg.eigvalsh(hidden)[-1] * tied.weights
