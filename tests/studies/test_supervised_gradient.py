@@ -153,7 +153,6 @@ def test_a_wrong_model_loses_the_claims(patch, lost, monkeypatch):
         ({"sizes": (3, 2)}, "sizes: expected at least three layers"),
         ({"pulls": (0.2, 0.1)}, "pulls: expected at least two increasing numbers"),
         ({"pulls": (0.2, 1.0)}, "pulls: expected a finite number above 0 and below 1"),
-        ({"lengths": (1, 1)}, "lengths: expected at least two increasing numbers"),
         ({"spread": 0.4}, "input_spread: expected a finite number"),
     ],
 )
