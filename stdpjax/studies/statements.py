@@ -394,7 +394,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 7, Eq 25",
         "At a fixed point, or a local minimum of the energy, the gradient is 0, so R(s) = s, and the update without "
         "noise leaves s where it is.",
-        "At minima between the kinks, to 2e-6; at minima with units at kinks, 25 of 40 random networks, the energy "
+        "At minima between the kinks, to 3e-7; at minima with units at kinks, 25 of 40 random networks, the energy "
         "has no gradient and the update does not come to rest.",
         ("eq25.interior",),
         "dE/ds = 0 => R(s) = s => f(s, 0) = s",
