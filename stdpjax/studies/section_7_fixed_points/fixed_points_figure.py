@@ -46,7 +46,7 @@ def _averages(ax: Axes, data: xr.Dataset, config: Any) -> None:
     points(ax, data.step, error, "_", "eq1", "one network", ms=10, alpha=0.5)
     points(ax, data.step, error.max("network"), "o-", "sum", "largest", ms=6)
     curve(ax, data.step, data.step, "--", "0.6", "step")
-    ax.set_title("Time averages: the box minimum, up to O(step)")
+    ax.set_title("The averages are off by O(step)")
     xlabel, ylabel = "step size (units of $\\tau$, log scale)", "distance of the average (log scale)"
     frame(ax, xlabel, ylabel, log="xy", ylim=(1e-6, 1.0), xticks=data.step)
     ax.legend(loc="lower right")

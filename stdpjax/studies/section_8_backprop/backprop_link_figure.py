@@ -39,7 +39,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     growth.set_title("Each layer follows as an Erlang law")
     growth.axvline(1, color="0.8", lw=0.8, zorder=0)
     ylabel = r"displacement / ($\frac{1}{2}|\partial C/\partial h_k|$)"
-    frame(growth, r"time ($\tau$)", ylabel, log="xy", ylim=(1e-6, 5))
+    frame(growth, r"time ($\tau$)", ylabel, log="xy", ylim=(1e-13, 5))
     growth.legend(title="dashed: Pr[more than k events]", loc="lower right", ncols=2)
     angle.set_title("Later the direction slowly turns away")
     frame(angle, r"time ($\tau$)", r"1 - cosine with $-\partial C/\partial h_k$", log="xy", ylim=(1e-10, 1))
