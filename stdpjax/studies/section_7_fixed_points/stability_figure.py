@@ -16,34 +16,31 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     figure = new_figure(12.5, 7.6)
     planes, (random, decay, attractors) = figure.subplots(2, 3)
     examples = {
-        "A: determinant below 1, unstable": ["A"],
-        "A': smaller determinant, more unstable": ["A'"],
-        "B: determinant above 1, stable": ["B", "B, larger step"],
+        "A": "A: determinant below 1, unstable",
+        "A'": "A': smaller determinant, more unstable",
+        "B": "B: determinant above 1, stable",
     }
-    for ax, (title, names) in zip(planes, examples.items(), strict=True):
+    for ax, (name, title) in zip(planes, examples.items(), strict=True):
         ax.set_title(title)
-        _plane(ax, data, names)
+        _plane(ax, data.sel(example=name))
     _random(random, data, config)
     _decay(decay, data)
     _attractors(attractors, data)
     return figure
 
 
-def _plane(ax: Axes, data: xr.Dataset, names: list[str]) -> None:
-    lines = []
-    for name, style in zip(names, ("-", "--"), strict=False):
-        row = data.sel(example=name)
-        step, values = float(row.example_step), np.unique(row.example_eigenvalue.values.round(9))
-        fill = COLORS["pre"] if style == "-" else "none"
-        ax.add_patch(Circle((1 - 1 / step, 0), 1 / step, fc=fill, alpha=0.25, lw=0))
-        ax.add_patch(Circle((1 - 1 / step, 0), 1 / step, fc="none", ec="0.3", lw=1, ls=style))
-        words = {True: "stable", False: "unstable"}
-        lines.append(f"step {step:g}: {words[bool(float(row.example_left) < 1e-4)]} (simulated)")
-        if style == "-":
-            colors = np.where(np.abs(1 - step + step * values) < 1, COLORS["nearest"], COLORS["sum"])
-            ax.scatter(values, np.zeros_like(values), s=45, zorder=3, color=colors)
-            determinant = float(row.example_determinant)
-            lines.insert(0, f"determinant {determinant:.3g}: printed verdict {words[determinant < 1]}")
+def _plane(ax: Axes, row: xr.Dataset) -> None:
+    step, values = float(row.example_step), np.unique(row.example_eigenvalue.values.round(9))
+    disc = (1 - 1 / step, 0), 1 / step
+    ax.add_patch(Circle(*disc, fc=COLORS["pre"], alpha=0.25, lw=0))
+    ax.add_patch(Circle(*disc, fc="none", ec="0.3", lw=1))
+    colors = np.where(np.abs(1 - step + step * values) < 1, COLORS["nearest"], COLORS["sum"])
+    ax.scatter(values, np.zeros_like(values), s=45, zorder=3, color=colors)
+    words, determinant = {True: "stable", False: "unstable"}, float(row.example_determinant)
+    lines = [
+        f"determinant {determinant:.3g}: printed verdict {words[determinant < 1]}",
+        f"step {step:g}: {words[bool(float(row.example_left) < 1e-4)]} (simulated)",
+    ]
     ax.text(0.03, 0.97, "\n".join(lines), transform=ax.transAxes, va="top", fontsize=8)
     ax.text(0.03, 0.04, "shaded: |1 - step + step $\\lambda$| < 1", transform=ax.transAxes, fontsize=8, color="0.3")
     ax.set_aspect("equal")
@@ -77,10 +74,11 @@ def _decay(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _attractors(ax: Axes, data: xr.Dataset) -> None:
-    saddle = data.to_saddle.where(data.to_saddle > 0)
-    points(ax, 0.94 * data.step, data.to_minimum, "_", "nearest", "to the nearest box minimum", ms=10, alpha=0.6)
-    words = "to the nearest other stationary point"
-    points(ax, 1.06 * data.step, saddle, "_", "points", words, ms=10, alpha=0.6)
+    for shift, distance, color, words in (
+        (0.94, data.to_minimum, "nearest", "to the nearest box minimum"),
+        (1.06, data.to_corner, "points", "to the nearest corner of the box"),
+    ):
+        points(ax, shift * data.step, distance, "_", color, words, ms=10, alpha=0.6)
     curve(ax, data.step, data.step, "--", "0.6", "step")
     ax.set_title("Large weights: attractors all the same")
     xlabel, ylabel = "step size (units of $\\tau$, log scale)", "distance of the time average (log scale)"

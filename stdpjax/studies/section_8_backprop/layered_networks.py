@@ -1,0 +1,161 @@
+"""Layered networks at rest, and what a pull of their visible layer does: first arrivals, growth and long simulations.
+
+First arrivals are as small as step^5, which single precision does not resolve beside the state. The growth is therefore
+that of the displacement itself, see `theory.layered.displacements`; the states are simulated too, for Eq 27 and for the
+unstable networks, which leave the active region.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Key
+
+from stdpjax.clamps import InputClamp, StateClamp
+from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate, transition
+from stdpjax.energy import Params, target_of
+from stdpjax.learning import layer_slices, layered_mask
+from stdpjax.networks import network_at_rest, resting_bias, untie
+from stdpjax.random import member_keys, named_key
+from stdpjax.rates import RateFunction, either, hard_sigmoid, sigmoid
+from stdpjax.rules import rate_update
+from stdpjax.studies.measures import labelled, merged, on_host, required, stacked
+from stdpjax.theory.layered import chain_gradient, displacements, one_minus_cosine
+
+RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
+# How far apart the curves over time are kept, in steps.
+KEEP = 10
+ANGLE = "1 - cosine with -dC/dh_k"
+
+
+class Setup(NamedTuple):
+    """A network at rest, in its variants, and what is done to it."""
+
+    state: Float[Array, "unit"]
+    pull: InputClamp
+    feedback: Params
+    """Tied and untied weights, on a leading axis."""
+    stability: Params
+    """Stable and unstable, on a leading axis; the first is the tied one above."""
+
+
+def networks_with(
+    key: Key[Array, ""],
+    state: Float[Array, "unit"],
+    masks: Bool[Array, "network unit unit"],
+    rate_fn: RateFunction,
+    largest: float,
+) -> list[Params]:
+    """Return a random network with each of the masks, all at rest in the same state."""
+    keys = member_keys(key, masks.shape[0])
+    every = jax.vmap(lambda one, mask: network_at_rest(one, state, mask, rate_fn, largest))(keys, masks)
+    return [jax.tree.map(lambda array, index=index: array[index], every) for index in range(masks.shape[0])]
+
+
+def networks_at_rest(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: Any) -> Setup:
+    """Return a random network at rest between the kinks, in its variants, and the goal of its visible layer."""
+    # Either kind of rate in one program, as compiling takes longer here than running.
+    n_units, rate_fn = sum(config.sizes), either(is_smooth, *RATES.values())
+    state, offset = jax.random.uniform(named_key(key, "state"), (2, n_units), float, -1, 1)
+    state = config.spread * state
+    pull = InputClamp(jnp.arange(n_units) < config.sizes[0], state + config.distance * offset)
+    masks = jnp.stack(2 * [layered_mask(config.sizes)])
+    tied, other = networks_with(named_key(key, "weights"), state, masks, rate_fn, config.largest)
+    hidden = tied.weights[config.sizes[0] :, config.sizes[0] :]
+    # Those of the hidden units decide, as x follows its input. For the hard sigmoid W is R'.
+    stronger = config.unstable / jnp.linalg.eigvalsh(hidden)[-1] * tied.weights
+    unstable = Params(stronger, resting_bias(stronger, state, rate_fn))
+    return Setup(state, pull, stacked(tied, untie(tied, other, state, rate_fn)), stacked(tied, unstable))
+
+
+def follow_growth(config: Any) -> Callable[[Bool[Array, ""], Setup], dict[str, Array]]:
+    """Return what follows one network: first arrivals, tied and untied, and the growth over time with tied weights."""
+    layers = layer_slices(config.sizes)
+    n_steps = len(config.steps)
+    steps = jnp.array([*config.steps, config.growth_step, config.fine_step], float)
+
+    def growth(is_smooth: Bool[Array, ""], setup: Setup) -> dict[str, Array]:
+        state, pull, rate_fn = setup.state, setup.pull, either(is_smooth, *RATES.values())
+
+        def follow(params: Params) -> dict[str, Array]:
+            by_weight, by_state = chain_gradient(params, state, rate_fn, layers, pull.value)
+            paths = jax.vmap(lambda step: displacements(params, state, rate_fn, pull, step, config.n_steps))(steps)
+            start = jnp.concatenate([jnp.zeros_like(state)[None], paths[n_steps - 1, : len(layers) - 1]])
+            update = rate_update(start, paths[n_steps - 1, : len(layers)], rate_fn.value(state[None] + start))
+            jacobian = jax.jacobian(lambda at: target_of(params, at, rate_fn))(state)
+            return {
+                "by_weight": by_weight,
+                "by_state": by_state,
+                "first": paths[:n_steps, : len(layers)],
+                "grown": paths[n_steps:, KEEP - 1 :: KEEP],
+                "update": update,
+                "asymmetry": jnp.max(jnp.abs(jacobian - jacobian.T)) / jnp.max(jnp.abs(jacobian)),
+            }
+
+        result = jax.vmap(follow)(setup.feedback)
+        return {**result, "grown": result["grown"][0]}
+
+    return growth
+
+
+def angles(vectors: np.ndarray, others: np.ndarray, layers: tuple[slice, ...]) -> np.ndarray:
+    """Return 1 - cosine of the units' last axes, layer by layer, `[..., layer]`."""
+    return np.stack([one_minus_cosine(vectors[..., layer], others[..., layer]) for layer in layers], axis=-1)
+
+
+def long_runs(keys: Key[Array, "network"], setups: Setup, gradient: np.ndarray, config: Any) -> xr.Dataset:
+    """Return how stable and unstable networks with hard rates turn over time, and Eq 27 of the stable ones.
+
+    The gradient of the squared error, `[network, unit]`, is what they turn from.
+    """
+    runs, setups = on_host((jax.jit(jax.vmap(_simulate_long(config)))(keys, setups), setups))
+    layers, state, trace = layer_slices(config.sizes), setups.state, runs["trace"]
+    way = (setups.pull.value - state)[:, layers[0]]
+    angle = angles(trace - state[:, None, None], -gradient[:, None, None], layers)
+    time = config.long_step * KEEP * np.arange(1, config.n_long // KEEP + 1)
+    words = "networks that stay in the active region"
+    return merged(
+        labelled(("stability", "network", "long_time", "layer"), long_angle=(np.moveaxis(angle, 1, 0), ANGLE)),
+        labelled(
+            "network",
+            objective=(runs["objective"], "J at the first step"),
+            objective_of_state_clamp=(runs["objective_of_state_clamp"], "J if the state of x is clamped"),
+            squared_error=np.sum(way**2, axis=1),
+        ),
+        required("network", words, is_inside=np.all(np.abs(trace[:, 0]) < 0.5, axis=(1, 2))),
+        labelled((), "tau", long_step=(config.long_step, "step size of the long simulations")),
+        stability=["stable", "unstable"],
+        long_time=("long_time", time, {"units": "tau"}),
+    )
+
+
+def _simulate_long(config: Any) -> Callable[[Key[Array, ""], Setup], dict[str, Array]]:
+    """Return what simulates the stable and the unstable network with hard rates, and Eq 27 of the stable one."""
+    rate_fn = RATES["hard"]
+    kernel, hyper = LeakyIntegrator(rate_fn), StepHyper(config.long_step)
+
+    def long_run(key: Key[Array, ""], setup: Setup) -> dict[str, Array]:
+        state, pull = setup.state, setup.pull
+
+        def trace(params: Params) -> Float[Array, "kept unit"]:
+            run = simulate(
+                key, params, kernel, hyper, state=state, clamps=(pull,), n_steps=config.n_long, trace_every=KEEP
+            )
+            assert run.trace is not None
+            return run.trace
+
+        def objective(clamp: InputClamp | StateClamp) -> Float[Array, ""]:
+            moved = transition(stable, state, jnp.zeros_like(state), rate_fn, config.long_step, (clamp,))
+            return jnp.sum((target_of(stable, state, rate_fn) - moved) ** 2)
+
+        stable = jax.tree.map(lambda array: array[0], setup.stability)
+        return {
+            "trace": jax.vmap(trace)(setup.stability),
+            "objective": objective(pull),
+            "objective_of_state_clamp": objective(StateClamp(*pull)),
+        }
+
+    return long_run
