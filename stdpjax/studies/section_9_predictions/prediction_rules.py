@@ -222,24 +222,6 @@ def sampled_changes(config: Any, protocol: Protocol, cells: Cells) -> dict[str, 
     return {name: np.asarray(found[name], np.float64) for name in SPIKING}
 
 
-def pair_law(amplitudes: tuple[float, float], taus: tuple[float, float], config: Any) -> Floats:
-    """Return the changes of all-to-all pairs in closed form, shape `[course]`.
-
-    In each of N repeats of T bins, presynaptic probability p, postsynaptic probability q + slope (t - T / 2):
-    N p sum_d {q (T - d) [k(d) + k(-d)] + slope T d (1 - d / T) [k(d) - k(-d)] / 2}.
-    """
-    n_bins = round(config.duration_ms)
-    lag = np.arange(1, n_bins)
-    plus, minus = (
-        sign * amplitude * np.exp(-lag / tau) for sign, amplitude, tau in zip((1, -1), amplitudes, taus, strict=True)
-    )
-    low, high = config.low_hz / 1000, config.high_hz / 1000
-    even = (low + high) / 2 * np.sum((n_bins - lag) * (plus + minus))
-    odd = (high - low) / 2 * np.sum(lag * (1 - lag / n_bins) * (plus - minus))
-    direction = {"constant": 0, "rising": 1, "falling": -1}
-    return np.array([even + direction[course] * odd for course in COURSES]) * config.n_repeats * config.pre_hz / 1000
-
-
 def _event_changes(rule: Rule, cells: Cells) -> Float[Array, "course cell"]:
     flat = (part.reshape(-1, part.shape[-1]) for part in (cells.times, cells.pre_spikes, cells.post_spikes))
     return jax.vmap(partial(event_weight_change, rule))(*flat).reshape(cells.times.shape[:2])
