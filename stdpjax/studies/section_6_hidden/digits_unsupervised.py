@@ -41,7 +41,7 @@ RULES = {
     "wide": Rule(1, 0, is_wide=True),
 }
 METHODS = ("mean", "pca")
-N_FILTERS, N_EXAMPLES = 32, 8
+N_EXAMPLES = 8
 _ERROR = "squared error per missing pixel, held-out images"
 
 
@@ -143,13 +143,11 @@ def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progres
     progress(0.8, "principal components")
     baselines, by_components = _filled_by_components(splits, missing, config)
     drawn = _examples(splits.test[0].astype(np.float64), (by_rule, by_components), missing, (height, width))
-    tiles = np.asarray(last.weights)[0, 0].T[:N_FILTERS].reshape(-1, height, width)
     grown = np.linalg.norm(last.weights, axis=(2, 3)) / np.linalg.norm(first.weights, axis=(2, 3))
     return merged(
         errors,
         baselines,
         _laws(last, activity, config),
-        labelled(("unit", "y", "x"), filter=(tiles, "weights of hidden units")),
         labelled(("shown", "column", "y", "x"), example=(drawn, "rate")),
         labelled(("rule", "network"), growth=(grown, "norm of the weights over that before training")),
         required(("rule", "network"), "networks with finite weights", is_finite=is_finite),
@@ -181,14 +179,10 @@ def _trained(
     spread = jax.tree.map(lambda *leaves: jnp.repeat(jnp.stack(leaves), config.n_networks), *settings)
     seen = splits.training
     activity = (seen[None] - 0.5) * _contrasts(config)[:, None, None, None].astype(seen.dtype)
-    found = train_layers(
-        jnp.tile(keys, len(RULES)),
-        jnp.asarray(activity.reshape(-1, *seen.shape[1:]), float),
-        jnp.tile(splits.orders, (len(RULES), 1, 1)),
-        spread,
-        n_hidden=config.n_hidden,
-        batch_size=config.batch_size,
-    )
+    values = jnp.asarray(activity.reshape(-1, *seen.shape[1:]), float)
+    orders = jnp.tile(splits.orders, (len(RULES), 1, 1))
+    sizes = {"n_hidden": config.n_hidden, "batch_size": config.batch_size}
+    found = train_layers(jnp.tile(keys, len(RULES)), values, orders, spread, **sizes)
     first, last, is_finite = jax.tree.map(
         lambda leaf: leaf.reshape(len(RULES), config.n_networks, *leaf.shape[1:]), found
     )

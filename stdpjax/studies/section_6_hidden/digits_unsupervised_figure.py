@@ -1,4 +1,4 @@
-"""Filled-in halves, what hidden units see, the law that weights follow, and errors by method and by rule."""
+"""Filled-in halves, errors by method and by rule, and the law that weights follow."""
 
 from typing import Any
 
@@ -21,46 +21,27 @@ _ROWS = ["image", "seen", "delta rule", "PCA"]
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw examples, filters, the law, and errors."""
-    figure = new_figure(13, 6.4)
-    layout: list[Any] = [["examples", "law"], ["filters", "methods"]]
-    axes = figure.subplot_mosaic(layout, width_ratios=(1.5, 1))
-    _examples(axes["examples"], data.example.values)
-    _filters(axes["filters"], data["filter"].values)
-    _errors(axes["methods"], data)
-    _law(axes["law"], data)
+    """Draw examples, errors, and the law."""
+    figure = new_figure(15, 4.6)
+    examples, errors, law = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    _examples(examples, data.example.values)
+    _errors(errors, data)
+    _law(law, data)
     return figure
-
-
-def _tiled(tiles: np.ndarray) -> np.ndarray:
-    """Return tiles, shape `[row, column, y, x]`, as one picture with gaps between them."""
-    n_rows, n_columns, height, width = tiles.shape
-    padded = np.full((n_rows, n_columns, height + 1, width + 1), np.nan)
-    padded[:, :, :height, :width] = tiles
-    return padded.transpose(0, 2, 1, 3).reshape(n_rows * (height + 1), -1)[:-1, :-1]
 
 
 def _examples(ax: Axes, example: np.ndarray) -> None:
     n_rows, n_columns, height, width = example.shape
-    # What is missing is -1 and shown in a colour of its own, as the gaps are.
-    canvas = _tiled(np.where(example < -0.999, np.nan, np.clip(example, 0, 1)))
+    # What is missing is -1 and shown in a colour of its own, as the gaps between the images are.
+    shown = np.where(example < -0.999, np.nan, np.clip(example, 0, 1))
+    padded = np.pad(shown, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    canvas = padded.transpose(0, 2, 1, 3).reshape(n_rows * (height + 1), -1)[:-1, :-1]
     ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     ax.set_facecolor("#cfe3f1")
     ax.set_title("Held-out digits, one half missing (blue)")
     frame(ax, "example", "rates of the pixels")
     ax.set_yticks((height + 1) * np.arange(n_rows) + (height - 1) / 2, _ROWS)
     ax.set_xticks((width + 1) * np.arange(n_columns) + (width - 1) / 2, [str(n + 1) for n in range(n_columns)])
-
-
-def _filters(ax: Axes, weights: np.ndarray) -> None:
-    n_rows = -(-len(weights) // 8)
-    padded = np.full((n_rows * 8, *weights.shape[1:]), np.nan)
-    padded[: len(weights)] = weights
-    reach = np.nanmax(np.abs(padded))
-    canvas = _tiled(padded.reshape(n_rows, 8, *weights.shape[1:]))
-    ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="equal", interpolation="nearest")
-    ax.set_title(f"Weights of {len(weights)} hidden units")
-    frame(ax, f"hidden units (blue −{reach:.2g}, red +{reach:.2g})", "their pixels", xticks=(), yticks=())
 
 
 def _errors(ax: Axes, data: xr.Dataset) -> None:
