@@ -16,7 +16,7 @@ from stdpjax.lab.train_settings import RATE
 from stdpjax.studies import find, run
 from stdpjax.studies.section_6_hidden import digits_unsupervised
 from stdpjax.studies.section_6_hidden.completion import completion_error, halves, tune_components
-from stdpjax.studies.section_6_hidden.two_layer_em import Layers, Mix, complete, em_delta, step_hidden
+from stdpjax.studies.section_6_hidden.two_layer_em import Layers, complete, em_delta, step_hidden
 from stdpjax.theory.principal_components import fill_linearly
 
 RNG = np.random.default_rng(0)
@@ -31,10 +31,10 @@ VALUES = jnp.asarray(RNG.uniform(-0.5, 0.5, (6, N_VISIBLE)), float)
 
 
 @pytest.mark.parametrize(
-    ("rule", "mix"),
+    ("rule", "shares"),
     [("literal", (0, 1)), ("delta", (0.2, 1)), ("dropped", (1, 0))],
 )
-def test_updates_are_those_of_the_whole_network(rule, mix):
+def test_updates_are_those_of_the_whole_network(rule, shares):
     temperature, step = 0.03, 0.2
     hyper = HeatHyper(step=step, temperature=temperature)
     update = learning.em_update(RATE, Langevin(RATE), VISIBLE, hyper, rule=rule)
@@ -43,13 +43,12 @@ def test_updates_are_those_of_the_whole_network(rule, mix):
     batch = learning.Clamped(jnp.pad(VALUES, ((0, 0), (0, N_HIDDEN))), jnp.arange(6))
     delta, _, chains = update(key, NETWORK, batch, jnp.concatenate([VALUES, hidden], axis=1))
     moved = chains[:, N_VISIBLE:]
-    numbers = Mix(*(jnp.asarray(number, float) for number in mix))
+    on_clamped, on_hidden, none = (jnp.asarray(share, float) for share in (*shares, 0))
     scale = temperature if rule == "dropped" else 1.0
     expected = Layers(delta.weights[:5, 5:], delta.bias[:5], delta.bias[5:])
     # There clamped rows are paired with the chains before the step, here with those after it.
-    clamped, none = numbers._replace(hidden=jnp.zeros(())), jnp.zeros(())
-    rows = em_delta(LAYERS, VALUES, hidden, hidden, clamped)
-    chained = em_delta(LAYERS, VALUES, hidden, moved, Mix(none, numbers.hidden))
+    rows = em_delta(LAYERS, VALUES, hidden, hidden, on_clamped, none)
+    chained = em_delta(LAYERS, VALUES, hidden, moved, none, on_hidden)
     found = jax.tree.map(jnp.add, rows, chained)
     assert np.abs(expected.weights).max() > 1e-3
     for ours, theirs in zip(found, expected, strict=True):
@@ -124,7 +123,7 @@ def test_settings_that_cannot_be_used_are_refused():
 @pytest.mark.slow
 def test_the_delta_rule_with_the_wrong_sign_loses_every_verdict_on_what_it_learns(monkeypatch):
     right = digits_unsupervised.RULES["delta"]
-    monkeypatch.setitem(digits_unsupervised.RULES, "delta", right._replace(clamped=-right.clamped))
+    monkeypatch.setitem(digits_unsupervised.RULES, "delta", right._replace(on_clamped=-right.on_clamped))
     result = run("digits_unsupervised", n_networks=2, n_epochs=20, show_progress=False)
     verdicts = {record["id"]: record["verdict"] for record in result.records}
     assert "met" not in {verdicts[f"sec6.3.{name}"] for name in ("law", "fills_in")}

@@ -20,17 +20,17 @@ from stdpjax.studies.digit_training import draw_split, images_of
 from stdpjax.studies.measures import labelled, merged, required
 from stdpjax.studies.section_6_hidden.completion import completion_error, halves, tune_components
 from stdpjax.studies.section_6_hidden.digits_unsupervised_figure import plot
-from stdpjax.studies.section_6_hidden.two_layer_em import Layers, Mix, Setting, complete, train_layers
+from stdpjax.studies.section_6_hidden.two_layer_em import Layers, Setting, complete, train_layers
 from stdpjax.theory.principal_components import fill_linearly, probabilistic_components
 
 
 class Rule(NamedTuple):
-    """Coefficients of a rule's parts, see `Mix`."""
+    """Shares of a rule's parts, see `Setting`."""
 
-    clamped: float
-    hidden: float
+    on_clamped: float
+    on_hidden: float
     slowness: float = 1.0
-    is_wide: bool = False
+    contrast: float | None = None
 
 
 # Eq 1 has the step of the chains in both parts; the others are up to a factor, which Adam makes irrelevant.
@@ -38,7 +38,7 @@ RULES = {
     "delta": Rule(1, 0),
     "objective": Rule(0.2, 1),
     "literal": Rule(0, 1, slowness=100),
-    "wide": Rule(1, 0, is_wide=True),
+    "wide": Rule(1, 0, contrast=1.0),
 }
 METHODS = ("mean", "pca")
 N_EXAMPLES = 8
@@ -168,21 +168,24 @@ class _Splits(NamedTuple):
 
 
 def _contrasts(config: DigitsUnsupervisedConfig) -> np.ndarray:
-    return np.array([1.0 if rule.is_wide else config.contrast for rule in RULES.values()])
+    return np.array([rule.contrast or config.contrast for rule in RULES.values()])
 
 
 def _trained(
     keys: Key[Array, "network"], splits: _Splits, config: DigitsUnsupervisedConfig
 ) -> tuple[Layers, Layers, np.ndarray, Array]:
     """Return networks before and after training by each rule, the activities they saw, and which are finite."""
-    settings = [_setting(rule, config) for rule in RULES.values()]
-    spread = jax.tree.map(lambda *leaves: jnp.repeat(jnp.stack(leaves), config.n_networks), *settings)
-    seen = splits.training
-    activity = (seen[None] - 0.5) * _contrasts(config)[:, None, None, None].astype(seen.dtype)
+    contrasts, seen = _contrasts(config), splits.training
+    rows = [
+        (*rule[:2], config.noise * contrast**2, config.step, config.learning_rate / rule.slowness, config.gain)
+        for rule, contrast in zip(RULES.values(), contrasts, strict=True)
+    ]
+    settings = Setting(*jnp.repeat(jnp.asarray(rows, float), config.n_networks, axis=0).T)
+    activity = (seen[None] - 0.5) * contrasts[:, None, None, None].astype(seen.dtype)
     values = jnp.asarray(activity.reshape(-1, *seen.shape[1:]), float)
     orders = jnp.tile(splits.orders, (len(RULES), 1, 1))
     sizes = {"n_hidden": config.n_hidden, "batch_size": config.batch_size}
-    found = train_layers(jnp.tile(keys, len(RULES)), values, orders, spread, **sizes)
+    found = train_layers(jnp.tile(keys, len(RULES)), values, orders, settings, **sizes)
     first, last, is_finite = jax.tree.map(
         lambda leaf: leaf.reshape(len(RULES), config.n_networks, *leaf.shape[1:]), found
     )
@@ -224,13 +227,6 @@ def _filled_by_components(
         error[:, network] = [completion_error(guess, unseen, missing) for guess in guesses]
         shown.append(filled)
     return labelled(("baseline", "network"), "rate^2", baseline_error=(error, _ERROR)), shown[0]
-
-
-def _setting(rule: Rule, config: DigitsUnsupervisedConfig) -> Setting:
-    temperature = config.noise * (1.0 if rule.is_wide else config.contrast) ** 2
-    mix = Mix(*(jnp.asarray(part, float) for part in (rule.clamped, rule.hidden)))
-    numbers = (temperature, config.step, config.learning_rate / rule.slowness, config.gain)
-    return Setting(mix, *(jnp.asarray(number, float) for number in numbers))
 
 
 def _splits(key: Key[Array, ""], images: Images, config: DigitsUnsupervisedConfig) -> _Splits:

@@ -25,19 +25,13 @@ class Layers(NamedTuple):
     hidden_bias: Float[Array, "*network hidden"]
 
 
-class Mix(NamedTuple):
-    """Which rule: coefficients of its parts. The optimiser makes a common factor of all of them irrelevant."""
-
-    clamped: Float[Array, "*network"]
-    """Delta rule (x - R_x) rho'(x) rho(h) on the clamped rows."""
-    hidden: Float[Array, "*network"]
-    """Eq 1, h-dot rho(x), on the hidden rows."""
-
-
 class Setting(NamedTuple):
-    """What one network learns by, all of it numbers."""
+    """What one network learns by, all of it numbers; the optimiser makes a common factor of both parts irrelevant."""
 
-    mix: Mix
+    on_clamped: Float[Array, "*network"]
+    """Share of the delta rule (x - R_x) rho'(x) rho(h) on the clamped rows."""
+    on_hidden: Float[Array, "*network"]
+    """Share of Eq 1, h-dot rho(x), on the hidden rows."""
     temperature: Float[Array, "*network"]
     """Of the chains, in units of activity squared."""
     step: Float[Array, "*network"]
@@ -67,13 +61,14 @@ def em_delta(
     values: Float[Array, "sample visible"],
     hidden: Float[Array, "sample hidden"],
     moved: Float[Array, "sample hidden"],
-    mix: Mix,
+    on_clamped: Float[Array, ""],
+    on_hidden: Float[Array, ""],
 ) -> Layers:
     """Return the update that one step of the chains gives, averaged over samples and to be added."""
     slopes, rates = RATE.slope(values), RATE.value(moved)
     towards = slopes * (params.visible_bias[None] + rates @ params.weights.T)
-    rows = mix.clamped * slopes * (values - towards)
-    changes = mix.hidden * (moved - hidden)
+    rows = on_clamped * slopes * (values - towards)
+    changes = on_hidden * (moved - hidden)
     weights = (rows.T @ rates + RATE.value(values).T @ changes) / values.shape[0]
     return Layers(weights, jnp.mean(rows, axis=0), jnp.mean(changes, axis=0))
 
@@ -108,7 +103,7 @@ def train_layers(
                 params, memory = carry
                 index, seen, hidden, kick = part
                 moved = step_hidden(params, seen, hidden, kick, setting.step)
-                delta = em_delta(params, seen, hidden, moved, setting.mix)
+                delta = em_delta(params, seen, hidden, moved, setting.on_clamped, setting.on_hidden)
                 done = (number * n_batches + index).astype(values.dtype) / (n_epochs * n_batches)
                 rate = 0.5 * setting.learning_rate * (1 + jnp.cos(jnp.pi * done))
                 with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
