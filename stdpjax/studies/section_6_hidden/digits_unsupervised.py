@@ -40,7 +40,6 @@ RULES = {
     "literal": Rule(0, 1, slowness=100),
     "wide": Rule(1, 0, contrast=1.0),
 }
-METHODS = ("mean", "pca")
 N_EXAMPLES = 8
 _ERROR = "squared error per missing pixel, held-out images"
 
@@ -73,12 +72,12 @@ class DigitsUnsupervisedConfig:
 
 def _relative(data: xr.Dataset, name: str, other: str) -> xr.DataArray:
     """Return a rule's squared errors relative to those of the mean image or of principal components."""
-    return data.error.sel(rule=name, drop=True) / data.baseline_error.sel(baseline=other, drop=True)
+    return data.error.sel(rule=name, drop=True) / data[f"{other}_error"]
 
 
 def _errors_note(data: xr.Dataset) -> str:
     parts = [f"{name} {float(_relative(data, name, 'mean').mean()):.3f}" for name in RULES]
-    pca = float((data.baseline_error.sel(baseline="pca") / data.baseline_error.sel(baseline="mean")).mean())
+    pca = float((data.pca_error / data.mean_error).mean())
     return f"Errors relative to the mean image: {', '.join(parts)}, PCA {pca:.3f}."
 
 
@@ -152,7 +151,6 @@ def run(key: Key[Array, ""], config: DigitsUnsupervisedConfig, progress: Progres
         labelled(("rule", "network"), growth=(grown, "norm of the weights over that before training")),
         required(("rule", "network"), "networks with finite weights", is_finite=is_finite),
         rule=list(RULES),
-        baseline=list(METHODS),
         component=np.arange(1, height * width + 1),
         shown=["image", "seen", "delta", "pca"],
     )
@@ -216,17 +214,18 @@ def _filled_by_components(
     splits: _Splits, missing: np.ndarray, config: DigitsUnsupervisedConfig
 ) -> tuple[xr.Dataset, np.ndarray]:
     """Return the errors of the mean image and of principal components, and what these make of the first images."""
-    error, shown = np.zeros((len(METHODS), config.n_networks)), []
-    for network, (seen, unseen) in enumerate(zip(splits.training, splits.test, strict=True)):
+    errors, shown = [], []
+    for seen, unseen in zip(splits.training, splits.test, strict=True):
         seen, unseen = seen.astype(np.float64), unseen.astype(np.float64)
         mean = seen.mean(axis=0)
         choices = [min(number, seen.shape[1] - 1) for number in config.component_choices]
         number = tune_components(seen, missing, choices)
         filled = fill_linearly(np.cov(seen.T), mean, unseen, missing, number)
         guesses = np.broadcast_to(mean, filled.shape), filled
-        error[:, network] = [completion_error(guess, unseen, missing) for guess in guesses]
+        errors.append([completion_error(guess, unseen, missing) for guess in guesses])
         shown.append(filled)
-    return labelled(("baseline", "network"), "rate^2", baseline_error=(error, _ERROR)), shown[0]
+    of_mean, of_pca = np.transpose(errors)
+    return labelled("network", "rate^2", mean_error=(of_mean, _ERROR), pca_error=(of_pca, _ERROR)), shown[0]
 
 
 def _splits(key: Key[Array, ""], images: Images, config: DigitsUnsupervisedConfig) -> _Splits:

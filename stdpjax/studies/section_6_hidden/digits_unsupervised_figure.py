@@ -45,11 +45,9 @@ def _examples(ax: Axes, example: np.ndarray) -> None:
 
 
 def _errors(ax: Axes, data: xr.Dataset) -> None:
-    mean = data.baseline_error.sel(baseline="mean", drop=True)
-    rules = set(data.rule.values)
     for place, (name, (_, color)) in enumerate(_METHODS.items()):
-        error = data.error.sel(rule=name) if name in rules else data.baseline_error.sel(baseline=name)
-        values = (error / mean).values
+        error = data.pca_error if name == "pca" else data.error.sel(rule=name)
+        values = (error / data.mean_error).values
         points(ax, mean_interval(values), place, "o", color, ms=6, capsize=3)
         ax.text(1.01, place, f"{values.mean():.3g}", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     ax.axvline(1, color="0.6", lw=1, ls=":")
