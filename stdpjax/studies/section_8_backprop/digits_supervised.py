@@ -208,6 +208,7 @@ def readout_accuracies(
     from sklearn.linear_model import LogisticRegression  # half a second to import
 
     seen, unseen = (np.asarray(part.inputs, np.float64) for part in (training, test))
+    classes, unseen_classes = (np.asarray(part.labels) for part in (training, test))
     random = np.random.default_rng(np.asarray(key_data(named_key(key, "frozen"))))
     found = np.zeros((len(READOUTS), len(seen)))
     for network, (images, others) in enumerate(zip(seen, unseen, strict=True)):
@@ -215,8 +216,8 @@ def readout_accuracies(
         mean = images.mean(axis=0)
         frozen = [np.maximum(0.0, (part - mean) @ weights) for part in (images, others)]
         for row, (fitted, tested) in enumerate(((images, others), frozen)):
-            readout = LogisticRegression(max_iter=2000).fit(fitted, training.labels[network])
-            found[row, network] = readout.score(tested, test.labels[network])
+            readout = LogisticRegression(max_iter=2000).fit(fitted, classes[network])
+            found[row, network] = readout.score(tested, unseen_classes[network])
     return found
 
 
