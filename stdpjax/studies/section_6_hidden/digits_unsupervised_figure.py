@@ -1,4 +1,4 @@
-"""Filled-in halves, what hidden units see, the law that weights follow, and errors by method and by rule."""
+"""Filled-in halves, errors by method and by rule, and the law that weights follow."""
 
 from typing import Any
 
@@ -7,70 +7,35 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.lab.plotting import curve, frame, new_figure, points
 from stdpjax.stats import mean_interval
 
 _METHODS = {
-    "delta": ("impatient\nscore matching", "eq1"),
-    "pca": ("PCA, tuned", "exact"),
-    "random_pixels": ("autoencoder,\nrandom pixels", "nearest"),
-    "halves": ("autoencoder,\nthese halves", "rate"),
-    "shuffled": ("control:\nshuffled pixels", "control"),
-}
-_ROWS = [
-    "image",
-    "seen",
-    "impatient\nscore matching",
-    "PCA",
-    *(_METHODS[name][0] for name in ("random_pixels", "halves")),
-]
-_RULES = {
     "delta": ("delta rule on\nclamped rows", "eq1"),
-    "kept": ("… second\nderivative kept", "nearest"),
-    "wide": ("… pixels reach\nthe kinks", "rate"),
-    "wide_kept": ("… reach, and kept", "rate"),
-    "hidden": ("… and Eq 1 on\nhidden rows", "sum"),
+    "pca": ("PCA, tuned", "exact"),
+    "wide": ("delta rule, pixels\nreach the kinks", "rate"),
+    "objective": ("… and Eq 1 on\nhidden rows", "sum"),
     "literal": ("Eq 1 alone\n(as printed)", "sum"),
 }
+_ROWS = ["image", "seen", "delta rule", "PCA"]
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw examples, filters, the law, and errors."""
-    figure = new_figure(13, 7.4)
-    layout: list[Any] = [["examples", "law", "rules"], ["filters", "methods", "rules"]]
-    axes = figure.subplot_mosaic(layout, width_ratios=(1.7, 1, 0.9))
-    _examples(axes["examples"], data.example.values)
-    _filters(axes["filters"], data["filter"].values)
-    methods, rules = axes["methods"], axes["rules"]
-    mean = data.baseline_error.sel(baseline="mean")
-    errors = {name: data.error.sel(rule=name) / mean for name in data.rule.values}
-    errors |= {name: data.baseline_error.sel(baseline=name) / mean for name in set(_METHODS) - set(errors)}
-    methods.set_title("Halves filled in: as good as PCA, not more")
-    _errors(methods, errors, _METHODS, "method")
-    methods.set_xlim(0, 1.3)
-    rules.set_title("Which rule learns, and where")
-    _errors(rules, errors, _RULES, "rule")
-    rules.set_xscale("log")
-    rules.set_xlim(0.4, 2.2 * max(float((data.error / mean).max()), 2.0))
-    untrained = float((data.untrained_error / mean).mean())
-    rules.axvline(untrained, color=COLORS["points"], lw=1, ls="--")
-    rules.text(untrained * 1.06, len(_RULES) - 0.5, "untrained", color=COLORS["points"], fontsize=7.5)
-    _law(axes["law"], data)
+    """Draw examples, errors, and the law."""
+    figure = new_figure(15, 4.6)
+    examples, errors, law = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    _examples(examples, data.example.values)
+    _errors(errors, data)
+    _law(law, data)
     return figure
-
-
-def _tiled(tiles: np.ndarray) -> np.ndarray:
-    """Return tiles, shape `[row, column, y, x]`, as one picture with gaps between them."""
-    n_rows, n_columns, height, width = tiles.shape
-    padded = np.full((n_rows, n_columns, height + 1, width + 1), np.nan)
-    padded[:, :, :height, :width] = tiles
-    return padded.transpose(0, 2, 1, 3).reshape(n_rows * (height + 1), -1)[:-1, :-1]
 
 
 def _examples(ax: Axes, example: np.ndarray) -> None:
     n_rows, n_columns, height, width = example.shape
-    # What is missing is -1 and shown in a colour of its own, as the gaps are.
-    canvas = _tiled(np.where(example < -0.999, np.nan, np.clip(example, 0, 1)))
+    # What is missing is -1 and shown in a colour of its own, as the gaps between the images are.
+    shown = np.where(example < -0.999, np.nan, np.clip(example, 0, 1))
+    padded = np.pad(shown, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    canvas = padded.transpose(0, 2, 1, 3).reshape(n_rows * (height + 1), -1)[:-1, :-1]
     ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     ax.set_facecolor("#cfe3f1")
     ax.set_title("Held-out digits, one half missing (blue)")
@@ -79,26 +44,17 @@ def _examples(ax: Axes, example: np.ndarray) -> None:
     ax.set_xticks((width + 1) * np.arange(n_columns) + (width - 1) / 2, [str(n + 1) for n in range(n_columns)])
 
 
-def _filters(ax: Axes, weights: np.ndarray) -> None:
-    n_rows = -(-len(weights) // 8)
-    padded = np.full((n_rows * 8, *weights.shape[1:]), np.nan)
-    padded[: len(weights)] = weights
-    reach = np.nanmax(np.abs(padded))
-    canvas = _tiled(padded.reshape(n_rows, 8, *weights.shape[1:]))
-    ax.imshow(canvas, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="equal", interpolation="nearest")
-    ax.set_title(f"Weights of {len(weights)} hidden units")
-    frame(ax, f"hidden units (blue −{reach:.2g}, red +{reach:.2g})", "their pixels", xticks=(), yticks=())
-
-
-def _errors(ax: Axes, errors: dict[str, xr.DataArray], words: dict[str, tuple[str, str]], ylabel: str) -> None:
-    for place, (name, (_, color)) in enumerate(words.items()):
-        values = errors[name].values
-        points(ax, values, place + np.linspace(-0.2, 0.2, values.size), ".", color, alpha=0.5)
+def _errors(ax: Axes, data: xr.Dataset) -> None:
+    for place, (name, (_, color)) in enumerate(_METHODS.items()):
+        error = data.pca_error if name == "pca" else data.error.sel(rule=name)
+        values = (error / data.mean_error).values
         points(ax, mean_interval(values), place, "o", color, ms=6, capsize=3)
         ax.text(1.01, place, f"{values.mean():.3g}", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     ax.axvline(1, color="0.6", lw=1, ls=":")
-    names = [label for label, _ in words.values()]
-    frame(ax, "squared error (mean image = 1)", ylabel, ylim=(len(words) - 0.3, -0.6), yticks=names)
+    ax.set_title("Halves filled in: as good as PCA, or a blow-up")
+    names = [label for label, _ in _METHODS.values()]
+    limits = len(names) - 0.3, -0.6
+    frame(ax, "squared error (mean image = 1; logarithmic)", "method", log="x", ylim=limits, yticks=names)
 
 
 def _law(ax: Axes, data: xr.Dataset) -> None:

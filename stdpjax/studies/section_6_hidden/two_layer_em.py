@@ -14,11 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax.lab.train_settings import RATE
-from stdpjax.objectives import kernel_density_at_kinks
 from stdpjax.random import named_key
-
-# Standard deviation of the kernel that estimates the density at the kinks, in units of activity.
-BANDWIDTH = 0.05
 
 
 class Layers(NamedTuple):
@@ -29,21 +25,13 @@ class Layers(NamedTuple):
     hidden_bias: Float[Array, "*network hidden"]
 
 
-class Mix(NamedTuple):
-    """Which rule: coefficients of its parts. The optimiser makes a common factor of all of them irrelevant."""
-
-    clamped: Float[Array, "*network"]
-    """Delta rule (x - R_x) rho'(x) rho(h) on the clamped rows."""
-    hidden: Float[Array, "*network"]
-    """Eq 1, h-dot rho(x), on the hidden rows."""
-    kinks: Float[Array, "*network"]
-    """Second derivative of Eq 23 at the kinks, for the clamped rows."""
-
-
 class Setting(NamedTuple):
-    """What one network learns by, all of it numbers."""
+    """What one network learns by, all of it numbers; the optimiser makes a common factor of both parts irrelevant."""
 
-    mix: Mix
+    on_clamped: Float[Array, "*network"]
+    """Share of the delta rule (x - R_x) rho'(x) rho(h) on the clamped rows."""
+    on_hidden: Float[Array, "*network"]
+    """Share of Eq 1, h-dot rho(x), on the hidden rows."""
     temperature: Float[Array, "*network"]
     """Of the chains, in units of activity squared."""
     step: Float[Array, "*network"]
@@ -68,25 +56,19 @@ def step_hidden(
     return hidden + step * (RATE.slope(hidden) * field - hidden) + kick
 
 
-def kink_jumps(values: Float[Array, "sample visible"]) -> Float[Array, "sample visible"]:
-    """Return what a kernel estimates of the data's density at the lower kink less that at the upper one."""
-    density = kernel_density_at_kinks(values, RATE, BANDWIDTH)
-    return density[..., 0] - density[..., 1]
-
-
 def em_delta(
     params: Layers,
     values: Float[Array, "sample visible"],
-    jumps: Float[Array, "sample visible"],
     hidden: Float[Array, "sample hidden"],
     moved: Float[Array, "sample hidden"],
-    mix: Mix,
+    on_clamped: Float[Array, ""],
+    on_hidden: Float[Array, ""],
 ) -> Layers:
     """Return the update that one step of the chains gives, averaged over samples and to be added."""
     slopes, rates = RATE.slope(values), RATE.value(moved)
     towards = slopes * (params.visible_bias[None] + rates @ params.weights.T)
-    rows = mix.clamped * slopes * (values - towards) - mix.kinks * jumps
-    changes = mix.hidden * (moved - hidden)
+    rows = on_clamped * slopes * (values - towards)
+    changes = on_hidden * (moved - hidden)
     weights = (rows.T @ rates + RATE.value(values).T @ changes) / values.shape[0]
     return Layers(weights, jnp.mean(rows, axis=0), jnp.mean(changes, axis=0))
 
@@ -110,7 +92,6 @@ def train_layers(
         draws = jax.random.normal(named_key(key, "starts"), (n_visible + n_samples, n_hidden), float)
         first = balanced_layers(setting.gain * (2 / (n_visible + n_hidden)) ** 0.5 * draws[:n_visible], values)
         optimizer = optax.scale_by_adam()
-        jumps = kink_jumps(values)
         loudness = jnp.sqrt(2 * setting.step * setting.temperature)
 
         def epoch(carry, numbered):
@@ -120,9 +101,9 @@ def train_layers(
 
             def batch(carry, part):
                 params, memory = carry
-                index, seen, jump, hidden, kick = part
+                index, seen, hidden, kick = part
                 moved = step_hidden(params, seen, hidden, kick, setting.step)
-                delta = em_delta(params, seen, jump, hidden, moved, setting.mix)
+                delta = em_delta(params, seen, hidden, moved, setting.on_clamped, setting.on_hidden)
                 done = (number * n_batches + index).astype(values.dtype) / (n_epochs * n_batches)
                 rate = 0.5 * setting.learning_rate * (1 + jnp.cos(jnp.pi * done))
                 with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
@@ -130,9 +111,7 @@ def train_layers(
                 return (jax.tree.map(lambda leaf, change: leaf + rate * change, params, steps), memory), moved
 
             params, memory, chains = carry
-            parts = (
-                leaf.reshape(n_batches, batch_size, -1) for leaf in (values[order], jumps[order], chains[order], kicks)
-            )
+            parts = (leaf.reshape(n_batches, batch_size, -1) for leaf in (values[order], chains[order], kicks))
             (params, memory), moved = jax.lax.scan(
                 batch, (params, memory), (jnp.arange(n_batches, dtype=jnp.uint32), *parts)
             )

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
-from stdpjax.stats import Estimate, wilson_interval
+from stdpjax.stats import Estimate
 
 _NAMES = {
     "windowed": "windowed (the paper's)",
@@ -24,23 +24,19 @@ _NAMES = {
     "triplet_visual": "triplets, visual cortex",
     "triplet_hippocampus": "triplets, hippocampus",
     "suppression": "suppression",
-    "bcm": "BCM, sliding threshold",
-    "hebb": "Hebb",
 }
 _ARMS = (("constant", "kernel", "s", 0.0), ("rising", "sum", "^", 0.25), ("falling", "eq1", "v", -0.25))
-_CURVES = {"windowed": "nearest", "all_to_all": "points", "bi_poo": "rate"}
 # Changes in percent up to this one are drawn to scale, larger ones by their logarithm.
 _LINEAR = 20.0
 _TICKS = (-200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 400)
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw rates, changes by arm and rule, cells needed, and power against the number of cells."""
-    figure = new_figure(14, 7.4)
-    layout: list[Any] = [["rates", "changes", "cells"], ["power", "changes", "cells"]]
-    axes = figure.subplot_mosaic(layout, width_ratios=(1, 1.55, 1.2))
-    for name, draw in (("rates", _rates), ("power", _power), ("changes", _changes), ("cells", _cells)):
-        draw(axes[name], data, config)
+    """Draw rates, changes by arm and rule, and cells needed."""
+    figure = new_figure(14, 6)
+    axes = figure.subplots(1, 3, width_ratios=(1, 1.55, 1.2))
+    for ax, draw in zip(axes, (_rates, _changes, _cells), strict=True):
+        draw(ax, data, config)
     return figure
 
 
@@ -58,9 +54,8 @@ def _rows(ax: Axes, data: xr.Dataset) -> np.ndarray:
     position = -np.arange(data.sizes["rule"], dtype=float)
     for row in position[::2]:
         ax.axhspan(row - 0.5, row + 0.5, color="0.96", lw=0, zorder=0)
-    # Rules of which the prediction holds come first, rules of rates or coincidences last.
-    for row in (5.5, 12.5):
-        ax.axhline(-row, color="0.6", lw=0.8, ls=":")
+    # Rules of which the prediction holds come first.
+    ax.axhline(-5.5, color="0.6", lw=0.8, ls=":")
     ax.set_ylim(-data.sizes["rule"] + 0.5, 2.0)
     ax.tick_params(axis="y", length=0)
     return position
@@ -104,17 +99,3 @@ def _cells(ax: Axes, data: xr.Dataset, config: Any) -> None:
     frame(ax, xlabel, "rule, as on the left", log="x", xlim=(1.5, most))
     ax.set_yticks(position, [])
     ax.legend(loc="upper left", title="two-sided t-test that")
-
-
-def _power(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    n = config.n_experiments
-    for index, (name, color) in enumerate(_CURVES.items()):
-        row, beside = data.sel(simulated_rule=name), data.cells * 1.06 ** (index - 1)
-        curve(ax, data.cells, row.power_exact, "-", color, lw=1.2)
-        ends = np.array([wilson_interval(int(found), n) for found in row.n_found.values])
-        points(ax, beside, Estimate(row.n_found / n, *ends.T), "o", color, _NAMES[name], ms=3.5)
-    ax.axhline(config.power, color="0.6", lw=0.8, ls=":")
-    ax.set_title("Power: as computed, and simulated")
-    xlabel, ylabel = "cells in each arm", "share that tells rising from falling"
-    frame(ax, xlabel, ylabel, log="x", ylim=(0, 1.42), xticks=data.cells, yticks=np.arange(0, 1.1, 0.2))
-    ax.legend(loc="upper left", title="lines: noncentral t; points: simulated, 95 %")

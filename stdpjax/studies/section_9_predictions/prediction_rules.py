@@ -14,20 +14,14 @@ from numpy.typing import NDArray
 
 from stdpjax.protocols import COURSES, predicted_rates
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import (
     SCHEMES,
     Rule,
-    Sample,
-    bcm_rule,
     event_weight_change,
     expected_updates,
-    hebb_rule,
     lag_kernel,
     pair_rule,
     presets,
-    run_along,
-    scale_rule,
     state_slope,
 )
 from stdpjax.spikes import expected_lag_counts, nearest_lag, sample_spikes
@@ -44,11 +38,7 @@ ASYMMETRIC = (
     "triplet_hippocampus",
     "suppression",
 )
-CONTROLS = ("bcm", "hebb")
-NAMES = (*SYMMETRIC, *ASYMMETRIC, *CONTROLS)
-# Without spikes of their own.
-_OF_RATES = ("eq_1", "bcm")
-SPIKING = tuple(name for name in NAMES if name not in _OF_RATES)
+NAMES = (*SYMMETRIC, *ASYMMETRIC)
 PUBLISHED = MappingProxyType(
     {
         "bi_poo": "bi_poo_2001",
@@ -62,10 +52,6 @@ PUBLISHED = MappingProxyType(
 PAIRS_MEASURED = MappingProxyType({"bi_poo": 60, "suppression": 60})
 # Numbers of events are rounded up to a multiple of this, so that other seeds need no other program.
 _BLOCK = 256
-# Of the sliding threshold of BCM, in ms.
-_TAU_THRESHOLD = 1000.0
-# Activity at which the rate begins.
-_THRESHOLD = -0.5
 
 
 class Protocol(NamedTuple):
@@ -163,7 +149,7 @@ def trace_rules(config: Any) -> Mapping[str, Rule]:
     rules = {scheme: pair_rule(amplitude, amplitude, tau, tau, scheme) for scheme in SCHEMES}
     for name, preset in PUBLISHED.items():
         rules[name] = presets[preset].rule(**(per_pair(name) if "triplet" not in name else {}))
-    return {**rules, "hebb": scale_rule(hebb_rule(), potentiation(config))}
+    return rules
 
 
 def kernels(config: Any) -> Mapping[str, Float[Array, "lag"]]:
@@ -179,11 +165,6 @@ def per_pair(name: str) -> dict[str, float]:
     """Return the amplitudes of potentiation and depression by one pair, of a published pair or suppression rule."""
     parameters, n_pairs = presets[PUBLISHED[name]].parameters, PAIRS_MEASURED.get(name, 1)
     return {amplitude: parameters[amplitude] / n_pairs for amplitude in ("A_plus", "A_minus")}
-
-
-def potentiation(config: Any) -> float:
-    """Sum over lags of what pairs potentiate: the strength of Hebb and BCM."""
-    return config.amplitude / math.expm1(1 / config.tau)
 
 
 def slope_gain(config: Any) -> float:
@@ -203,7 +184,6 @@ def exact_changes(config: Any, protocol: Protocol) -> dict[str, Floats]:
         found[name] = protocol.n_repeats * lags @ np.asarray(kernel)
     per_spike = slope_gain(config) * rate_slope(protocol)
     found["eq_1"] = found["eq_2"] = protocol.n_repeats * np.sum(np.asarray(pre)[:, 1:-1] * per_spike, axis=-1)
-    found["bcm"] = _bcm_changes(protocol.pre, protocol.post, potentiation(config))
     return {name: np.asarray(found[name], np.float64) for name in NAMES}
 
 
@@ -219,48 +199,9 @@ def sampled_changes(config: Any, protocol: Protocol, cells: Cells) -> dict[str, 
         found[name] = cells.lag_counts @ np.asarray(kernel)
     slope = rate_slope(protocol)
     found["eq_2"] = slope_gain(config) * np.sum(cells.pre_counts[..., 1:-1] * slope[:, None], axis=-1)
-    return {name: np.asarray(found[name], np.float64) for name in SPIKING}
-
-
-def pair_law(amplitudes: tuple[float, float], taus: tuple[float, float], config: Any) -> Floats:
-    """Return the changes of all-to-all pairs in closed form, shape `[course]`.
-
-    In each of N repeats of T bins, presynaptic probability p, postsynaptic probability q + slope (t - T / 2):
-    N p sum_d {q (T - d) [k(d) + k(-d)] + slope T d (1 - d / T) [k(d) - k(-d)] / 2}.
-    """
-    n_bins = round(config.duration_ms)
-    lag = np.arange(1, n_bins)
-    plus, minus = (
-        sign * amplitude * np.exp(-lag / tau) for sign, amplitude, tau in zip((1, -1), amplitudes, taus, strict=True)
-    )
-    low, high = config.low_hz / 1000, config.high_hz / 1000
-    even = (low + high) / 2 * np.sum((n_bins - lag) * (plus + minus))
-    odd = (high - low) / 2 * np.sum(lag * (1 - lag / n_bins) * (plus - minus))
-    direction = {"constant": 0, "rising": 1, "falling": -1}
-    return np.array([even + direction[course] * odd for course in COURSES]) * config.n_repeats * config.pre_hz / 1000
+    return {name: np.asarray(change, np.float64) for name, change in found.items()}
 
 
 def _event_changes(rule: Rule, cells: Cells) -> Float[Array, "course cell"]:
     flat = (part.reshape(-1, part.shape[-1]) for part in (cells.times, cells.pre_spikes, cells.post_spikes))
     return jax.vmap(partial(event_weight_change, rule))(*flat).reshape(cells.times.shape[:2])
-
-
-@jax.jit
-def _bcm_changes(
-    pre: Float[Array, "course time"],
-    post: Float[Array, "course time"],
-    strength: Float[Array, ""],
-) -> Float[Array, "course"]:
-    """Total change by BCM: that of Hebb times (rate - threshold) / target.
-
-    With the mean over the record as target, the threshold of the constant arm settles about its rate.
-    """
-    target = jnp.mean(post[0])
-    rule = bcm_rule(hard_sigmoid(_THRESHOLD), _TAU_THRESHOLD, target)
-
-    def one(pre: Float[Array, "time"], post: Float[Array, "time"]) -> Float[Array, ""]:
-        # The activity at which the rate is the spike probability.
-        activity = post[:, None] + _THRESHOLD
-        return run_along(rule, Sample(activity, activity, pre[:, None]), jnp.zeros((1, 1), pre.dtype)).weights[-1, 0, 0]
-
-    return jnp.asarray(strength, pre.dtype) / target * jax.vmap(one)(pre, post)

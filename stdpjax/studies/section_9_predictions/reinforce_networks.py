@@ -1,4 +1,4 @@
-"""Networks of many sizes settled together, estimates of their cost's gradient, and the variances that follow exactly.
+"""Networks of many sizes settled together, and estimates of their cost's gradient.
 
 The cost is half the squared distance of all units from targets, and the parameters are the biases. Noise on the biases
 moves the settled state; REINFORCE correlates it with the cost, the local rule contrasts two pulled phases.
@@ -11,17 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
-from numpy.typing import ArrayLike
 
 from stdpjax.clamps import SoftClamp
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params
 from stdpjax.random import member_keys, named_key
-from stdpjax.rates import RateFunction, curvature, hard_sigmoid, sigmoid
+from stdpjax.rates import RateFunction, curvature, sigmoid
 
-RATES: dict[str, RateFunction] = {"hard": hard_sigmoid(), "sigmoid": sigmoid()}
-ESTIMATORS = ("raw", "change", "centred", "own", "local")
-"""Cost itself, its change by the noise, its deviation from the mean, each unit's own part of the cost; two phases."""
+SMOOTH = sigmoid()
+ESTIMATORS = ("raw", "change", "centred", "local")
+"""REINFORCE with the cost itself, its change by the noise and its deviation from the mean; two phases."""
 
 
 class Packed(NamedTuple):
@@ -97,73 +96,41 @@ def _settle(packed: Packed, bias: Float[Array, "sheet unit"], strength, rate_fn:
     return jax.vmap(one)(packed.weights, bias, packed.rest, packed.goal)
 
 
-@partial(jax.jit, static_argnames=("n_trials", "n_steps"))
+@partial(jax.jit, static_argnames=("n_trials", "n_steps", "rate_fn"))
 def estimates(
-    key: Key[Array, ""], packed: Packed, numbers: Noise, *, n_trials: int, n_steps: int
-) -> dict[str, dict[str, Array]]:
-    """Return, for each rate function, each trial's estimates of the gradient of the cost by the biases."""
-    keys = member_keys(named_key(key, "noise"), n_trials)
+    key: Key[Array, ""], packed: Packed, numbers: Noise, *, n_trials: int, n_steps: int, rate_fn: RateFunction = SMOOTH
+) -> tuple[Float[Array, "estimator trial sheet unit"], Float[Array, "trial"]]:
+    """Return each trial's estimates of the gradient of the cost by the biases, and how far its states still moved."""
+    bias = biases(packed, rate_fn)
+    settled = 0.5 * (packed.rest - packed.goal) ** 2
 
     def in_network(values):
         return jnp.einsum("nsu,nv->vsu", packed.member, jnp.einsum("nsu,vsu->nv", packed.member, values))
 
-    def with_rate(rate_fn: RateFunction):
-        bias = biases(packed, rate_fn)
-        settled = 0.5 * (packed.rest - packed.goal) ** 2
+    def trial(key):
+        # Each phase of the local rule has noise of its own: nothing cancels between them.
+        eta = jax.random.normal(key, (3, *bias.shape), bias.dtype)
+        noisy = bias[None] + numbers.noise_std * eta
+        pulls = jnp.stack([jnp.zeros_like(numbers.strength), numbers.strength, -numbers.strength])
+        states, change = jax.vmap(lambda bias, pull: _settle(packed, bias, pull, rate_fn, n_steps))(noisy, pulls)
+        rates = rate_fn.value(states)
+        return eta[0], 0.5 * (states[0] - packed.goal) ** 2, rates[1] - rates[2], jnp.max(change)
 
-        def trial(key):
-            # Each phase of the local rule has noise of its own: nothing cancels between them.
-            eta = jax.random.normal(key, (3, *bias.shape), bias.dtype)
-            noisy = bias[None] + numbers.noise_std * eta
-            pulls = jnp.stack([jnp.zeros_like(numbers.strength), numbers.strength, -numbers.strength])
-            states, change = jax.vmap(lambda bias, pull: _settle(packed, bias, pull, rate_fn, n_steps))(noisy, pulls)
-            rates = rate_fn.value(states)
-            return eta[0], 0.5 * (states[0] - packed.goal) ** 2, rates[1] - rates[2], jnp.max(change)
-
-        eta, own, contrast, change = jax.vmap(trial)(keys)
-        total = in_network(own)
-        # The mean over the other trials: that over all would correlate with the trial's own noise.
-        centred = (total - jnp.mean(total, axis=0, keepdims=True)) * (n_trials / (n_trials - 1))
-        rewards = jnp.stack([total, total - in_network(settled[None]), centred, own - settled[None]])
-        reinforce = rewards * (eta / numbers.noise_std)[None]
-        local = -contrast / (2 * numbers.strength)
-        curve = rate_fn.slope(packed.rest), curvature(rate_fn, packed.rest)
-        return {
-            "estimate": jnp.concatenate([reinforce, local[None]]),
-            "change": change,
-            "slope": curve[0],
-            "curvature": curve[1],
-        }
-
-    return {name: with_rate(rate_fn) for name, rate_fn in RATES.items()}
+    eta, own, contrast, change = jax.vmap(trial)(member_keys(named_key(key, "noise"), n_trials))
+    total = in_network(own)
+    # The mean over the other trials: that over all would correlate with the trial's own noise.
+    centred = (total - jnp.mean(total, axis=0, keepdims=True)) * (n_trials / (n_trials - 1))
+    rewards = jnp.stack([total, total - in_network(settled[None]), centred])
+    reinforce = rewards * (eta / numbers.noise_std)[None]
+    return jnp.concatenate([reinforce, -contrast[None] / (2 * numbers.strength)]), change
 
 
-def gradients(packed: Packed, slope: ArrayLike, curvature: ArrayLike) -> np.ndarray:
+def gradients(packed: Packed, rate_fn: RateFunction = SMOOTH) -> np.ndarray:
     """Return the exact gradient of the cost by the biases, in double precision."""
+    slope, bend = rate_fn.slope(packed.rest), curvature(rate_fn, packed.rest)
     weights, rest, goal, slope, bend = (
-        np.asarray(part, np.float64) for part in (packed.weights, packed.rest, packed.goal, slope, curvature)
+        np.asarray(part, np.float64) for part in (packed.weights, packed.rest, packed.goal, slope, bend)
     )
     field = rest / slope
     moved = slope[:, :, None] * weights * slope[:, None] + np.eye(rest.shape[1]) * (bend * field)[:, :, None]
     return slope * np.linalg.solve(np.eye(rest.shape[1]) - moved, (rest - goal)[..., None])[..., 0]
-
-
-def laws(weights: np.ndarray, error: np.ndarray, noise_std: float, strength: float) -> np.ndarray:
-    """Return the total variance of each estimator over the squared gradient, for a network in its active region.
-
-    There states are linear in the noise, costs quadratic, and Gaussian moments up to the sixth give the variances.
-    """
-    n_units, variance = len(error), noise_std**2
-    inverse = np.linalg.inv(np.eye(n_units) - weights)
-    gradient = inverse @ error
-    square, cost = inverse @ inverse, 0.5 * error @ error
-    trace, trace2 = np.trace(square), np.sum(square**2)
-    linear = (n_units + 1) * gradient @ gradient
-    change = linear + 0.25 * variance * (n_units * trace**2 + 2 * n_units * trace2 + 4 * trace**2 + 8 * trace2)
-    raw = change + n_units * cost**2 / variance + cost * (n_units + 2) * trace
-    centred = linear + 0.25 * variance * (2 * n_units + 8) * trace2
-    reach, own_reach = np.sum(inverse**2, axis=1), np.diagonal(inverse) ** 2
-    own = np.sum(error**2 * (reach + own_reach) + 0.25 * variance * (3 * reach**2 + 12 * reach * own_reach))
-    phases = [np.linalg.inv((1 + pull) * np.eye(n_units) - weights) for pull in (strength, -strength)]
-    local = variance / (4 * strength**2) * sum(np.sum(phase**2) for phase in phases)
-    return np.array([raw, change, centred, own, local]) / (gradient @ gradient)
