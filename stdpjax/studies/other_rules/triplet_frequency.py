@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from scipy import special
 
 from stdpjax import protocols
-from stdpjax.fitting import Measurements, find_model, predict, random_starts, search, sjostrom_2001
+from stdpjax.fitting import find_model, predict, random_starts, search, sjostrom_2001
 from stdpjax.fitting.models import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
 from stdpjax.fitting.task import in_double
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rules import ORDERS, Rule, event_weight_change, presets, triplet_rule
 from stdpjax.rules.traces import Order
 from stdpjax.rules.triplet import INTERACTIONS, Interaction
-from stdpjax.stats import mean_interval, wilson_interval
+from stdpjax.stats import wilson_interval
 from stdpjax.studies.measures import labelled, merged, required
 from stdpjax.studies.other_rules.triplet_frequency_figure import plot
 
@@ -35,7 +35,7 @@ HELD: Mapping[str, Mapping[str, float]] = {
     "pair": {"A3_plus": 0.0, "A3_minus": 0.0, "tau_x": 100.0, "tau_y": 100.0},
     "triplet_minimal": {**find_model("triplet_minimal").held},
 }
-# Times that starts are not drawn for: Pfister & Gerstner took them from the window.
+# Times that Pfister & Gerstner took from the window, and that pairs may fit.
 _OF_WINDOW = ("tau_plus", "tau_minus")
 
 

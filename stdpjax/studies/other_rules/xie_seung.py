@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
@@ -14,11 +14,18 @@ from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, est
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
-from stdpjax.rules import Rule, Sample, lag_kernel, linear_response, mean_update, run_along, xie_seung_rule
+from stdpjax.rules import lag_kernel, linear_response, mean_update, xie_seung_rule
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.other_rules.xie_seung_figure import plot
-from stdpjax.studies.other_rules.xie_seung_parts import ASYMMETRIC, WINDOWS, form_errors, moments_of, rule_of
+from stdpjax.studies.other_rules.xie_seung_parts import (
+    ASYMMETRIC,
+    WINDOWS,
+    form_errors,
+    moments_of,
+    rule_of,
+    step_by_step,
+)
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
@@ -261,19 +268,11 @@ def _slow_pairs(key: Key[Array, ""], config: XieSeungConfig) -> xr.Dataset:
     )
 
 
-def _step_by_step(rule: Rule, activity: Float[Array, "sequence time"]) -> NDArray[np.float64]:
-    """Return the change of each step under a rule of rates at a presynaptic rate of 1, `[sequence, step]`."""
-    states, n_steps = activity.T, activity.shape[1] - 1
-    samples = Sample(states[:-1], states[1:], np.ones((n_steps, 1), activity.dtype))
-    weights = np.zeros((len(activity), 1), activity.dtype)
-    return np.asarray(run_along(rule, samples, weights).updates[:, :, 0].T, np.float64)
-
-
 def _signs(resampling: Key[Array, ""], key: Key[Array, ""], config: XieSeungConfig) -> xr.Dataset:
     """Put the published rule beside windows that are reversed, and that depress on both sides."""
     drive = drive_of(config, voltage="bounded")
     sequences = make_sequences(key, drive)
-    published = _step_by_step(xie_seung_rule(hard_sigmoid()), sequences.activity)
+    published = step_by_step(xie_seung_rule(hard_sigmoid()), sequences.activity)
     law = lag_probability(sequences.post_probability, config.window, boundary="valid")
     depressing = np.asarray(mean_update(law, -abs(kernel_of(drive))), np.float64)
     updates = [part[:, :-1] for part in (-update_per_spike(sequences, drive), depressing)]

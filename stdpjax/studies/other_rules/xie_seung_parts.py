@@ -1,15 +1,34 @@
-"""The two moments through which slow rates see a window of pairs, and how far they say all."""
+"""Rules of rates step by step, and the two moments through which slow rates see a window of pairs."""
 
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from stdpjax.rules import Rule, lag_kernel, pair_rule, per_spike_updates, presets, window_moments
+from stdpjax.rules import (
+    Rule,
+    Sample,
+    lag_kernel,
+    pair_rule,
+    per_spike_updates,
+    presets,
+    run_along,
+    window_moments,
+)
 from stdpjax.studies.protocol import Sequences
 
 _PRESETS = {"Bi & Poo 2001": "bi_poo_2001", "Song et al. 2000": "song_miller_abbott_2000"}
 WINDOWS = ("balanced", *_PRESETS)
 ASYMMETRIC = tuple(_PRESETS)
 _MOMENT_WINDOW = 400
+
+
+def step_by_step(rule: Rule, activity: Float[Array, "sequence time"]) -> NDArray[np.float64]:
+    """Return the change of each step under a rule of rates at a presynaptic rate of 1, `[sequence, step]`."""
+    states, n_steps = activity.T, activity.shape[1] - 1
+    samples = Sample(states[:-1], states[1:], jnp.ones((n_steps, 1), activity.dtype))
+    weights = jnp.zeros((len(activity), 1), activity.dtype)
+    return np.asarray(run_along(rule, samples, weights).updates[:, :, 0].T, np.float64)
 
 
 def rule_of(name: str, tau: float) -> Rule:
