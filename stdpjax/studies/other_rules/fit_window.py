@@ -152,7 +152,8 @@ def _told_apart(name: str, words: str, rule: str, revised: str) -> Claim:
         bearing="beyond",
         revised=revised,
         note=lambda data: (
-            f"Mean of {data.sizes['data_set']} data sets; on the drawn points {float(criteria(data).sel(rule=rule)):+.1f}."
+            f"Mean of {data.sizes['data_set']} data sets; on the drawn points "
+            f"{float(criteria(data).sel(rule=rule)):+.1f}."
         ),
     )
 

@@ -18,14 +18,7 @@ from stdpjax.rules import lag_kernel, linear_response, mean_update, xie_seung_ru
 from stdpjax.spikes import lag_probability
 from stdpjax.studies.measures import labelled, largest, merged
 from stdpjax.studies.other_rules.xie_seung_figure import plot
-from stdpjax.studies.other_rules.xie_seung_parts import (
-    ASYMMETRIC,
-    WINDOWS,
-    form_errors,
-    moments_of,
-    rule_of,
-    step_by_step,
-)
+from stdpjax.studies.other_rules.xie_seung_parts import ASYMMETRIC, WINDOWS, slow_pairs, step_by_step
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
@@ -39,8 +32,6 @@ from stdpjax.theory.slopes import slope_agreement as slope_theory
 
 FUNCTIONS = ("hard", "smooth")
 _N_BINS = 30
-# Slow drives of pair rules: sequences, bins to count and on either side of them, and a modulation without saturation.
-_N_SLOW, _SETTLE, _SMALL = 40, 200, 0.1
 
 
 @configuration
@@ -191,7 +182,7 @@ def run(key: Key[Array, ""], config: XieSeungConfig, progress: Progress) -> xr.D
         _example(sequences, update_per_spike(sequences, saturating)),
         *sweeps,
         _signs(resampling, drive_key, config),
-        _slow_pairs(drive_key, config),
+        slow_pairs(drive_key, saturating, config.slow_widths),
         slope=["ds/dt", "d rho/dt", "difference"],
         function=list(FUNCTIONS),
         scale=("scale", np.array(config.scales), {"units": "1"}),
@@ -253,19 +244,6 @@ def _sweeps(
             labelled(dims, **{f"{axis}_{name}": column.reshape(shape) for name, column in columns}),
         ]
     return sweeps
-
-
-def _slow_pairs(key: Key[Array, ""], config: XieSeungConfig) -> xr.Dataset:
-    """Put updates of pairs under slow drives beside the moments of their windows."""
-    forms, counted = [], slice(_SETTLE, 2 * _SETTLE)
-    for width in config.slow_widths:
-        slow = drive_of(config, n_sequences=_N_SLOW, n_steps=_SETTLE, window=_SETTLE, width=width, voltage_scale=_SMALL)
-        forms.append(form_errors(make_sequences(key, slow), counted, config.max_probability, config.tau))
-    moments = [moments_of(rule_of(name, config.tau)) for name in WINDOWS]
-    columns = {f"form_{name}": [form[name] for form in forms] for name in forms[0]}
-    return merged(
-        labelled(("slow_width", "pair_window"), **columns), labelled(("pair_window", "moment"), moments=moments)
-    )
 
 
 def _signs(resampling: Key[Array, ""], key: Key[Array, ""], config: XieSeungConfig) -> xr.Dataset:

@@ -1,8 +1,11 @@
 """Rules of rates step by step, and the two moments through which slow rates see a window of pairs."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+import xarray as xr
+from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 
 from stdpjax.rules import (
@@ -15,12 +18,15 @@ from stdpjax.rules import (
     run_along,
     window_moments,
 )
-from stdpjax.studies.protocol import Sequences
+from stdpjax.studies.measures import labelled, merged
+from stdpjax.studies.protocol import ProtocolConfig, Sequences, make_sequences
 
 _PRESETS = {"Bi & Poo 2001": "bi_poo_2001", "Song et al. 2000": "song_miller_abbott_2000"}
 WINDOWS = ("balanced", *_PRESETS)
 ASYMMETRIC = tuple(_PRESETS)
 _MOMENT_WINDOW = 400
+# Slow drives: sequences, bins to count and on either side of them, and a modulation without saturation.
+_N_SLOW, _SETTLE, _SMALL = 40, 200, 0.1
 
 
 def step_by_step(rule: Rule, activity: Float[Array, "sequence time"]) -> NDArray[np.float64]:
@@ -58,3 +64,18 @@ def form_errors(sequences: Sequences, counted: slice, max_probability: float, ta
         for part, form in zip(errors, (zero * rate + first * slope, first * slope), strict=True):
             errors[part].append(float(np.sqrt(np.mean((update - form) ** 2)) / update.std()))
     return errors
+
+
+def slow_pairs(key: Key[Array, ""], base: ProtocolConfig, widths: tuple[float, ...]) -> xr.Dataset:
+    """Put updates of pairs under slow drives beside the moments of their windows."""
+    forms, counted = [], slice(_SETTLE, 2 * _SETTLE)
+    for width in widths:
+        slow = dataclasses.replace(
+            base, n_sequences=_N_SLOW, n_steps=_SETTLE, window=_SETTLE, width=width, voltage_scale=_SMALL
+        )
+        forms.append(form_errors(make_sequences(key, slow), counted, base.max_probability, base.tau))
+    moments = [moments_of(rule_of(name, base.tau)) for name in WINDOWS]
+    columns = {f"form_{name}": [form[name] for form in forms] for name in forms[0]}
+    return merged(
+        labelled(("slow_width", "pair_window"), **columns), labelled(("pair_window", "moment"), moments=moments)
+    )
