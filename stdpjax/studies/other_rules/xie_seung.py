@@ -90,6 +90,11 @@ def _ratio(data: xr.Dataset, axis: str) -> xr.DataArray:
     return values.sel(slope="ds/dt", drop=True) / values.sel(slope="d rho/dt", drop=True)
 
 
+def _off_theory(data: xr.Dataset, axis: str) -> float:
+    pairs = ((_ratio(data, axis), "ratio_theory"), (data[f"{axis}_rules"], "rules_theory"))
+    return max(largest(found.values - data[f"{axis}_{theory}"].values) for found, theory in pairs)
+
+
 def _smooth(data: xr.Dataset) -> xr.Dataset:
     return data.sel(function="smooth", slope="difference")
 
@@ -156,13 +161,11 @@ CLAIMS = (
     ),
     Claim(
         "ours.slope_theory",
-        "Largest difference from theory of the correlation of STDP with ds/dt over that with d rho/dt, over widths and "
-        "scales.",
+        "Largest difference from theory of the correlation of ds/dt with d rho/dt, and of the ratio of those of STDP with "
+        "either, over widths and scales.",
         statement="theory.slopes",
         criterion=at_most(0.03),
-        measure=lambda data: max(
-            largest(_ratio(data, axis).values - data[f"{axis}_ratio_theory"].values) for axis in ("scale", "width")
-        ),
+        measure=lambda data: max(_off_theory(data, "scale"), _off_theory(data, "width")),
         control=lambda data: largest(_ratio(data, "width").values - data.width_rules_theory.values),
         control_is="the limit of slow drives at every width",
         bearing="beyond",
