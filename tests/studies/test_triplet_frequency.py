@@ -1,7 +1,5 @@
 """Pairing frequency: changes against closed forms, schemes that are one, claims against twins."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -80,8 +78,8 @@ def test_points_that_pairs_made_are_not_held_against_pairs(monkeypatch):
     result = measured()
     right = verdicts(result)
     assert {right[claim] for claim in lost} == {"met"}
-    # A search finds minima: refits to data of its own lose a square for each fitted number, and published numbers, which
-    # are rounded, fit no better than fitted ones.
+    # A search finds minima: refits to data of its own lose a square for each fitted number, and published numbers,
+    # which are rounded, fit no better than fitted ones.
     refit = result.data.refit.sel(drawn_from="triplet_minimal")
     assert float(refit.mean()) == pytest.approx(10 - 3, abs=4 * float(refit.std()) / np.sqrt(128))
     error = result.data.error.sel(order="read_before")

@@ -161,8 +161,8 @@ CLAIMS = (
     ),
     Claim(
         "ours.slope_theory",
-        "Largest difference from theory of the correlation of ds/dt with d rho/dt, and of the ratio of those of STDP with "
-        "either, over widths and scales.",
+        "Largest difference from theory of the correlation of ds/dt with d rho/dt, and of the ratio of those that STDP "
+        "has with either, over widths and scales.",
         statement="theory.slopes",
         criterion=at_most(0.03),
         measure=lambda data: max(_off_theory(data, "scale"), _off_theory(data, "width")),
