@@ -177,7 +177,7 @@ def _updates(sets: list[Sequences], config: RuleZooConfig, progress: Progress) -
     counted, edge = slice(config.n_steps, 2 * config.n_steps), config.n_steps - config.window
     joined = Sequences(*(jnp.concatenate(parts) for parts in zip(*sets, strict=True)))
     pre, post = joined.pre_probability, joined.post_probability
-    updates = {}
+    updates: dict[str, Any] = {}
     rules = rules_of_traces(config.tau)
     for index, (name, rule) in enumerate(rules.items()):
         progress(index / len(rules), name)
@@ -212,7 +212,7 @@ def _at_constant_rates(config: RuleZooConfig) -> xr.Dataset:
     drift, windows = [], []
     for scheme in SCHEMES:
         exact = expected_updates(rules[scheme], jnp.full_like(post, config.pre_probability), post)
-        drift.append(np.asarray(exact[:, _SETTLE:].mean(1)) / config.pre_probability)
+        drift.append(np.asarray(exact[:, _SETTLE:], np.float64).mean(1) / config.pre_probability)
         window_at: Any = partial(
             effective_window, rules[scheme], config.pre_probability, window=2 * _SETTLE, n_settle=2 * _SETTLE
         )
