@@ -18,7 +18,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 2.1, paragraph 2; section 9",
         "The change of the integrated activity is preferred to that of the firing rate, because STDP then descends a "
         "clear objective; the difference between the two is small.",
-        "While units seldom saturate the two correlate by 0.95; where they saturate in 40 % of bins by 0.77, and "
+        "While units seldom saturate the two correlate by 0.95; where they saturate in 40 % of bins by 0.78, and "
         "there the descent of the objective (Eq 5) is the change of the rate.",
         ("sec2.1.active", "sec2.1.objective"),
     ),

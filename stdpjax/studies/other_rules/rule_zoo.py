@@ -128,6 +128,7 @@ CLAIMS = (
         measure=lambda data: _relative_gain(data).drop_sel(still_rule="all_to_all").max(),
         control=lambda data: _relative_gain(data).sel(still_rule="all_to_all"),
         control_is="all-to-all pairs",
+        note=lambda data: f"{_relative_gain(data).drop_sel(still_rule='all_to_all').idxmax().item()}.",
         revised="It asked the control, all-to-all pairs, for a ratio of 1, which they have by algebra.",
     ),
     _of_schemes(
