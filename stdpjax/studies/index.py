@@ -11,7 +11,6 @@ from stdpjax import _checks
 from stdpjax.lab.identity import code_of
 from stdpjax.lab.study import Study
 from stdpjax.studies.other_rules.fit_window import STUDY as FIT_WINDOW
-from stdpjax.studies.other_rules.pairing_schemes import STUDY as PAIRING_SCHEMES
 from stdpjax.studies.other_rules.rule_zoo import STUDY as RULE_ZOO
 from stdpjax.studies.other_rules.triplet_frequency import STUDY as TRIPLET_FREQUENCY
 from stdpjax.studies.other_rules.xie_seung import STUDY as XIE_SEUNG
@@ -51,7 +50,6 @@ STUDIES: tuple[Study, ...] = (
     RULE_AGREEMENT,
     EXAMPLE_TRACES,
     CONSTANT_RATE,
-    PAIRING_SCHEMES,
     RULE_ZOO,
     XIE_SEUNG,
     TRIPLET_FREQUENCY,

@@ -127,6 +127,21 @@ def test_constant_rates_settle_to_the_closed_form():
         assert float(mean) == pytest.approx(plus * q * x - minus * p * y, rel=1e-5)
 
 
+def test_triplets_drift_at_constant_rates_and_turn_where_their_closed_form_does():
+    def settled(tau):
+        return np.exp(-1 / tau) / (1 - np.exp(-1 / tau))
+
+    rule = rules.presets["pfister_gerstner_2006_visual_cortex_all_to_all_minimal"].rule()
+    turn = 7.1e-3 * settled(33.7) / (6.5e-3 * settled(16.8) * settled(114.0))
+    assert 1000 * turn == pytest.approx(19.60, abs=0.005)  # Hz
+    post = np.array([0.01, 0.03, turn])
+    pre = 0.02
+    found = expected_updates(rule, np.full((3, 1500), pre), np.tile(post[:, None], 1500))[:, -1]
+    drift = pre * post * (6.5e-3 * settled(16.8) * post * settled(114.0) - 7.1e-3 * settled(33.7))
+    np.testing.assert_allclose(found[:2], drift[:2], rtol=1e-4)
+    assert abs(float(found[2])) < 1e-4 * float(found[1])
+
+
 def test_means_of_combined_rules_combine():
     rule, other = rules.pair_rule(1.0, 0.5, 3.0, 5.0), rules.hebb_rule()
     pre, post = rates()

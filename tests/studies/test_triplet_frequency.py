@@ -1,7 +1,5 @@
 """Pairing frequency: changes against closed forms, schemes that are one, claims against twins."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +14,6 @@ from stdpjax.studies.other_rules import triplet_frequency
 from stdpjax.studies.other_rules.triplet_frequency import NAMES, POINTS, TripletFrequencyConfig, changes
 
 NUMBERS = dict(zip(NAMES, (0.3, 2.0, 0.5, 0.7, 10.0, 20.0, 30.0, 40.0), strict=True))
-ERRORS = {f"TF.{scheme}_{terms}" for scheme in ("all_to_all", "nearest") for terms in ("full", "minimal")}
 
 
 def test_one_triplet_has_its_closed_form():
@@ -46,7 +43,6 @@ def test_on_alternating_spikes_all_schemes_of_neighbours_are_one():
         ({"n_starts": 0}, "n_starts: "),
         ({"n_resamples": 1}, "n_resamples: expected a whole number of at least 2"),
         ({"n_frequencies": 1}, "n_frequencies: "),
-        ({"longest_lag_ms": 401.0}, "longest_lag_ms: "),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
@@ -54,35 +50,42 @@ def test_settings_out_of_range_are_refused(settings, message):
         TripletFrequencyConfig(**settings)
 
 
-def met(**settings: Any) -> set[str]:
-    result = run("triplet_frequency", smoke=True, show_progress=False, **settings)
-    return {record["id"] for record in result.records if record["is_met"]}
-
-
 @pytest.mark.slow
 def test_the_other_order_of_update_loses_what_rests_on_it(monkeypatch):
-    rest_on_order = {*ERRORS, "TF.wrong_order_all_to_all", "TF.wrong_order_nearest", "TF.hippocampus"}
-    assert met() >= rest_on_order
+    def is_met():
+        records = run("triplet_frequency", smoke=True, show_progress=False).records
+        return {record["id"]: record["is_met"] for record in records}["pfister2006.order"]
+
+    assert is_met()
     other = {"read_before": "read_after", "read_after": "read_before"}
     monkeypatch.setattr(
         triplet_frequency,
         "changes",
         lambda numbers, design, scheme, order: changes(numbers, design, scheme, other[order]),
     )
-    assert not met() & rest_on_order
+    assert not is_met()
 
 
 @pytest.mark.slow
 def test_points_that_pairs_made_are_not_held_against_pairs(monkeypatch):
-    def verdicts():
-        result = run("triplet_frequency", show_progress=False, n_starts=8, n_resamples=128)
+    def measured():
+        return run("triplet_frequency", show_progress=False, n_starts=8, n_resamples=128)
+
+    def verdicts(result):
         return {r["id"]: r["verdict"] for r in result.records}
 
-    lost = {"TF.pair_error", "TF.pair_goodness", "TF.growth", *ERRORS}
-    right = verdicts()
-    assert {right[claim] for claim in lost} == {"holds"}
+    lost = {"sjostrom2001.pairs", "sjostrom2001.chance", "pfister2006.order"}
+    result = measured()
+    right = verdicts(result)
+    assert {right[claim] for claim in lost} == {"met"}
+    # A search finds minima: refits to data of its own lose a square for each fitted number, and published numbers,
+    # which are rounded, fit no better than fitted ones.
+    refit = result.data.refit.sel(drawn_from="triplet_minimal")
+    assert float(refit.mean()) == pytest.approx(10 - 3, abs=4 * float(refit.std()) / np.sqrt(128))
+    error = result.data.error.sel(order="read_before")
+    assert (error.sel(rule="triplet_minimal") <= error.sel(rule="visual_cortex_minimal")).all()
     numbers = {"A_plus": 0.005, "A_minus": 0.006, "tau_plus": 16.8, "tau_minus": 33.7}
     change = fitting.predict("pair", numbers, POINTS.protocols)
     monkeypatch.setattr(triplet_frequency, "POINTS", POINTS._replace(change=change))
-    wrong = verdicts()
-    assert {wrong[claim] for claim in lost} == {"inconclusive"}
+    wrong = verdicts(measured())
+    assert "met" not in {wrong[claim] for claim in lost}

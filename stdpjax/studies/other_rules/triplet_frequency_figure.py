@@ -1,4 +1,4 @@
-"""Changes against frequency, errors of the rules, and pairs and triplets of the hippocampus."""
+"""Changes against frequency, errors of the rules, and of their refits to data that they made."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from stdpjax.lab.plotting import COLORS, bars, curve, frame, new_figure, points
+from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
 
 _SETS = (
     ("all_to_all", "visual_cortex_full", "all spikes, full", "eq1", "-"),
@@ -16,20 +16,19 @@ _SETS = (
     ("nearest", "visual_cortex_full", "nearest spikes, full", "nearest", "-"),
     ("nearest", "visual_cortex_minimal", "nearest spikes, minimal", "points", "--"),
     ("all_to_all", "pair", "all pairs, best fit", "sum", "-"),
-    ("all_to_all", "pair_of_window", "pairs, window's time constants", "rate", "-"),
 )
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the ten points with the curves of each rule, and what else the rules make."""
-    figure = new_figure(13.0, 8.0)
-    (before, after, errors), (pairs, motifs, refits) = figure.subplots(2, 3)
+    """Draw the ten points with the curves of each rule, and how well the rules do."""
+    figure = new_figure(10.0, 8.0)
+    (before, after), (errors, refits) = figure.subplots(2, 2)
     before.set_title("Lag +10 ms: presynaptic spike first")
     _frequency(before, data, 10.0)
     after.set_title("Lag -10 ms: postsynaptic spike first")
     _frequency(after, data, -10.0)
-    for ax, draw in ((errors, _errors), (pairs, _pairs), (motifs, _motifs), (refits, _refits)):
-        draw(ax, data)
+    _errors(errors, data)
+    _refits(refits, data)
     return figure
 
 
@@ -68,41 +67,6 @@ def _errors(ax: Axes, data: xr.Dataset) -> None:
     xlabel = "mean squared error (standard errors squared)"
     frame(ax, xlabel, "rule", log="x", yticks=[words for words, *_ in rows], **limits)
     ax.legend(loc="upper right")
-
-
-def _pairs(ax: Axes, data: xr.Dataset) -> None:
-    # The curves jump at lag 0.
-    window = 100 * data.window.sel(order="read_before", lag=data.lag != 0).reindex(lag=np.union1d(data.lag, [0.0]))
-    for scheme, color, words in (("all_to_all", "eq1", "all spikes"), ("nearest", "nearest", "nearest spikes")):
-        for terms, style in (("full", "-"), ("minimal", "--")):
-            change = window.sel(scheme=scheme, rule=f"hippocampus_{terms}")
-            curve(ax, window.lag, change, style, color, f"{words}, {terms}")
-    ax.set_title("Hippocampal sets: pairs")
-    frame(ax, "lag, post minus pre (ms)", "weight change by 60 pairs at 1 Hz (%)", zero="xy")
-    ax.legend(loc="upper left")
-
-
-def _motifs(ax: Axes, data: xr.Dataset) -> None:
-    for index, (scheme, rule, words, color) in enumerate(
-        (
-            ("all_to_all", "hippocampus_full", "all spikes, full", "eq1"),
-            ("nearest", "hippocampus_full", "nearest spikes, full", "nearest"),
-            ("all_to_all", "hippocampus_pairs", "all spikes, pairs alone", "control"),
-        )
-    ):
-        change = 100 * data.motif_change.sel(order="read_before", scheme=scheme, rule=rule).values
-        place = np.arange(change.size) + 0.27 * (index - 1)
-        bars(ax, place, change, color, words, width=0.25)
-        for x, value in zip(place, change, strict=True):
-            gap, side = (0.7, "bottom") if value >= 0 else (-0.7, "top")
-            ax.text(x, value + gap, f"{value:.1f}", ha="center", fontsize=6.5, va=side)
-    times = ("+10 ms", "-10 ms", "5, -5 ms", "-5, 5 ms")
-    names = [f"{motif}\n{time}" for motif, time in zip(data.motif.values, times, strict=True)]
-    ax.set_title("Triplets of either order differ")
-    xlabel = "hippocampal sets: motif, 60 times at 1 Hz"
-    frame(ax, xlabel, "weight change (%)", zero="y", ylim=(-20, 48), xticks=names)
-    ax.tick_params(axis="x", labelsize=8)
-    ax.legend(loc="upper left")
 
 
 def _refits(ax: Axes, data: xr.Dataset) -> None:

@@ -1,4 +1,4 @@
-"""Change of activity or of rate: an example, sweeps of saturation and width, gains, signs, and two moments."""
+"""Change of activity or of rate: an example, sweeps of saturation and width, signs, and two moments."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import bars, curve, frame, new_figure, points
+from stdpjax.lab.plotting import curve, frame, new_figure, points
 from stdpjax.stats import Estimate
 
 _SLOPES = {"ds/dt": ("eq1", r"$ds/dt$ (Eq 1)"), "d rho/dt": ("sum", r"$d\rho/dt$ (Xie & Seung)")}
@@ -17,9 +17,15 @@ _FUNCTIONS = {"hard": ("-", "o", "hard sigmoid"), "smooth": ("--", "s", "smooth 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw where the two rules part and which of them spikes follow."""
     figure = new_figure(14.0, 8.0)
-    draws = (_example, _scales, _widths, _gains, _signs, _form)
-    for ax, draw in zip(figure.subplots(2, 3).flat, draws, strict=True):
-        draw(ax, data, config)
+    axes = figure.subplot_mosaic([["example", "example", "signs"], ["scales", "widths", "form"]])
+    for name, draw in (
+        ("example", _example),
+        ("scales", _scales),
+        ("widths", _widths),
+        ("signs", _signs),
+        ("form", _form),
+    ):
+        draw(axes[name], data, config)
     return figure
 
 
@@ -45,8 +51,7 @@ def _scales(ax: Axes, data: xr.Dataset, config: Any) -> None:
             correlation = Estimate(row.scale_value, row.scale_low, row.scale_high)
             curve(ax, data.scale, correlation, f"{marker}{style}", color, f"STDP with {name}, {words}")
         curve(ax, data.scale, both.scale_rules_theory, style, "control", lw=1)
-        words = f"the two rules, {words} (line: theory)"
-        points(ax, data.scale, both.scale_rules, marker, "control", words, ms=5, mfc="none")
+        points(ax, data.scale, both.scale_rules, marker, "control", f"the two rules, {words}", ms=5, mfc="none")
     ax.set_title(f"The more it saturates, the more they part (width {config.width:g})")
     xlabel = "standard deviation of the activity (active region: ±0.5)"
     frame(ax, xlabel, "correlation per bin", ylim=(0.1, 1.03))
@@ -69,27 +74,12 @@ def _widths(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="lower left")
 
 
-def _gains(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    left, right = np.arange(data.sizes["state"]) - 0.2, np.arange(data.sizes["state"]) + 0.2
-    scale = float(data.gain_exact_value[0])
-    bars(ax, left, data.gain_eq1_value, "eq1", "Eq 1", width=0.36)
-    bars(ax, right, data.gain_exact_value / scale, "nearest", "STDP, exact", width=0.36)
-    sampled = Estimate(*(data[f"gain_sampled_{part}"] / scale for part in ("value", "low", "high")))
-    points(ax, right, sampled, "o", "black", "STDP, sampled, 95 %", capsize=3)
-    ax.set_title("Saturated: Eq 1 moves, STDP does not")
-    names = ("in the active\nregion", "saturated,\nnot so nearby", "saturated in the\nwhole window")
-    words = [f"{name}\n({share:.0%} of bins)" for name, share in zip(names, data.share.values, strict=True)]
-    ylabel = r"gain on $ds/dt$ (active region: 1)"
-    frame(ax, "postsynaptic neuron", ylabel, zero="y", ylim=(-0.2, 1.55), xticks=words)
-    ax.legend(loc="upper right")
-
-
 def _signs(ax: Axes, data: xr.Dataset, config: Any) -> None:
     for sign, color, words in (
-        ("paper's", "nearest", "the paper's window"),
         ("reversed", "points", "reversed: pre before post depresses"),
+        ("depressing", "control", "depresses whichever comes first"),
     ):
-        row = data.sel(sign=sign)
+        row = data.sel(pair_sign=sign)
         words = f"{words} (correlation per bin {float(row.sign_value):+.2f})"
         curve(ax, data.binned_published, row.binned_update, "o-", color, words, ms=3.5)
     ax.set_title("The published sign is that of a reversed window")

@@ -1,26 +1,45 @@
-"""Parts of the study of Xie & Seung's rule: states of saturation, moments of windows."""
+"""Rules of rates step by step, and the two moments through which slow rates see a window of pairs."""
 
+import dataclasses
+
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+import xarray as xr
+from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 
-from stdpjax import stats
-from stdpjax.rules import Rule, lag_kernel, pair_rule, per_spike_updates, presets, window_moments
-from stdpjax.studies.protocol import Sequences
+from stdpjax.rules import (
+    Rule,
+    Sample,
+    lag_kernel,
+    pair_rule,
+    per_spike_updates,
+    presets,
+    run_along,
+    window_moments,
+)
+from stdpjax.studies.measures import labelled, merged
+from stdpjax.studies.protocol import ProtocolConfig, Sequences, make_sequences
 
-STATES = ("active", "partly saturated", "saturated")
 _PRESETS = {"Bi & Poo 2001": "bi_poo_2001", "Song et al. 2000": "song_miller_abbott_2000"}
-WINDOWS = ("balanced", "balanced, reversed", *_PRESETS)
+WINDOWS = ("balanced", *_PRESETS)
 ASYMMETRIC = tuple(_PRESETS)
 _MOMENT_WINDOW = 400
+# Slow drives: sequences, bins to count and on either side of them, and a modulation without saturation.
+_N_SLOW, _SETTLE, _SMALL = 40, 200, 0.1
+
+
+def step_by_step(rule: Rule, activity: Float[Array, "sequence time"]) -> NDArray[np.float64]:
+    """Return the change of each step under a rule of rates at a presynaptic rate of 1, `[sequence, step]`."""
+    states, n_steps = activity.T, activity.shape[1] - 1
+    samples = Sample(states[:-1], states[1:], jnp.ones((n_steps, 1), activity.dtype))
+    weights = jnp.zeros((len(activity), 1), activity.dtype)
+    return np.asarray(run_along(rule, samples, weights).updates[:, :, 0].T, np.float64)
 
 
 def rule_of(name: str, tau: float) -> Rule:
     """Return the pair rule (all to all) of a window."""
-    if name in _PRESETS:
-        return presets[_PRESETS[name]].rule()
-    amplitude = -1.0 if name == "balanced, reversed" else 1.0
-    return pair_rule(amplitude, amplitude, tau, tau)
+    return presets[_PRESETS[name]].rule() if name in _PRESETS else pair_rule(1.0, 1.0, tau, tau)
 
 
 def moments_of(rule: Rule) -> tuple[float, float]:
@@ -32,43 +51,31 @@ def moments_of(rule: Rule) -> tuple[float, float]:
     return float(moments.zero), float(moments.first)
 
 
-def saturation_states(rate: NDArray[np.float64], window: int) -> NDArray[np.int64]:
-    """Return whether a bin is active (0), saturated with slopes in its window (1), or throughout its window (2)."""
-    is_moving = (rate > 1e-6) & (rate < 1 - 1e-6)
-    windows = np.lib.stride_tricks.sliding_window_view(is_moving, 2 * window + 1, axis=-1)
-    return np.where(is_moving[:, window:-window], 0, np.where(windows.any(-1), 1, 2))
-
-
-def gains(
-    key: Key[Array, ""],
-    states: NDArray[np.int64],
-    slope: NDArray[np.float64],
-    pre_probability: NDArray[np.float64],
-    update: NDArray[np.float64],
-    n_resamples: int,
-) -> stats.Estimate:
-    """Return the least-squares gain of updates on a slope in each state, and as a last number saturated over active."""
-    is_in = states[:, None, :] == np.arange(len(STATES))[:, None]
-    products = np.sum(np.where(is_in, (update * slope)[:, None, :], 0.0), axis=-1)
-    squares = np.sum(np.where(is_in, (pre_probability * slope**2)[:, None, :], 0.0), axis=-1)
-
-    def gain(products: NDArray[np.float64], squares: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = products / np.maximum(squares, 1e-12)
-        return np.concatenate([found, found[..., 2:] / found[..., :1]], axis=-1)
-
-    return stats.bootstrap(key, gain, products, squares, n_resamples=n_resamples)
-
-
 def form_errors(sequences: Sequences, counted: slice, max_probability: float, tau: float) -> dict[str, list[float]]:
-    """Return how far updates of each window are from its first two moments, or one of them, over their spread."""
+    """Return how far updates of each window are from its first two moments, or from one of them, over their spread."""
     rate = np.asarray(sequences.post_probability[:, counted], np.float64)
     slope = max_probability * np.asarray(sequences.rate_slope, np.float64)
-    errors: dict[str, list[float]] = {"two_terms": [], "without_b0": [], "without_b1": []}
+    errors: dict[str, list[float]] = {"two_terms": [], "without_b0": []}
     for name in WINDOWS:
         rule = rule_of(name, tau)
         exact = per_spike_updates(rule, sequences.pre_probability, sequences.post_probability)[:, counted]
-        update = np.asarray(exact, np.float64)
+        update: NDArray[np.float64] = np.asarray(exact, np.float64)
         zero, first = moments_of(rule)
-        for part, form in zip(errors, (zero * rate + first * slope, first * slope, zero * rate), strict=True):
+        for part, form in zip(errors, (zero * rate + first * slope, first * slope), strict=True):
             errors[part].append(float(np.sqrt(np.mean((update - form) ** 2)) / update.std()))
     return errors
+
+
+def slow_pairs(key: Key[Array, ""], base: ProtocolConfig, widths: tuple[float, ...]) -> xr.Dataset:
+    """Put updates of pairs under slow drives beside the moments of their windows."""
+    forms, counted = [], slice(_SETTLE, 2 * _SETTLE)
+    for width in widths:
+        slow = dataclasses.replace(
+            base, n_sequences=_N_SLOW, n_steps=_SETTLE, window=_SETTLE, width=width, voltage_scale=_SMALL
+        )
+        forms.append(form_errors(make_sequences(key, slow), counted, base.max_probability, base.tau))
+    moments = [moments_of(rule_of(name, base.tau)) for name in WINDOWS]
+    columns = {f"form_{name}": [form[name] for form in forms] for name in forms[0]}
+    return merged(
+        labelled(("slow_width", "pair_window"), **columns), labelled(("pair_window", "moment"), moments=moments)
+    )
