@@ -125,7 +125,7 @@ def probabilities(pre_probability: ArrayLike, post_probability: ArrayLike) -> tu
     return pre, post
 
 
-def one_probability(name: str, value: float, **bounds: float | None) -> float:
+def one_probability(name: str, value: Any, **bounds: float | None) -> Any:
     """Return one spike probability per bin, refusing anything outside [0, 1] and further bounds, as in `number`."""
     if is_concrete(number(name, value)):
         # In plain numbers: settings are checked on import, when JAX must not have started its devices yet.

@@ -93,7 +93,9 @@ def _train(key, training, test, number, *, configs, sizes, n_stages):
     learner = Learner(_switched(number, configs, sizes), _optimizer(config, n_updates))
 
     def measure(params):
-        errors = jax.vmap(lambda *given: learner.update(*given, ())[1]["error"])(keys, params, test)
+        errors = jax.vmap(lambda key, params, batch: learner.update(key, params, batch, ())[1]["error"])(
+            keys, params, test
+        )
         return 1 - errors
 
     def stage(states, index):

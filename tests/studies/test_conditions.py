@@ -69,7 +69,11 @@ def _another_energy(patch):
 
 def _lower_rate(patch):
     right = study.smoothed_hard_sigmoid
-    wrong = lambda width: RateFunction(*(lambda s, f=f: 0.9 * f(s) for f in right(width)[:2]))  # noqa: E731
+
+    def wrong(width):
+        value, slope, _ = right(width)
+        return RateFunction(lambda s: 0.9 * value(s), lambda s: 0.9 * slope(s))
+
     patch.setattr(study, "smoothed_hard_sigmoid", wrong)
 
 

@@ -30,7 +30,7 @@ def plain_agreement(width, probability, both_sides=False):
     weights /= np.sqrt((weights**2).sum())
     n_record = N_STEPS + 2 * WINDOW + 2
     noise = rng.standard_normal((2, N_SEQUENCES, n_record + 2 * reach))
-    drive = np.apply_along_axis(np.convolve, -1, noise, weights, mode="valid")
+    drive = np.lib.stride_tricks.sliding_window_view(noise, weights.size, axis=-1) @ weights
     pre, post = 0.48 * np.tanh(drive)
     slope, q = (post[:, 2:] - post[:, :-2]) / 2, probability * (post[:, 1:-1] + 0.5)
     pre_rate = pre[:, 1:-1] + 0.5
@@ -44,7 +44,7 @@ def plain_agreement(width, probability, both_sides=False):
         y[:, t] = pre_rate[:, at] * (1 - q[:, at]) * ((laws[0] - laws[1]) @ np.exp(-DISTANCE / 10))
     order = np.argsort(x.ravel())
     means = [[part.mean() for part in np.array_split(values.ravel()[order], 30)] for values in (x, y)]
-    return np.corrcoef(x.ravel(), y.ravel())[0, 1], np.corrcoef(*means)[0, 1]
+    return np.corrcoef(x.ravel(), y.ravel())[0, 1], np.corrcoef(means)[0, 1]
 
 
 CELLS = [(3.0, 0.1), (10.0, 0.05), (20.0, 0.3)]

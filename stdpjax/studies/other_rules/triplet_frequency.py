@@ -208,6 +208,7 @@ def _predicted(found: Mapping[Interaction, Mapping[str, Minima]], config: Triple
             columns = {name: jnp.asarray([row[name] for row in table], float) for name in NAMES}
             made.append([np.asarray(changes(columns, design, scheme, order)) for order in ORDERS])
     points, curves = np.split(np.array(made), [len(POINTS.protocols)], axis=-1)
+    assert POINTS.sem is not None
     errors = np.mean(((points - POINTS.change) / POINTS.sem) ** 2, axis=-1)
     curves = curves.reshape(*curves.shape[:-1], 2, -1)
     return merged(

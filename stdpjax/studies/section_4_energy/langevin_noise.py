@@ -133,7 +133,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     progress(0.0, "linear network")
     linear = _linear_modes(key, modes, config)
     progress(0.4, "noise term")
-    noise = _noise_term(key, *(jnp.asarray(part, float) for part in (weights, balance + _OFFSET)), config)
+    noise = _noise_term(key, jnp.asarray(weights, float), jnp.asarray(balance + _OFFSET, float), config)
     progress(0.6, "mean state")
     mean = _mean_states(named_key(key, "mean"), weights, 0.5 * balance + _OFFSET, config)
     return merged(

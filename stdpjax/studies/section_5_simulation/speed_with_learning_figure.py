@@ -34,7 +34,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
 
 
 def _drives(ax: Axes, speed: xr.DataArray, config: Any, xlabel: str) -> None:
-    logs = np.log(speed)
+    logs = speed.copy(data=np.log(speed.values))
     for index, rate in enumerate(rate for rate in speed.learning_rate.values if rate != 0):
         color, marker = "sum" if rate > 0 else "eq1", "o" if abs(rate) == config.small_rate else "s"
         row = mean_interval(logs.sel(learning_rate=rate) - logs.sel(learning_rate=0.0), "network")

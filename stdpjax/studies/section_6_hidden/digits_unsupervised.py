@@ -83,7 +83,7 @@ def _errors_note(data: xr.Dataset) -> str:
 
 def _blown_up(data: xr.Dataset) -> Estimate:
     """Return the error of the better of the two rules with Eq 1 on hidden rows, relative to the mean image."""
-    return mean_interval(np.minimum(*(_relative(data, name, "mean") for name in ("literal", "objective"))))
+    return mean_interval(np.minimum(_relative(data, "literal", "mean"), _relative(data, "objective", "mean")))
 
 
 def _growth_note(data: xr.Dataset) -> str:

@@ -67,7 +67,8 @@ def _ratios(ax: Axes, values: xr.DataArray, words: str) -> None:
         points(ax, [], [], marker, "0.5", rates, ms=5)
         for row, (name, (_, color, _)) in enumerate(_LESSONS.items()):
             cell = values.sel(lesson=name, centre=centre)
-            ratio = np.log(cell.isel(stage=-1) / cell.isel(stage=0)).dropna("network")
+            ratio = cell.isel(stage=-1) / cell.isel(stage=0)
+            ratio = ratio.copy(data=np.log(ratio.values)).dropna("network")
             # Of networks that chatter too few are left to compare.
             if ratio.size >= max(2, 0.5 * cell.sizes["network"]):
                 mean = mean_interval(ratio)

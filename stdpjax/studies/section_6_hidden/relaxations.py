@@ -231,4 +231,5 @@ def train_for_task(
         return jax.tree.map(lambda one, all: jnp.concatenate([one[None], all]), first.params, later), last.is_finite
 
     params, is_finite = jax.vmap(one, out_axes=(1, 0))(gains, numbers)
-    return Course(*jax.lax.map(jax.vmap(measure), params), is_finite)
+    settling_of, accuracy = jax.lax.map(jax.vmap(measure), params)
+    return Course(settling_of, accuracy, is_finite)
