@@ -53,7 +53,7 @@ def _finest_average(data: xr.Dataset) -> xr.DataArray:
 def _from_printed(data: xr.Dataset) -> xr.DataArray:
     """Return how far averages are from Eq 26 as printed, with the slope, 0 or 1, that fits a unit better."""
     average = _finest_average(data)
-    return average.copy(data=np.minimum(np.abs(average).values, np.abs(average - data.solution).values))
+    return average.copy(data=np.minimum(np.abs(average.values), np.abs((average - data.solution).values)))
 
 
 def _has_no_fixed_point(data: xr.Dataset) -> xr.DataArray:
