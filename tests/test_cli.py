@@ -120,7 +120,7 @@ def test_run_writes_where_it_is_told_prints_each_claim_and_overwrites_only_by_fo
 def test_run_prints_the_records_of_its_own_study_alone(stdp, monkeypatch):
     records = [
         {"id": f"{name}.one", "study": name, "verdict": verdict, "measured": 1.0, "claim": "one"}
-        for name, verdict in (("example_traces", "inconclusive"), ("constant_rate", "holds"))
+        for name, verdict in (("example_traces", "inconclusive"), ("constant_rate", "met"))
     ]
     monkeypatch.setattr(studies, "run_into", lambda *_, **__: records)
     out = stdp(*TRACES).out

@@ -90,7 +90,7 @@ def test_an_object_runs_in_memory(mine):
     result = studies.run(mine, seed=3, show_progress=False, n_draws=900)
     (record,) = result.records
     assert (record["id"], record["study"], record["seed"]) == ("mine.mean", "mine", 3)
-    assert record["verdict"] == "holds"
+    assert record["verdict"] == "met"
     assert result.data.sizes["n"] == 900
     assert result.figure().axes
     assert studies.find(mine) is mine
@@ -149,7 +149,7 @@ def test_the_command_runs_a_file_with_its_settings(file, tmp_path, capsys):
     code, out, err = call(capsys, "run", "my_study.py", "--n-draws", "500", "--seed", "2", "--out", "here")
     assert (code, err) == (0, "")
     assert out.startswith("mine: done in ")
-    assert "mine.mean  holds " in out
+    assert "mine.mean  met " in out
     assert out.endswith("report: here/report.html\n")
     record = json.loads((tmp_path / "here" / "mine" / "record.json").read_text(encoding="utf-8"))
     assert (record["configuration"], record["seed"]) == ({"n_draws": 500}, 2)
