@@ -6,20 +6,23 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq1",
         "Section 2.1, Eq 1",
-        "The proposed average weight change is proportional to the presynaptic rate times the temporal change of the "
-        "integrated postsynaptic activity.",
-        "A definition, which in discrete time has four readings: they agree as steps shrink, and differ for each step "
-        "by -3, -1, 0 or +1 products of two changes, a drift that does not average out.",
+        "On average a weight changes in proportion to the rate of its presynaptic neuron times the speed with which "
+        "the activity of its postsynaptic neuron changes.",
+        "A definition, in which time steps leave open when the presynaptic rate is read: with the updates of both "
+        "directions of a pair added, reading it midway through a step gives the change of rho(s_i) rho(s_j); reading "
+        "it one step early (as in Eq 5), before or after the step adds -3, -1 or +1 times the product of the two "
+        "changes, which vanishes with the step.",
         ("eq1.order", "eq1.drift"),
         "Delta W_ij ~ ds_i/dt rho(s_j)",
     ),
     Statement(
         "sec2.1.activity",
         "Section 2.1, paragraph 2; section 9",
-        "The change of the integrated activity is preferred to that of the firing rate, because STDP then descends a "
-        "clear objective; the difference between the two is small.",
-        "While units seldom saturate the two correlate by 0.95; where they saturate in 40 % of bins by 0.78, and "
-        "there the descent of the objective (Eq 5) is the change of the rate.",
+        "The change of the activity is used, and not that of the firing rate as by Xie and Seung, because the rule "
+        "then descends a clear objective; this is called a small difference.",
+        "The two correlate at 0.95 where units are saturated a tenth of the time and at 0.78 where they are 40 % of "
+        "it; but the reason is the reverse, as with the factor rho'(s_i), which Eq 5 leaves out, descent of the "
+        "objective follows the change of the rate.",
         ("sec2.1.active", "sec2.1.objective"),
     ),
     Statement(
@@ -27,8 +30,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 2.1, Eq 2",
         "A presynaptic spike may stand in the place of the presynaptic rate, with the same average, if input spikes "
         "are Poisson and synchrony is ignored.",
-        "It may for activity that is given; a spike that itself moves the postsynaptic neuron goes together with its "
-        "effect, which adds step rho' W_ij p (1-p) to the mean.",
+        "It may where spikes do not move the postsynaptic neuron; a spike of probability p that does adds step "
+        "rho'(s_i) W_ij p (1-p) to the mean, if it is paired with the change that it causes.",
         ("eq2.mean", "eq2.same_step"),
         "Delta W_ij ~ ds_i/dt xi_j",
     ),
@@ -44,71 +47,76 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec2.2.falling",
         "Section 2.2, paragraphs 1 and 2",
-        "While it falls, all this is reversed, and updates are negative on average.",
-        "They are under rules that are antisymmetric in time; under the published fit of Bi & Poo slow falls still "
-        "potentiate.",
+        "While postsynaptic activity falls, a spike before the presynaptic one is the more likely, and weights "
+        "decrease on average.",
+        "They do if the change at a lag is minus that at the opposite lag; under the curve that was fitted to the "
+        "data of Figure 1 left weights still increase while activity falls slowly.",
         ("sec2.2.falling",),
     ),
     Statement(
         "sec2.2.slope",
         "Section 2.2, paragraph 2",
-        "The steeper the slope, the larger the effect.",
-        "The mean update is the slope times a gain that depends on rate and window, within 1 % up to slopes that take "
-        "a rate to 0 in the window.",
+        "The faster postsynaptic activity rises or falls, the larger the mean weight change.",
+        "At a given rate it is in proportion to the rise of the rate, to 1 %, even where the rate is almost 0 at one "
+        "end of the window; the factor falls as the rate grows.",
         ("sec2.2.gain",),
     ),
     Statement(
         "sec2.2.timing",
         "Section 2.2, paragraph 2, and the caption of Figure 2",
-        "A steeper slope also brings the postsynaptic spike closer to the presynaptic one, where spikes on both sides "
-        "change nothing.",
-        "Only where spikes are frequent: at 0.2 per bin the mean lag of pairs that potentiate falls with the slope, "
-        "at 0.02 it grows by 0.7 bins.",
+        "A faster rise also brings the postsynaptic spike closer to the presynaptic one, provided that spikes on both "
+        "sides change nothing.",
+        "Only where spikes are frequent, and little: from a steady rate to the steepest rise the mean lag of the "
+        "pairs that strengthen a weight falls by 0.05 time steps at a spike probability of 0.2 per step, and grows by "
+        "0.7 steps at 0.02.",
         ("sec2.2.conditional_lag",),
     ),
     Statement(
         "sec2.2.cancellation",
         "Section 2.2, paragraph 2",
-        "The argument assumes that the effects of spikes on both sides cancel.",
-        "It needs that: where such spikes are paired all the same, the curve of Eq 1 by lag starts near 0 and does "
-        "not jump at lag 0.",
+        "The argument assumes that the effects of spikes on both sides of the presynaptic one cancel.",
+        "The jump of the curve of Eq 1 at lag 0 needs it: with the assumption the change at lag 1 is 0.43 of that at "
+        "lag 10, and 0.12 if the nearest spike counts although there are some on both sides.",
         ("sec2.2.cancellation",),
     ),
     Statement(
         "eq3",
         "Section 3.1, Eq 3",
-        "With this objective per step the weight update of Eq 1 is stochastic gradient descent on it.",
-        "It descends the objective with the next state held fixed, a semi-gradient (cosine 0.9998); the true gradient "
-        "points the other way (-0.9998).",
+        "With this objective in each step, the weight changes of Eq 1 are stochastic gradient descent on it.",
+        "They are if the next state is held fixed as a target, as Eq 5 does (cosine with the descent 0.9998); but the "
+        "next state depends on the same weights, and with that counted they climb the objective (cosine -0.9998 at "
+        "step 0.02).",
         ("eq3.free", "eq3.stop"),
         "J = |f(s_(t-1), eta_(t-1)) - s_(t+1)|^2 / 2",
     ),
     Statement(
         "eq4",
         "Section 3.2, Eq 4 (condition 1)",
-        "The condition for Eq 5: the next state is linear in a weight, with the presynaptic rate as factor.",
-        "It is, with the rate of the noisy state and with step rho' of the postsynaptic state as a further factor, "
-        "which is no constant.",
+        "The condition for Eq 5: the derivative of a unit's next state by a weight is proportional to the rate of its "
+        "presynaptic neuron.",
+        "In the network of Eq 6 and 16 it is, but the rate is that of the noisy state, and the factor, the step times "
+        "rho'(s~_i), is no constant.",
         ("eq4.factor",),
         "df_i(s_(t-1), eta_(t-1)) / dW_ij ~ rho(s_(t-1,j))",
     ),
     Statement(
         "eq5",
         "Section 3.2, Eq 5",
-        "Under condition 1 the gradient of the objective by a weight is proportional to the change of the "
-        "postsynaptic state times the presynaptic rate one step earlier; descent is then Eq 1.",
-        "With the next state held fixed it is, times the slope of the postsynaptic rate: 0 in saturation, where Eq 1 "
-        "still moves weights.",
+        "Under condition 1 the gradient of the objective by a weight is proportional to minus the change of the "
+        "postsynaptic state, times the presynaptic rate one step earlier; descent is then Eq 1.",
+        "With the next state held fixed it is, but for the factor rho'(s_i), which is 0 in saturation, where Eq 1 "
+        "still changes weights.",
         ("eq5.formula", "eq5.saturation"),
         "dJ/dW_ij ~ (s_(t,i) - s_(t+1,i)) rho(s_(t-1,j))",
     ),
     Statement(
         "sec3.2.constant",
         "Section 3.2, last paragraph; section 9, paragraph 4",
-        "The rule predicts that the average weight change is 0 while the postsynaptic rate is constant, even if it is "
-        "high.",
-        "It is under nearest-neighbour rules that are antisymmetric in time, for spikes that are independent given "
-        "the rates; under Eq 1 it is not in saturation, where the rate is constant and the activity moves.",
+        "As long as a neuron's firing rate is steady, however high, its weights stay the same on average: it is not "
+        "enough that two neurons fire together.",
+        "Under Eq 1 this holds while the activity is steady, but not in saturation, where the rate is steady and the "
+        "activity moves; under nearest-neighbour rules it holds if the change at a lag is minus that at the opposite "
+        "lag and presynaptic spikes do not themselves cause postsynaptic ones.",
         ("sec3.2.antisymmetric", "sec3.2.saturated", "sec3.2.causal"),
     ),
     Statement(
@@ -116,8 +124,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 3.3, Eq 6",
         "Units that are not clamped integrate their input with a leak: they go a step towards what the network asks "
         "of them.",
-        "They do with their own state h as the leak; the printed s is that of all units, and with the clamped ones in "
-        "the place of h units settle elsewhere.",
+        "They do, with their own state h_t as the leak: the printed s_t is the state of all units, clamped ones "
+        "included, and a slip, as the differential equation after it shows.",
         ("eq6.leak",),
         "h_(t+1) = h_t + step (R_h(s~_t) - s_t)",
     ),
@@ -125,24 +133,26 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq7",
         "Section 3.3, Eq 7",
         "With additive noise this is the discretised equation tau dh/dt = R_h(s + eta) - h.",
-        "Without noise it is, to first order in the step; noise that is drawn anew at each step averages out as steps "
-        "shrink, and leaves R with rates that it smooths.",
+        "Without noise it is, to first order in the step; noise drawn anew at each step averages out as steps shrink, "
+        "and what remains is the equation with R averaged over the noise.",
         ("eq7.order", "eq7.smoothed"),
         "s~_t = s_t + eta_t",
     ),
     Statement(
         "sec3.3.exponential",
         "Section 3.3, paragraph after Eq 7",
-        "It brings h exponentially fast to its target R_h(s), along with a random walk by the noise.",
-        "Without noise, and between the kinks, deviations shrink by 1 - step (1 - lambda) in each step, lambda an "
-        "eigenvalue of the weights: by 1 - step only if the target stays.",
+        "Units that are not clamped approach R_h(s) exponentially, while noise makes them wander.",
+        "Without noise, and with all units between the thresholds of Eq 18, their distance from the fixed point "
+        "shrinks in each step by the factor 1 - step (1 - lambda), lambda an eigenvalue of the weights, which is 1 - "
+        "step only if the target stays.",
         ("sec3.3.eigenvectors",),
     ),
     Statement(
         "eq8",
         "Section 3.3, Eq 8 (condition 2)",
-        "With leaky integration condition 1 becomes a similar one on the target R.",
-        "It does, and the factor is the slope of the postsynaptic rate, again no constant.",
+        "With leaky integration condition 1 becomes one on R: the derivative of R_i by a weight is proportional to "
+        "the presynaptic rate.",
+        "It does, and the factor is rho'(s~_i), again no constant.",
         ("eq8.coefficient",),
         "dR_i(s~) / dW_ij ~ rho(s~_j)",
     ),
@@ -157,7 +167,7 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq10",
         "Section 3.4, Eq 10",
-        "The speed of a unit under the energy is the slope of its rate times the weighted input rates, less its state.",
+        "Under the energy the speed of a unit's state is its weighted input rates times rho', less the state.",
         "The bias is missing: with rho'(s_i) b_i added it is minus the gradient of the energy.",
         ("eq10.bias",),
         "ds_i/dt ~ rho'(s_i) sum_j W_ij rho(s_j) - s_i",
@@ -166,53 +176,58 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq11",
         "Section 3.4, Eq 11",
         "The gradient of Eq 9 by a weight leads to an update proportional to Eq 1.",
-        "The factor is 1 and not 2, and descent is the opposite of Eq 1, which raises the speed.",
+        "With Eq 10 as an equality the factor is 1 and not 2; and descent is the opposite of Eq 1 times rho'(s_i), as "
+        "Eq 1 raises the speed.",
         ("eq11.factor", "eq11.sign"),
         "dJ/dW_ij = 2 ds_i/dt rho(s_j) rho'(s_i)",
     ),
     Statement(
         "eq12",
         "Section 4, Eq 12",
-        "If a state sums up the past, predicting the next observation from it maximises the likelihood of the "
+        "To predict each observation from a state that sums up all earlier ones is to maximise the likelihood of the "
         "sequence.",
-        "The chain rule of probability says so; on clamped sequences hidden units are such a state: the delta rule of "
-        "J_x then predicts the next frame better (errors of 0.20 and 0.75) than one frame allows.",
+        "It is, by the chain rule of probability, for a state that loses nothing of the past; the network's hidden "
+        "units keep a part of it: with them, units that learn to predict the next frame make 0.20 (moving bars) and "
+        "0.75 (digits seen column by column) of the squared error of the best linear guess from the present frame.",
         ("eq12.bars", "eq12.digits"),
         "P(x_1 ... x_T) = prod_t P(x_t | s_(t-1))",
     ),
     Statement(
         "sec4.1.inference",
         "Section 4.1, paragraph 1",
-        "Hidden units move towards configurations that are more probable given the input, approximately, and in the "
-        "end sample them.",
-        "They move to one spot and stay there: with two units 0.99 of its probability lies elsewhere than that of "
-        "exp(-E), which Langevin noise does sample.",
+        "The hypothesis: with weights fixed, hidden units move, roughly, to states that are more probable given the "
+        "input, and in the end visit each as often as it is probable.",
+        "In the network of Eq 6 they move to one state and stay there: the mean square of their activity is 0.09, and "
+        "1.0 under exp(-E), which Langevin sampling does reach.",
         ("sec4.1.density",),
     ),
     Statement(
         "sec4.1.noise",
         "Section 4.1, paragraph 1",
-        "Noise is important to explore the whole distribution and not find a single local mode alone.",
-        "Of two modes a network finds the other with Langevin noise in half of the runs, without noise in none; noise "
-        "inside R as in Eq 7 is too weak for it.",
+        "Without injected noise units would find one likely state only; noise lets them explore the rest of the "
+        "distribution.",
+        "Noise added to the state, as in Langevin sampling, does: half of the runs end in the other of two modes; "
+        "noise of size 0.3 inside R, as in Eq 7, moves none there.",
         ("sec4.1.modes",),
     ),
     Statement(
         "eq13",
         "Section 4.1, Eq 13",
-        "If R is a linear combination of the input rates, R(s) - s is proportional to the slope of log P(s), with P = "
-        "exp(-E).",
-        "Where rates are linear it is; for a sigmoid a linear combination has no energy, as its derivative is "
-        "asymmetric by 0.2, unless the slope of the rate is a factor in it, as in Eq 17.",
+        "If R is a linear combination of the input rates, work on denoising auto-encoders makes R(s) - s proportional "
+        "to the gradient of log P(s), with P ~ exp(-E).",
+        "Where rates are linear in the states it is such a gradient; with a sigmoid it is the gradient of no energy, "
+        "as its derivative by s is not symmetric, unless each unit's input is multiplied by its rho'(s_i), as in Eq "
+        "17.",
         ("eq13.linear",),
-        "R(s) - s ~ -dE/ds",
+        "R(s) - s ~ d log P(s) / ds = -dE(s) / ds",
     ),
     Statement(
         "eq14",
         "Section 4.1, Eq 14",
         "The noisy update seems to be a Langevin chain of exp(-E).",
-        "The noise enters through R alone, so that each linear mode has a temperature of its own, near step noise^2 "
-        "m^2 / 2, and next to nothing of the noise adds up.",
+        "The equation is right, the reading is not: noise enters through R alone, so that states spread far less than "
+        "under exp(-E), and no single temperature T makes it exp(-E / T), as along an eigenvector of the weights with "
+        "eigenvalue m the temperature is near step noise^2 m^2 / 2.",
         ("eq14.variance", "eq14.long_run"),
         "s_(t+1) = s_t + step (-dE(s~_t)/ds~_t + eta_t)",
     ),
@@ -227,49 +242,53 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq16",
         "Section 4.2, Eq 16",
-        "The derivative of this energy gives a neural computation R, as in Eq 13.",
-        "Its derivative is s - R(s), with R the weighted input times the slope of the rate, for tied weights; with "
-        "untied ones R has no energy.",
+        "With this energy the R that follows from its gradient as in Eq 13 is roughly what real neurons compute.",
+        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), if W_ij = W_ji; with two "
+        "different weights for a pair R is the gradient of no energy.",
         ("eq16.gradient", "eq16.tied"),
         "E(s) = sum_i s_i^2 / 2 - sum_(i<j) W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)",
     ),
     Statement(
         "eq17",
         "Section 4.2, Eq 17",
-        "The energy gives this update.",
-        "The leak is subtracted twice: as printed the network comes to rest at R(s)/2, with one leak at R(s).",
+        "The energy gives this update, of a leak, the weighted input times rho', and added noise.",
+        "The leak is subtracted twice: as printed the network comes to rest at R(s) / 2, and with one leak at R(s).",
         ("eq17.half", "eq17.corrected"),
-        "s_(t+1,i) = (1-step) s_(t,i) + step (rho'(s~)(b_i + sum_j W_ij rho(s~_j)) - s~_(t,i))",
+        "s_(t+1,i) = (1 - step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - s~_(t,i)) = (1 - 2 "
+        "step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - eta_(t,i))",
     ),
     Statement(
         "eq18",
         "Section 4.2, Eq 18",
-        "With rates that are linear by part the slope is 1 in the active region and 0 in saturation.",
-        "It is; but where the weights have an eigenvalue above 1, descents of the energy end with units at the "
-        "thresholds, where it is neither.",
+        "If rates rise in a straight line between two thresholds and are constant outside, rho' is 1 between the "
+        "thresholds (the active region) and 0 beyond (saturation).",
+        "It is, except at the thresholds, where it jumps; and there networks often come to rest: with biases under "
+        "which equal inputs hold all units midway, descents of the energy end with a unit at a threshold where the "
+        "weights have an eigenvalue above 1, and seldom elsewhere.",
         ("eq18.kinks",),
-        "rho(v) = clip(v - beta_1, 0, 1)",
+        "rho(v) = 0 if v < beta_1, v - beta_1 if beta_1 <= v <= beta_2, 1 if v > beta_2",
     ),
     Statement(
         "sec4.2.saturation",
         "Section 4.2, last paragraph",
-        "A saturated neuron ignores its input and decays exponentially towards 0, and so comes back into the active "
-        "region.",
-        "It does, after the number of steps that its start alone says.",
+        "A unit beyond a threshold does not respond to its input; it decays to 0 exponentially and so becomes active "
+        "again.",
+        "Without noise it does, after a number of steps that depends on its own state and the step alone.",
         ("sec4.2.steps",),
     ),
     Statement(
         "sec4.2.conditions",
         "Section 4.2, last sentence",
         "The energy of Eq 16 satisfies condition 2, and thus condition 1.",
-        "It does at every state, where other energies do not, but in saturation with 0 as the factor.",
+        "It does at every state, with rho'(s~_i) as the factor, which is 0 in saturation; three other energies that "
+        "were tried do not.",
         ("sec4.2.satisfied",),
     ),
     Statement(
         "fig3",
         "Figure 3",
-        "An example of Eq 2: the weight can change at presynaptic spikes alone, by the change of the postsynaptic "
-        "activity.",
+        "An example of Eq 2: a weight changes only when its presynaptic neuron spikes, by the change of the "
+        "postsynaptic activity at that moment.",
         "It does; from one spike train to the next the weight scatters as independent binomial spikes make it.",
         ("fig3.spread",),
     ),
@@ -277,34 +296,37 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec5.1.speed",
         "Section 5.1, last paragraph",
         "The mean squared speed is measured with and without weight changes by Eq 1; no result is given.",
-        "Where the network moves its units, they move more while they learn; on a travelling wave tied weights do so "
-        "only if the presynaptic rate is read midway through the step.",
+        "In networks that drive their own units these move faster while they learn by Eq 1, by 3 % on four drives; "
+        "while a wave of activity travels through them they move more slowly if the presynaptic rate is read before "
+        "the step, and faster if it is read midway.",
         ("sec5.1.rises", "sec5.1.wave"),
     ),
     Statement(
         "fig1.middle",
-        "Section 5.2, Figure 1 middle; section 1, paragraph 4",
-        "When weights change by Eq 1, simulated spikes show the relationship between timing and weight change that "
-        "was observed in biology.",
-        "Signs are those of STDP and, where spikes are frequent, so is the decay with the lag; where they are sparse "
-        "the change grows with the lag, and both sides are equal, which those of Bi & Poo are not.",
+        "Section 5.2, Figure 1 middle; section 1, paragraph 3; section 2.2, last paragraph",
+        "When weights change by Eq 1, simulated spikes show the precise relationship between timing and weight change "
+        "that is observed in biology.",
+        "The sign is that of the biological data at every lag up to 10 steps; the mean change decays with the lag if "
+        "spikes are frequent, and grows over half of the window if they are rare; before and after mirror each other, "
+        "which in the data they do not.",
         ("fig1.sign", "fig1.biology_mean", "fig1.sparse", "fig1.antisymmetry"),
     ),
     Statement(
         "fig1.right",
         "Section 5.2, Figure 1 right",
-        "So do the changes under the nearest-neighbour rule.",
-        "Summed over pairs of spikes they do, on either side by itself, for a lag kernel that decays; the kernel is a "
-        "choice of the model.",
+        "Simulated changes under the nearest-neighbour rule match the biological ones as well.",
+        "Summed over all pairs at a lag they decay as the data do, each side relative to its own size, if the change "
+        "of one pair is taken to decay with its lag; how large that change is the paper does not say.",
         ("fig1.nearest_neighbour",),
     ),
     Statement(
         "fig2.right",
         "Section 5.2, Figure 2 right",
-        "The two rules are strongly correlated, in the sense that for a given change by the one the other changes "
-        "linearly proportionally on average.",
-        "Averages over bins correlate at 0.99, and at 0.97 or more up to 0.3 spikes per bin; but they are "
-        "proportional only roughly, as a third of the gain is lost in the outer bins.",
+        "Averaged over all moments at which Eq 1 gives the same change, the nearest-neighbour rule gives a change in "
+        "proportion; the two agree closely.",
+        "Such averages correlate at 0.99, and at 0.97 or more up to a spike probability of 0.3 per time step, but are "
+        "only roughly in proportion: for large changes the nearest-neighbour rule gives a third less for each unit of "
+        "Eq 1 than for small ones.",
         ("fig2.binned", "fig2.gain", "fig2.conditions"),
     ),
     Statement(
@@ -312,16 +334,18 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6, Eq 19",
         "The objective is the sum of a part of the hidden units, whose target is their next state, and a part of the "
         "clamped ones, whose target is x.",
-        "It is, with x_t predicted freely: without noise it is half the squared step of the energy's gradient "
-        "descent, of hidden units at h_t and of clamped ones at h_(t-1).",
+        "It is, if f_x is where the network would take x if it were not clamped; by Eq 3, where f is the state s_t, "
+        "the second part would be 0.",
         ("eq19.parts",),
         "J = |h_(t+1) - f_h(s_(t-1), eta_(t-1))|^2 / 2 + |x - f_x(s_(t-1), eta_(t-1))|^2 / 2",
     ),
     Statement(
         "eq20",
         "Section 6.1, Eq 20",
-        "With R(s) the target that lowers the energy, the next state is a step down the energy's gradient plus noise.",
-        "It is; where noise takes units over the kinks this noise has a mean, up to a tenth of the step at noise 0.3.",
+        "With R(s) as the target that lowers the energy, the next state is the state plus a step down the energy's "
+        "gradient plus noise.",
+        "It is; the noise has mean 0 between the thresholds, and near them a mean of up to a tenth of the step (noise "
+        "of standard deviation 0.3, active region 1 wide).",
         ("eq20.drift",),
         "f(s_(t-1), eta_(t-1)) = s_(t-1) - step dE(s_(t-1))/ds_(t-1) + noise",
     ),
@@ -337,43 +361,46 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq22",
         "Section 6.1, Eq 22",
         "For clamped units it is the squared gradient by x; only the effect of the noise is left out.",
-        "It is; what the noise adds, between the kinks, is step^2 noise^2 |W_x|^2 / 2, a weight decay, and nothing "
-        "else.",
+        "It is; noise adds step^2 / 2 times its variance times the sum of the squared weights into x (between the "
+        "thresholds), which acts as weight decay.",
         ("eq22.weight_decay",),
         "J_x ~ step^2 |dE(x, h_(t-1))/dx|^2 / 2",
     ),
     Statement(
         "eq23",
         "Section 6.1, Eq 23",
-        "That is one term of the score-matching criterion, which adds the sum of second derivatives.",
-        "They are subtracted: so the criterion is the distance of scores that it stands for, up to a constant; with "
-        "the printed sign a bias of 1.5 is fitted as -1.27.",
+        "J_x is one term of the score-matching criterion, whose other one is the sum of second derivatives.",
+        "They must be subtracted: only so does the criterion differ by a constant from the squared distance between "
+        "the scores of model and data; with the printed sign a unit's bias of 1.5 is fitted as -1.27.",
         ("eq23.sign",),
         "J_SM = |dE(x)/dx|^2 / 2 + sum_i d^2E(x)/dx_i^2",
     ),
     Statement(
         "eq24",
         "Section 6.1, Eq 24 (condition 3)",
-        "For the energy of Eq 16 the second derivatives by x do not depend on the parameters, and may be ignored.",
-        "Away from the kinks they do not; the kinks carry all of the dependence, and fits without it keep at most 15 "
-        "% of a parameter.",
+        "For the energy of Eq 16 the diagonal second derivatives by x do not depend on the parameters, so that their "
+        "sum can be ignored.",
+        "Away from the thresholds they do not; at the thresholds they do, and without that a fit to data that pass "
+        "them finds at most 15 % of the parameter that made the data.",
         ("eq24.dropped", "eq24.mass", "eq24.almost_everywhere"),
         "d^3E(x, h) / (dx_i^2 dtheta) = 0",
     ),
     Statement(
         "sec6.1.minimiser",
         "Section 6.1, last paragraph",
-        "Given h, minimising J_x is equivalent to minimising the score-matching criterion on x.",
-        "It is for data that keep away from the kinks; where 62 % of them lie outside the active region, J_x fits a "
-        "bias of 0.15 as 0.012.",
+        "With h held, the parameters that make J_x least also make the score-matching criterion on x least.",
+        "They do for data that keep away from the thresholds; for a single unit with 62 % of its data outside the "
+        "active region, J_x is least at a bias of 0.012, where the criterion is at the true 0.15.",
         ("sec6.1.cold",),
     ),
     Statement(
         "sec6.2.two_steps",
         "Section 6.2, paragraph 2",
-        "J_h asks one step to do the work of two, so that the next update reaches a local minimum of the energy.",
-        "Its value is the squared gradient at h_t, which a step down its own gradient lowers; with the target held "
-        "fixed, as in Eq 1, a step raises the gradient of every network, by 17 % here.",
+        "J_h asks for parameters with which the next update reaches a local minimum of the energy; put otherwise, one "
+        "step is to do the work of two.",
+        "So it does: without noise J_h is step^2 / 2 times the squared gradient at h_t, which is 0 at a minimum; but "
+        "an update that holds the target fixed, as Eq 1 does, raises that gradient in every random network, by 17 % "
+        "here.",
         ("sec6.2.index", "sec6.2.ascends"),
     ),
     Statement(
@@ -389,26 +416,27 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.2, paragraph 3",
         "Near a fixed point, where h_(t+1) is close to h_(t-1), J_h becomes similar to score matching with the "
         "inferred h as data.",
-        "In value it does for small steps (97 % at step 0.02, 71 % at 0.2), though h_(t+1) - h_(t-1) stays two steps "
-        "of the gradient however near.",
+        "For small steps J_h is near the printed value (97 % of it at step 0.02, 71 % at 0.2); but the reason given "
+        "fails, as h_(t+1) - h_(t-1) stays near two steps of the gradient.",
         ("sec6.2.late", "sec6.2.ratio"),
         "J_h ~ step^2 |dE(x, h_(t-1))/dh_(t-1)|^2 / 2",
     ),
     Statement(
         "sec6.3.consistent",
         "Section 6.3, paragraphs 1 and 2",
-        "Score matching is consistent without latent variables, and filling these in by MCMC, as in EM, extends it to "
-        "them.",
-        "With the second derivative kept it is at rest at the truth and learns towards it; hidden rows, whose Eq 1 "
-        "has mean 0 once h is sampled, teach nothing.",
+        "Score matching is consistent without latent variables; with h drawn by MCMC and taken as data, as in EM, it "
+        "extends to models that have them.",
+        "It does if the second derivative is kept that Eq 24 drops: the model then comes nearer to the one that made "
+        "the data, and without it moves away; weights into h learn nothing by Eq 1 once h is sampled, as its mean is "
+        "then 0.",
         ("sec6.3.learns", "sec6.3.stationary", "sec6.3.path", "sec6.3.rows"),
     ),
     Statement(
         "sec6.3.impatient",
         "Section 6.3, paragraph 3",
-        "As inference gets long beside its burn-in, updates after each of its steps become in average those after it "
-        "has converged.",
-        "They do: the bias falls as 1/T, and learning ends where the patient one does.",
+        "As inference becomes long beside its burn-in, updates after each of its steps become on average the same as "
+        "updates after it has converged.",
+        "They do: with weights held, the difference of the averages falls as one over the number of steps.",
         ("sec6.3.bias", "sec6.3.impatient"),
     ),
     Statement(
@@ -435,8 +463,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 7, Eq 25",
         "At a fixed point, or a local minimum of the energy, the gradient is 0, so R(s) = s, and the update without "
         "noise leaves s where it is.",
-        "At minima between the kinks, to 3e-7; at minima with units at kinks, 25 of 40 random networks, the energy "
-        "has no gradient and the update does not come to rest.",
+        "At minima between the thresholds it does; in 25 of 40 random networks the minimum has units at thresholds, "
+        "where the energy has no gradient, and the update does not come to rest.",
         ("eq25.interior",),
         "dE/ds = 0 => R(s) = s => f(s, 0) = s",
     ),
@@ -444,8 +472,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq26",
         "Section 7, Eq 26",
         "Each unit's state is then the slope of its rate times its input.",
-        "Where no unit is at a kink; in general the time average is the solution of s = clip(b + W rho(s), kinks), to "
-        "5e-4 at step 0.002.",
+        "Where no unit is at a threshold; in general the average over time is b + W rho(s), cut off at the thresholds.",
         ("eq26.clip",),
         "s_i = rho'(s_i) (b_i + sum_j W_ij rho(s_j))",
     ),
@@ -454,14 +481,15 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 7, paragraph 2",
         "While a unit is saturated the network cannot be at a fixed point, as that unit decays towards 0, out of "
         "saturation.",
-        "It cannot: enumeration of all linear pieces of 40 networks finds no fixed point with a saturated unit.",
+        "It cannot: among all patterns of saturated and active units of 40 random networks none has a fixed point "
+        "with a saturated unit.",
         ("sec7.saturated",),
     ),
     Statement(
         "sec7.solution",
         "Section 7, paragraph 2",
-        "A global fixed point of the dynamics without noise therefore corresponds to a solution of the usual equation "
-        "of weighted rates.",
+        "So wherever the whole network rests without noise, each state is the bias plus the weighted rates of the "
+        "others.",
         "Fixed points are such solutions, but not all of these are fixed points: those of 25 of 40 random networks "
         "have saturated units, and these networks have no fixed point.",
         ("sec7.solution",),
@@ -470,26 +498,26 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec7.approach",
         "Section 7, paragraph 2",
-        "In practice the network probably does not reach a fixed point, but approaches one.",
-        "Where there is one, between the kinks, it approaches it with the time constant of the slowest mode of R'.",
+        "A real network is likely to come near a fixed point without ever being at it.",
+        "Where there is one it does: the distance shrinks exponentially, by a factor that the largest eigenvalue of "
+        "R' sets, and is never 0.",
         ("sec7.approach",),
     ),
     Statement(
         "sec7.determinant",
         "Section 7, paragraph 2",
-        "A stable attractor of the update without noise exists if, and only if, the weights are small enough, namely "
-        "if the determinant of R' is less than 1.",
-        "The determinant is wrong on three counterexamples, the eigenvalues decide in all random networks whether a "
-        "fixed point is stable, and attractors exist for large weights too.",
+        "Without noise there is a stable attractor exactly where weights are small, which means a determinant of R' "
+        "below 1.",
+        "Attractors exist for large weights too, with units at their thresholds; and whether a given fixed point is "
+        "stable is decided by the eigenvalues of R' and not by the determinant, which errs in both directions.",
         ("sec7.determinant", "sec7.spectral", "sec7.attractors"),
-        "det R'(s) < 1",
     ),
     Statement(
         "sec8.equilibrium",
         "Section 8, paragraph 1",
-        "Near a fixed point the gradient of the energy and the updates of weights are 0 on average.",
-        "At rest they are; while a drive moves a network about its fixed point, the mean update of untied weights is "
-        "not 0 but opposite for the two directions of a pair, so that shared weights keep none.",
+        "At a fixed point the gradient of the energy is 0 on average, and so are the weight updates.",
+        "Without noise both are 0, as nothing moves; if an outer drive moves the units about it, the two updates of a "
+        "pair are opposite, and cancel in a shared weight.",
         ("sec8.rest", "sec8.driven"),
     ),
     Statement(
@@ -504,8 +532,8 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq28",
         "Section 8, paragraph 3, Eq 28",
-        "But for terms of higher order the first hidden layer moves by 2 step^3 times the gradient of the error, sent "
-        "back through R.",
+        "But for terms of higher order the first hidden layer moves by 2 step^3 times the derivative of R_h1 by x "
+        "times the gradient of J by x.",
         "The factor is step^2 / 2 of the gradient of |X - x|^2: 1 / (4 step) times what is printed, if J is read as "
         "in Eq 30.",
         ("eq28.prefactor",),
@@ -515,15 +543,15 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq29",
         "Section 8, Eq 29",
         "The derivatives of R across layers are each other's transpose, as R is the derivative of a function.",
-        "They are for tied weights.",
+        "They are, as W_ij = W_ji in Eq 16; with two weights for a pair they are not.",
         ("eq29.transposed",),
-        "dR_h1/dx = (dR_x/dh_1)^T",
+        "dR_h1/dx = d^2L/(dx dh_1) = (d^2L/(dh_1 dx))^T = (dR_x/dh_1)^T, L(s) = |s|^2 / 2 - E(s)",
     ),
     Statement(
         "eq30",
         "Section 8, Eq 30",
-        "So the first hidden layer moves along a gradient as back-propagation gives it, with a positive factor.",
-        "The direction is that of back-propagation, for tied weights, with a negative factor: down the error.",
+        "So the first hidden layer moves along the gradient of the error that back-propagation gives, times 2 step^3.",
+        "The direction is that of back-propagation, but down the error: the factor is -step^2 / 2.",
         ("eq30.direction",),
         "Delta h_1 = 2 step^3 d|X - x|^2/dh_1 + o(Delta x)",
     ),
@@ -531,24 +559,24 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq31",
         "Section 8, Eq 31",
         "The layer after it moves in the next step in the same way, with one more factor of the step.",
-        "It does, as do those behind it; the factor of layer k is -step^(k+1) / 2.",
+        "It does, as do the layers behind it; layer k moves by -step^(k+1) / 2 times the gradient.",
         ("eq31.prefactor",),
         "Delta h_2 = 2 step^4 d|X - x|^2/dh_2 + o(Delta x)",
     ),
     Statement(
         "sec8.weights",
         "Section 8, paragraph after Eq 31",
-        "The first change of the weights follows back-propagation, but for factors step^(k+2) of layer k, which make "
-        "remote layers slower.",
-        "It does, with tied weights whose two directions add up; the factors are step^(k+1) / 2.",
+        "The first change of the weights follows back-propagation, except for factors step^(k+2) at layer k, which "
+        "make it much slower for remote layers.",
+        "It does, down the error: the two directions of a pair together change by -step^(k+1) / 2 times the gradient "
+        "by the weight.",
         ("sec8.weights",),
     ),
     Statement(
         "sec8.time",
         "Section 8, paragraph after Eq 31",
         "It takes a time of the order of k time constants until the change of layer k is significant.",
-        "It does: at one time constant the change has grown as the chance of k + 1 events, which take k + 1 time "
-        "constants on average.",
+        "It takes k + 1 time constants: the change of layer k grows as the output of k + 1 leaky integrators in a row.",
         ("sec8.time",),
     ),
     Statement(
@@ -556,8 +584,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 8, paragraph on inputs and outputs",
         "When inputs are clamped, the network has settled, and then outputs are pulled to a target, the hidden layers "
         "and weights change towards a smaller error of the outputs.",
-        "For tied weights and rates of slope 1 Eq 1 follows back-propagation at first, and over the whole pull the "
-        "gradient of the settled error, with an error in proportion to the pull.",
+        "At first the weight changes by Eq 1 are those of back-propagation; summed until the network has settled "
+        "again they become, as the pull gets weak, the gradient of the settled outputs' squared error (rates between "
+        "the thresholds).",
         ("sec8.supervised", "sec8.one_sided"),
     ),
     Statement(
@@ -565,15 +594,15 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 8, last paragraph",
         "Dynamics and weight updates are approximately those of back-propagation; there are differences, above all "
         "after more time steps.",
-        "In stable networks hidden layers keep a cosine of 0.97 with the gradient for 12 time constants; 1 - cosine "
-        "grows with the fourth power of time.",
+        "In stable networks the moves of hidden layers keep a mean cosine of 0.97 with the gradient for 12 time "
+        "constants; in the first, 1 - cosine grows with the fourth power of time.",
         ("sec8.alignment", "sec8.turning"),
     ),
     Statement(
         "sec8.inexpensive",
         "Section 8, last paragraph",
-        "That one step of inference amounts to back-propagation suggests that the framework can work well with very "
-        "inexpensive inference, without many iterations to get useful updates.",
+        "Back-propagation amounts to a variational update after one step of inference, which suggests that the "
+        "framework works well with inexpensive inference, without many iterations for each useful update.",
         "With one hidden layer a few steps do, as far as the claims are met that set it against readouts without "
         "credit assignment on MNIST; with two, one pull falls far behind back-propagation.",
         ("sec8.hidden_layer", "sec8.behind", "sec8.two_layers"),
@@ -581,18 +610,17 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec9.reinforce",
         "Section 9, paragraph 3",
-        "The variance of REINFORCE, which correlates the noise of each neuron with changes of a global objective, "
-        "grows linearly with the number of neurons.",
-        "Relative to the squared gradient it does with the mean of the objective as baseline, with an exponent of "
-        "0.99; with the change of the objective by the noise it is 1.26 at the noise of the study, and without a "
-        "baseline 1.98.",
+        "The variance of REINFORCE's gradient estimate grows linearly with the number of neurons, so that it may not "
+        "scale.",
+        "Relative to the squared gradient it does (exponent 0.99) if the mean of the objective is subtracted first; "
+        "without that it grows with the square of the number.",
         ("sec9.linear",),
     ),
     Statement(
         "sec9.experiment",
         "Section 9, paragraph 4",
-        "It would be interesting to test in experiments the prediction that weights do not change while the "
-        "postsynaptic rate is constant.",
+        "It would be interesting to test in experiments that weights do not change while the postsynaptic rate is "
+        "constant.",
         "With 129 cells in each arm, which differ by 25 %, a test tells a rising rate from a falling one under the "
         "paper's rule and finds nothing at a constant rate, where it does under most published rules, but hardly "
         "under triplets of visual cortex.",
@@ -601,10 +629,11 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec9.downhill",
         "Section 9, last paragraph; section 4.1, paragraph 1",
-        "If neural computation is approximately inference, each of its steps leads on average to an equally or more "
-        "likely configuration.",
-        "At kinks every other step raises the energy, by the order of the step; between them, without noise, no step "
-        "does that is shorter than 2 / lambda_max(H); with noise the mean falls from above equilibrium alone.",
+        "If neural computation is approximately inference, each step leads on average to a configuration of h that is "
+        "as likely as before, given x, or likelier.",
+        "Without noise, and between the thresholds, it does for steps below 2 over the largest eigenvalue of the "
+        "energy's second derivative; with noise the mean energy falls only from above its final value; at thresholds "
+        "every other step raises it, by the order of the step.",
         ("sec9.kinks", "sec9.kink_size", "sec9.interior", "sec9.noise"),
     ),
 )
