@@ -1,8 +1,7 @@
 """Sampled tables of lag counts: how often each lag occurs in each bin, summed over trials.
 
-Trials are drawn and counted 32 at a time (`packed`, `packed_lags`); `stdpjax.spikes.reference` does the same one
-train at a time, readably. Blocks of sequences and of trials stream, so memory does not grow with their number beyond
-the table itself. Several devices share the sequences, or the trials of few sequences.
+Trials are drawn and counted 32 at a time (`packed`, `packed_lags`). Blocks of sequences and of trials stream, so memory
+does not grow with their number beyond the table itself. Several devices share the sequences, or the trials of few.
 """
 
 import math
