@@ -106,9 +106,6 @@ def fit(
         free: parameters to be fitted although the model holds them.
         confidence: of the intervals, in (0, 1).
 
-    Returns:
-        The fit.
-
     Raises:
         ValueError: an unknown model or parameter, fewer points than parameters, standard errors of too different sizes,
             or an argument out of range.

@@ -155,9 +155,6 @@ def event_weight_change(
         post_spikes: whether the postsynaptic neuron spikes, shape `[event]`.
         weight: before the first event.
 
-    Returns:
-        The change.
-
     Raises:
         ValueError: as `event_updates`.
 
