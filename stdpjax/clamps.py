@@ -68,11 +68,11 @@ def clamp_input(mask: _checks.ArrayLike, value: _checks.ArrayLike) -> InputClamp
 
 
 def clamp_softly(mask: _checks.ArrayLike, value: _checks.ArrayLike, strength: float | Array) -> SoftClamp:
-    """Return a pull towards a value; arguments and errors as in `clamp_state`.
+    """Return a pull towards a value.
 
     Args:
-        mask: which units, bool, shape `[unit]`.
-        value: shape `[unit]`, or a number for all.
+        mask: as in `clamp_state`.
+        value: likewise.
         strength: of the pull, relative to the leak; negative pushes away.
 
     Raises:

@@ -61,9 +61,8 @@ def triplet_rule(
 ) -> Rule:
     """Return the triplet rule: pairs whose effect grows with earlier spikes of the neuron that spikes last.
 
-    A postsynaptic spike adds r1 (A2_plus + A3_plus o2), a presynaptic spike takes away
-    o1 (A2_minus + A3_minus r2); r1 and r2 are presynaptic traces of tau_plus and tau_x, o1 and o2
-    postsynaptic ones of tau_minus and tau_y.
+    A postsynaptic spike adds r1 (A2_plus + A3_plus o2), a presynaptic spike takes away o1 (A2_minus + A3_minus r2); r1
+    and r2 are presynaptic traces of tau_plus and tau_x, o1 and o2 postsynaptic ones of tau_minus and tau_y.
 
     Args:
         A2_plus: potentiation by a pair, finite.
