@@ -168,9 +168,7 @@ def compare(
     if not isinstance(models, Sequence) or isinstance(models, str | Model) or not models:
         raise ValueError(f"models: expected a list of models or their names, got {models!r}")
     listed = [as_model("models", model) for model in models]
-    names = [model.name for model in listed]
-    if len(set(names)) < len(names):
-        raise ValueError(f"models: expected different ones, got {names}")
+    _checks.distinct("models", tuple(model.name for model in listed))
     options = {"n_resamples": 0, "free": (), **options}
     free = options.pop("free")
     for name in free:

@@ -7,11 +7,7 @@ from stdpjax.rules.contrastive import contrastive_update, movement_update
 from stdpjax.rules.differential import PAIRINGS, differential_rule, eq1_rule, rate_update, spike_update, state_slope
 from stdpjax.rules.evaluate import expected_updates, per_spike_updates, train_updates
 from stdpjax.rules.events import SpikeEvents, event_updates, event_weight_change, merge_spike_times
-from stdpjax.rules.first_order import (
-    linear_response,
-    ramp_gain,
-    slope_by_lag,
-)
+from stdpjax.rules.first_order import linear_response, ramp_gain, slope_by_lag
 from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
 from stdpjax.rules.pair_schemes import SCHEMES, pair_rule
