@@ -3,10 +3,9 @@
 All trials of a sequence share their spike probabilities, so the trial axis can be the bit axis of unsigned words.
 Trial k is bit k % 32 of word k // 32. Words come before time: sums over the leading of the two axes vectorise.
 
-Probabilities are rounded to multiples of 2^-16, both ends included, and to multiples of 2^-40 where that would change
-them by more than one part in a thousand, as happens below 0.0076 only; `round_to_grid` gives the probability that was
-drawn. Each bin decides for itself, and the finer levels have random words of their own, so a bin's spikes depend on
-nothing but its key, its time and its probability; only the bins with finer levels take longer, 2.5 times as long.
+What is drawn is the probability that `round_to_grid` gives, on a finer grid below 0.0076 only. Each bin decides for
+itself, and the finer levels have random words of their own, so a bin's spikes depend on nothing but its key, its time
+and its probability; only the bins with finer levels take longer, 2.5 times as long.
 """
 
 import math
