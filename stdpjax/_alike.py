@@ -1,11 +1,10 @@
 """Comparing functions by what they do: by their code and by what it reads.
 
-A program is compiled once for each different static argument. Python compares functions as objects, so that a rule,
-an observer or a lambda that is made anew in a loop would be compiled anew. Here two functions are alike if they have
-the same code, and equal defaults, enclosed values and globals, as they were when each function was first met. Numbers,
-text and tuples, NamedTuples and frozen dataclasses of them are compared by value, NumPy arrays by their bytes, JAX
-arrays, which never change, as objects. A function that reads anything else, which could change unseen, is like itself
-alone.
+A program is compiled once for each different static argument. Python compares functions as objects, so that a rule, an
+observer or a lambda that is made anew in a loop would be compiled anew. Here two functions are alike if they have the
+same code, and equal defaults, enclosed values and globals, as they were when each function was first met. Numbers, text
+and tuples, NamedTuples and frozen dataclasses of them are compared by value, NumPy arrays by their bytes, JAX arrays,
+which never change, as objects. A function that reads anything else, which could change unseen, is like itself alone.
 """
 
 import dataclasses

@@ -45,9 +45,6 @@ def clamp_state(mask: _checks.ArrayLike, value: _checks.ArrayLike) -> StateClamp
         mask: which units, bool, shape `[unit]`.
         value: shape `[unit]`, or a number for all; read at the masked units alone.
 
-    Returns:
-        The clamp.
-
     Raises:
         ValueError: a mask that is not bool with one axis, or a value of another shape or not finite.
 
@@ -71,15 +68,12 @@ def clamp_input(mask: _checks.ArrayLike, value: _checks.ArrayLike) -> InputClamp
 
 
 def clamp_softly(mask: _checks.ArrayLike, value: _checks.ArrayLike, strength: float | Array) -> SoftClamp:
-    """Return a pull towards a value; arguments and errors as in `clamp_state`.
+    """Return a pull towards a value.
 
     Args:
-        mask: which units, bool, shape `[unit]`.
-        value: shape `[unit]`, or a number for all.
+        mask: as in `clamp_state`.
+        value: likewise.
         strength: of the pull, relative to the leak; negative pushes away.
-
-    Returns:
-        The clamp.
 
     Raises:
         ValueError: as in `clamp_state`, or a strength that is not finite.
@@ -127,9 +121,6 @@ def check_clamps(clamps: Clamps, n_units: int, dtype: Any) -> Clamps:
         clamps: those of `clamp_state` and its siblings, or made by hand of what these take.
         n_units: number of units.
         dtype: floating-point type of the values and strengths.
-
-    Returns:
-        The clamps.
 
     Raises:
         ValueError: no clamps, or a mask, value or strength that `clamp_softly` refuses or of other than `n_units`

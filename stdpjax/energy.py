@@ -33,9 +33,6 @@ def make_params(weights: _checks.ArrayLike, bias: _checks.ArrayLike | None = Non
         bias: shape `[unit]`; None for 0.
         tied: refuse weights that are not symmetric, which have no energy.
 
-    Returns:
-        The parameters.
-
     Raises:
         ValueError: weights that are not square, not finite, not symmetric although `tied`, or connect a unit to
             itself; a bias of another length.

@@ -1,9 +1,8 @@
 """Statistics of a simulation that accumulate step by step, so that nothing has to be kept.
 
-An observer is `init(sample) -> statistics`, from a first sample of whatever numbers, and
-`update(sample, statistics) -> statistics` for one trial. Sums are compensated (Kahan), so single precision keeps its
-digits over millions of steps. A sample has what a rule sees of a step, the `weights`, and in `info` what the kernel
-says of it (acceptance, spikes).
+An observer is `init(sample) -> statistics`, from a first sample of whatever numbers, and `update(sample, statistics) ->
+statistics` for one trial. Sums are compensated (Kahan), so single precision keeps its digits over millions of steps. A
+sample has what a rule sees of a step, the `weights`, and in `info` what the kernel says of it (acceptance, spikes).
 """
 
 from collections.abc import Callable

@@ -199,9 +199,6 @@ def sigmoid(gain: Any = 4.0) -> RateFunction:
     Args:
         gain: steepness, 1e-18 to 1e18; 4 gives slope 1 at rest, as the hard sigmoid has.
 
-    Returns:
-        The rate function.
-
     Raises:
         ValueError: the gain is out of range.
 

@@ -106,9 +106,6 @@ def fit(
         free: parameters to be fitted although the model holds them.
         confidence: of the intervals, in (0, 1).
 
-    Returns:
-        The fit.
-
     Raises:
         ValueError: an unknown model or parameter, fewer points than parameters, standard errors of too different sizes,
             or an argument out of range.
@@ -171,9 +168,7 @@ def compare(
     if not isinstance(models, Sequence) or isinstance(models, str | Model) or not models:
         raise ValueError(f"models: expected a list of models or their names, got {models!r}")
     listed = [as_model("models", model) for model in models]
-    names = [model.name for model in listed]
-    if len(set(names)) < len(names):
-        raise ValueError(f"models: expected different ones, got {names}")
+    _checks.distinct("models", tuple(model.name for model in listed))
     options = {"n_resamples": 0, "free": (), **options}
     free = options.pop("free")
     for name in free:

@@ -57,9 +57,6 @@ def measurements(
             above 10 (percent), and lags that all are below 0.2 ms in size and not 0 (seconds) or of a median size above
             5000 ms (microseconds).
 
-    Returns:
-        The measurements.
-
     Raises:
         ValueError: no point, different numbers of points, protocols of both kinds, numbers out of range, or in the
             wrong unit as far as that shows.

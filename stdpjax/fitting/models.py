@@ -207,9 +207,6 @@ def find_model(name: str) -> Model:
     Args:
         name: a name of `MODELS`.
 
-    Returns:
-        The model.
-
     Raises:
         ValueError: an unknown name (the known ones are listed).
 

@@ -49,11 +49,7 @@ _EXPECTED = {
 
 
 def refuse_other_unit(argument: str, what: str, values: Floats, where: str = "") -> None:
-    """Refuse numbers that look like another unit.
-
-    Lags in ms are none of which three or more are all below 0.2 in size and not 0, or have a median size above 5000.
-    Changes as shares have a median size of at most 10 (three or more), changes in percent one above 1, ratios a median
-    of at most 10, and percent of the weight before one above 10 (three or more).
+    """Refuse numbers that look like another unit, as `_LOOKS` says.
 
     Args:
         argument: what to name in the message.

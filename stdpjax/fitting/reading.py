@@ -18,9 +18,6 @@ def load(data: str | Path, seed: int = 0, *, n_repeats: int | None = None, check
         n_repeats: as `read_measurements` takes it; None for presets.
         check_unit: as `read_measurements` takes it; presets need none.
 
-    Returns:
-        The measurements.
-
     Raises:
         ValueError: neither a preset nor a readable file, or `n_repeats` of what has them already.
 
@@ -69,9 +66,6 @@ def read_measurements(path: str | Path, *, n_repeats: int | None = None, check_u
             more, changes in percent none of which is above 1 in size (shares), percent of the weight before none of
             which is above 10 (ratios), lags or blocks of spikes that all are below 0.2 ms and not 0 (seconds), and lags
             of a median size above 5000 ms (microseconds).
-
-    Returns:
-        The measurements.
 
     Raises:
         ValueError: the file cannot be read, is empty, can be read in two ways, lacks a column without which another

@@ -73,5 +73,4 @@ class FitConfig:
         for name in self.free:
             _checks.choice("free", name, model.held)
         for argument, names in (("fix", [name for name, _ in self.fix]), ("free", self.free)):
-            if len(set(names)) < len(names):
-                raise ValueError(f"{argument}: expected each parameter once, got {', '.join(names)}")
+            _checks.distinct(argument, tuple(names))

@@ -57,9 +57,6 @@ def setting(
         only: other settings to the values with which this one plays a part; see `refuse_without_effect`.
         **metadata: more for the command line: `placeholder`, and `read`, which reads the value from its text.
 
-    Returns:
-        The field.
-
     Example:
         >>> from stdpjax.lab import settings
         >>> @settings.configuration

@@ -20,10 +20,6 @@ from stdpjax.lab.claim import Claim, Measurement, Verdict
 Progress = Callable[[float, str], None]
 
 
-def silent(fraction: float, stage: str) -> None:
-    """Report no progress."""
-
-
 class Variable(NamedTuple):
     """A number or curve that a sweep keeps for each of its points."""
 

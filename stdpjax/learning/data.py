@@ -175,9 +175,6 @@ def count_classes(images: Images) -> int:
     Args:
         images: the images.
 
-    Returns:
-        The number.
-
     Raises:
         ValueError: fewer than two classes, or one without an image; an image for training, where the data come with a
             split.
@@ -212,9 +209,6 @@ def split(images: Images, test_share: float | None = None, seed: int = 0) -> tup
         test_share: in (0, 1), for images without a split of their own; both parts get at least one. None where they
             have one, which is kept as it is.
         seed: of the order in which images are drawn; the same seed gives the same split.
-
-    Returns:
-        Training images and test images.
 
     Raises:
         ValueError: fewer than two images, a share for images that have a split, none for those that have not, or

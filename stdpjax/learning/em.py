@@ -56,7 +56,7 @@ def start_chains(key: Key[Array, ""], values: Float[Array, "sample unit"], visib
         [1.0, 1.0, 1.0]
     """
     key = _checks.key("key", key)
-    visible = _checked_visible(visible)
+    visible = _checks.truths("visible", visible)
     values = _checks.finite("values", values)
     if values.ndim != 2 or values.shape[1] != visible.shape[0]:
         raise ValueError(f"values: expected the shape [sample, {visible.shape[0]}], got {values.shape}")
@@ -119,7 +119,7 @@ def em_update(
     """
     check_rate_fn(rate_fn)
     check_kernel(kernel)
-    visible = _checked_visible(visible)
+    visible = _checks.truths("visible", visible)
     hyper, clamps = kernel.check_hyper(hyper), check_clamps(clamps, visible.shape[0], float)
     _checks.choice("rule", rule, EM_RULES)
     _checks.count("n_steps", n_steps)
@@ -165,15 +165,6 @@ def em_update(
         return delta, {"objective": objective}, chains.at[batch.chain].set(states.astype(chains.dtype))
 
     return update
-
-
-def _checked_visible(visible: Bool[Array, "unit"]) -> Bool[Array, "unit"]:
-    array = _checks.as_array("visible", visible)
-    if array.dtype != bool or array.ndim != 1:
-        raise ValueError(
-            f"visible: expected one truth value for each unit, got dtype {array.dtype} and shape {array.shape}"
-        )
-    return jnp.asarray(array)
 
 
 def _check_batch(batch: Clamped, chains: Float[Array, "chain unit"], n_units: int) -> Float[Array, "chain unit"]:

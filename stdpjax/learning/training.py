@@ -55,9 +55,6 @@ def start(learner: Learner, params: Params, memory: PyTree = ()) -> TrainState:
         params: initial weights and biases.
         memory: what the update function starts from.
 
-    Returns:
-        The state.
-
     Raises:
         ValueError: no learner, parameters that are no network or not symmetric although tied, weights that the layers
             of its update do not have, or bounds the wrong way round.
@@ -87,9 +84,6 @@ def apply_update(learner: Learner, state: TrainState, delta: Params, mask: Bool[
         state: where learning stands.
         delta: to be added, before the optimiser; of tied weights the symmetric part counts.
         mask: which weights there are, shape `[post, pre]`; symmetric if tied, else False on the diagonal.
-
-    Returns:
-        The next state.
 
     Raises:
         ValueError: no learner, no state, a delta or a mask of another shape than the weights, or a known mask that is
@@ -152,9 +146,6 @@ def train_epoch(
         data: a tree of arrays with a leading sample axis.
         mask: which weights there are, as in `apply_update`.
         batch_size: samples in a batch; those that fill no batch are left out of this epoch.
-
-    Returns:
-        The next state and the metrics.
 
     Raises:
         ValueError: a batch larger than the data, or not a whole number of at least 1; no data, or arrays of different

@@ -43,8 +43,7 @@ def condition_1(
         Coefficients (step * rho'(s_i) for the energy of Eq 16) and residuals.
 
     Raises:
-        ValueError: no energy function that gives one real number, step out of range, and as in
-            `stdpjax.energy.target`.
+        ValueError: no energy function that gives one real number, step out of range, and as in `stdpjax.energy.target`.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax

@@ -1,8 +1,7 @@
 """Any number of devices and processes: one axis of devices, one contiguous block of the leading axis on each.
 
-Blocks never talk to each other; the only communication is the gathering of what they computed. With several
-processes every one of them calls the same functions with the same arguments in the same order, and gets the whole
-result.
+Blocks never talk to each other; the only communication is the gathering of what they computed. With several processes
+every one of them calls the same functions with the same arguments in the same order, and gets the whole result.
 """
 
 from stdpjax.parallel.devices import (

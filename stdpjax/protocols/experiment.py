@@ -38,9 +38,6 @@ def predicted_rates(
             number of bins, or 0.
         bin_ms: width of a bin in ms, above 0.
 
-    Returns:
-        The protocol.
-
     Raises:
         ValueError: an unknown course or an argument out of range.
 

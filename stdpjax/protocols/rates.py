@@ -72,9 +72,6 @@ def constant_rates(pre_hz: Measured, post_hz: Measured, duration_ms: Measured, b
         duration_ms: length, a whole number of bins.
         bin_ms: width of a bin in ms, above 0.
 
-    Returns:
-        The protocol.
-
     Raises:
         ValueError: an argument out of range, or a rate above one spike per bin.
 

@@ -105,9 +105,6 @@ def triplets(
         frequency_hz: triplets per second, above 0.
         n_triplets: number of triplets, at least 1.
 
-    Returns:
-        The protocol.
-
     Raises:
         ValueError: an argument out of range, or lags of the same sign.
 
@@ -142,9 +139,6 @@ def quadruplets(
         lag_ms: distance of the spikes within either pair, above 0 and below the interval's absolute value.
         frequency_hz: quadruplets per second, above 0.
         n_quadruplets: number of quadruplets, at least 1.
-
-    Returns:
-        The protocol.
 
     Raises:
         ValueError: an argument out of range.
@@ -184,9 +178,6 @@ def bursts(
         n_post: postsynaptic spikes in a burst, at least 1.
         frequency_hz: bursts per second, above 0.
         n_bursts: number of bursts, at least 1.
-
-    Returns:
-        The protocol.
 
     Raises:
         ValueError: an argument out of range, or a burst that does not end before the next one begins.

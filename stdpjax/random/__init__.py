@@ -51,9 +51,6 @@ def named_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
         key: a scalar key.
         name: the purpose, such as "drive" or "spikes". Its CRC-32 is folded into the key.
 
-    Returns:
-        A scalar key.
-
     Raises:
         ValueError: no key, or a name that is not text.
 

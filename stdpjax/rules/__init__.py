@@ -7,14 +7,7 @@ from stdpjax.rules.contrastive import contrastive_update, movement_update
 from stdpjax.rules.differential import PAIRINGS, differential_rule, eq1_rule, rate_update, spike_update, state_slope
 from stdpjax.rules.evaluate import expected_updates, per_spike_updates, train_updates
 from stdpjax.rules.events import SpikeEvents, event_updates, event_weight_change, merge_spike_times
-from stdpjax.rules.first_order import (
-    constant_rate_update,
-    lag_response,
-    linear_response,
-    ramp_gain,
-    slope_by_lag,
-    slope_correlation,
-)
+from stdpjax.rules.first_order import linear_response, ramp_gain, slope_by_lag
 from stdpjax.rules.kernels import LAG_KERNELS, lag_kernel
 from stdpjax.rules.pair import lag_update, mean_update, nearest_neighbour_rule
 from stdpjax.rules.pair_schemes import SCHEMES, pair_rule
@@ -39,7 +32,6 @@ __all__ = [
     "TraceRule",
     "bcm_rule",
     "bounded_rule",
-    "constant_rate_update",
     "contrastive_update",
     "differential_rule",
     "effective_window",
@@ -49,7 +41,6 @@ __all__ = [
     "expected_updates",
     "hebb_rule",
     "lag_kernel",
-    "lag_response",
     "lag_update",
     "linear_response",
     "mask_rule",
@@ -65,7 +56,6 @@ __all__ = [
     "run_along",
     "scale_rule",
     "slope_by_lag",
-    "slope_correlation",
     "spike_update",
     "state_slope",
     "sum_rules",

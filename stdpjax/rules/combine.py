@@ -26,9 +26,6 @@ def sum_rules(*rules: Rule) -> Rule:
     Args:
         *rules: at least one; those that hold a kernel for bins hold it for the same ones.
 
-    Returns:
-        The rule.
-
     Raises:
         ValueError: no rule, or rules whose bins differ.
 
@@ -102,9 +99,6 @@ def scale_rule(rule: Rule, factor: Number) -> Rule:
         rule: a rule.
         factor: finite; below 0 turns the rule round.
 
-    Returns:
-        The rule.
-
     Raises:
         ValueError: a factor that is not finite.
 
@@ -176,9 +170,6 @@ def bounded_rule(
         exponent: of potentiation, at least 0: "hard" or 0 for additive changes with hard bounds, "soft" or 1 for
             multiplicative ones, in between as Gütig et al.
         exponent_minus: of depression; None for the same.
-
-    Returns:
-        The rule.
 
     Raises:
         ValueError: bounds reversed or not finite, or an exponent below 0.

@@ -79,8 +79,7 @@ def expected_updates(
         Mean changes per trial, shape `[..., time]`.
 
     Raises:
-        ValueError: a rule whose mean has no such form, probabilities outside [0, 1] or not finite, or different
-            shapes.
+        ValueError: a rule whose mean has no such form, probabilities outside [0, 1] or not finite, or different shapes.
 
     Example:
         >>> import stdpjax

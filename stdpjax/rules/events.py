@@ -32,9 +32,8 @@ class SpikeEvents(NamedTuple):
 def merge_spike_times(pre_times: Measured, post_times: Measured, *, check_unit: bool = True) -> SpikeEvents:
     """Return the spike times of two neurons as one sequence of events.
 
-    Two spikes are at the same instant if their times differ by no more than the resolution of their numbers: 1e-9 ms,
-    or four steps of double precision or one of single precision where these are wider (`spikes.times.time_tolerance`).
-    Each spike of one neuron coincides with one of the other at most.
+    Two spikes are at the same instant if their times differ by no more than the resolution of their numbers, which
+    `spikes.times.time_tolerance` gives. Each spike of one neuron coincides with one of the other at most.
 
     Args:
         pre_times: presynaptic spike times in ms, or with a unit, rising, shape `[pre_spike]`; may be empty.
@@ -154,9 +153,6 @@ def event_weight_change(
         pre_spikes: whether the presynaptic neuron spikes, shape `[event]`.
         post_spikes: whether the postsynaptic neuron spikes, shape `[event]`.
         weight: before the first event.
-
-    Returns:
-        The change.
 
     Raises:
         ValueError: as `event_updates`.

@@ -35,9 +35,6 @@ class Preset(NamedTuple):
         Args:
             **overrides: arguments of `make` in the place of the published ones.
 
-        Returns:
-            The rule.
-
         Raises:
             ValueError: an override that the rule does not have, or a value out of range.
 

@@ -1,6 +1,6 @@
 """Rules of more than two spikes: triplets (Pfister & Gerstner 2006) and suppression (Froemke & Dan 2002)."""
 
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -37,13 +37,28 @@ class _TripletParameters(NamedTuple):
     tau_y: Number
 
 
-class _TripletTraces(NamedTuple):
-    """r1, r2 of the presynaptic and o1, o2 of the postsynaptic neurons."""
+class _Traces(NamedTuple):
+    """Two of each neuron, in the order of the time constants, which are a rule's last four parameters."""
 
     pre: Float[Array, "1 pre"]
-    slow_pre: Float[Array, "1 pre"]
+    """r1 of triplets; the trace of effective spikes of suppression."""
     post: Float[Array, "post 1"]
-    slow_post: Float[Array, "post 1"]
+    """o1, or likewise."""
+    own_pre: Float[Array, "1 pre"]
+    """r2 of triplets; what is missing in the efficacy of the next spike of suppression."""
+    own_post: Float[Array, "post 1"]
+    """o2, or likewise."""
+
+
+def _at_rest(weights: Float[Array, "post pre"]) -> _Traces:
+    n_post, n_pre = weights.shape
+    row, column = jnp.zeros((1, n_pre), weights.dtype), jnp.zeros((n_post, 1), weights.dtype)
+    return _Traces(row, column, row, column)
+
+
+def _decay(parameters: Any, traces: _Traces, elapsed: Float[Array, ""]) -> _Traces:
+    pairs = zip(traces, parameters[-4:], strict=True)
+    return _Traces(*(faded(trace, elapsed, jnp.asarray(tau)) for trace, tau in pairs))
 
 
 def triplet_rule(
@@ -61,9 +76,8 @@ def triplet_rule(
 ) -> Rule:
     """Return the triplet rule: pairs whose effect grows with earlier spikes of the neuron that spikes last.
 
-    A postsynaptic spike adds r1 (A2_plus + A3_plus o2), a presynaptic spike takes away
-    o1 (A2_minus + A3_minus r2); r1 and r2 are presynaptic traces of tau_plus and tau_x, o1 and o2
-    postsynaptic ones of tau_minus and tau_y.
+    A postsynaptic spike adds r1 (A2_plus + A3_plus o2), a presynaptic spike takes away o1 (A2_minus + A3_minus r2); r1
+    and r2 are presynaptic traces of tau_plus and tau_x, o1 and o2 postsynaptic ones of tau_minus and tau_y.
 
     Args:
         A2_plus: potentiation by a pair, finite.
@@ -104,40 +118,29 @@ def triplet_rule(
 def _triplets(scheme: Interaction, order: Order, coincidence: Coincidence) -> TraceRule:
     sums = scheme == "all_to_all"
 
-    def init(weights: Float[Array, "post pre"]) -> _TripletTraces:
-        n_post, n_pre = weights.shape
-        row, column = jnp.zeros((1, n_pre), weights.dtype), jnp.zeros((n_post, 1), weights.dtype)
-        return _TripletTraces(row, row, column, column)
-
-    def decay(parameters: _TripletParameters, traces: _TripletTraces, elapsed: Float[Array, ""]) -> _TripletTraces:
-        taus = (parameters.tau_plus, parameters.tau_x, parameters.tau_minus, parameters.tau_y)
-        return _TripletTraces(
-            *(faded(trace, elapsed, jnp.asarray(tau)) for trace, tau in zip(traces, taus, strict=True))
-        )
-
     def spikes(
         parameters: _TripletParameters,
-        traces: _TripletTraces,
+        traces: _Traces,
         pre: Float[Array, "pre"],
         post: Float[Array, "post"],
         weights: Float[Array, "post pre"],
-    ) -> tuple[Float[Array, "post pre"], _TripletTraces]:
+    ) -> tuple[Float[Array, "post pre"], _Traces]:
         del weights
         pre_row, post_column = pre[None, :], post[:, None]
         pre_acts, post_acts = acting(pre_row, post_column, coincidence)
         seen_pre = read_other(traces.pre, pre_row, sums, order, coincidence)
         seen_post = read_other(traces.post, post_column, sums, order, coincidence)
-        plus = parameters.A2_plus + parameters.A3_plus * read_own(traces.slow_post, sums, order)
-        minus = parameters.A2_minus + parameters.A3_minus * read_own(traces.slow_pre, sums, order)
+        plus = parameters.A2_plus + parameters.A3_plus * read_own(traces.own_post, sums, order)
+        minus = parameters.A2_minus + parameters.A3_minus * read_own(traces.own_pre, sums, order)
         change = post_acts * seen_pre * plus - pre_acts * seen_post * minus
-        return change, _TripletTraces(
+        return change, _Traces(
             added(traces.pre, pre_row, sums),
-            added(traces.slow_pre, pre_row, sums),
             added(traces.post, post_column, sums),
-            added(traces.slow_post, post_column, sums),
+            added(traces.own_pre, pre_row, sums),
+            added(traces.own_post, post_column, sums),
         )
 
-    return TraceRule(None, init, decay, spikes)
+    return TraceRule(None, _at_rest, _decay, spikes)
 
 
 class _SuppressionParameters(NamedTuple):
@@ -147,15 +150,6 @@ class _SuppressionParameters(NamedTuple):
     tau_minus: Number
     tau_pre: Number
     tau_post: Number
-
-
-class _SuppressionTraces(NamedTuple):
-    """Traces of effective spikes, and what is missing in the efficacy of the next spike."""
-
-    pre: Float[Array, "1 pre"]
-    post: Float[Array, "post 1"]
-    pre_suppression: Float[Array, "1 pre"]
-    post_suppression: Float[Array, "post 1"]
 
 
 def suppression_rule(
@@ -210,19 +204,6 @@ def suppression_rule(
 def _suppression(scheme: Interaction, order: Order, coincidence: Coincidence) -> TraceRule:
     sums = scheme == "all_to_all"
 
-    def init(weights: Float[Array, "post pre"]) -> _SuppressionTraces:
-        n_post, n_pre = weights.shape
-        row, column = jnp.zeros((1, n_pre), weights.dtype), jnp.zeros((n_post, 1), weights.dtype)
-        return _SuppressionTraces(row, column, row, column)
-
-    def decay(
-        parameters: _SuppressionParameters, traces: _SuppressionTraces, elapsed: Float[Array, ""]
-    ) -> _SuppressionTraces:
-        taus = (parameters.tau_plus, parameters.tau_minus, parameters.tau_pre, parameters.tau_post)
-        return _SuppressionTraces(
-            *(faded(trace, elapsed, jnp.asarray(tau)) for trace, tau in zip(traces, taus, strict=True))
-        )
-
     def with_spike(
         trace: Float[Array, "_ _"], spike: Float[Array, "_ _"], effective: Float[Array, "_ _"]
     ) -> Float[Array, "_ _"]:
@@ -230,14 +211,14 @@ def _suppression(scheme: Interaction, order: Order, coincidence: Coincidence) ->
 
     def spikes(
         parameters: _SuppressionParameters,
-        traces: _SuppressionTraces,
+        traces: _Traces,
         pre: Float[Array, "pre"],
         post: Float[Array, "post"],
         weights: Float[Array, "post pre"],
-    ) -> tuple[Float[Array, "post pre"], _SuppressionTraces]:
+    ) -> tuple[Float[Array, "post pre"], _Traces]:
         del weights
         pre_row, post_column = pre[None, :], post[:, None]
-        pre_efficacy, post_efficacy = 1 - traces.pre_suppression, 1 - traces.post_suppression
+        pre_efficacy, post_efficacy = 1 - traces.own_pre, 1 - traces.own_post
         pre_trace = with_spike(traces.pre, pre_row, pre_row * pre_efficacy)
         post_trace = with_spike(traces.post, post_column, post_column * post_efficacy)
         # A skipped coincidence reads nothing, which leaves the values without a spike.
@@ -247,11 +228,11 @@ def _suppression(scheme: Interaction, order: Order, coincidence: Coincidence) ->
         change = parameters.A_plus * (post_acts * post_efficacy * seen_pre) - parameters.A_minus * (
             pre_acts * pre_efficacy * seen_post
         )
-        return change, _SuppressionTraces(
+        return change, _Traces(
             pre_trace,
             post_trace,
-            added(traces.pre_suppression, pre_row, sums=False),
-            added(traces.post_suppression, post_column, sums=False),
+            added(traces.own_pre, pre_row, sums=False),
+            added(traces.own_post, post_column, sums=False),
         )
 
-    return TraceRule(None, init, decay, spikes)
+    return TraceRule(None, _at_rest, _decay, spikes)

@@ -4,7 +4,6 @@ from stdpjax.spikes.counting import sample_lag_counts
 from stdpjax.spikes.expected import expected_lag_counts, lag_probability
 from stdpjax.spikes.packed import round_to_grid, sample_pair
 from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES, nearest_lag
-from stdpjax.spikes.reference import sample_lag_counts_by_train
 from stdpjax.spikes.sampling import sample_spikes
 from stdpjax.spikes.times import from_times, to_times
 
@@ -18,7 +17,6 @@ __all__ = [
     "nearest_lag",
     "round_to_grid",
     "sample_lag_counts",
-    "sample_lag_counts_by_train",
     "sample_pair",
     "sample_spikes",
     "to_times",

@@ -1,8 +1,7 @@
 """Sampled tables of lag counts: how often each lag occurs in each bin, summed over trials.
 
-Trials are drawn and counted 32 at a time (`packed`, `packed_lags`); `stdpjax.spikes.reference` does the same one
-train at a time, readably. Blocks of sequences and of trials stream, so memory does not grow with their number beyond
-the table itself. Several devices share the sequences, or the trials of few sequences.
+Trials are drawn and counted 32 at a time (`packed`, `packed_lags`). Blocks of sequences and of trials stream, so memory
+does not grow with their number beyond the table itself. Several devices share the sequences, or the trials of few.
 """
 
 import math
@@ -45,8 +44,7 @@ def sample_lag_counts(
 
     Trials 32 w ... 32 w + 31 of sequence `i` have the key `fold_in(fold_in(key, i), w)`: the counts do not depend on
     how sequences or trials are grouped, more trials keep the first ones, and `sample_pair` replays any single one.
-    Probabilities are rounded to multiples of 2^-16, or of 2^-40 in bins where that would change them by more than one
-    part in a thousand, which take 2.5 times as long to draw (`stdpjax.spikes.round_to_grid`).
+    Probabilities are rounded as `stdpjax.spikes.round_to_grid` does; bins on its finer grid take 2.5 times as long.
 
     All devices of all processes take part (of a CPU, all cores), with the same counts whatever their number, unless the
     call is traced or an argument was put on a device: then the caller has decided. With several processes each has to

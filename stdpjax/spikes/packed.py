@@ -3,10 +3,9 @@
 All trials of a sequence share their spike probabilities, so the trial axis can be the bit axis of unsigned words.
 Trial k is bit k % 32 of word k // 32. Words come before time: sums over the leading of the two axes vectorise.
 
-Probabilities are rounded to multiples of 2^-16, both ends included, and to multiples of 2^-40 where that would change
-them by more than one part in a thousand, as happens below 0.0076 only; `round_to_grid` gives the probability that was
-drawn. Each bin decides for itself, and the finer levels have random words of their own, so a bin's spikes depend on
-nothing but its key, its time and its probability; only the bins with finer levels take longer, 2.5 times as long.
+What is drawn is the probability that `round_to_grid` gives, on a finer grid below 0.0076 only. Each bin decides for
+itself, and the finer levels have random words of their own, so a bin's spikes depend on nothing but its key, its time
+and its probability; only the bins with finer levels take longer, 2.5 times as long.
 """
 
 import math
@@ -29,63 +28,6 @@ FINER_BITS = 24
 _DRAWS, _FINER_DRAWS = GRID_BITS // 2, FINER_BITS // 2
 # Bins with finer levels that are drawn at once: little is drawn in vain for a few, and few loops go over many.
 _BINS_AT_ONCE = 64
-
-
-def pack(trials: ArrayLike) -> UInt32[Array, "word *rest"]:
-    """Pack indicators, 32 trials to a word.
-
-    Args:
-        trials: indicators, shape `[trial, ...]`.
-
-    Returns:
-        Words, shape `[ceil(trials / 32), ...]`; the bits past the last trial are 0.
-
-    Raises:
-        ValueError: values other than 0 and 1, or no trial axis.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> pack(jnp.array([True, False, True])).tolist()
-        [5]
-    """
-    trials = _checks.spikes("trials", trials)
-    _checks.same_shape("trials", trials, "trials", trials)
-    n_trials, *rest = trials.shape
-    n_words = -(-n_trials // TRIALS_PER_WORD)
-    padding = [(0, n_words * TRIALS_PER_WORD - n_trials)] + [(0, 0)] * len(rest)
-    bits = jnp.pad(trials, padding).reshape(n_words, TRIALS_PER_WORD, *rest).astype(jnp.uint32)
-    return jnp.sum(bits << _bit_places(len(rest)), axis=1, dtype=jnp.uint32)
-
-
-def unpack(words: UInt32[Array, "word *rest"], n_trials: int | None = None) -> Bool[Array, "trial *rest"]:
-    """Undo `pack`.
-
-    Args:
-        words: words of 32 trials, shape `[word, ...]`.
-        n_trials: how many trials there are; None for all bits.
-
-    Returns:
-        Indicators, shape `[trial, ...]`.
-
-    Raises:
-        ValueError: there are fewer trials in the words than asked for.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> unpack(jnp.array([5], jnp.uint32), n_trials=4).tolist()
-        [True, False, True, False]
-    """
-    n_words, *rest = words.shape
-    n_bits = n_words * TRIALS_PER_WORD
-    n_trials = n_bits if n_trials is None else _checks.count("n_trials", n_trials, minimum=0)
-    if n_trials > n_bits:
-        raise ValueError(f"n_trials: expected at most the {n_bits} bits of the words, got {n_trials}")
-    bits = jnp.expand_dims(words, 1) >> _bit_places(len(rest))
-    return (bits & np.uint32(1)).astype(bool).reshape(n_bits, *rest)[:n_trials]
-
-
-def _bit_places(n_rest: int) -> UInt32[Array, "1 bit *rest"]:
-    return jnp.arange(TRIALS_PER_WORD, dtype=jnp.uint32).reshape(1, -1, *[1] * n_rest)
 
 
 def round_to_grid(probability: ArrayLike) -> Float[Array, "*shape"]:

@@ -42,8 +42,7 @@ def count_packed_lags(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from stdpjax.spikes.packed import pack
-        >>> pre, post = pack(jnp.array([[0, 1, 0, 0]])), pack(jnp.array([[0, 0, 0, 1]]))
+        >>> pre, post = jnp.array([[[0, 1, 0, 0]], [[0, 0, 0, 1]]], jnp.uint32)
         >>> count_packed_lags(pre, post, window=2)[1].tolist()
         [0, 0, 0, 0, 1]
     """

@@ -126,10 +126,9 @@ def _double(value: Any) -> float:
 def time_tolerance(*trains: NDArray[Any]) -> float:
     """Return the difference in ms up to which two times of these trains are the same instant.
 
-    Times that differ by no more than the resolution of their numbers, relative to the largest time, are one instant:
-    4 eps of the largest for double precision, eps for single precision or less, nothing for whole numbers, and 1e-9 ms
-    at least. It is 1e-9 ms for double precision up to 1.1e6 ms (19 minutes), and 0.12 ms for single precision at
-    1e6 ms, where these numbers are 0.06 ms apart.
+    It is the resolution of their numbers: 4 eps of the largest for double precision, eps for single precision or less,
+    nothing for whole numbers, and 1e-9 ms at least. That is 1e-9 ms for double precision up to 1.1e6 ms (19 minutes),
+    and 0.12 ms for single precision at 1e6 ms, where these numbers are 0.06 ms apart.
 
     Args:
         *trains: spike times in ms, in the precision that they came in.
@@ -148,9 +147,8 @@ def time_tolerance(*trains: NDArray[Any]) -> float:
 def join_coincident(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return two increasing trains in which spikes of the same instant have exactly the same time, that of the first.
 
-    Two times are the same instant if they differ by no more than the `time_tolerance` of these two: late spikes in
-    single precision do not make early ones coincide. Each spike is joined with one of the other train at most, the
-    nearest.
+    The tolerance is the `time_tolerance` of the two times: late spikes in single precision do not make early ones
+    coincide. Each spike is joined with one of the other train at most, the nearest.
 
     Args:
         first: finite increasing times in ms, in the precision that they came in, shape `[first]`.

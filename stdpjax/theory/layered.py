@@ -161,32 +161,10 @@ def _direction(vectors: Any) -> np.ndarray:
     return vectors / np.where(norm > 0, norm, 1.0)
 
 
-def binomial_tail(n: np.ndarray, n_layers: int, step: float) -> np.ndarray:
-    """Return Pr[Bin(n, step) >= k+1]: what a chain of leaky integrators k = 0, 1, ... has taken up of a lasting input.
-
-    Args:
-        n: increasing numbers of steps, shape `[time]`.
-        n_layers: how many layers.
-        step: step size, in (0, 1].
-
-    Returns:
-        Shape `[time, layer]`, by the chain itself, which loses no digits.
-
-    Example:
-        >>> import numpy as np
-        >>> from stdpjax.theory.layered import binomial_tail
-        >>> binomial_tail(np.array([1, 2]), 2, 0.5).tolist()
-        [[0.5, 0.0], [0.75, 0.25]]
-    """
-    taken, kept = np.zeros(n_layers), []
-    for _ in range(int(n[-1])):
-        taken = taken + step * (np.concatenate([[1.0], taken[:-1]]) - taken)
-        kept.append(taken)
-    return np.array(kept)[np.asarray(n) - 1]
-
-
 def erlang(theta: np.ndarray, n_layers: int) -> np.ndarray:
-    """Return 1 - exp(-theta) sum_(i<=k) theta^i / i!, the same in continuous time theta, in units of tau.
+    """Return what leaky integrators in a chain, k = 0, 1, ..., have taken up of a lasting input after theta, in tau.
+
+    It is 1 - exp(-theta) sum_(i<=k) theta^i / i!, shape `[time, layer]`.
 
     Example:
         >>> import numpy as np

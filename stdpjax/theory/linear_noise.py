@@ -57,31 +57,6 @@ def linear_variance(mode: ArrayLike, step: ArrayLike, noise_std: float) -> NDArr
     return np.asarray(step * noise_std**2 * mode**2 / ((1 - mode) * (2 - step * (1 - mode))))
 
 
-def moving_average(step: float, noise_std: float, max_lag: int) -> NDArray[np.float64]:
-    """Return the autocovariance of the noise term of Eq 15, nu_t = eta_{t+1} - (1 - step) eta_t.
-
-    Args:
-        step: step over time constant.
-        noise_std: standard deviation of eta.
-        max_lag: the last lag, 1 or more.
-
-    Returns:
-        At lags 0 to `max_lag`.
-
-    Raises:
-        ValueError: numbers out of range.
-
-    Example:
-        >>> from stdpjax.theory.linear_noise import moving_average
-        >>> moving_average(0.1, 0.3, 2).round(4).tolist()
-        [0.1629, -0.081, 0.0]
-    """
-    law = np.zeros(_checks.count("max_lag", max_lag) + 1)
-    step, noise_std = _checks.number("step", step), _checks.number("noise_std", noise_std, at_least=0)
-    law[:2] = noise_std**2 * np.array([1 + (1 - step) ** 2, step - 1])
-    return law
-
-
 def mean_energy(
     weights: ArrayLike, start: ArrayLike, step: float, noise_std: float, n_steps: int
 ) -> NDArray[np.float64]:

@@ -144,22 +144,3 @@ def stationary_points(gradients: ArrayLike) -> np.ndarray:
     numbers = np.asarray(gradients, np.float64)
     curvatures = np.moveaxis(numbers[..., 1:, :, :] - numbers[..., :1, :, :], -3, -1)
     return np.swapaxes(-np.linalg.solve(curvatures, numbers[..., 0, :, :, None])[..., 0], -1, -2)
-
-
-def gaussian_minimisers(variance: float) -> np.ndarray:
-    """Return the precision fitted to Gaussian data of a variance, by Eq 23 with the corrected and the printed sign.
-
-    Example:
-        >>> from stdpjax.theory.score_laws import gaussian_minimisers
-        >>> gaussian_minimisers(2.0).round(4).tolist()
-        [0.5, -0.5]
-    """
-    place, weight = np.polynomial.hermite_e.hermegauss(8)
-    data, weights = jnp.asarray(np.sqrt(variance) * place, float), jnp.asarray(weight / weight.sum(), float)
-
-    def objectives(precision: Float[Array, "one"]) -> Float[Array, "two"]:
-        slope = jax.grad(lambda x: 0.5 * precision[0] * x**2)
-        first, second = jax.vmap(slope)(data), jax.vmap(jax.grad(slope))(data)
-        return jnp.stack([jnp.sum(weights * (0.5 * first**2 + sign * second)) for sign in (-1, 1)])
-
-    return stationary_points(gradients_at_corners(objectives, 1))[0]

@@ -295,7 +295,7 @@ def test_refusals(arguments, options, message):
 
 
 def test_refused_comparisons():
-    with pytest.raises(ValueError, match="models: expected different ones"):
+    with pytest.raises(ValueError, match="models: expected different values"):
         compare(random.key(0), ["pair", "pair"], CURVE)
     for wrong in ([], "pair"):
         with pytest.raises(ValueError, match="models: expected a list of models"):

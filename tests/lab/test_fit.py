@@ -182,7 +182,7 @@ def test_the_figure_shows_open_intervals_and_says_why_there_is_no_aicc():
         (("--compare", "pair,stdp"), "compare: expected one of"),
         (("--fix", "tau_plus"), "fix: expected NAME=NUMBER separated by commas, got 'tau_plus'"),
         (("--fix", "tau=3"), "fix: expected one of 'A_plus'"),
-        (("--fix", "tau_plus=1,tau_plus=2"), "fix: expected each parameter once"),
+        (("--fix", "tau_plus=1,tau_plus=2"), "fix: expected different values"),
         (("--fix", "tau_plus=-1"), "fix: tau_plus: expected a finite number above 0"),
         (("--free", "tau"), "free: expected "),
         (("--free", "tau_plus"), "free: expected "),

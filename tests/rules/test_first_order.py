@@ -7,18 +7,15 @@ import pytest
 
 from stdpjax import rules
 from stdpjax.rules import (
-    constant_rate_update,
     effective_window,
     expected_updates,
     hebb_rule,
     lag_kernel,
-    lag_response,
     linear_response,
     mean_update,
     pair_rule,
     ramp_gain,
     slope_by_lag,
-    slope_correlation,
     sum_rules,
     triplet_rule,
     window_moments,
@@ -100,28 +97,11 @@ def test_slope_by_lag_decays_only_above_the_critical_probability():
         assert above[-1] < above[0]
 
 
-def test_slope_correlation_is_the_correlation_of_two_filters(key):
-    # A long smooth drive through both filters. Its slope is a centred difference, so the agreement is not exact.
-    from stdpjax.drives import smooth_noise
-
-    kernel = lag_kernel("exponential")
-    for width in (3.0, 10.0):
-        drive = np.asarray(smooth_noise(key, 200_000, width))
-        response = np.asarray(linear_response(0.05, kernel))
-        filtered = np.convolve(drive, np.concatenate([response[::-1], [0.0], -response]), mode="valid")
-        slope = np.gradient(drive)[20:-20]
-        measured = np.corrcoef(filtered, slope)[0, 1]
-        assert float(slope_correlation(0.05, kernel, width)) == pytest.approx(measured, abs=0.015)
-        assert abs(float(slope_correlation(0.05, kernel, 2 * width)) - measured) > 0.03
-
-
 def test_refusals():
     with pytest.raises(ValueError, match="probability: expected a finite number above 0 and below 1"):
         ramp_gain(1.0, lag_kernel("sign"))
     with pytest.raises(ValueError, match="kernel: expected one value for each lag"):
         linear_response(0.1, np.ones(4))
-    with pytest.raises(ValueError, match="width: expected a finite number above 0"):
-        slope_correlation(0.1, lag_kernel("sign"), 0.0)
     with pytest.raises(ValueError, match="window: expected a whole number"):
         slope_by_lag(0.1, 0)
 
@@ -132,16 +112,14 @@ ANY_KERNELS = {"bi_poo": lag_kernel("bi_poo"), "any": np.random.default_rng(0).n
 @pytest.mark.parametrize("kernel", ANY_KERNELS.values(), ids=ANY_KERNELS)
 @pytest.mark.parametrize("coincidence", ["skip", "ignore"])
 @pytest.mark.parametrize("q", [0.03, 0.3])
-def test_any_kernel_has_its_constant_update_response_and_gain(kernel, coincidence, q):
+def test_gain_and_response_of_any_kernel_are_those_of_its_antisymmetric_part(kernel, coincidence, q):
     kernel = jnp.asarray(kernel, float)
 
     def of(probability):
         return mean_update(lag_probability(probability, coincidence=coincidence, boundary="valid"), kernel)[0]
 
     flat = jnp.full(41, q, float)
-    np.testing.assert_allclose(constant_rate_update(q, kernel, coincidence), of(flat), atol=1e-13)
-    response = lag_response(q, kernel, coincidence)
-    np.testing.assert_allclose(response, jax.grad(of)(flat), atol=1e-13)
+    response = jax.grad(of)(flat)
     scale = 1 if coincidence == "skip" else 1 - q
     gain = jnp.sum(jnp.asarray(TIME, float) * response) * scale
     assert float(gain) == pytest.approx(float(ramp_gain(q, kernel)), rel=1e-10)
@@ -162,7 +140,7 @@ def test_any_kernel_has_its_constant_update_response_and_gain(kernel, coincidenc
 def test_asymmetric_kernels_drift_at_constant_rates_as_stated(name, parameters, values):
     kernel = lag_kernel(name, **parameters)
     for q, value in values.items():
-        assert float(constant_rate_update(q, kernel)) == pytest.approx(value, abs=6e-5)
+        assert float(update(jnp.full(41, q, float), kernel)) == pytest.approx(value, abs=6e-5)
 
 
 def test_slow_rates_see_two_moments_of_a_window():
@@ -219,19 +197,13 @@ def test_slow_traces_settle_before_their_window_is_read():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lag_response(0.0, np.zeros(3)), "probability: expected a finite number above 0"),
-        (lambda: lag_response(0.5, np.ones(4)), "kernel: expected one value for each lag"),
-        (lambda: constant_rate_update(1.0, np.zeros(3)), "probability: expected a finite number above 0 and below 1"),
-        (lambda: constant_rate_update(0.5, np.ones(3)), "kernel: expected 0 at lag 0, which stands for no pair, got 1"),
+        (lambda: ramp_gain(0.0, np.zeros(3)), "probability: expected a finite number above 0"),
+        (lambda: ramp_gain(0.5, np.ones(3)), "kernel: expected 0 at lag 0, which stands for no pair, got 1"),
         (lambda: window_moments(np.ones(2)), "window: expected one value for each lag"),
         (lambda: effective_window(hebb_rule(), 0.1, 1.1, 3), "post_probability: expected spike probabilities"),
         (
             lambda: effective_window(pair_rule(1.0, 1.0, 10.0, 100.0), 0.1, 0.1, 3, n_settle=500),
             "n_settle: expected bins .*, got 500, after which 0.0067 of one is left",
-        ),
-        (
-            lambda: slope_correlation(0.05, lag_kernel("bi_poo"), 20.0),
-            "kernel: expected an antisymmetric one, got an even",
         ),
         (lambda: effective_window(hebb_rule(), 0.1, 0.1, 0), "window: expected a whole number of at least 1"),
     ],

@@ -17,10 +17,10 @@ from stdpjax.spikes import (
     nearest_lag,
     round_to_grid,
     sample_lag_counts,
-    sample_lag_counts_by_train,
     sample_pair,
     sample_spikes,
 )
+from tests.spikes.reference import lag_counts_by_train
 
 
 def probabilities(n_sequences, n_steps, top=0.25):
@@ -219,5 +219,5 @@ def test_counts_of_low_rates_do_not_depend_on_grouping(key, monkeypatch):
     np.testing.assert_array_equal(jax.jit(lambda key: sample_lag_counts(key, p, q, 3000, window=8))(key), whole)
     np.testing.assert_array_equal(
         sample_lag_counts(key, p[1], q[1], 500, window=8, first_sequence=1),
-        sample_lag_counts_by_train(key, p[1], q[1], 500, window=8, first_sequence=1),
+        lag_counts_by_train(key, p[1], q[1], 500, window=8, first_sequence=1),
     )

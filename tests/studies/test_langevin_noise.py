@@ -13,7 +13,7 @@ from stdpjax.lab.reproduce import make_config
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies import find, network_runs, run
 from stdpjax.studies.section_4_energy import langevin_noise
-from stdpjax.theory.linear_noise import linear_variance, moving_average, weights_of_modes
+from stdpjax.theory.linear_noise import linear_variance, weights_of_modes
 from tests.wrong_kernels import AtTemperatureOneWhateverTheNoise
 
 MODES = np.array([-0.5, 0.3, 0.6, -0.4])
@@ -72,9 +72,11 @@ def test_the_walk_is_the_dynamics_and_its_noise_term_a_moving_average():
     series = np.asarray(nu, np.float64)
     # The standard error of a lag's product over independent walks; 4 of them.
     products = np.stack([(series[:, 3:] * series[:, 3 - lag : 100 - lag]).mean((1, 2)) for lag in range(3)])
-    z = (products.mean(1) - moving_average(0.1, 0.3, 2)) / (products.std(1, ddof=1) / np.sqrt(200))
+    # Of nu_t = eta_{t+1} - 0.9 eta_t at lags 0, 1, 2.
+    law = 0.3**2 * np.array([1 + 0.9**2, -0.9, 0.0])
+    z = (products.mean(1) - law) / (products.std(1, ddof=1) / np.sqrt(200))
     assert np.abs(z).max() < 4
-    white = moving_average(0.1, 0.3, 2) * np.array([1, 0, 0])
+    white = law * np.array([1, 0, 0])
     assert np.abs((products.mean(1) - white) / (products.std(1, ddof=1) / np.sqrt(200))).max() > 20
 
 

@@ -117,11 +117,6 @@ ROWS = rows(
     Row(rules.mean_update, {"lag_table": ("array", np.ones(5)), "kernel": _KERNEL}),
     Row(rules.ramp_gain, {"probability": _PROBABILITY, "kernel": _KERNEL}),
     Row(rules.linear_response, {"probability": _PROBABILITY, "kernel": _KERNEL}),
-    Row(rules.lag_response, {"probability": _PROBABILITY, "kernel": _KERNEL, "coincidence": ("choice", "skip")}),
-    Row(
-        rules.constant_rate_update,
-        {"probability": _PROBABILITY, "kernel": _KERNEL, "coincidence": ("choice", "skip")},
-    ),
     Row(rules.window_moments, {"window": ("array", np.array([0.1, 0.2, 0.3]))}),
     Row(
         rules.effective_window,
@@ -135,7 +130,6 @@ ROWS = rows(
         },
         takes={("n_settle", "none"): 500},
     ),
-    Row(rules.slope_correlation, {"probability": _PROBABILITY, "kernel": _KERNEL, "width": ("positive", 3.0)}),
     Row(rules.slope_by_lag, {"probability": _PROBABILITY, "window": ("count", 2)}),
     Row(
         rules.merge_spike_times,

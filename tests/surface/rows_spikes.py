@@ -30,7 +30,6 @@ ROWS = rows(
         takes={("probability", "too many axes"): _ANY_SHAPE},
     ),
     Row(spikes.sample_lag_counts, _SAMPLED),
-    Row(spikes.sample_lag_counts_by_train, _SAMPLED),
     Row(spikes.sample_pair, {**_KEY, **_RATES, "sequence": ("count", 1), "trial": ("count", 40)}),
     Row(spikes.expected_lag_counts, {**_RATES, **_PAIRING}),
     # Its time axis is of 2 bins, as the window is.

@@ -19,10 +19,6 @@ ROWS = rows(
         takes={("mode", "too many axes"): None},
     ),
     Row(
-        linear_noise.moving_average,
-        {"step": ("number", 0.1), "noise_std": ("non-negative", 0.3), "max_lag": ("count", 2)},
-    ),
-    Row(
         linear_noise.mean_energy,
         {
             "weights": ("array", np.array([[0.0, 0.5], [0.5, 0.0]])), "start": ("array", np.array([0.1, 0.2])),

@@ -43,8 +43,7 @@ def sweep(
 
     Started again after it was stopped, in whatever way, the same call checks all that the store holds, numbers,
     coordinates and metadata, makes again what is damaged, goes on, and ends with the store that an uninterrupted call
-    makes. Numbers depend on the grid, the seeds and the settings alone, not
-    on chunks, memory or the number of devices.
+    makes. Numbers depend on the grid, the seeds and the settings alone, not on chunks, memory or the number of devices.
 
     All points of the grid share the random numbers of a seed, whichever values they have: differences along the grid
     are paired, with less noise than the curves themselves. The drives are not those that `stdpjax run` draws for the
