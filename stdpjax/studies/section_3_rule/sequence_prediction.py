@@ -17,7 +17,7 @@ from stdpjax.lab.train_settings import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import labelled, merged, required, supports
 from stdpjax.studies.section_3_rule.sequence_prediction_figure import plot
 
 BAR_WIDTH = 3
@@ -57,16 +57,14 @@ def _errors(data: xr.Dataset) -> str:
 
 def _predicts(kind: str, words: str, limit: float) -> Claim:
     """Return the claim on one kind of sequence."""
-    return Claim(
+    return supports(
         f"eq12.{kind}",
         f"Error of the next frame of {words}, learned online with hidden units, relative to ridge regression on one "
         "frame.",
-        statement="eq12",
         criterion=at_most(limit),
         measure=lambda data: mean_interval(_relative(data.error.isel(epoch=-1), data, kind)),
         control=lambda data: _relative(data.baseline_error.sel(baseline=BASELINES[1]), data, kind).mean(),
         control_is="ridge regression on one frame and as many random hidden units, which see that frame alone",
-        bearing="supports",
         note=lambda data: _errors(data.sel(kind=kind)),
     )
 

@@ -14,14 +14,14 @@ from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import SpikingIntegrator, StepHyper, simulate
 from stdpjax.energy import Params
-from stdpjax.lab import Claim, Estimate, Progress, Study, within
+from stdpjax.lab import Estimate, Progress, Study, within
 from stdpjax.lab.settings import TRIALS, configuration, setting
 from stdpjax.observers import LaggedProducts, lagged_products_of, mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample
 from stdpjax.stats import normal_interval
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import labelled, limits, merged, required
 from stdpjax.studies.section_3_rule.spike_input_bias_figure import plot
 
 # Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.
@@ -35,9 +35,7 @@ class SpikeInputBiasConfig:
     step: float = setting(0.1, "step size", above=0, at_most=0.5)
     probability: float = setting(0.2, "presynaptic spike probability per step", above=0, below=1)
     weight: float = setting(0.5, "weight of the synapse: the postsynaptic neuron stays active", above=0, at_most=0.5)
-    other_weights: tuple[float, ...] = setting(
-        (-0.5, -0.25, 0.25), "more weights to compare the bias with", at_least=-0.5, at_most=0.5
-    )
+    other_weights: tuple[float, ...] = setting((-0.5, -0.25, 0.25), "others to compare", at_least=-0.5, at_most=0.5)
     max_lag: int = setting(20, "longest time from a spike to a change, in steps", at_least=2)
     n_trials: int = setting(500, "independent trials", **TRIALS)
     n_steps: int = setting(2000, "steps of a trial")
@@ -54,16 +52,14 @@ def _of_same_step(data: xr.Dataset, neuron: str) -> Estimate:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "eq2.same_step",
         "Covariance of the change of s_i with the spike that caused it, which Eq 2 adds to the mean of Eq 1 "
         "(step 0.1, weight 0.5, p = 0.2).",
-        statement="eq2",
         criterion=within(0.008, 0.0001),
         measure=lambda data: _of_same_step(data, "connected"),
         control=lambda data: _of_same_step(data, "unconnected").value,
         control_is="a neuron of the same rate that is not connected",
-        bearing="limits",
         note=lambda data: f"{data.sizes['trial']} trials.",
     ),
 )

@@ -9,15 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax.dynamics import (
-    Kernel,
-    Langevin,
-    LeakyIntegrator,
-    NoiseHyper,
-    NoisyIntegrator,
-    PrintedIntegrator,
-    StepHyper,
-)
+from stdpjax.dynamics import Kernel, Langevin, LeakyIntegrator, NoiseHyper, NoisyIntegrator, PrintedIntegrator
 from stdpjax.energy import Params, energy_of, random_params, tie
 from stdpjax.lab import Claim, at_least, at_most, keep_estimate, within
 from stdpjax.lab.settings import STEP, configuration, setting
@@ -27,7 +19,7 @@ from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, on_host, required
+from stdpjax.studies.measures import labelled, merged, on_host, order, required, supports
 from stdpjax.studies.network_runs import path_from
 from stdpjax.studies.section_4_energy.energy_descent_figure import plot
 from stdpjax.studies.section_4_energy.saturated_return import returns, saturated_starts, steps_until_active
@@ -52,12 +44,6 @@ class EnergyDescentConfig:
     n_trials: int = setting(4000, "trials with noise", at_least=2)
     n_returns: int = setting(200, "units that come back from saturation, for each step size", at_least=2)
     return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return", above=0, at_most=0.5)
-
-
-def _order(rise: xr.DataArray) -> xr.DataArray:
-    """Return the order in the step, for each network."""
-    log_step = np.log(rise.step) - np.log(rise.step).mean()
-    return (np.log(rise) * log_step).sum("step") / (log_step**2).sum()
 
 
 _downhill = partial(Claim, statement="sec9.downhill", bearing="limits")
@@ -87,8 +73,8 @@ CLAIMS = (
         "sec9.kink_size",
         "Order in the step of the largest rise at kinks (slope on logarithmic axes).",
         criterion=within(1.0, 0.1),
-        measure=lambda data: mean_interval(_order(data.kink_rise)),
-        control=lambda data: _order(data.langevin_rise).mean(),
+        measure=lambda data: mean_interval(order(data.kink_rise)),
+        control=lambda data: order(data.langevin_rise).mean(),
         control_is="Langevin noise, whose steps are of order 1/2",
     ),
     _downhill(
@@ -100,7 +86,7 @@ CLAIMS = (
         control_is="from the minimum, below equilibrium",
         note=lambda data: f"{data.sizes['trial']} trials.",
     ),
-    Claim(
+    supports(
         "sec4.2.steps",
         "Share of saturated units that are active again after exactly ceil(ln(|s_0|/|kink|) / -ln(1-step)) steps.",
         statement="sec4.2.saturation",
@@ -108,7 +94,6 @@ CLAIMS = (
         measure=lambda data: (data.return_count == data.return_formula).mean(),
         control=lambda data: (data.return_printed == data.return_formula).mean(),
         control_is="the printed Eq 17",
-        bearing="supports",
         note=lambda data: f"{data.return_count.size} units among strong weights.",
     ),
 )
@@ -145,7 +130,7 @@ def _descend(key: Key[Array, ""], config: EnergyDescentConfig) -> tuple[Array, A
     params, start = _inhibited_network(key, config.n_units)
     bound = 2 / (1 - jnp.linalg.eigvalsh(params.weights)[0])
     kernel = LeakyIntegrator(hard_sigmoid())
-    paths = jax.vmap(lambda share: path_from(kernel, params, start, StepHyper(share * bound), config.n_steps, key))(
+    paths = jax.vmap(lambda share: path_from(kernel, params, start, kernel.Hyper(share * bound), config.n_steps, key))(
         jnp.array([0.95, 1.05], float)
     )
     energies = jax.vmap(lambda path: _energies(params, path, kernel.rate_fn))(paths)

@@ -8,25 +8,15 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax.dynamics import (
-    HeatHyper,
-    Kernel,
-    Langevin,
-    LeakyIntegrator,
-    MetropolisLangevin,
-    NoiseHyper,
-    NoisyIntegrator,
-    StepHyper,
-    simulate,
-)
+from stdpjax.dynamics import Kernel, Langevin, LeakyIntegrator, MetropolisLangevin, NoisyIntegrator, simulate
 from stdpjax.energy import Params, energy_of, make_params
-from stdpjax.lab import Claim, at_least, at_most, within
+from stdpjax.lab import at_least, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest_z, merged, required
+from stdpjax.studies.measures import beyond, labelled, largest_z, merged, refutes, required, supports
 from stdpjax.studies.network_runs import Settled, cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_density_figure import plot
 
@@ -62,7 +52,7 @@ def _elsewhere(data: xr.Dataset, sampler: str) -> xr.DataArray:
 
 
 CLAIMS = (
-    Claim(
+    refutes(
         "sec4.1.density",
         "Share of probability that the stationary law of the paper's dynamics puts elsewhere than exp(-E).",
         statement="sec4.1.inference",
@@ -70,14 +60,13 @@ CLAIMS = (
         measure=lambda data: _elsewhere(data, "paper"),
         control=lambda data: _elsewhere(data, "metropolis"),
         control_is="Metropolis-adjusted Langevin",
-        bearing="refutes",
         note=lambda data: (
             f"Total variation over cells. Two units; mean square activity "
             f"{float(data.measured.sel(sampler='paper', statistic='square')):.2g}, that of exp(-E) "
             f"{float(data.exact.sel(statistic='square')):.3g}."
         ),
     ),
-    Claim(
+    supports(
         "sec4.1.modes",
         "Share of runs that are begun in one of two modes and end in the other, with Langevin noise.",
         statement="sec4.1.noise",
@@ -85,10 +74,9 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.has_moved.sel(noise="langevin")),
         control=lambda data: data.has_moved.sel(noise=["none", "paper"]).mean("trial").max(),
         control_is="no noise, or that of Eq 7, the larger",
-        bearing="supports",
         note=lambda data: f"{data.sizes['trial']} runs; half of exp(-E) lies in either mode.",
     ),
-    Claim(
+    beyond(
         "ours.sampling",
         "Largest |z| of E[s^2], E[rho rho] and the active share with a Metropolis step, against quadrature.",
         statement="Langevin dynamics",
@@ -96,7 +84,6 @@ CLAIMS = (
         measure=lambda data: _off_exact(data, "metropolis"),
         control=lambda data: _off_exact(data, "langevin"),
         control_is="Langevin dynamics without a Metropolis step",
-        bearing="beyond",
         note=lambda data: f"The paper's noise: {_off_exact(data, 'paper'):.0f}.",
     ),
 )
@@ -181,11 +168,12 @@ def _two_modes(key: Key[Array, ""], config: LangevinDensityConfig) -> np.ndarray
     params = make_params(weights, -0.5 * weights.sum(1))
     start = jnp.full((max(2, config.n_trials // 4), 2), 0.5, float)
     has_moved = []
-    for name, kernel, hyper in (
-        ("none", LeakyIntegrator(rho), StepHyper(config.step)),
-        ("paper", NoisyIntegrator(rho), NoiseHyper(config.step, config.noise_std)),
-        ("langevin", Langevin(rho), HeatHyper(config.step)),
+    for name, kernel, *noise_std in (
+        ("none", LeakyIntegrator(rho)),
+        ("paper", NoisyIntegrator(rho), config.noise_std),
+        ("langevin", Langevin(rho)),
     ):
+        hyper = kernel.Hyper(config.step, *noise_std)
         ends = simulate(named_key(key, name), params, kernel, hyper, state=start, n_steps=config.n_steps).state
         has_moved.append(np.asarray(ends).sum(1) < 0)
     return np.array(has_moved, float)

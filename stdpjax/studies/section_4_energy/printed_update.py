@@ -15,7 +15,7 @@ from scipy.special import expit
 from stdpjax.clamps import Clamps, StateClamp
 from stdpjax.dynamics import Field, Kernel, LeakyIntegrator, PrintedIntegrator
 from stdpjax.energy import Params, target_of
-from stdpjax.lab import Claim, at_most, within
+from stdpjax.lab import at_most, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import Interior, interior_network, is_active
@@ -23,7 +23,7 @@ from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest, merged, on_host, required
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes, required, supports
 from stdpjax.studies.network_runs import path_from
 from stdpjax.studies.section_4_energy.printed_update_figure import plot
 
@@ -42,9 +42,7 @@ class PrintedUpdateConfig:
     n_units: int = setting(6, "units of a network", multiple_of=2)
     steps: tuple[float, ...] = setting((0.1, 0.2, 0.5), "step sizes", above=0, at_most=0.5, increasing=True)
     n_steps: int = setting(800, "steps towards the fixed point", at_least=_N_DECAY)
-    halvings: int = setting(
-        4, "how often the step 0.2 is halved to measure the order of the error", at_least=2, at_most=8
-    )
+    halvings: int = setting(4, "halvings of the step 0.2, to measure the order of the error", at_least=2, at_most=8)
 
 
 def _from_rest(data: xr.Dataset, leak: str) -> xr.DataArray:
@@ -65,17 +63,15 @@ def _order(data: xr.Dataset, update: str) -> xr.DataArray:
     return np.log2(error.isel(size=-2) / error.isel(size=-1))
 
 
-_exact = partial(Claim, criterion=at_most(1e-5, double=1e-12))
+_exact = partial(refutes, criterion=at_most(1e-5, double=1e-12))
 
 CLAIMS = (
     _exact(
         "eq17.half",
         "Largest distance of a unit from R(s)/2 where the printed update comes to rest.",
-        statement="eq17",
         measure=lambda data: _from_half(data, "printed"),
         control=lambda data: _from_half(data, "corrected"),
         control_is="the update with one leak",
-        bearing="refutes",
         note=lambda data: (
             f"{data.sizes['network']} networks, steps {', '.join(f'{step:g}' for step in data.step.values)}."
         ),
@@ -83,40 +79,34 @@ CLAIMS = (
     _exact(
         "eq17.corrected",
         "Largest distance of a unit from the prescribed fixed point s* = R(s*) where the update with one leak rests.",
-        statement="eq17",
         measure=lambda data: _from_prescribed(data, "corrected"),
         control=lambda data: _from_prescribed(data, "printed"),
         control_is="the update as printed",
-        bearing="refutes",
     ),
     _exact(
         "eq6.leak",
         "Largest distance of a hidden unit from its fixed point with the leak -h_t, half of the units clamped.",
-        statement="eq6",
         measure=lambda data: _from_rest(data, "own").max(),
         control=lambda data: _from_rest(data, "literal").max("unit").min(),
         control_is="as printed, the first units of s_t in the place of h_t",
-        bearing="refutes",
     ),
-    _exact(
+    limits(
         "sec3.3.eigenvectors",
         "Largest difference of a deviation along an eigenvector from 1-step(1-lambda) times the one before, "
         "relative to the first.",
         statement="sec3.3.exponential",
+        criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.decay.sel(factor="1-step(1-lambda)").max(),
         control=lambda data: data.decay.sel(factor="1-step").max(),
         control_is="the factor 1-step, that of a target that stays",
-        bearing="limits",
     ),
-    Claim(
+    supports(
         "eq7.order",
         "Order of the global error against the differential equation: log2 of what halving the smallest steps gains.",
-        statement="eq7",
         criterion=within(1.0, 0.05),
         measure=lambda data: mean_interval(_order(data, "corrected")),
         control=lambda data: _order(data, "printed").mean(),
         control_is="the printed Eq 17",
-        bearing="supports",
         note=lambda data: (
             f"Sigmoid networks without noise at {_HORIZON:g} time constants, steps {float(data['size'][-2]):g} and "
             f"{float(data['size'][-1]):g}."

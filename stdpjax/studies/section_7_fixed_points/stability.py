@@ -17,7 +17,7 @@ from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.measures import labelled, largest, merged, on_host, required
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, required
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.stability_figure import plot
 from stdpjax.theory.box_minima import box_points
@@ -42,12 +42,8 @@ class StabilityConfig:
     """Settings of the stability study; times in steps."""
 
     n_random: int = setting(400, f"random untied networks of {N_UNITS} units at random step sizes", at_least=2)
-    scale: float = setting(
-        1.6, "standard deviation of their weights, times the square root of the number of units", above=0
-    )
-    margin: float = setting(
-        0.01, "least distance of the spectral radius from 1 for a network to be judged", above=0, below=0.5
-    )
+    scale: float = setting(1.6, "standard deviation of their weights, times the root of their number of units", above=0)
+    margin: float = setting(0.01, "least |spectral radius - 1| of a network that is judged", above=0, below=0.5)
     n_judged: int = setting(2000, "steps after which a deviation has grown or decayed", at_least=2)
     n_tied: int = setting(100, "random tied networks whose decay is timed", at_least=2)
     n_timed: int = setting(20, "steps over which it is", at_least=2)
@@ -81,7 +77,7 @@ def _judged_note(data: xr.Dataset) -> str:
 _determinant = partial(Claim, statement="sec7.determinant", bearing="refutes")
 
 CLAIMS = (
-    Claim(
+    limits(
         "sec7.approach",
         "Largest relative difference of the decay time of a deviation from -step / ln(spectral radius), tied networks.",
         statement="sec7.approach",
@@ -89,7 +85,6 @@ CLAIMS = (
         measure=lambda data: largest(data.decay_time / data.predicted_time - 1),
         control=lambda data: largest(data.decay_time / data.determinant_time - 1),
         control_is="the determinant in place of the eigenvalue",
-        bearing="limits",
         note="Networks at rest between the kinks, along the slowest mode.",
     ),
     _determinant(

@@ -17,7 +17,7 @@ from stdpjax import _checks
 from stdpjax.clamps import InputClamp, StateClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
-from stdpjax.lab import Claim, Estimate, at_most, within
+from stdpjax.lab import Estimate, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, layered_mask, phase_update, settle
@@ -26,7 +26,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, either
 from stdpjax.rules import rate_update
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, on_host, required, stacked
+from stdpjax.studies.measures import beyond, labelled, limits, merged, on_host, required, stacked
 from stdpjax.studies.section_8_backprop.layered_networks import RATES, networks_with
 from stdpjax.studies.section_8_backprop.supervised_gradient_figure import plot
 from stdpjax.theory.layered import chain_gradient, displacements, weight_errors
@@ -45,14 +45,10 @@ class SupervisedGradientConfig:
     sizes: tuple[int, ...] = setting((6, 8, 8, 4), "units in each layer, inputs first and outputs last")
     n_networks: int = setting(8, "random networks of each kind", at_least=2)
     n_samples: int = setting(4, "labelled samples for each network")
-    largest: float = setting(
-        0.6, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R')", above=0, below=1
-    )
+    largest: float = setting(0.6, "largest eigenvalue of rho' W rho' (hard sigmoid: of R')", above=0, below=1)
     spread: float = setting(0.2, "activities without a sample lie between plus and minus this", above=0, below=0.5)
     input_spread: float = setting(0.2, "inputs differ from those by up to this", above=0)
-    pulls: tuple[float, ...] = setting(
-        (0.02, 0.04, 0.08, 0.16), "strengths of the pull", above=0, below=1, increasing=True
-    )
+    pulls: tuple[float, ...] = setting((0.02, 0.04, 0.08, 0.16), "strengths of pull", above=0, below=1, increasing=True)
     n_steps: int = setting(100, "steps of each phase, long enough to settle")
     step: float = setting(0.5, "step size dt/tau of the phases", **STEP)
     arrival_step: float = setting(0.01, "step size dt/tau at which first arrivals are compared", **STEP)
@@ -85,7 +81,7 @@ def _eq_1_note(data: xr.Dataset) -> str:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "sec8.supervised",
         "Largest relative error of Eq 1 at first arrival against -(step^(k+1) / 2) dC/dW, C = |Y - y|^2 (hard rates).",
         statement="sec8.supervised",
@@ -93,9 +89,8 @@ CLAIMS = (
         measure=lambda data: data.first_error.sel(feedback="tied").max(),
         control=lambda data: data.first_error.sel(feedback="untied").max(),
         control_is="untied weights",
-        bearing="limits",
     ),
-    Claim(
+    limits(
         "sec8.one_sided",
         "Exponent in the pull of the relative error of Eq 1 (midpoint) against the gradient of the settled loss.",
         statement="sec8.supervised",
@@ -103,10 +98,9 @@ CLAIMS = (
         measure=lambda data: _exponent(_errors(data, "paper_midpoint")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint", "smooth")).value,
         control_is="smooth rates, whose slope Eq 1 lacks",
-        bearing="limits",
         note=_eq_1_note,
     ),
-    Claim(
+    beyond(
         "laborieux2021.symmetric",
         "Exponent in the pull of the relative error of the contrast of a pull and a push.",
         statement="Laborieux et al. 2021",
@@ -114,7 +108,6 @@ CLAIMS = (
         measure=lambda data: _exponent(_errors(data, "symmetric")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint")).value,
         control_is="Eq 1, pulled alone",
-        bearing="beyond",
         note=lambda data: f"Largest error, weakest pull: {float(_errors(data, 'symmetric').isel(pull=0).max()):.2g}.",
     ),
 )

@@ -1,7 +1,5 @@
 """The experiment that the paper calls for: constant, rising and falling postsynaptic rates under each rule."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,13 +8,13 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Progress, Study, estimate, keep_estimate, within
+from stdpjax.lab import Progress, Study, estimate, keep_estimate, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.power import sample_size, simulate_experiments, t_test_alarms, t_test_power
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.stats import Estimate, bootstrap, wilson_interval
-from stdpjax.studies.measures import labelled, merged
+from stdpjax.studies.measures import labelled, limits, merged, supports
 from stdpjax.studies.section_9_predictions.prediction_protocols_figure import plot
 from stdpjax.studies.section_9_predictions.prediction_rules import (
     ASYMMETRIC,
@@ -46,14 +44,10 @@ class PredictionProtocolsConfig:
     duration_ms: float = setting(400.0, "length of a ramp in ms, a whole number", at_least=2)
     rest_ms: float = setting(500.0, "silence after each ramp in ms, a whole number", at_least=400)
     n_repeats: int = setting(100, "ramps in each cell", at_most=10_000)
-    amplitude: float = setting(
-        0.013, "change by a pair, as a share of the weight, of the antisymmetric windows", above=0
-    )
+    amplitude: float = setting(0.013, "relative change by a pair under the antisymmetric windows", above=0)
     tau: float = setting(10.0, "their time constant in ms", at_least=1, at_most=20)
     window: int = setting(20, "longest lag of the windowed rule in ms")
-    between_cells: float = setting(
-        0.25, "standard deviation of cells under the same spikes, as a share of the weight", above=0
-    )
+    between_cells: float = setting(0.25, "relative standard deviation of cells under the same spikes", above=0)
     power: float = setting(0.8, "wanted probability of finding an effect at the level of 5 %", above=0.05, below=1)
     n_cells: int = setting(200, "cells sampled in each arm", at_least=20, at_most=10**5)
     n_experiments: int = setting(5000, "experiments simulated", at_least=10, at_most=10**6)
@@ -88,30 +82,28 @@ def _cells(data: xr.Dataset) -> str:
     )
 
 
-_experiment = partial(Claim, statement="sec9.experiment")
-
 # The criteria were fixed before any run.
 CLAIMS = (
-    _experiment(
+    supports(
         "sec9.false_alarms",
         "Share of simulated experiments with the stated number of cells that find a change at a constant rate under "
         "the paper's windowed rule.",
+        statement="sec9.experiment",
         criterion=within(0.05, 0.02),
         measure=lambda data: _share_found(data, "n_false"),
         control=_hardest,
         control_is="of asymmetric windows, nearest symmetric pairs, triplets and suppression the rule that is found "
         "least often",
-        bearing="supports",
         note=lambda data: f"{int(data.n_stated)} cells. Found least often: {_hardest(data).rule.item()}.",
     ),
-    _experiment(
+    limits(
         "sec9.cells",
         "Share of simulated experiments that tell rising from falling under the same rule, with that number of cells.",
+        statement="sec9.experiment",
         criterion=within(0.8, 0.03),
         measure=lambda data: _share_found(data, "n_found_stated"),
         control=lambda data: _share_found(data, "n_found_half").value,
         control_is="half as many cells",
-        bearing="limits",
         note=_cells,
     ),
 )

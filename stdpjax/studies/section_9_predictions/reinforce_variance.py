@@ -8,11 +8,11 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from stdpjax import stats
-from stdpjax.lab import Claim, Estimate, estimate, keep_estimate, within
+from stdpjax.lab import Estimate, estimate, keep_estimate, within
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
-from stdpjax.studies.measures import merged, required
+from stdpjax.studies.measures import beyond, limits, merged, required
 from stdpjax.studies.section_9_predictions.reinforce_networks import (
     ESTIMATORS,
     Noise,
@@ -30,11 +30,7 @@ class ReinforceVarianceConfig:
     """Settings of the study of estimators' variances; activities in units of the hard sigmoid's width."""
 
     sizes: tuple[int, ...] = setting(
-        (8, 16, 32, 64, 128, 256, 512),
-        "numbers of neurons, the last at least the sum of the others",
-        at_least=2,
-        at_most=2048,
-        increasing=True,
+        (8, 16, 32, 64, 128, 256, 512), "neurons; last >= sum of the rest", at_least=2, at_most=2048, increasing=True
     )
     noise_std: float = setting(0.03, "standard deviation of the noise on each neuron's bias", above=0, at_most=0.1)
     distance: float = setting(0.2, "distance of each neuron's target from its settled activity", **STEP)
@@ -60,7 +56,7 @@ def _slopes_note(data: xr.Dataset) -> str:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "sec9.linear",
         "Log-log slope of the REINFORCE estimate's variance, over the squared gradient, against neurons, with the mean "
         "cost as baseline (sigmoid).",
@@ -69,10 +65,9 @@ CLAIMS = (
         measure=lambda data: _slope(data, "centred"),
         control=lambda data: _slope(data, "change").value,
         control_is="the cost without the noise as baseline",
-        bearing="limits",
         note=_slopes_note,
     ),
-    Claim(
+    beyond(
         "scellier2017.variance",
         "The same slope for the contrast of two settled phases, pulled towards and away from targets.",
         statement="Scellier & Bengio 2017",
@@ -80,7 +75,6 @@ CLAIMS = (
         measure=lambda data: _slope(data, "local"),
         control=lambda data: _slope(data, "centred").value,
         control_is="REINFORCE with the mean cost as baseline",
-        bearing="beyond",
     ),
 )
 
