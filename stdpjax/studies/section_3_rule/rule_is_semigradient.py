@@ -10,9 +10,8 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy, target
-from stdpjax.lab import Estimate, at_least, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import random_networks, random_states
 from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key

@@ -11,9 +11,8 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.dynamics import Kernel, Langevin, LeakyIntegrator, NoiseHyper, NoisyIntegrator, PrintedIntegrator
 from stdpjax.energy import Params, energy_of, random_params, tie
-from stdpjax.lab import Claim, at_least, at_most, keep_estimate, within
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, keep_estimate, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import is_active, resting_bias
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key

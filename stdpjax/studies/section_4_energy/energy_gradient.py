@@ -10,9 +10,8 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import Params, energy_of, field_of, make_params, target_of
-from stdpjax.lab import at_least, at_most
+from stdpjax.lab import Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import random_networks, random_states
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid

@@ -10,9 +10,8 @@ from jaxtyping import Array, Key
 
 from stdpjax.dynamics import Kernel, Langevin, LeakyIntegrator, MetropolisLangevin, NoisyIntegrator, simulate
 from stdpjax.energy import Params, energy_of, make_params
-from stdpjax.lab import at_least, at_most, within
+from stdpjax.lab import Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval

@@ -12,9 +12,8 @@ from stdpjax import _checks
 from stdpjax.dynamics import NoisyIntegrator, transition
 from stdpjax.energy import Params, energy_of
 from stdpjax.fixed_points import relax
-from stdpjax.lab import Estimate, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval, normal_interval

@@ -15,9 +15,8 @@ from scipy.special import expit
 from stdpjax.clamps import Clamps, StateClamp
 from stdpjax.dynamics import Field, Kernel, LeakyIntegrator, PrintedIntegrator
 from stdpjax.energy import Params, target_of
-from stdpjax.lab import at_most, within
+from stdpjax.lab import Progress, Study, at_most, within
 from stdpjax.lab.settings import configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import Interior, interior_network, is_active
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key

@@ -8,9 +8,8 @@ from jaxtyping import Array, Key
 
 from stdpjax.dynamics import NoiseHyper
 from stdpjax.energy import Params, target_of
-from stdpjax.lab import Estimate, at_least, at_most
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid

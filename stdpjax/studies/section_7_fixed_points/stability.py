@@ -11,9 +11,8 @@ from jaxtyping import Array, Key
 from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, StepHyper, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
-from stdpjax.lab import Claim, at_least, at_most
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid

@@ -14,9 +14,8 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.lab import Estimate, at_least, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import layer_slices
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval

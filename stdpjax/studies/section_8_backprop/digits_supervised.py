@@ -8,9 +8,8 @@ import xarray as xr
 from jax.random import key_data
 from jaxtyping import Array, Float, Key
 
-from stdpjax.lab import Claim, Estimate, at_least, at_most
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.lab.train_settings import BACKPROPAGATION, TrainConfig
 from stdpjax.learning.data import count_classes
 from stdpjax.learning.labelled import Labelled

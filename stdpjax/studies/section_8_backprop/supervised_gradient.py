@@ -17,9 +17,8 @@ from stdpjax import _checks
 from stdpjax.clamps import InputClamp, StateClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
-from stdpjax.lab import Estimate, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, layered_mask, phase_update, settle
 from stdpjax.networks import untie
 from stdpjax.random import member_keys, named_key

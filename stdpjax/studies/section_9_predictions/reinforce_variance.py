@@ -8,9 +8,8 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from stdpjax import stats
-from stdpjax.lab import Estimate, estimate, keep_estimate, within
+from stdpjax.lab import Estimate, Progress, Study, estimate, keep_estimate, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.studies.measures import beyond, limits, merged, required
 from stdpjax.studies.section_9_predictions.reinforce_networks import (
