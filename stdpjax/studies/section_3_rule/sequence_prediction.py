@@ -56,7 +56,6 @@ def _errors(data: xr.Dataset) -> str:
 
 
 def _predicts(kind: str, words: str, limit: float) -> Claim:
-    """Return the claim on one kind of sequence."""
     return supports(
         f"eq12.{kind}",
         f"Error of the next frame of {words}, learned online with hidden units, relative to ridge regression on one "
@@ -69,10 +68,7 @@ def _predicts(kind: str, words: str, limit: float) -> Claim:
     )
 
 
-CLAIMS = (
-    _predicts("bars", "travelling bars", 0.5),
-    _predicts("digits", "digits scanned by columns", 0.9),
-)
+CLAIMS = (_predicts("bars", "travelling bars", 0.5), _predicts("digits", "digits scanned by columns", 0.9))
 
 
 def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progress) -> xr.Dataset:
@@ -90,7 +86,6 @@ def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progres
         required(("kind", "network"), "finite errors", is_finite=finite),
         kind=list(found),
         baseline=list(BASELINES),
-        network=np.arange(config.n_networks),
         epoch=np.arange(config.n_passes + 1),
     )
 

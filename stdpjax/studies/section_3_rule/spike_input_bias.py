@@ -1,7 +1,6 @@
 """Eq 2 in a network, where the presynaptic spike itself moves the postsynaptic neuron."""
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -87,16 +86,10 @@ def _slope(sample: Sample) -> Float[Array, ""]:
     return sample.post_slope[_POST]
 
 
-class Network(NamedTuple):
-    """Trials of the network."""
-
-    covariance: Float[Array, "trial neuron lag"]
-    """Of the postsynaptic change with spikes of the neuron that drives it, and of the one that does not."""
-    is_active: Bool[Array, "trial"]
-
-
-def simulate_network(key: Key[Array, ""], weight: Float[Array, ""], config: SpikeInputBiasConfig) -> Network:
-    """Let two neurons spike at a constant rate, of which one drives a third."""
+def simulate_network(
+    key: Key[Array, ""], weight: Float[Array, ""], config: SpikeInputBiasConfig
+) -> tuple[Float[Array, "trial neuron lag"], Bool[Array, "trial"]]:
+    """Return covariances of a neuron's change with spikes that drive it and that do not, and which are active."""
     weights = jnp.zeros((3, 3), float).at[_POST, _DRIVING].set(weight)
     start = jnp.full((config.n_trials, 3), config.probability - 0.5, float)
     held = clamp_state(jnp.array([False, True, True]), start[0])
@@ -114,7 +107,7 @@ def simulate_network(key: Key[Array, ""], weight: Float[Array, ""], config: Spik
     # The memory holds nothing before the start: a lag has that many products less.
     share = (config.n_steps - jnp.arange(config.max_lag + 1, dtype=float)) / config.n_steps
     covariance = jnp.swapaxes(seen.mean[:, 0], -1, -2) / share[None, None]
-    return Network(covariance, run.is_finite & (run.observed["slope"].mean == 1))
+    return covariance, run.is_finite & (run.observed["slope"].mean == 1)
 
 
 def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -> xr.Dataset:
@@ -122,15 +115,15 @@ def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -
     progress(0.0, "networks that spikes drive")
     weights = np.array(sorted({config.weight, *config.other_weights}))
     networks = jax.jit(jax.vmap(partial(simulate_network, config=config)))
-    found = networks(member_keys(named_key(key, "network"), len(weights)), jnp.asarray(weights, float))
-    covariance = np.asarray(found.covariance, np.float64)
+    found, is_active = networks(member_keys(named_key(key, "network"), len(weights)), jnp.asarray(weights, float))
+    covariance = np.asarray(found, np.float64)
     error = covariance.std(1, ddof=1) / np.sqrt(config.n_trials)
     exact = closed_form(config.step, weights, config.probability, config.max_lag)
     dims, unit, text = ("weight", "neuron", "lag_before"), "activity per step", "covariance of change and spike"
     return merged(
         labelled(dims, unit, covariance=(covariance.mean(1), text), covariance_error=(error, text)),
         labelled(("weight", "lag_before"), unit, covariance_exact=(exact, text)),
-        required(("weight", "trial"), "trials in the active region", stays_active=found.is_active),
+        required(("weight", "trial"), "trials in the active region", stays_active=is_active),
         weight=weights,
         neuron=["connected", "unconnected"],
         lag_before=("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),

@@ -10,7 +10,6 @@ from stdpjax.studies.panels import panels
 
 
 def _printed(ax: Axes) -> None:
-    """Draw the line of what the paper prints: no covariance."""
     ax.axhline(0, lw=1.2, ls="--", color=COLORS["eq1"], label="as printed: Eq 2 has the mean of Eq 1", zorder=0)
 
 

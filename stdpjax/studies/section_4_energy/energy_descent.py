@@ -1,7 +1,7 @@
 """Does every step go down the energy? Inside, at kinks, with noise; and how saturated units come back."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -136,24 +136,14 @@ def _descend(key: Key[Array, ""], config: EnergyDescentConfig) -> tuple[Array, A
     return energies, bound, is_active(paths[0], kernel.rate_fn)
 
 
-class _Kink(NamedTuple):
-    """What the energy does once a network has come to its kinks."""
-
-    up_share: Float[Array, ""]
-    """Share of steps that go up."""
-    largest_rise: Float[Array, ""]
-    energy: Float[Array, "time"]
-    """The last values."""
-
-
 def _at_kink(
     params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""], kernel: Kernel
-) -> _Kink:
-    """Return what the energy does over the second half of a run."""
+) -> dict[str, Array]:
+    """Return the share of steps that go up over the second half of a run, the largest rise, and the last energies."""
     late = path_from(kernel, params, start, hyper, n_steps, key)[n_steps // 2 :]
     energy = _energies(params, late, kernel.rate_fn)
     rise = jnp.diff(energy)
-    return _Kink(jnp.mean(rise > _rounding(rise)), jnp.max(rise), energy[-60:])
+    return {"up": jnp.mean(rise > _rounding(rise)), "rise": jnp.max(rise), "energy": energy[-60:]}
 
 
 def _kink_network(key: Key[Array, ""], n_units: int) -> Params:
@@ -165,7 +155,6 @@ def _kink_network(key: Key[Array, ""], n_units: int) -> Params:
 
 
 def _noisy_network(key: Key[Array, ""], n_units: int) -> Params:
-    """Return the network that is run with noise, with its energy at 0."""
     raw = tie(jax.random.normal(key, (n_units, n_units), float))
     return _network(0.6 * raw / jnp.linalg.norm(raw, ord=2))
 
@@ -195,8 +184,8 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
 
     @jax.jit
     def everything(keys, steps, starts, return_steps):
-        def networks_at_kinks(kernel: Kernel, *numbers: float) -> _Kink:
-            def one(key: Array, step: Array) -> _Kink:
+        def networks_at_kinks(kernel: Kernel, *numbers: float) -> dict[str, Array]:
+            def one(key: Array, step: Array) -> dict[str, Array]:
                 params, start = _kink_network(key, config.n_units), jnp.zeros(config.n_units, float)
                 return _at_kink(params, start, kernel.Hyper(step, *numbers), config.n_kink_steps, key, kernel)
 
@@ -206,8 +195,8 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         return (
             jax.vmap(lambda key: _descend(key, config))(keys),
             networks_at_kinks(right),
-            networks_at_kinks(LeakyIntegrator(smoothed_hard_sigmoid(0.1))).up_share,
-            networks_at_kinks(Langevin(rho), 0.01).largest_rise,
+            networks_at_kinks(LeakyIntegrator(smoothed_hard_sigmoid(0.1)))["up"],
+            networks_at_kinks(Langevin(rho), 0.01)["rise"],
             (params.weights, *_with_noise(key, params, config)),
             [returns(starts, return_steps, key_of(1), kernel, 30) for kernel in (right, printed)],
         )
@@ -228,12 +217,12 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         required("network", "relaxations in the active region", inside_active=stays_inside),
         labelled(
             ("network", "step"),
-            kink_up=(kinks.up_share, "share of steps up"),
+            kink_up=(kinks["up"], "share of steps up"),
             smooth_up=smooth_up,
-            kink_rise=kinks.largest_rise,
+            kink_rise=kinks["rise"],
             langevin_rise=langevin_rise,
         ),
-        labelled(("step", "kink_time"), kink_energy=kinks.energy[0]),
+        labelled(("step", "kink_time"), kink_energy=kinks["energy"][0]),
         xr.Dataset(keep_estimate("noisy_energy", mean_interval(energies, 1), ("start", "time"))),
         labelled(("start", "time"), noisy_exact=[law(np.full(config.n_units, start)) for start in (_ABOVE, 0.0)]),
         labelled(("start", "trial"), first_change=energies[:, :, 1] - energies[:, :, 0]),
@@ -249,7 +238,7 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         side=["below", "above"],
         inside_time=("inside_time", np.arange(config.n_steps + 1), {"units": "steps"}),
         step=("step", list(config.steps), {"units": "tau"}),
-        kink_time=("kink_time", np.arange(kinks.energy.shape[-1]), {"units": "steps"}),
+        kink_time=("kink_time", np.arange(kinks["energy"].shape[-1]), {"units": "steps"}),
         start=["above", "minimum"],
         time=("time", np.arange(config.n_noise_steps + 1), {"units": "steps"}),
         return_step=("return_step", list(config.return_steps), {"units": "tau"}),

@@ -40,7 +40,6 @@ class LangevinDensityConfig:
 
 
 def _off_exact(data: xr.Dataset, sampler: str) -> float:
-    """Return the largest |z| of what is measured against exp(-E)."""
     cell = data.sel(sampler=sampler)
     # The paper's noise never leaves the active region: a share of 1 without error.
     return largest_z(cell.measured - data.exact, cell.measured_error)
@@ -117,12 +116,20 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     network = networks([config.weight * _PAIR], [np.full(2, config.bias)])
     progress(0.0, "the paper's noise and Langevin dynamics")
     chains = _chains(key, network, config)
+    samples = [np.asarray(each.states[0], np.float64) for each in chains.values()]
+    moments = [mean_interval(_statistics_of(states), 0) for states in samples]
+    shares = [_histogram(states) for states in samples]
     progress(0.7, "two modes")
     has_moved = _two_modes(named_key(key, "modes"), config)
     progress(0.9, "quadrature")
     centres = np.linspace(-_REACH, _REACH, _N_BINS + 1)[:-1] + _REACH / _N_BINS
     return merged(
-        _sampled([np.asarray(each.states[0], np.float64) for each in chains.values()]),
+        labelled(("sampler", "first", "second"), probability=(np.stack(shares), "probability of a cell")),
+        labelled(
+            ("sampler", "statistic"),
+            measured=np.stack([each.value for each in moments]),
+            measured_error=np.stack([each.standard_error for each in moments]),
+        ),
         *(
             required(f"{name}_trial", "trials with finite states", **{f"{name}_is_finite": np.all(each.is_finite, 0)})
             for name, each in chains.items()
@@ -176,20 +183,6 @@ def _two_modes(key: Key[Array, ""], config: LangevinDensityConfig) -> np.ndarray
         ends = simulate(named_key(key, name), params, kernel, hyper, state=start, n_steps=config.n_steps).state
         has_moved.append(np.asarray(ends).sum(1) < 0)
     return np.array(has_moved, float)
-
-
-def _sampled(samples: list[np.ndarray]) -> xr.Dataset:
-    """What the samplers find."""
-    moments = [mean_interval(_statistics_of(states), 0) for states in samples]
-    probability = np.stack([_histogram(states) for states in samples])
-    return merged(
-        labelled(("sampler", "first", "second"), probability=(probability, "probability of a cell")),
-        labelled(
-            ("sampler", "statistic"),
-            measured=np.stack([each.value for each in moments]),
-            measured_error=np.stack([each.standard_error for each in moments]),
-        ),
-    )
 
 
 def _exact(network: Params) -> xr.Dataset:

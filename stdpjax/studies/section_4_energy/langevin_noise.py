@@ -134,12 +134,10 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
         step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
         mode=("mode", modes, {"long_name": "eigenvalue of the weights"}),
         walk_step=((), config.walk_step, {"long_name": "step over time constant of the correlated runs"}),
-        unit=np.arange(4),
     )
 
 
 def _linear_modes(key: Key[Array, ""], modes: np.ndarray, config: LangevinNoiseConfig) -> xr.Dataset:
-    """Variances of the modes of a linear network, at each step."""
     steps, weights, kernel = np.array(config.steps), weights_of_modes(modes), NoisyIntegrator(_LINEAR)
     found = settled_states(
         named_key(key, "linear"),

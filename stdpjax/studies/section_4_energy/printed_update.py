@@ -1,13 +1,13 @@
 """The state update as printed and as corrected (Eq 6, 7 and 17), and the differential equation behind it."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.special import expit
@@ -57,7 +57,6 @@ def _from_prescribed(data: xr.Dataset, update: str) -> float:
 
 
 def _order(data: xr.Dataset, update: str) -> xr.DataArray:
-    """Return what halving the smallest steps gains, for each network."""
     error = data.error.sel(update=update)
     return np.log2(error.isel(size=-2) / error.isel(size=-1))
 
@@ -123,21 +122,6 @@ class LiteralLeak(Kernel):
         return state + hyper.step * (field.target(state) - jnp.concatenate([clamped, clamped]))
 
 
-class Paths(NamedTuple):
-    """What one network does at one step size; the update is corrected, then as printed."""
-
-    distance: Float[Array, "update time"]
-    """|s - s*| / |s*|."""
-    end: Float[Array, "update unit"]
-    end_target: Float[Array, "update unit"]
-    """R(s) there."""
-    leak_end: Float[Array, "leak unit"]
-    """Where the units end, the first half clamped, with the leak of the units and with the literal one."""
-    decay: Float[Array, "factor"]
-    """Relative differences of the decay along eigenvectors from a factor for each step."""
-    is_active: Bool[Array, ""]
-
-
 def _path(
     kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int, clamps: Clamps = ()
 ) -> Array:
@@ -151,8 +135,8 @@ def _decay_of(deviation: Float[Array, "time unit"], factor: Array) -> Float[Arra
     return jnp.max(wrong) / jnp.linalg.norm(deviation[0])
 
 
-def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateConfig) -> Paths:
-    """Follow one network at one step size, in all the ways that the claims compare."""
+def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateConfig) -> dict[str, Array]:
+    """Follow one network at one step size, in all the ways that the claims compare: corrected, then as printed."""
     rho = hard_sigmoid()
     params, fixed_point, start = interior_network(key, config.n_units)
     right, printed = LeakyIntegrator(rho), PrintedIntegrator(rho)
@@ -176,7 +160,14 @@ def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateCon
     modes = right_paths[1:, : _N_DECAY + 1] - fixed_point[None, None]
     factors = jnp.stack([1 - step * (1 - eigenvalues), jnp.broadcast_to(1 - step, eigenvalues.shape)])
     decay = jax.vmap(lambda factor: jnp.max(jax.vmap(_decay_of)(modes, factor)))(factors)
-    return Paths(distance, ends, targets, jnp.stack(leaks), decay, is_active(paths[0], rho))
+    return {
+        "distance": distance,
+        "end": ends,
+        "end_target": targets,
+        "leak_end": jnp.stack(leaks),
+        "decay": decay,
+        "is_active": is_active(paths[0], rho),
+    }
 
 
 def reference(params: Params, start: NDArray[np.float64], time: float) -> NDArray[np.float64]:
@@ -224,15 +215,15 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
     progress(0.9, "the differential equation")
     error = np.linalg.norm(at_horizon - reference(smooth.params, smooth.start, _HORIZON), axis=-1)
     n_shown = min(config.n_steps, 200)
-    first = found.distance[:, 0, :, : n_shown + 1]
+    first = found["distance"][:, 0, :, : n_shown + 1]
     return merged(
         labelled(("step", "update", "time"), distance=(first, "|s - s*| / |s*| of the first network")),
-        labelled((*_PER_RUN, "update", "unit"), "activity", end=found.end, end_target=found.end_target),
+        labelled((*_PER_RUN, "update", "unit"), "activity", end=found["end"], end_target=found["end_target"]),
         labelled(("network", "unit"), "activity", fixed_point=smooth.fixed_point),
-        labelled((*_PER_RUN, "leak", "unit"), "activity", leak_end=found.leak_end),
-        labelled((*_PER_RUN, "factor"), decay=(found.decay, "relative difference of the decay")),
+        labelled((*_PER_RUN, "leak", "unit"), "activity", leak_end=found["leak_end"]),
+        labelled((*_PER_RUN, "factor"), decay=(found["decay"], "relative difference of the decay")),
         labelled(("update", "size", "network"), "activity", error=(error, "global error")),
-        required(_PER_RUN, "corrected paths in the active region", stays_active=found.is_active),
+        required(_PER_RUN, "corrected paths in the active region", stays_active=found["is_active"]),
         step=("step", list(config.steps), {"units": "tau"}),
         update=["corrected", "printed"],
         leak=["own", "literal"],

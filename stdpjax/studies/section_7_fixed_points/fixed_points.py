@@ -35,7 +35,6 @@ class FixedPointsConfig:
 
 
 def _has_kinks(data: xr.Dataset) -> xr.DataArray:
-    """Return which networks have their energy's minimum at kinks."""
     return data.is_at_kink.any("unit")
 
 

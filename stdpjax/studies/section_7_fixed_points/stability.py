@@ -174,9 +174,7 @@ def _judged(key: Key[Array, ""], config: StabilityConfig) -> xr.Dataset:
         labelled("example", "activity", example_left=(left[n_random:], of_left)),
         labelled("random", "activity", left=(left[:n_random], of_left)),
         labelled(
-            "random",
-            radius=(spectrum["radius"][:n_random], of_radius),
-            determinant=spectrum["determinant"][:n_random],
+            "random", radius=(spectrum["radius"][:n_random], of_radius), determinant=spectrum["determinant"][:n_random]
         ),
         labelled((), margin=(config.margin, "least distance of the radius from 1 to be judged")),
         required("many", "networks with finite states", is_finite=is_finite),
@@ -238,22 +236,16 @@ def _spectra(weights: np.ndarray, steps: np.ndarray) -> dict[str, np.ndarray]:
     return on_host(jax.jit(jax.vmap(one))(_at_rest(weights), jnp.asarray(steps, float)))
 
 
-@partial(jax.jit, static_argnames="n_steps")
-def _states(keys: Array, params: Params, start: Array, steps: Array, n_steps: int) -> tuple[Array, Array]:
+def _run(key: Key[Array, ""], params: Params, start: np.ndarray, steps: np.ndarray, n_steps: int):
+    """States after some steps, each network with a step size of its own, and whether they are finite."""
     kernel = LeakyIntegrator(hard_sigmoid())
 
     def one(key: Array, params: Params, state: Array, step: Array) -> tuple[Array, Array]:
         done = simulate(key, params, kernel, StepHyper(step), state=state, n_steps=n_steps)
         return done.state, done.is_finite
 
-    return jax.vmap(one)(keys, params, start, steps)
-
-
-def _run(key: Key[Array, ""], params: Params, start: np.ndarray, steps: np.ndarray, n_steps: int):
-    """States after some steps, each network with a step size of its own, and whether they are finite."""
-    keys = member_keys(key, steps.size)
-    state, is_finite = _states(keys, params, jnp.asarray(start, float), jnp.asarray(steps, float), n_steps)
-    return np.asarray(state, np.float64), np.asarray(is_finite)
+    starts = (jnp.asarray(part, float) for part in (start, steps))
+    return on_host(jax.jit(jax.vmap(one))(member_keys(key, steps.size), params, *starts))
 
 
 STUDY = Study(

@@ -63,7 +63,6 @@ class PredictionProtocolsConfig:
 
 
 def _share_found(data: xr.Dataset, name: str) -> Estimate:
-    """Return the share of simulated experiments in which a test finds something."""
     n_found, n = int(data[name]), int(data.n_experiments)
     return Estimate(n_found / n, *wilson_interval(n_found, n))
 
@@ -92,8 +91,7 @@ CLAIMS = (
         criterion=within(0.05, 0.02),
         measure=lambda data: _share_found(data, "n_false"),
         control=_hardest,
-        control_is="of asymmetric windows, nearest symmetric pairs, triplets and suppression the rule that is found "
-        "least often",
+        control_is="the rule that predicts such a change and is found least often",
         note=lambda data: f"{int(data.n_stated)} cells. Found least often: {_hardest(data).rule.item()}.",
     ),
     limits(
@@ -166,18 +164,13 @@ def _effect_sizes(
     observed, contrast = Estimate(*found[..., :-1]), Estimate(*found[..., -1])
     deviation = np.hypot(by_spikes.std(axis=-1, ddof=1), config.between_cells)
     alone, true = (means / deviation)[:, CONSTANT], _contrast(means, deviation)
-    numbers = [
-        [min(sample_size(float(one), config.power, n_groups=n), MOST_CELLS) for one in d]
-        for n, d in ((1, alone), (2, true))
-    ]
-    counted = xr.Dataset(
-        {
-            name: ("rule", np.array(row), {"units": "cells in each arm", "most": MOST_CELLS})
-            for name, row in zip(("cells_constant", "cells_contrast"), numbers, strict=True)
-        }
-    )
+
+    def cells(effect: Floats, n_groups: int) -> tuple:
+        numbers = [min(sample_size(float(d), config.power, n_groups=n_groups), MOST_CELLS) for d in effect]
+        return "rule", np.array(numbers), {"units": "cells in each arm", "most": MOST_CELLS}
+
     return merged(
-        counted,
+        xr.Dataset({"cells_constant": cells(alone, 1), "cells_contrast": cells(true, 2)}),
         xr.Dataset(keep_estimate("observed", observed, ("rule", "course"), units="1", long_name=_WORDS)),
         xr.Dataset(keep_estimate("contrast_d", contrast, "rule", value="_observed", units="1")),
         labelled("rule", "1", contrast_d=(true, "Cohen's d of rising against falling"), constant_d=alone),
