@@ -15,8 +15,10 @@ from stdpjax.stats import normal_interval
 
 
 def _claim(bearing: Bearing, name: str, measured: str, *, statement: str = "", **parts: Any) -> Claim:
-    """Return a claim; one of which nothing else is said bears on the statement that its id begins with."""
-    return Claim(name, measured, statement=statement or name.partition(".")[0], bearing=bearing, **parts)
+    """Return a claim; its statement, if not given, is the equation that the id begins with, or has the same id."""
+    equation, _, _ = name.partition(".")
+    statement = statement or (equation if equation.startswith("eq") else name)
+    return Claim(name, measured, statement=statement, bearing=bearing, **parts)
 
 
 supports, limits, refutes = partial(_claim, "supports"), partial(_claim, "limits"), partial(_claim, "refutes")

@@ -16,8 +16,9 @@ from stdpjax.studies.section_4_energy.energy_descent import (
     _at_kink,
     _inhibited_network,
     _noisy_network,
+    returns,
+    steps_until_active,
 )
-from stdpjax.studies.section_4_energy.saturated_return import returns, steps_until_active
 from stdpjax.theory.linear_noise import mean_energy
 from tests.wrong_kernels import AtTemperatureOne, AtTemperatureOneWhateverTheNoise, PrintedLeak
 

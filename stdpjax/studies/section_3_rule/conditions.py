@@ -76,11 +76,6 @@ def _others(data: xr.Dataset) -> xr.Dataset:
     return data.isel(energy=slice(_N_PAPER, None))
 
 
-def _energies(data: xr.Dataset) -> str:
-    n_saturated = int((data.slope[0] == 0).sum())
-    return f"{_others(data).sizes['energy']} other energies. The factor of the {n_saturated} saturated units is 0."
-
-
 def _area(data: xr.Dataset) -> xr.DataArray:
     """Return the area under the bend of a kink; by width, the hard sigmoid first."""
     return data.bend.integrate("activity")
@@ -113,7 +108,7 @@ CLAIMS = (
         measure=lambda data: largest(_paper(data).residual),
         control=lambda data: _others(data).residual.min(),
         control_is="the smallest of other energies",
-        note=_energies,
+        note=lambda data: f"{_others(data).sizes['energy']} other energies.",
     ),
     limits(
         "eq24.almost_everywhere",

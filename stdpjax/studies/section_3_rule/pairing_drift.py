@@ -98,9 +98,7 @@ CLAIMS = (
         measure=lambda data: _off_mean(data, data.driven_exact),
         control=lambda data: _off_mean(data, 0.0),
         control_is="no mean update, as printed",
-        note=lambda data: (
-            f"{data.sizes['trial']} trials; the largest mean is {float(np.abs(data.driven_exact).max()):.2g} per step."
-        ),
+        note=lambda data: f"{data.sizes['trial']} trials; means up to {float(np.abs(data.driven_exact).max()):.2g}.",
     ),
 )
 

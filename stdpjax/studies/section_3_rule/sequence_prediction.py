@@ -92,16 +92,12 @@ def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progres
 
 def _sequences(keys: Key[Array, "network"], config: SequencePredictionConfig) -> dict[str, Array]:
     """Return sequences of each kind for each network, those to learn before those to test."""
-    n_both = config.n_training + config.n_test
+    n = config.n_training + config.n_test
     # Scanned column by column.
     scans = jnp.asarray(np.swapaxes(load_digits().pixels, 1, 2), float) - 0.5
-
-    def some_scans(key: Key[Array, ""]) -> Float[Array, "sequence frame pixel"]:
-        return jax.random.choice(named_key(key, "scans"), scans, (n_both,), replace=False)
-
     return {
-        "bars": jax.vmap(lambda key: travelling_bars(named_key(key, "bars"), n_both, config))(keys),
-        "digits": jax.vmap(some_scans)(keys),
+        "bars": jax.vmap(lambda key: travelling_bars(named_key(key, "bars"), n, config))(keys),
+        "digits": jax.vmap(lambda key: jax.random.choice(named_key(key, "scans"), scans, (n,), replace=False))(keys),
     }
 
 

@@ -148,16 +148,9 @@ def _chains(key: Key[Array, ""], network: Params, config: LangevinDensityConfig)
     """States of each sampler; so narrow a law as that of the paper's noise needs few runs."""
 
     def states(kernel: Kernel, name: str, share: int, n_steps: int, every: int, **numbers: Any) -> Settled:
-        return settled_states(
-            named_key(key, name),
-            network,
-            kernel,
-            cases(kernel, **numbers),
-            n_trials=max(2, config.n_trials // share),
-            n_steps=n_steps,
-            n_settling=n_steps // 4,
-            every=every,
-        )
+        sizes = {"n_trials": max(2, config.n_trials // share), "n_settling": n_steps // 4, "every": every}
+        own, numbers = named_key(key, name), cases(kernel, **numbers)
+        return settled_states(own, network, kernel, numbers, n_steps=n_steps, **sizes)
 
     rho, n, n_metropolis = hard_sigmoid(), config.n_steps, config.n_metropolis_steps
     step, metropolis_step = [config.step], [config.metropolis_step]

@@ -139,16 +139,10 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
 
 def _linear_modes(key: Key[Array, ""], modes: np.ndarray, config: LangevinNoiseConfig) -> xr.Dataset:
     steps, weights, kernel = np.array(config.steps), weights_of_modes(modes), NoisyIntegrator(_LINEAR)
-    found = settled_states(
-        named_key(key, "linear"),
-        networks([weights] * steps.size, [-0.5 * weights.sum(1)] * steps.size),
-        kernel,
-        cases(kernel, step=steps, noise_std=config.noise_std),
-        n_trials=config.n_linear_trials,
-        n_steps=config.n_linear_steps,
-        n_settling=config.n_linear_steps // 4,
-        every=10,
-    )
+    params = networks([weights] * steps.size, [-0.5 * weights.sum(1)] * steps.size)
+    numbers, n_steps = cases(kernel, step=steps, noise_std=config.noise_std), config.n_linear_steps
+    sizes = {"n_trials": config.n_linear_trials, "n_steps": n_steps, "n_settling": n_steps // 4, "every": 10}
+    found = settled_states(named_key(key, "linear"), params, kernel, numbers, **sizes)
     variance = mean_interval(((np.asarray(found.states, np.float64) @ BASIS) ** 2).mean(2), axis=1)
     return merged(
         labelled(
@@ -226,16 +220,9 @@ def _mean_states(key: Key[Array, ""], weights: np.ndarray, bias: np.ndarray, con
     # The second network mirrors the first: its states are those of the first, negated, under noise of opposite sign.
     # What is linear in the noise cancels in the mean of both.
     params = networks([0.5 * weights, 0.5 * weights], [bias, -bias - 0.5 * weights.sum(1)])
-    found = settled_states(
-        key,
-        params,
-        kernel,
-        cases(kernel, step=[config.small_step] * 2, noise_std=config.noise_std),
-        n_trials=config.n_mean_pairs,
-        n_steps=config.n_mean_steps,
-        n_settling=config.n_mean_steps // 9 * 7,
-        every=config.n_mean_steps // 45,
-    )
+    numbers, n = cases(kernel, step=[config.small_step] * 2, noise_std=config.noise_std), config.n_mean_steps
+    sizes = {"n_trials": config.n_mean_pairs, "n_steps": n, "n_settling": n // 9 * 7, "every": n // 45}
+    found = settled_states(key, params, kernel, numbers, **sizes)
     settled = np.asarray(found.states, np.float64)
     mean = mean_interval(0.5 * (settled[0] - settled[1]).mean(1), 0)
     first = jax.tree.map(lambda leaf: leaf[0], params)

@@ -70,9 +70,7 @@ CLAIMS = (
         measure=lambda data: _from_half(data, "printed"),
         control=lambda data: _from_half(data, "corrected"),
         control_is="the update with one leak",
-        note=lambda data: (
-            f"{data.sizes['network']} networks, steps {', '.join(f'{step:g}' for step in data.step.values)}."
-        ),
+        note=lambda data: f"{data.sizes['network']} networks, steps {', '.join(f'{s:g}' for s in data.step.values)}.",
     ),
     _exact(
         "eq17.corrected",
@@ -105,10 +103,7 @@ CLAIMS = (
         measure=lambda data: mean_interval(_order(data, "corrected")),
         control=lambda data: _order(data, "printed").mean(),
         control_is="the printed Eq 17",
-        note=lambda data: (
-            f"Sigmoid networks without noise at {_HORIZON:g} time constants, steps {float(data['size'][-2]):g} and "
-            f"{float(data['size'][-1]):g}."
-        ),
+        note=lambda data: f"Sigmoid networks at {_HORIZON:g} tau, steps {float(data['size'][-2]):g} and its half.",
     ),
 )
 
@@ -120,13 +115,6 @@ class LiteralLeak(Kernel):
         """Return the next state."""
         clamped = state[: state.shape[0] // 2]
         return state + hyper.step * (field.target(state) - jnp.concatenate([clamped, clamped]))
-
-
-def _path(
-    kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int, clamps: Clamps = ()
-) -> Array:
-    """Return the states from the start on, without noise: that of the printed update is 0."""
-    return path_from(kernel, params, start, kernel.Hyper(step), n_steps, key_of(0), clamps)
 
 
 def _decay_of(deviation: Float[Array, "time unit"], factor: Array) -> Float[Array, ""]:
@@ -143,7 +131,7 @@ def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateCon
     eigenvalues, vectors = jnp.linalg.eigh(params.weights)
 
     def path(kernel: Kernel, start: Array, clamps: Clamps = ()) -> Array:
-        return _path(kernel, params, start, step, config.n_steps, clamps)
+        return path_from(kernel, params, start, kernel.Hyper(step), config.n_steps, key_of(0), clamps)
 
     # One loop over time for the network and for the network pushed along its eigenvectors.
     starts = jnp.concatenate([start[None], fixed_point[None] + 0.25 * vectors.T])
@@ -204,7 +192,8 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
 
         def to_horizon(network: Interior) -> Float[Array, "update size unit"]:
             def at(kernel: Kernel, step: Array, n: Array) -> Array:
-                return _path(kernel, network.params, network.start, step, int(n_euler[-1]))[n]
+                start, hyper = network.start, kernel.Hyper(step)
+                return path_from(kernel, network.params, start, hyper, int(n_euler[-1]), key_of(0))[n]
 
             kernels, counts = (LeakyIntegrator(rate_fn), PrintedIntegrator(rate_fn)), jnp.asarray(n_euler, jnp.int32)
             return jnp.stack([jax.vmap(partial(at, kernel))(sizes, counts) for kernel in kernels])

@@ -65,21 +65,12 @@ def _agreement(data: xr.Dataset, size: xr.DataArray) -> float:
     return float(((size < 1) == (data.left <= _DECAYED)).values[_is_judged(data)].mean())
 
 
-def _judged_note(data: xr.Dataset) -> str:
-    n_judged, printed = _is_judged(data).sum(), _agreement(data, data.determinant)
-    return (
-        f"{n_judged} of {data.sizes['random']} networks, the others are within {float(data.margin):g} of the limit. "
-        f"The determinant as printed agrees on {printed:.0%}."
-    )
-
-
 _determinant = partial(Claim, statement="sec7.determinant", bearing="refutes")
 
 CLAIMS = (
     limits(
         "sec7.approach",
         "Largest relative difference of the decay time of a deviation from -step / ln(spectral radius), tied networks.",
-        statement="sec7.approach",
         criterion=at_most(1e-2, double=1e-8),
         measure=lambda data: largest(data.decay_time / data.predicted_time - 1),
         control=lambda data: largest(data.decay_time / data.determinant_time - 1),
@@ -102,7 +93,10 @@ CLAIMS = (
         measure=lambda data: _agreement(data, data.radius),
         control=lambda data: _agreement(data, np.abs(data.determinant)),
         control_is="the determinant, read as its absolute value",
-        note=_judged_note,
+        note=lambda data: (
+            f"{_is_judged(data).sum()} of {data.sizes['random']} networks, the others within {float(data.margin):g} of "
+            f"the limit. The determinant as printed agrees on {_agreement(data, data.determinant):.0%}."
+        ),
     ),
     _determinant(
         "sec7.attractors",

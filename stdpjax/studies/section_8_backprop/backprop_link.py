@@ -21,15 +21,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
 from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes, supports
 from stdpjax.studies.section_8_backprop.backprop_link_figure import plot
-from stdpjax.studies.section_8_backprop.layered_networks import (
-    ANGLE,
-    KEEP,
-    RATES,
-    angles,
-    follow_growth,
-    long_runs,
-    networks_at_rest,
-)
+from stdpjax.studies.section_8_backprop.layered_networks import KEEP, angles, follow_growth, long_runs, networks_at_rest
 from stdpjax.theory.layered import erlang, weight_errors
 
 
@@ -145,7 +137,6 @@ CLAIMS = (
     _of_tied_weights(
         "sec8.weights",
         "Largest relative error of Eq 1, both directions added, against -(step^(k+1) / 2) dC/dW (hard rates).",
-        statement="sec8.weights",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: largest(_hidden(data).weight_error),
         control=lambda data: largest(_hidden(data, "untied").weight_error),
@@ -154,7 +145,6 @@ CLAIMS = (
     supports(
         "sec8.time",
         "Largest deviation from 1, at one tau, of the growth over the Erlang law of k+1 events; mean over networks.",
-        statement="sec8.time",
         criterion=at_most(0.02),
         measure=lambda data: _largest_mean(_from_erlang(data)),
         control=lambda data: _largest_mean(_from_erlang(data, n_fewer=1)).value,
@@ -198,7 +188,7 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
         _arrivals(both, config),
         _growths(both, n_done, config),
         long_runs(keys, hard, both["by_state"][0, :, 0], config),
-        rate=list(RATES),
+        rate=["hard", "smooth"],
         feedback=["tied", "untied"],
         layer=np.arange(len(config.sizes)),
         step=("step", np.array(config.steps), {"long_name": "step size dt/tau"}),
@@ -224,7 +214,7 @@ def _arrivals(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dat
             arrival=(_sizes_of(arrived, layers), "|displacement of h_k| after step k+1"),
             corrected_law=0.5 * steps[:, None] ** power * _sizes_of(gradient, layers),
             printed_law=2 * steps[:, None] ** (power + 1) * _sizes_of(gradient, layers),
-            arrival_angle=(angles(arrived, -gradient, layers), ANGLE),
+            arrival_angle=angles(arrived, gradient, layers),
         ),
         labelled(networks, asymmetry=both["asymmetry"]),
         labelled((*networks, "pair"), weight_error=weight_errors(both["update"], both["by_weight"], layers, steps[-1])),
@@ -238,10 +228,10 @@ def _growths(both: dict[str, np.ndarray], n_done: np.ndarray, config: BackpropLi
     size = _sizes_of(fine, layers) / (0.5 * _sizes_of(gradient, layers))
     networks, time = ("rate", "network"), "theta_fine"
     return merged(
-        labelled((*networks, "theta", "layer"), angle=(angles(coarse, -gradient, layers), ANGLE)),
+        labelled((*networks, "theta", "layer"), angle=angles(coarse, gradient, layers)),
         labelled(
             (*networks, time, "layer"),
-            angle_fine=(angles(fine, -gradient, layers), ANGLE),
+            angle_fine=angles(fine, gradient, layers),
             growth=(size, "displacement / (1/2 |dC/dh_k|)"),
         ),
         labelled((time, "layer"), erlang=erlang(n_done * config.fine_step, len(layers))),

@@ -28,7 +28,6 @@ from stdpjax.theory.layered import chain_gradient, displacements, one_minus_cosi
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # How far apart the curves over time are kept, in steps.
 KEEP = 10
-ANGLE = "1 - cosine with -dC/dh_k"
 
 
 class Setup(NamedTuple):
@@ -96,9 +95,10 @@ def follow_growth(is_smooth: Bool[Array, ""], setup: Setup, config: Any) -> dict
     return {**result, "grown": result["grown"][0]}
 
 
-def angles(vectors: np.ndarray, others: np.ndarray, layers: tuple[slice, ...]) -> np.ndarray:
-    """Return 1 - cosine of the units' last axes, layer by layer, `[..., layer]`."""
-    return np.stack([one_minus_cosine(vectors[..., layer], others[..., layer]) for layer in layers], axis=-1)
+def angles(vectors: np.ndarray, gradient: np.ndarray, layers: tuple[slice, ...]) -> tuple[np.ndarray, str]:
+    """Return how the units' last axes turn from minus a gradient, layer by layer, `[..., layer]`, and its name."""
+    values = [one_minus_cosine(vectors[..., layer], -gradient[..., layer]) for layer in layers]
+    return np.stack(values, axis=-1), "1 - cosine with -dC/dh_k"
 
 
 def long_runs(keys: Key[Array, "network"], setups: Setup, gradient: np.ndarray, config: Any) -> xr.Dataset:
@@ -109,11 +109,11 @@ def long_runs(keys: Key[Array, "network"], setups: Setup, gradient: np.ndarray, 
     runs, setups = on_host((jax.jit(jax.vmap(partial(_simulate_long, config=config)))(keys, setups), setups))
     layers, state, trace = layer_slices(config.sizes), setups.state, runs["trace"]
     way = (setups.pull.value - state)[:, layers[0]]
-    angle = angles(trace - state[:, None, None], -gradient[:, None, None], layers)
+    angle = angles(np.moveaxis(trace - state[:, None, None], 1, 0), gradient[None, :, None], layers)
     time = config.long_step * KEEP * np.arange(1, config.n_long // KEEP + 1)
     words = "networks that stay in the active region"
     return merged(
-        labelled(("stability", "network", "long_time", "layer"), long_angle=(np.moveaxis(angle, 1, 0), ANGLE)),
+        labelled(("stability", "network", "long_time", "layer"), long_angle=angle),
         labelled(
             "network",
             objective=(runs["objective"], "J at the first step"),

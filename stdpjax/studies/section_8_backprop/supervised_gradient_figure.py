@@ -29,9 +29,8 @@ def _first(ax: Axes, data: xr.Dataset) -> None:
 def _pulls(ax: Axes, data: xr.Dataset) -> None:
     error = data.error.sel(kind=["layered", "all to all"]).mean(("kind", "network"))
     for rule, (words, color) in _NAMES.items():
-        curve(
-            ax, data.pull, error.sel(rule=rule, rate="hard"), "o--" if rule == "paper_two_sided" else "o-", color, words
-        )
+        style = "o--" if rule == "paper_two_sided" else "o-"
+        curve(ax, data.pull, error.sel(rule=rule, rate="hard"), style, color, words)
     curve(ax, data.pull, error.sel(rule="paper_midpoint", rate="smooth"), "o:", "control", "the same, smooth rates")
     ax.set_title("The weaker the pull, the smaller the error")
     limits, ylabel = (None, 20 * float(error.max())), "relative error against the gradient"

@@ -15,15 +15,8 @@ from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.stats import Estimate, bootstrap, wilson_interval
 from stdpjax.studies.measures import labelled, limits, merged, supports
+from stdpjax.studies.section_9_predictions import prediction_rules as rules
 from stdpjax.studies.section_9_predictions.prediction_protocols_figure import plot
-from stdpjax.studies.section_9_predictions.prediction_rules import (
-    ASYMMETRIC,
-    NAMES,
-    draw_cells,
-    exact_changes,
-    make_protocol,
-    sampled_changes,
-)
 
 Floats = NDArray[np.float64]
 CONSTANT, RISING, FALLING = (COURSES.index(course) for course in ("constant", "rising", "falling"))
@@ -32,6 +25,7 @@ MOST_CELLS = 10**6
 # The rule whose experiments are simulated, and the least and largest number of cells drawn in each arm.
 SIMULATED = "windowed"
 _N_DRAWN = (256, 2000)
+_WORDS = "change as a share of the weight"
 
 
 @configuration
@@ -69,7 +63,7 @@ def _share_found(data: xr.Dataset, name: str) -> Estimate:
 
 def _hardest(data: xr.Dataset) -> xr.DataArray:
     """Return the power to find a change at a constant rate, for the asymmetric rule under which it is least."""
-    power = data.power_constant.sel(rule=list(ASYMMETRIC))
+    power = data.power_constant.sel(rule=list(rules.ASYMMETRIC))
     return power[int(power.values.argmin())]
 
 
@@ -81,7 +75,6 @@ def _cells(data: xr.Dataset) -> str:
     )
 
 
-# The criteria were fixed before any run.
 CLAIMS = (
     supports(
         "sec9.false_alarms",
@@ -107,20 +100,17 @@ CLAIMS = (
 )
 
 
-_WORDS = "change as a share of the weight"
-
-
 def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progress) -> xr.Dataset:
     """Compute and sample the three arms under each rule, and simulate experiments with the paper's."""
     progress(0.0, "exact means")
-    protocol = make_protocol(config)
-    exact = exact_changes(config, protocol)
+    protocol = rules.make_protocol(config)
+    exact = rules.exact_changes(config, protocol)
     progress(0.2, "spikes")
-    cells = draw_cells(named_key(key, "cells"), protocol, config.n_cells, config.window)
+    cells = rules.draw_cells(named_key(key, "cells"), protocol, config.n_cells, config.window)
     progress(0.5, "rules")
-    sampled = sampled_changes(config, protocol, cells)
-    by_spikes = np.stack([sampled.get(name, np.repeat(exact[name][:, None], config.n_cells, 1)) for name in NAMES])
-    means = np.stack([exact[name] for name in NAMES])
+    sampled = rules.sampled_changes(config, protocol, cells)
+    by_spikes = np.stack([sampled.get(name, np.repeat(row[:, None], config.n_cells, 1)) for name, row in exact.items()])
+    means = np.stack([*exact.values()])
     progress(0.8, "effect sizes")
     sizes = _effect_sizes(key, means, by_spikes, config)
     progress(0.9, "experiments")
@@ -129,7 +119,7 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
         labelled(("rule", "course"), "1", exact=(means, _WORDS), spike_sd=(by_spikes.std(axis=-1, ddof=1), _WORDS)),
         sizes,
         _simulated(key, means, by_spikes, sizes, config),
-        rule=list(NAMES),
+        rule=list(rules.NAMES),
         course=list(COURSES),
         n_cells=((), config.n_cells, {"units": "cells in each arm"}),
         n_experiments=((), config.n_experiments, {"units": "experiments"}),
@@ -181,17 +171,13 @@ def _simulated(
     key: Key[Array, ""], means: Floats, by_spikes: Floats, sizes: xr.Dataset, config: PredictionProtocolsConfig
 ) -> xr.Dataset:
     """Simulate experiments with the windowed rule, and count those that find something."""
-    row = NAMES.index(SIMULATED)
+    row = rules.NAMES.index(SIMULATED)
     least, most = _N_DRAWN
     n_stated = int(min(sizes.cells_contrast[row], most))
-    drawn = simulate_experiments(
-        named_key(named_key(key, "experiments"), SIMULATED),
-        jnp.asarray(means[row], float),
-        jnp.asarray(by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True), float),
-        config.between_cells,
-        max(least, n_stated),
-        config.n_experiments,
-    )
+    own = named_key(named_key(key, "experiments"), SIMULATED)
+    parts = means[row], by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True)
+    mean, away = (jnp.asarray(part, float) for part in parts)
+    drawn = simulate_experiments(own, mean, away, config.between_cells, max(least, n_stated), config.n_experiments)
     drawn = np.asarray(drawn, np.float64)
 
     def n_found(n: int) -> int:

@@ -55,10 +55,6 @@ def _slope(data: xr.Dataset, estimator: str) -> Estimate:
     return estimate(data.sel(estimator=estimator), "slope")
 
 
-def _slopes_note(data: xr.Dataset) -> str:
-    return f"{data.sizes['trial']} trials, bootstrap over trials. Without a baseline {_slope(data, 'raw').value:.2f}."
-
-
 CLAIMS = (
     limits(
         "sec9.linear",
@@ -69,7 +65,7 @@ CLAIMS = (
         measure=lambda data: _slope(data, "centred"),
         control=lambda data: _slope(data, "change").value,
         control_is="the cost without the noise as baseline",
-        note=_slopes_note,
+        note=lambda data: f"{data.sizes['trial']} trials. Without a baseline {_slope(data, 'raw').value:.2f}.",
     ),
     beyond(
         "scellier2017.variance",
@@ -83,12 +79,6 @@ CLAIMS = (
 )
 
 
-def _slopes(sizes: tuple[int, ...], variances: np.ndarray) -> np.ndarray:
-    """Return the least-squares slope of log variance (last axis: sizes) against log size."""
-    x = np.log(sizes) - np.log(sizes).mean()
-    return np.log(variances) @ x / (x @ x)
-
-
 def run(key: Key[Array, ""], config: ReinforceVarianceConfig, progress: Progress) -> xr.Dataset:
     """Settle networks of all sizes under noise and compare the estimates of their cost's gradient."""
     progress(0.0, "settling")
@@ -98,7 +88,8 @@ def run(key: Key[Array, ""], config: ReinforceVarianceConfig, progress: Progress
     progress(0.7, "variances")
     relative = relative_squares(packed, np.asarray(found), config.sizes)
     bootstrap = partial(stats.bootstrap, n_resamples=config.n_resamples)
-    fit = bootstrap(named_key(key, "bootstrap"), lambda total: _slopes(config.sizes, total), relative)
+    x = np.log(config.sizes) - np.log(config.sizes).mean()
+    fit = bootstrap(named_key(key, "bootstrap"), lambda total: np.log(total) @ x / (x @ x), relative)
     level = bootstrap(named_key(key, "spread"), lambda total: total / config.n_trials, relative)
     variance, slope = "total variance over squared gradient", "slope of log variance against log neurons"
     return merged(
