@@ -1,5 +1,6 @@
-"""What many studies do: label numbers, compare arrays, and take the largest of what they compare."""
+"""What many studies do: pose claims, label numbers, compare arrays, and take the largest of what they compare."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,8 +9,20 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from stdpjax.lab import Estimate
+from stdpjax.lab import Claim, Estimate
+from stdpjax.lab.claim import Bearing
 from stdpjax.stats import normal_interval
+
+
+def _claim(bearing: Bearing, name: str, measured: str, *, statement: str = "", **parts: Any) -> Claim:
+    """Return a claim; its statement, if not given, is the equation that the id begins with, or has the same id."""
+    equation, _, _ = name.partition(".")
+    statement = statement or (equation if equation.startswith("eq") else name)
+    return Claim(name, measured, statement=statement, bearing=bearing, **parts)
+
+
+supports, limits, refutes = partial(_claim, "supports"), partial(_claim, "limits"), partial(_claim, "refutes")
+beyond = partial(_claim, "beyond")
 
 
 def labelled(dims: tuple[str, ...] | str, units: str | None = None, /, **columns: Any) -> xr.Dataset:
@@ -50,6 +63,12 @@ def stacked(*trees: Any) -> Any:
 def largest(values: Any) -> float:
     """Return the largest absolute value."""
     return float(np.abs(values).max())
+
+
+def order(size: xr.DataArray, over: str = "step") -> xr.DataArray:
+    """Return the order of a size in a coordinate: the slope on logarithmic axes."""
+    logs = np.log(size[over]) - np.log(size[over]).mean()
+    return (np.log(size) * logs).sum(over) / (logs**2).sum()
 
 
 def largest_z(difference: xr.DataArray, error: xr.DataArray) -> float:

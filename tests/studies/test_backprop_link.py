@@ -35,7 +35,7 @@ def test_nothing_reaches_layer_k_before_step_k_plus_1(key, is_smooth):
     @jax.jit
     def first_steps(flag):
         setup = layered_networks.networks_at_rest(key, flag, config)
-        return layered_networks.follow_growth(config)(flag, setup)["first"]
+        return layered_networks.follow_growth(flag, setup, config)["first"]
 
     first = np.asarray(first_steps(jnp.array(is_smooth)))
     for k, layer in enumerate(layer_slices(config.sizes)):

@@ -16,8 +16,9 @@ from stdpjax.studies.section_4_energy.energy_descent import (
     _at_kink,
     _inhibited_network,
     _noisy_network,
+    returns,
+    steps_until_active,
 )
-from stdpjax.studies.section_4_energy.saturated_return import returns, steps_until_active
 from stdpjax.theory.linear_noise import mean_energy
 from tests.wrong_kernels import AtTemperatureOne, AtTemperatureOneWhateverTheNoise, PrintedLeak
 
@@ -50,15 +51,15 @@ def test_energy_rises_at_a_kink_as_in_a_plain_loop(key):
         energies.append(0.5 * state**2 - field * min(max(state + 0.5, 0.0), 1.0))
         state += step * ((field if -0.5 <= state <= 0.5 else 0.0) - state)
     rises = np.diff(energies[100:])
-    assert float(kink.up_share) == pytest.approx((rises > 2e-6).mean(), abs=0.011)
-    assert float(kink.largest_rise) == pytest.approx(rises.max(), abs=1e-3)
+    assert float(kink["up"]) == pytest.approx((rises > 2e-6).mean(), abs=0.011)
+    assert float(kink["rise"]) == pytest.approx(rises.max(), abs=1e-3)
 
 
 @pytest.mark.parametrize("field", [0.8, 1.7, 3.7])
 def test_one_unit_at_a_kink_goes_up_as_often_as_it_comes_and_goes(key, field):
     params = Params(jnp.zeros((1, 1), float), jnp.array([field], float))
     hyper, kernel = StepHyper(jnp.asarray(0.01, float)), LeakyIntegrator(hard_sigmoid())
-    up_share = float(_at_kink(params, jnp.array([0.1], float), hyper, 2000, key, kernel).up_share)
+    up_share = float(_at_kink(params, jnp.array([0.1], float), hyper, 2000, key, kernel)["up"])
     active = 0.5 / field
     assert up_share == pytest.approx(2 * active * (1 - active), abs=0.03)
 

@@ -14,7 +14,7 @@ from stdpjax.lab.reproduce import make_config
 from stdpjax.rules.contrastive import contrastive_update
 from stdpjax.studies import find, run
 from stdpjax.studies.section_9_predictions import reinforce_variance
-from stdpjax.studies.section_9_predictions.reinforce_networks import (
+from stdpjax.studies.section_9_predictions.reinforce_variance import (
     ESTIMATORS,
     SMOOTH,
     Noise,

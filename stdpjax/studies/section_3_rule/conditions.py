@@ -10,13 +10,13 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy_of
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import random_networks, random_states
 from stdpjax.objectives import EnergyFunction, condition_2, condition_3
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
-from stdpjax.studies.measures import labelled, largest, merged, relative_difference, stacked
+from stdpjax.studies.measures import labelled, largest, limits, merged, refutes, relative_difference, stacked
 from stdpjax.studies.section_3_rule.conditions_figure import plot
 
 RATES: dict[str, RateFunction] = {"hard": hard_sigmoid(), "smoothed": smoothed_hard_sigmoid(0.1), "sigmoid": sigmoid()}
@@ -64,9 +64,7 @@ class ConditionsConfig:
     weight_scale: float = setting(0.5, "standard deviation of the weights, times the root of n_units", above=0)
     step: float = setting(0.1, "step size epsilon = dt / tau", **STEP)
     noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity", at_least=0)
-    widths: tuple[float, ...] = setting(
-        (0.1, 0.04), "widths of smoothing of the kinks of the hard sigmoid", above=0, at_most=0.1, distinct=True
-    )
+    widths: tuple[float, ...] = setting((0.1, 0.04), "widths that smooth kinks", above=0, at_most=0.1, distinct=True)
 
 
 def _paper(data: xr.Dataset) -> xr.Dataset:
@@ -78,39 +76,30 @@ def _others(data: xr.Dataset) -> xr.Dataset:
     return data.isel(energy=slice(_N_PAPER, None))
 
 
-def _energies(data: xr.Dataset) -> str:
-    n_saturated = int((data.slope[0] == 0).sum())
-    return f"{_others(data).sizes['energy']} other energies. The factor of the {n_saturated} saturated units is 0."
-
-
 def _area(data: xr.Dataset) -> xr.DataArray:
     """Return the area under the bend of a kink; by width, the hard sigmoid first."""
     return data.bend.integrate("activity")
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "eq4.factor",
         "Largest relative difference of df/dW, with noise, from step rho'(s~_i) rho(s~_j).",
-        statement="eq4",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: largest(data.difference),
         control=lambda data: min(largest(data.noise_free_difference), largest(data.constant_difference)),
         control_is="the better of rho' with rates of the states without noise, as printed, and a constant factor",
-        bearing="limits",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    limits(
         "eq8.coefficient",
         "Largest difference of the factor of rho(s_j) from rho'(s_i), over three rate functions.",
-        statement="eq8",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: largest(_paper(data).coefficient - _paper(data).slope),
         control=lambda data: largest(_paper(data).coefficient - 1),
         control_is="one constant, 1",
-        bearing="limits",
     ),
-    Claim(
+    limits(
         "sec4.2.satisfied",
         "Largest part of condition 2, and so of 1, that no factor explains for the energy of Eq 16, three rate "
         "functions.",
@@ -119,28 +108,23 @@ CLAIMS = (
         measure=lambda data: largest(_paper(data).residual),
         control=lambda data: _others(data).residual.min(),
         control_is="the smallest of other energies",
-        bearing="limits",
-        note=_energies,
+        note=lambda data: f"{_others(data).sizes['energy']} other energies.",
     ),
-    Claim(
+    limits(
         "eq24.almost_everywhere",
         "Largest |d^3E / ds_i^2 dtheta| for the hard sigmoid at random states away from its kinks.",
-        statement="eq24",
         criterion=at_most(0.0),
         measure=lambda data: largest(data.third_derivative[0]),
         control=lambda data: largest(_paper(data).third_derivative[1:]),
         control_is="smooth rates",
-        bearing="limits",
     ),
-    Claim(
+    refutes(
         "eq24.mass",
         "Smallest area under |d^3E / ds^2 db| about a kink that is smoothed, over the widths of smoothing.",
-        statement="eq24",
         criterion=within(1.0, 1e-3, double=1e-5),
         measure=lambda data: Estimate(*(float(f(_area(data)[1:])) for f in (np.min, np.min, np.max))),
         control=lambda data: _area(data)[0],
         control_is="the hard sigmoid away from its kinks",
-        bearing="refutes",
         note="Interval: range over widths.",
     ),
 )

@@ -1,21 +1,11 @@
 """The factor of condition 2, and condition 3 at a kink."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the two panels."""
-    figure = new_figure(12.0, 4.6)
-    for ax, draw in zip(figure.subplots(1, 2), (_factor, _kink), strict=True):
-        draw(ax, data)
-    return figure
+from stdpjax.lab.plotting import COLORS, curve, frame, points
+from stdpjax.studies.panels import panels
 
 
 def _factor(ax: Axes, data: xr.Dataset) -> None:
@@ -44,3 +34,6 @@ def _kink(ax: Axes, data: xr.Dataset) -> None:
     top = 1.12 * float(data.bend.max())
     frame(ax, "activity s about the lower kink (-0.5)", ylabel, xlim=(-0.9, -0.1), ylim=(None, top))
     ax.legend(loc="upper left")
+
+
+plot = panels(12.0, 4.6, _factor, _kink)

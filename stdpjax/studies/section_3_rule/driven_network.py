@@ -1,7 +1,6 @@
 """A network that a drive moves about its fixed point for ever, and its mean update under Eq 1, sampled and exact."""
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,14 +21,6 @@ STEP = 0.1
 """Step over time constant of the network."""
 WIDTH, SHARED = 20.0, 0.25
 """Of the drive, one Ornstein-Uhlenbeck process a unit: correlation time in steps, share of variance in common."""
-
-
-class Driven(NamedTuple):
-    """Trials of the network."""
-
-    update: Float[Array, "trial post pre"]
-    """Mean per step of Eq 1, the rate read midway."""
-    is_active: Bool[Array, "trial"]
 
 
 def driven_network(key: Key[Array, ""], n_units: int) -> Interior:
@@ -55,8 +46,8 @@ def _reach(sample: Sample) -> Float[Array, ""]:
 @partial(jax.jit, static_argnames=("std", "n_steps", "n_trials"))
 def drive_network(
     key: Key[Array, ""], network: Interior, std: float, n_steps: tuple[int, int], n_trials: int
-) -> Driven:
-    """Drive the network, with a standard deviation, and average its updates over the second of two numbers of steps.
+) -> tuple[Float[Array, "trial post pre"], Bool[Array, "trial"]]:
+    """Return means of Eq 1, the rate read midway, over the second of two numbers of steps, and which trials are active.
 
     Each trial is run twice, with a drive and with its mirror image: what is odd in the drive averages out.
     """
@@ -80,7 +71,7 @@ def drive_network(
         return values.reshape(2, n_trials, *values.shape[1:])
 
     stays_active = run.is_finite & (run.observed["active"].mean == 1)
-    return Driven(of_pair(run.observed["update"].mean).mean(0), of_pair(stays_active).all(0))
+    return of_pair(run.observed["update"].mean).mean(0), of_pair(stays_active).all(0)
 
 
 def driven_mean(weights: NDArray[np.float64], std: float) -> NDArray[np.float64]:

@@ -9,15 +9,16 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 from numpy.typing import NDArray
 
-from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_most, within
+from stdpjax.dynamics import LeakyIntegrator, StepHyper
+from stdpjax.lab import Estimate, Progress, Study, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import interior_network, is_active
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS, rate_update
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest, largest_with_margin, largest_z, merged, required
+from stdpjax.studies.measures import labelled, largest_with_margin, largest_z, limits, merged, order, required, supports
+from stdpjax.studies.network_runs import path_from
 from stdpjax.studies.section_3_rule.driven_network import drive_network, driven_mean, driven_network
 from stdpjax.studies.section_3_rule.pairing_drift_figure import plot
 
@@ -33,9 +34,7 @@ class PairingDriftConfig:
     n_units: int = setting(6, "units of a network", at_least=2)
     steps: tuple[float, ...] = setting((0.02, 0.05, 0.1, 0.2), "step sizes", **STEP, increasing=True)
     n_steps: int = setting(2000, "steps of each relaxation", at_least=_N_LAST + 1)
-    n_trials: int = setting(
-        512, "trials of the driven network, each with a drive and with its mirror image", at_least=2
-    )
+    n_trials: int = setting(512, "driven trials, each with a drive and with its mirror image", at_least=2)
     n_driven_steps: int = setting(1000, "steps of a trial that count")
     n_burn_in: int = setting(300, "steps of a trial before those")
     drive_std: float = setting(0.06, "standard deviation of the drive, in units of activity", above=0)
@@ -46,24 +45,11 @@ class PairingDriftConfig:
 COEFFICIENTS = (-3.0, -1.0, 0.0, 1.0)
 
 
-def _order(size: xr.DataArray) -> xr.DataArray:
-    """Return the slope over steps on logarithmic axes, for each network."""
-    log_step = np.log(size.step)
-    centred = log_step - log_step.mean()
-    return (np.log(size) * centred).sum("step") / (centred**2).sum()
-
-
 def _off(data: xr.Dataset, coefficients: tuple[float, ...]) -> Estimate:
     """Return the largest difference of the four drifts at the smallest step from what is expected of them."""
     drift = data.drift.isel(step=0)
     difference = np.abs(drift.mean("network") - xr.DataArray(list(coefficients), {"pairing": list(PAIRINGS)}))
     return largest_with_margin(difference, drift.std("network", ddof=1) / np.sqrt(drift.sizes["network"]))
-
-
-def _drifts(data: xr.Dataset) -> str:
-    means = data.drift.isel(step=0).mean("network")
-    named = ", ".join(f"{drift.pairing.item()} {float(drift):+.3f}" for drift in means)
-    return f"Mean drifts of {data.sizes['network']} networks at step {float(data.step[0]):g}: {named}."
 
 
 def _off_mean(data: xr.Dataset, expected: xr.DataArray | float) -> float:
@@ -73,31 +59,27 @@ def _off_mean(data: xr.Dataset, expected: xr.DataArray | float) -> float:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "eq1.order",
         "Order in the step of what the tied update, the rate read before the step, adds up to beyond the change of "
         "r_i r_j (slope on logarithmic axes).",
-        statement="eq1",
         criterion=within(1.0, 0.1),
-        measure=lambda data: mean_interval(_order(np.abs(data.gap.sel(pairing="current")).mean("pair"))),
-        control=lambda data: _order(data.total_change).mean(),
+        measure=lambda data: mean_interval(order(np.abs(data.gap.sel(pairing="current")).mean("pair"))),
+        control=lambda data: order(data.total_change).mean(),
         control_is="the summed update itself, of order 0",
-        bearing="limits",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    Claim(
+    limits(
         "eq1.drift",
         "Largest difference, over the four readings, of that surplus for each ds_i ds_j from -3, -1, 0 and +1, for the "
         "rate read one step earlier, before, midway and after the step (smallest step).",
-        statement="eq1",
         criterion=at_most(0.1),
         measure=lambda data: _off(data, COEFFICIENTS),
         control=lambda data: _off(data, (-2.0, *COEFFICIENTS[1:])).value,
         control_is="-2, -1, 0 and +1, as if the readings were at equal distances",
-        bearing="limits",
-        note=_drifts,
+        note=lambda data: f"{data.sizes['network']} networks at step {float(data.step[0]):g}.",
     ),
-    Claim(
+    supports(
         "sec8.rest",
         "Largest change of any unit in a step at an interior fixed point, which bounds the update of every weight.",
         statement="sec8.equilibrium",
@@ -105,10 +87,9 @@ CLAIMS = (
         measure=lambda data: data.last_change.isel(step=-1).max(),
         control=lambda data: data.kink_last_change.min(),
         control_is="a unit driven past its threshold, where no fixed point is",
-        bearing="supports",
         note=f"Over the last {_N_LAST} steps.",
     ),
-    Claim(
+    limits(
         "sec8.driven",
         "Largest |z|, over pairs of units, of the mean update of an untied network that a drive moves about its fixed "
         "point, the rate read midway, against its closed form, which is opposite for the two directions of a pair.",
@@ -117,10 +98,7 @@ CLAIMS = (
         measure=lambda data: _off_mean(data, data.driven_exact),
         control=lambda data: _off_mean(data, 0.0),
         control_is="no mean update, as printed",
-        bearing="limits",
-        note=lambda data: (
-            f"{data.sizes['trial']} trials; the largest mean is {largest(data.driven_exact):.2g} per step."
-        ),
+        note=lambda data: f"{data.sizes['trial']} trials; means up to {float(np.abs(data.driven_exact).max()):.2g}.",
     ),
 )
 
@@ -150,29 +128,19 @@ def totals_of(path: Float[Array, "time unit"], rates: Float[Array, "time unit"])
     return Totals(untied + jnp.swapaxes(untied, 1, 2), boundary, co_movement)
 
 
-class Relaxation(NamedTuple):
-    """One network that relaxes."""
-
-    totals: Totals
-    last_change: Float[Array, ""]
-    """Largest change of a unit in the last steps."""
-    is_active: Bool[Array, ""]
-    """Whether it stayed in the active region."""
-
-
 def relax_network(
     key: Key[Array, ""], step: Float[Array, ""], push: Float[Array, ""], config: PairingDriftConfig
-) -> Relaxation:
-    """Let one random tied network relax; `push` is added to the first unit's bias and, if large, holds it at a kink."""
+) -> tuple[Totals, Float[Array, ""], Bool[Array, ""]]:
+    """Let one random tied network relax; `push` is added to the first unit's bias and, if large, holds it at a kink.
+
+    Returns what its path adds up to, the largest change of a unit in the last steps, and whether all stayed active.
+    """
     rate_fn = hard_sigmoid()
     network = interior_network(key, config.n_units)
     params = network.params._replace(bias=network.params.bias.at[0].add(push))
-    kernel, start = LeakyIntegrator(rate_fn), network.start
-    run = simulate(key, params, kernel, StepHyper(step), state=start, n_steps=config.n_steps, trace_every=1)
-    assert run.trace is not None
-    path = jnp.concatenate([start[None], run.trace])
+    path = path_from(LeakyIntegrator(rate_fn), params, network.start, StepHyper(step), config.n_steps, key)
     last = jnp.max(jnp.abs(jnp.diff(path[-_N_LAST - 1 :], axis=0)))
-    return Relaxation(totals_of(path, rate_fn.value(path)), last, is_active(path, rate_fn))
+    return totals_of(path, rate_fn.value(path)), last, is_active(path, rate_fn)
 
 
 def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> xr.Dataset:
@@ -182,20 +150,15 @@ def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> 
     progress(0.6, "the driven network")
     network = driven_network(named_key(key, "driven network"), config.n_units)
     steps = config.n_burn_in, config.n_driven_steps
-    driven = drive_network(named_key(key, "driven"), network, config.drive_std, steps, config.n_trials)
+    update, stays_active = drive_network(named_key(key, "driven"), network, config.drive_std, steps, config.n_trials)
     exact = driven_mean(np.asarray(network.params.weights, np.float64), config.drive_std)
-    units = np.arange(config.n_units)
     return merged(
         relaxed,
-        labelled(("trial", "post", "pre"), "per step", driven_update=driven.update),
+        labelled(("trial", "post", "pre"), "per step", driven_update=update),
         labelled(("post", "pre"), "per step", driven_exact=exact),
-        required("trial", "driven trials in the active region", driven_active=driven.is_active),
+        required("trial", "driven trials in the active region", driven_active=stays_active),
         pairing=list(PAIRINGS),
         step=("step", list(config.steps), {"units": "tau"}),
-        network=np.arange(config.n_networks),
-        pair=np.arange(len(units) * (len(units) - 1) // 2),
-        post=units,
-        pre=units,
     )
 
 
@@ -206,7 +169,7 @@ def _relaxations(key: Key[Array, ""], config: PairingDriftConfig) -> xr.Dataset:
     pushes = jnp.zeros_like(steps).at[-1].set(1.5)
 
     @jax.jit
-    def relaxations(keys: Key[Array, "network"]) -> Relaxation:
+    def relaxations(keys: Key[Array, "network"]) -> tuple[Totals, Array, Array]:
         one = jax.vmap(lambda key, step, push: relax_network(key, step, push, config), (None, 0, 0))
         return jax.vmap(one, (0, None, None), out_axes=1)(keys, steps, pushes)
 
@@ -222,7 +185,7 @@ def _relaxations(key: Key[Array, ""], config: PairingDriftConfig) -> xr.Dataset:
         labelled(("pairing", *by_network), drift=(slopes(gap, co_movement), "gap for each unit of co-movement")),
         labelled(by_network, total_change=np.abs(tied[PAIRINGS.index("current")]).mean(-1)),
         labelled(by_network, "activity per step", last_change=last_change),
-        labelled("network", "activity per step", kink_last_change=found.last_change[-1]),
+        labelled("network", "activity per step", kink_last_change=found[1][-1]),
         required(by_network, "relaxations in the active region", stays_active=stays_active),
     )
 

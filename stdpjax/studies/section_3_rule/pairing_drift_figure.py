@@ -1,14 +1,12 @@
 """What the four readings of Eq 1 add up to, and the antisymmetric update of a driven network."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import curve, frame, new_figure, points
+from stdpjax.lab.plotting import curve, frame, points
 from stdpjax.stats import Estimate, mean_interval
+from stdpjax.studies.panels import panels
 
 _LOOKS = {
     "previous": ("one step earlier (Eq 5 as printed)", "sum", "v", -3),
@@ -16,14 +14,6 @@ _LOOKS = {
     "midpoint": ("midway", "nearest", "D", 0),
     "next": ("after the step", "points", "^", 1),
 }
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the drift, its size against the step, and the driven network."""
-    figure = new_figure(15.0, 4.6)
-    for ax, draw in zip(figure.subplots(1, 3), (_drift, _order, _driven), strict=True):
-        draw(ax, data)
-    return figure
 
 
 def _drift(ax: Axes, data: xr.Dataset) -> None:
@@ -64,3 +54,6 @@ def _driven(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("Driven for ever: opposite changes in the two directions")
     frame(ax, r"mean change of $W_{ij}$ per step ($10^{-4}$)", r"mean change of $W_{ji}$ ($10^{-4}$)", zero="xy")
     ax.legend(loc="upper right")
+
+
+plot = panels(15.0, 4.6, _drift, _order, _driven)

@@ -10,15 +10,14 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy, target
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab import Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import random_networks, random_states
 from stdpjax.objectives import GradientTarget, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import cosine, off_diagonal, relative_difference
+from stdpjax.studies.measures import cosine, limits, off_diagonal, order, refutes, relative_difference, supports
 from stdpjax.studies.section_3_rule.rule_is_semigradient_figure import plot
 
 TARGETS: tuple[GradientTarget, ...] = get_args(GradientTarget)
@@ -32,9 +31,7 @@ class RuleIsSemigradientConfig:
     n_units: int = setting(6, "units of each network", at_least=3)
     weight_scale: float = setting(0.3, "standard deviation of the weights, times the root of n_units", above=0)
     noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity", at_least=0)
-    steps: tuple[float, ...] = setting(
-        (0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon at which directions are compared, decreasing", **STEP
-    )
+    steps: tuple[float, ...] = setting((0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon, decreasing", **STEP)
     exact_step: float = setting(0.1, "step size at which gradients are compared with their formulas", **STEP)
     finite_step: float = setting(0.02, "step size at which weights are moved along Eq 1", **STEP)
 
@@ -60,99 +57,75 @@ def _relative_size(data: xr.Dataset, rows: xr.DataArray) -> float:
     return float(np.abs(data.semigradient.where(rows, 0)).sum()) / whole if whole else float("nan")
 
 
-def _order(difference: xr.DataArray) -> Estimate:
-    """Return the slope over steps on logarithmic axes, mean over networks."""
-    logs = np.log(difference.transpose("step", "network").values.astype(np.float64))
-    return mean_interval(np.polyfit(np.log(difference.step.values), logs, 1)[0])
-
-
 CLAIMS = (
-    Claim(
+    refutes(
         "eq3.free",
         "Cosine of Eq 1 with minus the true gradient of J_STDP, nothing held fixed, at step 0.02 (mean).",
-        statement="eq3",
         criterion=at_most(-0.99),
         measure=lambda data: mean_interval(_cosine(data, "free")),
         control=lambda data: _cosine(data, "stop").mean(),
         control_is="the next state held fixed, which passes for the gradient of J_STDP",
-        bearing="refutes",
         note=lambda data: _over_steps(data, "free"),
     ),
-    Claim(
+    limits(
         "eq3.stop",
         "Cosine of Eq 1 with minus the gradient of J_STDP, the next state s_{t+1} held fixed, at step 0.02 (mean).",
-        statement="eq3",
         criterion=at_least(0.99),
         measure=lambda data: mean_interval(_cosine(data, "stop")),
         control=lambda data: _cosine(data, "predictor_stop").mean(),
         control_is="the prediction s_t held fixed, and the next state not",
-        bearing="limits",
         note=lambda data: _over_steps(data, "stop"),
     ),
-    Claim(
+    limits(
         "eq5.formula",
         "Largest relative difference of the semi-gradient from step rho'(s~_i) rho(s~_j) (s_{t+1,i} - s_{t,i}), states "
         "s~ of step t-1 with noise, units in saturation included.",
-        statement="eq5",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.formula_difference.max(),
         control=lambda data: data.printed_difference.max(),
         control_is="step times Eq 5 as printed: no rho', and rates of states without noise",
-        bearing="limits",
     ),
-    Claim(
+    limits(
         "eq5.saturation",
         "Size of the semi-gradient relative to step times Eq 1, on the weights into saturated units.",
-        statement="eq5",
         criterion=at_most(0.0),
         measure=lambda data: _relative_size(data, data.is_saturated),
         control=lambda data: _relative_size(data, ~data.is_saturated),
         control_is="weights into active units",
-        bearing="limits",
     ),
-    Claim(
+    supports(
         "eq9.order",
         "Order in the step with which J_STDP / step^2, without noise, approaches |R(s) - s|^2 / 2 (slope on "
         "logarithmic axes, mean).",
-        statement="eq9",
         criterion=within(1.0, 0.1),
-        measure=lambda data: _order(data.speed_difference),
-        control=lambda data: _order(data.printed_speed_difference).value,
+        measure=lambda data: mean_interval(order(data.speed_difference.astype(float))),
+        control=lambda data: order(data.printed_speed_difference.astype(float)).mean(),
         control_is="the speed of Eq 10 as printed, without bias",
-        bearing="supports",
-        note=lambda data: (
-            f"At step {float(data.step[-1]):g} they differ by {float(data.speed_difference[-1].max()):.2g} at most."
-        ),
+        note=lambda data: f"At step {float(data.step[-1]):g} at most {float(data.speed_difference[-1].max()):.2g} off.",
     ),
-    Claim(
+    refutes(
         "eq10.bias",
         "Largest relative difference of minus the energy's gradient from rho'(s) (b + W rho(s)) - s.",
-        statement="eq10",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.bias_difference.max(),
         control=lambda data: data.no_bias_difference.max(),
         control_is="as printed, without bias",
-        bearing="refutes",
     ),
-    Claim(
+    refutes(
         "eq11.factor",
         "Largest relative difference of the gradient of |s_dot|^2 / 2 from s_dot_i rho'(s_i) rho(s_j).",
-        statement="eq11",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.factor_difference.max(),
         control=lambda data: data.printed_factor_difference.max(),
         control_is="as printed, with a factor 2",
-        bearing="refutes",
     ),
-    Claim(
+    refutes(
         "eq11.sign",
         "Share of networks in which a small step along Eq 1 raises |s_dot|^2 / 2 at the same state.",
-        statement="eq11",
         criterion=at_least(1.0),
         measure=lambda data: (data.rise > 0).mean(),
         control=lambda data: (data.hebb_rise > 0).mean(),
         control_is="as long a step along s_i rho(s_j): any growth of weights might raise the speed",
-        bearing="refutes",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
 )

@@ -1,28 +1,18 @@
 """Directions of the three gradients, saturation, and the factor 2."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import curve, frame, new_figure, points
+from stdpjax.lab.plotting import curve, frame, points
 from stdpjax.stats import mean_interval
+from stdpjax.studies.panels import panels
 
 _TARGETS = {
     "stop": ("target held fixed", "eq1", "o"),
     "predictor_stop": ("prediction held fixed", "nearest", "s"),
     "free": ("nothing held fixed", "sum", "^"),
 }
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the three panels."""
-    figure = new_figure(14.0, 4.4)
-    for ax, draw in zip(figure.subplots(1, 3), (_cosines, _saturation, _factor), strict=True):
-        draw(ax, data)
-    return figure
 
 
 def _cosines(ax: Axes, data: xr.Dataset) -> None:
@@ -59,3 +49,6 @@ def _factor(ax: Axes, data: xr.Dataset) -> None:
     xlabel = "$\\dot s_i\\,\\rho'(s_i)\\,\\rho(s_j)$ (activity / $\\tau^2$)"
     frame(ax, xlabel, "$\\partial(|\\dot s|^2/2)/\\partial W_{ij}$", zero="xy")
     ax.legend(loc="upper left", markerscale=3)
+
+
+plot = panels(14.0, 4.4, _cosines, _saturation, _factor)

@@ -17,7 +17,7 @@ from stdpjax.lab.train_settings import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import labelled, merged, required, supports
 from stdpjax.studies.section_3_rule.sequence_prediction_figure import plot
 
 BAR_WIDTH = 3
@@ -56,25 +56,19 @@ def _errors(data: xr.Dataset) -> str:
 
 
 def _predicts(kind: str, words: str, limit: float) -> Claim:
-    """Return the claim on one kind of sequence."""
-    return Claim(
+    return supports(
         f"eq12.{kind}",
         f"Error of the next frame of {words}, learned online with hidden units, relative to ridge regression on one "
         "frame.",
-        statement="eq12",
         criterion=at_most(limit),
         measure=lambda data: mean_interval(_relative(data.error.isel(epoch=-1), data, kind)),
         control=lambda data: _relative(data.baseline_error.sel(baseline=BASELINES[1]), data, kind).mean(),
         control_is="ridge regression on one frame and as many random hidden units, which see that frame alone",
-        bearing="supports",
         note=lambda data: _errors(data.sel(kind=kind)),
     )
 
 
-CLAIMS = (
-    _predicts("bars", "travelling bars", 0.5),
-    _predicts("digits", "digits scanned by columns", 0.9),
-)
+CLAIMS = (_predicts("bars", "travelling bars", 0.5), _predicts("digits", "digits scanned by columns", 0.9))
 
 
 def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progress) -> xr.Dataset:
@@ -92,23 +86,18 @@ def run(key: Key[Array, ""], config: SequencePredictionConfig, progress: Progres
         required(("kind", "network"), "finite errors", is_finite=finite),
         kind=list(found),
         baseline=list(BASELINES),
-        network=np.arange(config.n_networks),
         epoch=np.arange(config.n_passes + 1),
     )
 
 
 def _sequences(keys: Key[Array, "network"], config: SequencePredictionConfig) -> dict[str, Array]:
     """Return sequences of each kind for each network, those to learn before those to test."""
-    n_both = config.n_training + config.n_test
+    n = config.n_training + config.n_test
     # Scanned column by column.
     scans = jnp.asarray(np.swapaxes(load_digits().pixels, 1, 2), float) - 0.5
-
-    def some_scans(key: Key[Array, ""]) -> Float[Array, "sequence frame pixel"]:
-        return jax.random.choice(named_key(key, "scans"), scans, (n_both,), replace=False)
-
     return {
-        "bars": jax.vmap(lambda key: travelling_bars(named_key(key, "bars"), n_both, config))(keys),
-        "digits": jax.vmap(some_scans)(keys),
+        "bars": jax.vmap(lambda key: travelling_bars(named_key(key, "bars"), n, config))(keys),
+        "digits": jax.vmap(lambda key: jax.random.choice(named_key(key, "scans"), scans, (n,), replace=False))(keys),
     }
 
 

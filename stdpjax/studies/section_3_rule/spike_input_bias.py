@@ -1,7 +1,6 @@
 """Eq 2 in a network, where the presynaptic spike itself moves the postsynaptic neuron."""
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +13,14 @@ from stdpjax import _checks
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import SpikingIntegrator, StepHyper, simulate
 from stdpjax.energy import Params
-from stdpjax.lab import Claim, Estimate, Progress, Study, within
+from stdpjax.lab import Estimate, Progress, Study, within
 from stdpjax.lab.settings import TRIALS, configuration, setting
 from stdpjax.observers import LaggedProducts, lagged_products_of, mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample
 from stdpjax.stats import normal_interval
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import labelled, limits, merged, required
 from stdpjax.studies.section_3_rule.spike_input_bias_figure import plot
 
 # Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.
@@ -35,9 +34,7 @@ class SpikeInputBiasConfig:
     step: float = setting(0.1, "step size", above=0, at_most=0.5)
     probability: float = setting(0.2, "presynaptic spike probability per step", above=0, below=1)
     weight: float = setting(0.5, "weight of the synapse: the postsynaptic neuron stays active", above=0, at_most=0.5)
-    other_weights: tuple[float, ...] = setting(
-        (-0.5, -0.25, 0.25), "more weights to compare the bias with", at_least=-0.5, at_most=0.5
-    )
+    other_weights: tuple[float, ...] = setting((-0.5, -0.25, 0.25), "others to compare", at_least=-0.5, at_most=0.5)
     max_lag: int = setting(20, "longest time from a spike to a change, in steps", at_least=2)
     n_trials: int = setting(500, "independent trials", **TRIALS)
     n_steps: int = setting(2000, "steps of a trial")
@@ -54,16 +51,14 @@ def _of_same_step(data: xr.Dataset, neuron: str) -> Estimate:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "eq2.same_step",
         "Covariance of the change of s_i with the spike that caused it, which Eq 2 adds to the mean of Eq 1 "
         "(step 0.1, weight 0.5, p = 0.2).",
-        statement="eq2",
         criterion=within(0.008, 0.0001),
         measure=lambda data: _of_same_step(data, "connected"),
         control=lambda data: _of_same_step(data, "unconnected").value,
         control_is="a neuron of the same rate that is not connected",
-        bearing="limits",
         note=lambda data: f"{data.sizes['trial']} trials.",
     ),
 )
@@ -91,16 +86,10 @@ def _slope(sample: Sample) -> Float[Array, ""]:
     return sample.post_slope[_POST]
 
 
-class Network(NamedTuple):
-    """Trials of the network."""
-
-    covariance: Float[Array, "trial neuron lag"]
-    """Of the postsynaptic change with spikes of the neuron that drives it, and of the one that does not."""
-    is_active: Bool[Array, "trial"]
-
-
-def simulate_network(key: Key[Array, ""], weight: Float[Array, ""], config: SpikeInputBiasConfig) -> Network:
-    """Let two neurons spike at a constant rate, of which one drives a third."""
+def simulate_network(
+    key: Key[Array, ""], weight: Float[Array, ""], config: SpikeInputBiasConfig
+) -> tuple[Float[Array, "trial neuron lag"], Bool[Array, "trial"]]:
+    """Return covariances of a neuron's change with spikes that drive it and that do not, and which are active."""
     weights = jnp.zeros((3, 3), float).at[_POST, _DRIVING].set(weight)
     start = jnp.full((config.n_trials, 3), config.probability - 0.5, float)
     held = clamp_state(jnp.array([False, True, True]), start[0])
@@ -118,7 +107,7 @@ def simulate_network(key: Key[Array, ""], weight: Float[Array, ""], config: Spik
     # The memory holds nothing before the start: a lag has that many products less.
     share = (config.n_steps - jnp.arange(config.max_lag + 1, dtype=float)) / config.n_steps
     covariance = jnp.swapaxes(seen.mean[:, 0], -1, -2) / share[None, None]
-    return Network(covariance, run.is_finite & (run.observed["slope"].mean == 1))
+    return covariance, run.is_finite & (run.observed["slope"].mean == 1)
 
 
 def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -> xr.Dataset:
@@ -126,15 +115,15 @@ def run(key: Key[Array, ""], config: SpikeInputBiasConfig, progress: Progress) -
     progress(0.0, "networks that spikes drive")
     weights = np.array(sorted({config.weight, *config.other_weights}))
     networks = jax.jit(jax.vmap(partial(simulate_network, config=config)))
-    found = networks(member_keys(named_key(key, "network"), len(weights)), jnp.asarray(weights, float))
-    covariance = np.asarray(found.covariance, np.float64)
+    found, is_active = networks(member_keys(named_key(key, "network"), len(weights)), jnp.asarray(weights, float))
+    covariance = np.asarray(found, np.float64)
     error = covariance.std(1, ddof=1) / np.sqrt(config.n_trials)
     exact = closed_form(config.step, weights, config.probability, config.max_lag)
     dims, unit, text = ("weight", "neuron", "lag_before"), "activity per step", "covariance of change and spike"
     return merged(
         labelled(dims, unit, covariance=(covariance.mean(1), text), covariance_error=(error, text)),
         labelled(("weight", "lag_before"), unit, covariance_exact=(exact, text)),
-        required(("weight", "trial"), "trials in the active region", stays_active=found.is_active),
+        required(("weight", "trial"), "trials in the active region", stays_active=is_active),
         weight=weights,
         neuron=["connected", "unconnected"],
         lag_before=("lag_before", np.arange(config.max_lag + 1), {"units": "steps"}),

@@ -1,32 +1,20 @@
 """How changes go together with spikes that cause them, and with those that do not."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.lab.plotting import COLORS, curve, frame, points
 from stdpjax.stats import normal_interval
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the covariance by lag, and the bias by weight."""
-    figure = new_figure(12.0, 4.4)
-    by_lag, by_weight = figure.subplots(1, 2)
-    _lags(by_lag, data, config)
-    _weights(by_weight, data)
-    return figure
+from stdpjax.studies.panels import panels
 
 
 def _printed(ax: Axes) -> None:
-    """Draw the line of what the paper prints: no covariance."""
     ax.axhline(0, lw=1.2, ls="--", color=COLORS["eq1"], label="as printed: Eq 2 has the mean of Eq 1", zorder=0)
 
 
-def _lags(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    here = data.sel(weight=config.weight)
+def _lags(ax: Axes, data: xr.Dataset) -> None:
+    here, longest = data.sel(weight=float(data.main_weight)), data.sizes["lag_before"] - 1
     for neuron, color, marker in (("connected", "sum", "o"), ("unconnected", "control", "s")):
         row = here.sel(neuron=neuron)
         covariance = normal_interval(row.covariance, row.covariance_error)
@@ -34,7 +22,7 @@ def _lags(ax: Axes, data: xr.Dataset, config: Any) -> None:
     curve(ax, here.lag_before, here.covariance_exact, "-", "exact", "closed form", lw=1)
     _printed(ax)
     ax.set_title("A spike goes together with the change it causes; then the leak takes it back")
-    ticks = np.arange(0, config.max_lag + 1, max(1, config.max_lag // 10))
+    ticks = np.arange(0, longest + 1, max(1, longest // 10))
     frame(ax, "steps from spike to change", "covariance of change and spike", xticks=ticks)
     ax.legend(loc="upper right")
 
@@ -49,3 +37,6 @@ def _weights(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("So each weight feeds on itself")
     frame(ax, "weight $W_{ij}$", "mean update per step at constant rates")
     ax.legend(loc="upper left")
+
+
+plot = panels(12.0, 4.4, _lags, _weights)

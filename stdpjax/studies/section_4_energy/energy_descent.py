@@ -1,38 +1,31 @@
 """Does every step go down the energy? Inside, at kinks, with noise; and how saturated units come back."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
+from numpy.typing import NDArray
 
-from stdpjax.dynamics import (
-    Kernel,
-    Langevin,
-    LeakyIntegrator,
-    NoiseHyper,
-    NoisyIntegrator,
-    PrintedIntegrator,
-    StepHyper,
-)
+from stdpjax.dynamics import Kernel, Langevin, LeakyIntegrator, NoiseHyper, NoisyIntegrator, PrintedIntegrator
 from stdpjax.energy import Params, energy_of, random_params, tie
-from stdpjax.lab import Claim, at_least, at_most, keep_estimate, within
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, keep_estimate, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import is_active, resting_bias
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, on_host, required
+from stdpjax.studies.measures import labelled, merged, on_host, order, required, supports
 from stdpjax.studies.network_runs import path_from
 from stdpjax.studies.section_4_energy.energy_descent_figure import plot
-from stdpjax.studies.section_4_energy.saturated_return import returns, saturated_starts, steps_until_active
 from stdpjax.theory.linear_noise import mean_energy
 
+# Upper kink of the hard sigmoid, beta_2; the lower one is its negative.
+KINK = 0.5
 # Activity of all units from which the energy falls with noise.
 _ABOVE = 0.2
 
@@ -52,12 +45,6 @@ class EnergyDescentConfig:
     n_trials: int = setting(4000, "trials with noise", at_least=2)
     n_returns: int = setting(200, "units that come back from saturation, for each step size", at_least=2)
     return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return", above=0, at_most=0.5)
-
-
-def _order(rise: xr.DataArray) -> xr.DataArray:
-    """Return the order in the step, for each network."""
-    log_step = np.log(rise.step) - np.log(rise.step).mean()
-    return (np.log(rise) * log_step).sum("step") / (log_step**2).sum()
 
 
 _downhill = partial(Claim, statement="sec9.downhill", bearing="limits")
@@ -87,8 +74,8 @@ CLAIMS = (
         "sec9.kink_size",
         "Order in the step of the largest rise at kinks (slope on logarithmic axes).",
         criterion=within(1.0, 0.1),
-        measure=lambda data: mean_interval(_order(data.kink_rise)),
-        control=lambda data: _order(data.langevin_rise).mean(),
+        measure=lambda data: mean_interval(order(data.kink_rise)),
+        control=lambda data: order(data.langevin_rise).mean(),
         control_is="Langevin noise, whose steps are of order 1/2",
     ),
     _downhill(
@@ -100,7 +87,7 @@ CLAIMS = (
         control_is="from the minimum, below equilibrium",
         note=lambda data: f"{data.sizes['trial']} trials.",
     ),
-    Claim(
+    supports(
         "sec4.2.steps",
         "Share of saturated units that are active again after exactly ceil(ln(|s_0|/|kink|) / -ln(1-step)) steps.",
         statement="sec4.2.saturation",
@@ -108,7 +95,6 @@ CLAIMS = (
         measure=lambda data: (data.return_count == data.return_formula).mean(),
         control=lambda data: (data.return_printed == data.return_formula).mean(),
         control_is="the printed Eq 17",
-        bearing="supports",
         note=lambda data: f"{data.return_count.size} units among strong weights.",
     ),
 )
@@ -145,31 +131,21 @@ def _descend(key: Key[Array, ""], config: EnergyDescentConfig) -> tuple[Array, A
     params, start = _inhibited_network(key, config.n_units)
     bound = 2 / (1 - jnp.linalg.eigvalsh(params.weights)[0])
     kernel = LeakyIntegrator(hard_sigmoid())
-    paths = jax.vmap(lambda share: path_from(kernel, params, start, StepHyper(share * bound), config.n_steps, key))(
+    paths = jax.vmap(lambda share: path_from(kernel, params, start, kernel.Hyper(share * bound), config.n_steps, key))(
         jnp.array([0.95, 1.05], float)
     )
     energies = jax.vmap(lambda path: _energies(params, path, kernel.rate_fn))(paths)
     return energies, bound, is_active(paths[0], kernel.rate_fn)
 
 
-class _Kink(NamedTuple):
-    """What the energy does once a network has come to its kinks."""
-
-    up_share: Float[Array, ""]
-    """Share of steps that go up."""
-    largest_rise: Float[Array, ""]
-    energy: Float[Array, "time"]
-    """The last values."""
-
-
 def _at_kink(
     params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""], kernel: Kernel
-) -> _Kink:
-    """Return what the energy does over the second half of a run."""
+) -> dict[str, Array]:
+    """Return the share of steps that go up over the second half of a run, the largest rise, and the last energies."""
     late = path_from(kernel, params, start, hyper, n_steps, key)[n_steps // 2 :]
     energy = _energies(params, late, kernel.rate_fn)
     rise = jnp.diff(energy)
-    return _Kink(jnp.mean(rise > _rounding(rise)), jnp.max(rise), energy[-60:])
+    return {"up": jnp.mean(rise > _rounding(rise)), "rise": jnp.max(rise), "energy": energy[-60:]}
 
 
 def _kink_network(key: Key[Array, ""], n_units: int) -> Params:
@@ -181,7 +157,6 @@ def _kink_network(key: Key[Array, ""], n_units: int) -> Params:
 
 
 def _noisy_network(key: Key[Array, ""], n_units: int) -> Params:
-    """Return the network that is run with noise, with its energy at 0."""
     raw = tie(jax.random.normal(key, (n_units, n_units), float))
     return _network(0.6 * raw / jnp.linalg.norm(raw, ord=2))
 
@@ -201,6 +176,33 @@ def _with_noise(key: Key[Array, ""], params: Params, config: EnergyDescentConfig
     return energies, stays.all(0)
 
 
+def returns(
+    starts: Float[Array, "step unit"], steps: Float[Array, "step"], key: Key[Array, ""], kernel: Kernel, n_steps: int
+) -> Int[Array, "step unit"]:
+    """Return the number of steps after which each saturated unit is active again, in a network of strong weights."""
+    rho = hard_sigmoid()
+    params = random_params(key, starts.shape[1], 3.0)
+
+    def one(start: Array, step: Array) -> Array:
+        is_back = rho.slope(path_from(kernel, params, start, kernel.Hyper(step), n_steps, key)) == 1
+        return jnp.where(is_back.any(0), jnp.argmax(is_back, axis=0), -1)
+
+    return jax.vmap(one)(starts, steps)
+
+
+def steps_until_active(starts: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ceil(ln(|s_0| / |kink|) / -ln(1 - step))."""
+    return np.ceil(np.log(np.abs(starts) / KINK) / -np.log1p(-steps))
+
+
+def saturated_starts(key: Key[Array, ""], steps: np.ndarray, n_returns: int) -> NDArray[np.float64]:
+    """Return starts from which 1 to 20 steps lead back, well between those of the next lower and higher count."""
+    draws = np.asarray(jax.random.uniform(named_key(key, "returns"), (3, len(steps), n_returns)))
+    exponent = 1 + np.floor(20 * draws[0]) - (0.05 + 0.9 * draws[1])
+    sign = np.where(draws[2] < 0.5, -1, 1)
+    return sign * KINK * (1 - steps[:, None].astype(np.float64)) ** -exponent
+
+
 def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) -> xr.Dataset:
     """Follow the energy in four situations."""
     progress(0.0, "inside, at kinks and with noise")
@@ -211,8 +213,8 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
 
     @jax.jit
     def everything(keys, steps, starts, return_steps):
-        def networks_at_kinks(kernel: Kernel, *numbers: float) -> _Kink:
-            def one(key: Array, step: Array) -> _Kink:
+        def networks_at_kinks(kernel: Kernel, *numbers: float) -> dict[str, Array]:
+            def one(key: Array, step: Array) -> dict[str, Array]:
                 params, start = _kink_network(key, config.n_units), jnp.zeros(config.n_units, float)
                 return _at_kink(params, start, kernel.Hyper(step, *numbers), config.n_kink_steps, key, kernel)
 
@@ -222,8 +224,8 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         return (
             jax.vmap(lambda key: _descend(key, config))(keys),
             networks_at_kinks(right),
-            networks_at_kinks(LeakyIntegrator(smoothed_hard_sigmoid(0.1))).up_share,
-            networks_at_kinks(Langevin(rho), 0.01).largest_rise,
+            networks_at_kinks(LeakyIntegrator(smoothed_hard_sigmoid(0.1)))["up"],
+            networks_at_kinks(Langevin(rho), 0.01)["rise"],
             (params.weights, *_with_noise(key, params, config)),
             [returns(starts, return_steps, key_of(1), kernel, 30) for kernel in (right, printed)],
         )
@@ -244,12 +246,12 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         required("network", "relaxations in the active region", inside_active=stays_inside),
         labelled(
             ("network", "step"),
-            kink_up=(kinks.up_share, "share of steps up"),
+            kink_up=(kinks["up"], "share of steps up"),
             smooth_up=smooth_up,
-            kink_rise=kinks.largest_rise,
+            kink_rise=kinks["rise"],
             langevin_rise=langevin_rise,
         ),
-        labelled(("step", "kink_time"), kink_energy=kinks.energy[0]),
+        labelled(("step", "kink_time"), kink_energy=kinks["energy"][0]),
         xr.Dataset(keep_estimate("noisy_energy", mean_interval(energies, 1), ("start", "time"))),
         labelled(("start", "time"), noisy_exact=[law(np.full(config.n_units, start)) for start in (_ABOVE, 0.0)]),
         labelled(("start", "trial"), first_change=energies[:, :, 1] - energies[:, :, 0]),
@@ -265,7 +267,7 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         side=["below", "above"],
         inside_time=("inside_time", np.arange(config.n_steps + 1), {"units": "steps"}),
         step=("step", list(config.steps), {"units": "tau"}),
-        kink_time=("kink_time", np.arange(kinks.energy.shape[-1]), {"units": "steps"}),
+        kink_time=("kink_time", np.arange(kinks["energy"].shape[-1]), {"units": "steps"}),
         start=["above", "minimum"],
         time=("time", np.arange(config.n_noise_steps + 1), {"units": "steps"}),
         return_step=("return_step", list(config.return_steps), {"units": "tau"}),

@@ -10,14 +10,13 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import Params, energy_of, field_of, make_params, target_of
-from stdpjax.lab import Claim, at_least, at_most
+from stdpjax.lab import Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import random_networks, random_states
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, relative_difference, required
+from stdpjax.studies.measures import labelled, limits, merged, relative_difference, required, supports
 from stdpjax.studies.section_4_energy.energy_gradient_figure import plot
 
 FORMS = ("with slope, tied", "with slope, untied", "without slope, tied")
@@ -34,9 +33,7 @@ class EnergyGradientConfig:
 
     n_networks: int = setting(64, "random networks, tied, each at one random state", at_least=2)
     n_units: int = setting(6, "units of each network", at_least=2)
-    weight_scale: float = setting(
-        0.8, "standard deviation of the weights times the root of the number of units", above=0
-    )
+    weight_scale: float = setting(0.8, "standard deviation of the weights, times the root of n_units", above=0)
     n_starts: int = setting(16, "states far from rest, in each network, from which the energy is descended", at_least=2)
     reach: float = setting(3.0, "largest activity of a unit at those states", above=1)
     step: float = setting(0.02, "step size epsilon = dt / tau of the descent", **STEP)
@@ -55,52 +52,39 @@ def _at_kinks(data: xr.Dataset) -> xr.DataArray:
     return (distance <= data.step * data.largest_field).any("unit").mean("start")
 
 
-def _foretold(data: xr.Dataset) -> xr.DataArray:
-    """Return the share that ends at a kink where the weights have an eigenvalue above 1, and elsewhere does not."""
-    return xr.where(data.largest_eigenvalue > 1, _at_kinks(data), 1 - _at_kinks(data))
-
-
-_asymmetry = partial(
-    Claim, criterion=at_least(0.05), bearing="limits", note=lambda data: f"{data.sizes['network']} networks."
-)
+_asymmetry = partial(limits, criterion=at_least(0.05), note=lambda data: f"{data.sizes['network']} networks.")
 
 CLAIMS = (
     _asymmetry(
         "eq13.linear",
         "Asymmetry |R' - R'^T| / |R'| of the linear combination R = b + W rho(s), tied weights, sigmoid (mean).",
-        statement="eq13",
         measure=lambda data: mean_interval(data.asymmetry.sel(form=FORMS[2])),
         control=lambda data: data.asymmetry.sel(form=FORMS[0]).max(),
         control_is="R = rho'(s) (b + W rho(s)), with the slope of the rate",
     ),
-    Claim(
+    supports(
         "eq16.gradient",
         "Largest relative difference of dE/ds, by automatic differentiation, from s - rho'(s) (b + W rho(s)).",
-        statement="eq16",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _relative(data, "away_from_target"),
         control=lambda data: _relative(data, "away_from_field"),
         control_is="the usual weighted sum, without the factor rho'",
-        bearing="supports",
     ),
     _asymmetry(
         "eq16.tied",
         "Asymmetry |R' - R'^T| / |R'| of R = rho'(s) (b + W rho(s)) with untied weights, sigmoid (mean).",
-        statement="eq16",
         measure=lambda data: mean_interval(data.asymmetry.sel(form=FORMS[1])),
         control=lambda data: data.asymmetry.sel(form=FORMS[0]).max(),
         control_is="tied weights",
     ),
-    Claim(
+    limits(
         "eq18.kinks",
         "Share of descents that end with a unit at a threshold, to within its chatter, if and only if the weights have "
         "an eigenvalue above 1 (mean over random networks).",
-        statement="eq18",
         criterion=at_least(0.9),
-        measure=lambda data: mean_interval(_foretold(data)),
+        measure=lambda data: mean_interval(xr.where(data.largest_eigenvalue > 1, _at_kinks(data), 1 - _at_kinks(data))),
         control=lambda data: _at_kinks(data).mean(),
         control_is="all descents end so, whatever the weights",
-        bearing="limits",
         revised="Asked at first was one half at thresholds in all networks, of descents a tenth as long; it was 0.52 "
         "(95 % interval 0.42 to 0.62). How many have such an eigenvalue is a matter of the scale of the weights, which "
         "the paper leaves open, and descents are slow where one is near 1.",

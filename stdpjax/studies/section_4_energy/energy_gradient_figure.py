@@ -1,22 +1,12 @@
 """A landscape with descents, gradients two ways, the asymmetry of R', and where units come to rest."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from stdpjax.lab.plotting import COLORS, bars, curve, frame, new_figure, points
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the four panels."""
-    figure = new_figure(10.5, 8.6)
-    for ax, draw in zip(figure.subplots(2, 2).flat, (_landscape, _gradient, _asymmetry, _ends), strict=True):
-        draw(ax, data)
-    return figure
+from stdpjax.lab.plotting import COLORS, bars, curve, frame, points
+from stdpjax.studies.panels import panels
 
 
 def _landscape(ax: Axes, data: xr.Dataset) -> None:
@@ -69,3 +59,6 @@ def _ends(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("Strong weights: units come to thresholds")
     frame(ax, "activity of a unit at the end", "share of units", headroom=0.2)
     ax.legend(loc="upper center")
+
+
+plot = panels(10.5, 8.6, _landscape, _gradient, _asymmetry, _ends, n_rows=2)

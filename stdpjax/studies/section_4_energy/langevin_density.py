@@ -8,25 +8,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax.dynamics import (
-    HeatHyper,
-    Kernel,
-    Langevin,
-    LeakyIntegrator,
-    MetropolisLangevin,
-    NoiseHyper,
-    NoisyIntegrator,
-    StepHyper,
-    simulate,
-)
+from stdpjax.dynamics import Kernel, Langevin, LeakyIntegrator, MetropolisLangevin, NoisyIntegrator, simulate
 from stdpjax.energy import Params, energy_of, make_params
-from stdpjax.lab import Claim, at_least, at_most, within
+from stdpjax.lab import Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest_z, merged, required
+from stdpjax.studies.measures import beyond, labelled, largest_z, merged, refutes, required, supports
 from stdpjax.studies.network_runs import Settled, cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_density_figure import plot
 
@@ -51,7 +40,6 @@ class LangevinDensityConfig:
 
 
 def _off_exact(data: xr.Dataset, sampler: str) -> float:
-    """Return the largest |z| of what is measured against exp(-E)."""
     cell = data.sel(sampler=sampler)
     # The paper's noise never leaves the active region: a share of 1 without error.
     return largest_z(cell.measured - data.exact, cell.measured_error)
@@ -62,7 +50,7 @@ def _elsewhere(data: xr.Dataset, sampler: str) -> xr.DataArray:
 
 
 CLAIMS = (
-    Claim(
+    refutes(
         "sec4.1.density",
         "Share of probability that the stationary law of the paper's dynamics puts elsewhere than exp(-E).",
         statement="sec4.1.inference",
@@ -70,14 +58,13 @@ CLAIMS = (
         measure=lambda data: _elsewhere(data, "paper"),
         control=lambda data: _elsewhere(data, "metropolis"),
         control_is="Metropolis-adjusted Langevin",
-        bearing="refutes",
         note=lambda data: (
             f"Total variation over cells. Two units; mean square activity "
             f"{float(data.measured.sel(sampler='paper', statistic='square')):.2g}, that of exp(-E) "
             f"{float(data.exact.sel(statistic='square')):.3g}."
         ),
     ),
-    Claim(
+    supports(
         "sec4.1.modes",
         "Share of runs that are begun in one of two modes and end in the other, with Langevin noise.",
         statement="sec4.1.noise",
@@ -85,10 +72,9 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.has_moved.sel(noise="langevin")),
         control=lambda data: data.has_moved.sel(noise=["none", "paper"]).mean("trial").max(),
         control_is="no noise, or that of Eq 7, the larger",
-        bearing="supports",
         note=lambda data: f"{data.sizes['trial']} runs; half of exp(-E) lies in either mode.",
     ),
-    Claim(
+    beyond(
         "ours.sampling",
         "Largest |z| of E[s^2], E[rho rho] and the active share with a Metropolis step, against quadrature.",
         statement="Langevin dynamics",
@@ -96,7 +82,6 @@ CLAIMS = (
         measure=lambda data: _off_exact(data, "metropolis"),
         control=lambda data: _off_exact(data, "langevin"),
         control_is="Langevin dynamics without a Metropolis step",
-        bearing="beyond",
         note=lambda data: f"The paper's noise: {_off_exact(data, 'paper'):.0f}.",
     ),
 )
@@ -131,12 +116,20 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     network = networks([config.weight * _PAIR], [np.full(2, config.bias)])
     progress(0.0, "the paper's noise and Langevin dynamics")
     chains = _chains(key, network, config)
+    samples = [np.asarray(each.states[0], np.float64) for each in chains.values()]
+    moments = [mean_interval(_statistics_of(states), 0) for states in samples]
+    shares = [_histogram(states) for states in samples]
     progress(0.7, "two modes")
     has_moved = _two_modes(named_key(key, "modes"), config)
     progress(0.9, "quadrature")
     centres = np.linspace(-_REACH, _REACH, _N_BINS + 1)[:-1] + _REACH / _N_BINS
     return merged(
-        _sampled([np.asarray(each.states[0], np.float64) for each in chains.values()]),
+        labelled(("sampler", "first", "second"), probability=(np.stack(shares), "probability of a cell")),
+        labelled(
+            ("sampler", "statistic"),
+            measured=np.stack([each.value for each in moments]),
+            measured_error=np.stack([each.standard_error for each in moments]),
+        ),
         *(
             required(f"{name}_trial", "trials with finite states", **{f"{name}_is_finite": np.all(each.is_finite, 0)})
             for name, each in chains.items()
@@ -155,16 +148,9 @@ def _chains(key: Key[Array, ""], network: Params, config: LangevinDensityConfig)
     """States of each sampler; so narrow a law as that of the paper's noise needs few runs."""
 
     def states(kernel: Kernel, name: str, share: int, n_steps: int, every: int, **numbers: Any) -> Settled:
-        return settled_states(
-            named_key(key, name),
-            network,
-            kernel,
-            cases(kernel, **numbers),
-            n_trials=max(2, config.n_trials // share),
-            n_steps=n_steps,
-            n_settling=n_steps // 4,
-            every=every,
-        )
+        sizes = {"n_trials": max(2, config.n_trials // share), "n_settling": n_steps // 4, "every": every}
+        own, numbers = named_key(key, name), cases(kernel, **numbers)
+        return settled_states(own, network, kernel, numbers, n_steps=n_steps, **sizes)
 
     rho, n, n_metropolis = hard_sigmoid(), config.n_steps, config.n_metropolis_steps
     step, metropolis_step = [config.step], [config.metropolis_step]
@@ -181,28 +167,15 @@ def _two_modes(key: Key[Array, ""], config: LangevinDensityConfig) -> np.ndarray
     params = make_params(weights, -0.5 * weights.sum(1))
     start = jnp.full((max(2, config.n_trials // 4), 2), 0.5, float)
     has_moved = []
-    for name, kernel, hyper in (
-        ("none", LeakyIntegrator(rho), StepHyper(config.step)),
-        ("paper", NoisyIntegrator(rho), NoiseHyper(config.step, config.noise_std)),
-        ("langevin", Langevin(rho), HeatHyper(config.step)),
+    for name, kernel, *noise_std in (
+        ("none", LeakyIntegrator(rho)),
+        ("paper", NoisyIntegrator(rho), config.noise_std),
+        ("langevin", Langevin(rho)),
     ):
+        hyper = kernel.Hyper(config.step, *noise_std)
         ends = simulate(named_key(key, name), params, kernel, hyper, state=start, n_steps=config.n_steps).state
         has_moved.append(np.asarray(ends).sum(1) < 0)
     return np.array(has_moved, float)
-
-
-def _sampled(samples: list[np.ndarray]) -> xr.Dataset:
-    """What the samplers find."""
-    moments = [mean_interval(_statistics_of(states), 0) for states in samples]
-    probability = np.stack([_histogram(states) for states in samples])
-    return merged(
-        labelled(("sampler", "first", "second"), probability=(probability, "probability of a cell")),
-        labelled(
-            ("sampler", "statistic"),
-            measured=np.stack([each.value for each in moments]),
-            measured_error=np.stack([each.standard_error for each in moments]),
-        ),
-    )
 
 
 def _exact(network: Params) -> xr.Dataset:

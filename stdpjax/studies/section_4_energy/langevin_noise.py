@@ -12,13 +12,12 @@ from stdpjax import _checks
 from stdpjax.dynamics import NoisyIntegrator, transition
 from stdpjax.energy import Params, energy_of
 from stdpjax.fixed_points import relax
-from stdpjax.lab import Claim, Estimate, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval, normal_interval
-from stdpjax.studies.measures import labelled, largest_with_margin, merged, on_host, required
+from stdpjax.studies.measures import labelled, largest_with_margin, limits, merged, on_host, refutes, required, supports
 from stdpjax.studies.network_runs import cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_noise_figure import plot
 from stdpjax.theory.linear_noise import BASIS, linear_variance, weights_of_modes
@@ -36,9 +35,7 @@ class LangevinNoiseConfig:
     """Settings of the study of the noise; activities are in units of the hard sigmoid's width."""
 
     noise_std: float = setting(0.3, "standard deviation of the noise eta on each unit", **STEP)
-    modes: tuple[float, ...] = setting(
-        (-0.5, 0.3, 0.6), "three eigenvalues of the weights; a fourth makes their sum 0", above=-3, below=1
-    )
+    modes: tuple[float, ...] = setting((-0.5, 0.3, 0.6), "eigenvalues; a fourth makes the sum 0", above=-3, below=1)
     steps: tuple[float, ...] = setting((0.05, 0.2, 0.5), "step over time constant", **STEP, distinct=True)
     n_linear_trials: int = setting(5120, "runs of the linear network at each step", **TRAINS)
     n_linear_steps: int = setting(1280, "their steps; the first quarter is dropped", multiple_of=40)
@@ -71,10 +68,8 @@ def _long_run(data: xr.Dataset) -> Estimate:
     return normal_interval(float(data.long_run_variance) / law, float(data.long_run_variance_error) / law)
 
 
-_not_langevin = partial(Claim, statement="eq14", bearing="refutes")
-
 CLAIMS = (
-    _not_langevin(
+    refutes(
         "eq14.variance",
         "Largest relative difference of a linear mode's variance from step noise^2 m^2 / ((1-m) (2 - step (1-m))), "
         "m its eigenvalue, over modes and steps.",
@@ -89,7 +84,7 @@ CLAIMS = (
             f"{float((data.target_variance / data.variance).min()):.0f} times as large or more."
         ),
     ),
-    _not_langevin(
+    refutes(
         "eq14.long_run",
         "Variance that the noise term of Eq 15 adds up to over long times, per step, relative to step^2 noise^2.",
         criterion=within(1.0, 0.1),
@@ -100,27 +95,23 @@ CLAIMS = (
             f"Measured {float(data.long_run_variance):.3g}; Langevin noise has 2 step = {2 * float(data.walk_step):g}."
         ),
     ),
-    Claim(
+    supports(
         "eq15.algebra",
         "Largest difference of what the noisy state does beyond descending, from eta_(t+1) - (1-step) eta_t.",
-        statement="eq15",
         criterion=at_most(2e-6, double=1e-14),
         measure=lambda data: data.off_eq15,
         control=lambda data: data.off_differences,
         control_is="eta_(t+1) - eta_t, the leak of the noise forgotten",
-        bearing="supports",
     ),
-    Claim(
+    limits(
         "eq7.smoothed",
         "Largest difference of the mean state at a small step from the fixed point with rates smoothed by the noise.",
-        statement="eq7",
         criterion=at_most(5e-4),
         measure=lambda data: largest_with_margin(
             np.abs(data.mean_state - data.smoothed_fixed_point), data.mean_state_error
         ),
         control=lambda data: np.abs(data.mean_state - data.plain_fixed_point).max(),
         control_is="the fixed point s = R(s) without noise",
-        bearing="limits",
     ),
 )
 
@@ -143,23 +134,15 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
         step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
         mode=("mode", modes, {"long_name": "eigenvalue of the weights"}),
         walk_step=((), config.walk_step, {"long_name": "step over time constant of the correlated runs"}),
-        unit=np.arange(4),
     )
 
 
 def _linear_modes(key: Key[Array, ""], modes: np.ndarray, config: LangevinNoiseConfig) -> xr.Dataset:
-    """Variances of the modes of a linear network, at each step."""
     steps, weights, kernel = np.array(config.steps), weights_of_modes(modes), NoisyIntegrator(_LINEAR)
-    found = settled_states(
-        named_key(key, "linear"),
-        networks([weights] * steps.size, [-0.5 * weights.sum(1)] * steps.size),
-        kernel,
-        cases(kernel, step=steps, noise_std=config.noise_std),
-        n_trials=config.n_linear_trials,
-        n_steps=config.n_linear_steps,
-        n_settling=config.n_linear_steps // 4,
-        every=10,
-    )
+    params = networks([weights] * steps.size, [-0.5 * weights.sum(1)] * steps.size)
+    numbers, n_steps = cases(kernel, step=steps, noise_std=config.noise_std), config.n_linear_steps
+    sizes = {"n_trials": config.n_linear_trials, "n_steps": n_steps, "n_settling": n_steps // 4, "every": 10}
+    found = settled_states(named_key(key, "linear"), params, kernel, numbers, **sizes)
     variance = mean_interval(((np.asarray(found.states, np.float64) @ BASIS) ** 2).mean(2), axis=1)
     return merged(
         labelled(
@@ -237,16 +220,9 @@ def _mean_states(key: Key[Array, ""], weights: np.ndarray, bias: np.ndarray, con
     # The second network mirrors the first: its states are those of the first, negated, under noise of opposite sign.
     # What is linear in the noise cancels in the mean of both.
     params = networks([0.5 * weights, 0.5 * weights], [bias, -bias - 0.5 * weights.sum(1)])
-    found = settled_states(
-        key,
-        params,
-        kernel,
-        cases(kernel, step=[config.small_step] * 2, noise_std=config.noise_std),
-        n_trials=config.n_mean_pairs,
-        n_steps=config.n_mean_steps,
-        n_settling=config.n_mean_steps // 9 * 7,
-        every=config.n_mean_steps // 45,
-    )
+    numbers, n = cases(kernel, step=[config.small_step] * 2, noise_std=config.noise_std), config.n_mean_steps
+    sizes = {"n_trials": config.n_mean_pairs, "n_steps": n, "n_settling": n // 9 * 7, "every": n // 45}
+    found = settled_states(key, params, kernel, numbers, **sizes)
     settled = np.asarray(found.states, np.float64)
     mean = mean_interval(0.5 * (settled[0] - settled[1]).mean(1), 0)
     first = jax.tree.map(lambda leaf: leaf[0], params)
@@ -276,14 +252,7 @@ STUDY = Study(
     "step noise^2 m^2 / 2, the noise term of Eq 15 cancels in the long run, and the mean "
     "follows R with rates that the noise smooths.",
     config=LangevinNoiseConfig(),
-    smoke=dict(
-        n_linear_trials=64,
-        n_linear_steps=160,
-        n_walks=32,
-        n_walk_steps=100,
-        n_mean_pairs=8,
-        n_mean_steps=450,
-    ),
+    smoke=dict(n_linear_trials=64, n_linear_steps=160, n_walks=32, n_walk_steps=100, n_mean_pairs=8, n_mean_steps=450),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,13 +1,13 @@
 """The state update as printed and as corrected (Eq 6, 7 and 17), and the differential equation behind it."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.special import expit
@@ -15,15 +15,14 @@ from scipy.special import expit
 from stdpjax.clamps import Clamps, StateClamp
 from stdpjax.dynamics import Field, Kernel, LeakyIntegrator, PrintedIntegrator
 from stdpjax.energy import Params, target_of
-from stdpjax.lab import Claim, at_most, within
+from stdpjax.lab import Progress, Study, at_most, within
 from stdpjax.lab.settings import configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import Interior, interior_network, is_active
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest, merged, on_host, required
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes, required, supports
 from stdpjax.studies.network_runs import path_from
 from stdpjax.studies.section_4_energy.printed_update_figure import plot
 
@@ -42,9 +41,7 @@ class PrintedUpdateConfig:
     n_units: int = setting(6, "units of a network", multiple_of=2)
     steps: tuple[float, ...] = setting((0.1, 0.2, 0.5), "step sizes", above=0, at_most=0.5, increasing=True)
     n_steps: int = setting(800, "steps towards the fixed point", at_least=_N_DECAY)
-    halvings: int = setting(
-        4, "how often the step 0.2 is halved to measure the order of the error", at_least=2, at_most=8
-    )
+    halvings: int = setting(4, "halvings of the step 0.2, to measure the order of the error", at_least=2, at_most=8)
 
 
 def _from_rest(data: xr.Dataset, leak: str) -> xr.DataArray:
@@ -60,67 +57,53 @@ def _from_prescribed(data: xr.Dataset, update: str) -> float:
 
 
 def _order(data: xr.Dataset, update: str) -> xr.DataArray:
-    """Return what halving the smallest steps gains, for each network."""
     error = data.error.sel(update=update)
     return np.log2(error.isel(size=-2) / error.isel(size=-1))
 
 
-_exact = partial(Claim, criterion=at_most(1e-5, double=1e-12))
+_exact = partial(refutes, criterion=at_most(1e-5, double=1e-12))
 
 CLAIMS = (
     _exact(
         "eq17.half",
         "Largest distance of a unit from R(s)/2 where the printed update comes to rest.",
-        statement="eq17",
         measure=lambda data: _from_half(data, "printed"),
         control=lambda data: _from_half(data, "corrected"),
         control_is="the update with one leak",
-        bearing="refutes",
-        note=lambda data: (
-            f"{data.sizes['network']} networks, steps {', '.join(f'{step:g}' for step in data.step.values)}."
-        ),
+        note=lambda data: f"{data.sizes['network']} networks, steps {', '.join(f'{s:g}' for s in data.step.values)}.",
     ),
     _exact(
         "eq17.corrected",
         "Largest distance of a unit from the prescribed fixed point s* = R(s*) where the update with one leak rests.",
-        statement="eq17",
         measure=lambda data: _from_prescribed(data, "corrected"),
         control=lambda data: _from_prescribed(data, "printed"),
         control_is="the update as printed",
-        bearing="refutes",
     ),
     _exact(
         "eq6.leak",
         "Largest distance of a hidden unit from its fixed point with the leak -h_t, half of the units clamped.",
-        statement="eq6",
         measure=lambda data: _from_rest(data, "own").max(),
         control=lambda data: _from_rest(data, "literal").max("unit").min(),
         control_is="as printed, the first units of s_t in the place of h_t",
-        bearing="refutes",
     ),
-    _exact(
+    limits(
         "sec3.3.eigenvectors",
         "Largest difference of a deviation along an eigenvector from 1-step(1-lambda) times the one before, "
         "relative to the first.",
         statement="sec3.3.exponential",
+        criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.decay.sel(factor="1-step(1-lambda)").max(),
         control=lambda data: data.decay.sel(factor="1-step").max(),
         control_is="the factor 1-step, that of a target that stays",
-        bearing="limits",
     ),
-    Claim(
+    supports(
         "eq7.order",
         "Order of the global error against the differential equation: log2 of what halving the smallest steps gains.",
-        statement="eq7",
         criterion=within(1.0, 0.05),
         measure=lambda data: mean_interval(_order(data, "corrected")),
         control=lambda data: _order(data, "printed").mean(),
         control_is="the printed Eq 17",
-        bearing="supports",
-        note=lambda data: (
-            f"Sigmoid networks without noise at {_HORIZON:g} time constants, steps {float(data['size'][-2]):g} and "
-            f"{float(data['size'][-1]):g}."
-        ),
+        note=lambda data: f"Sigmoid networks at {_HORIZON:g} tau, steps {float(data['size'][-2]):g} and its half.",
     ),
 )
 
@@ -134,43 +117,21 @@ class LiteralLeak(Kernel):
         return state + hyper.step * (field.target(state) - jnp.concatenate([clamped, clamped]))
 
 
-class Paths(NamedTuple):
-    """What one network does at one step size; the update is corrected, then as printed."""
-
-    distance: Float[Array, "update time"]
-    """|s - s*| / |s*|."""
-    end: Float[Array, "update unit"]
-    end_target: Float[Array, "update unit"]
-    """R(s) there."""
-    leak_end: Float[Array, "leak unit"]
-    """Where the units end, the first half clamped, with the leak of the units and with the literal one."""
-    decay: Float[Array, "factor"]
-    """Relative differences of the decay along eigenvectors from a factor for each step."""
-    is_active: Bool[Array, ""]
-
-
-def _path(
-    kernel: Kernel, params: Params, start: Float[Array, "unit"], step: Array, n_steps: int, clamps: Clamps = ()
-) -> Array:
-    """Return the states from the start on, without noise: that of the printed update is 0."""
-    return path_from(kernel, params, start, kernel.Hyper(step), n_steps, key_of(0), clamps)
-
-
 def _decay_of(deviation: Float[Array, "time unit"], factor: Array) -> Float[Array, ""]:
     """Return how far the deviations are from a constant factor for each step, relative to the first."""
     wrong = jnp.linalg.norm(deviation[1:] - factor * deviation[:-1], axis=1)
     return jnp.max(wrong) / jnp.linalg.norm(deviation[0])
 
 
-def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateConfig) -> Paths:
-    """Follow one network at one step size, in all the ways that the claims compare."""
+def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateConfig) -> dict[str, Array]:
+    """Follow one network at one step size, in all the ways that the claims compare: corrected, then as printed."""
     rho = hard_sigmoid()
     params, fixed_point, start = interior_network(key, config.n_units)
     right, printed = LeakyIntegrator(rho), PrintedIntegrator(rho)
     eigenvalues, vectors = jnp.linalg.eigh(params.weights)
 
     def path(kernel: Kernel, start: Array, clamps: Clamps = ()) -> Array:
-        return _path(kernel, params, start, step, config.n_steps, clamps)
+        return path_from(kernel, params, start, kernel.Hyper(step), config.n_steps, key_of(0), clamps)
 
     # One loop over time for the network and for the network pushed along its eigenvectors.
     starts = jnp.concatenate([start[None], fixed_point[None] + 0.25 * vectors.T])
@@ -187,7 +148,14 @@ def follow(key: Key[Array, ""], step: Float[Array, ""], config: PrintedUpdateCon
     modes = right_paths[1:, : _N_DECAY + 1] - fixed_point[None, None]
     factors = jnp.stack([1 - step * (1 - eigenvalues), jnp.broadcast_to(1 - step, eigenvalues.shape)])
     decay = jax.vmap(lambda factor: jnp.max(jax.vmap(_decay_of)(modes, factor)))(factors)
-    return Paths(distance, ends, targets, jnp.stack(leaks), decay, is_active(paths[0], rho))
+    return {
+        "distance": distance,
+        "end": ends,
+        "end_target": targets,
+        "leak_end": jnp.stack(leaks),
+        "decay": decay,
+        "is_active": is_active(paths[0], rho),
+    }
 
 
 def reference(params: Params, start: NDArray[np.float64], time: float) -> NDArray[np.float64]:
@@ -224,7 +192,8 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
 
         def to_horizon(network: Interior) -> Float[Array, "update size unit"]:
             def at(kernel: Kernel, step: Array, n: Array) -> Array:
-                return _path(kernel, network.params, network.start, step, int(n_euler[-1]))[n]
+                start, hyper = network.start, kernel.Hyper(step)
+                return path_from(kernel, network.params, start, hyper, int(n_euler[-1]), key_of(0))[n]
 
             kernels, counts = (LeakyIntegrator(rate_fn), PrintedIntegrator(rate_fn)), jnp.asarray(n_euler, jnp.int32)
             return jnp.stack([jax.vmap(partial(at, kernel))(sizes, counts) for kernel in kernels])
@@ -235,15 +204,15 @@ def run(key: Key[Array, ""], config: PrintedUpdateConfig, progress: Progress) ->
     progress(0.9, "the differential equation")
     error = np.linalg.norm(at_horizon - reference(smooth.params, smooth.start, _HORIZON), axis=-1)
     n_shown = min(config.n_steps, 200)
-    first = found.distance[:, 0, :, : n_shown + 1]
+    first = found["distance"][:, 0, :, : n_shown + 1]
     return merged(
         labelled(("step", "update", "time"), distance=(first, "|s - s*| / |s*| of the first network")),
-        labelled((*_PER_RUN, "update", "unit"), "activity", end=found.end, end_target=found.end_target),
+        labelled((*_PER_RUN, "update", "unit"), "activity", end=found["end"], end_target=found["end_target"]),
         labelled(("network", "unit"), "activity", fixed_point=smooth.fixed_point),
-        labelled((*_PER_RUN, "leak", "unit"), "activity", leak_end=found.leak_end),
-        labelled((*_PER_RUN, "factor"), decay=(found.decay, "relative difference of the decay")),
+        labelled((*_PER_RUN, "leak", "unit"), "activity", leak_end=found["leak_end"]),
+        labelled((*_PER_RUN, "factor"), decay=(found["decay"], "relative difference of the decay")),
         labelled(("update", "size", "network"), "activity", error=(error, "global error")),
-        required(_PER_RUN, "corrected paths in the active region", stays_active=found.is_active),
+        required(_PER_RUN, "corrected paths in the active region", stays_active=found["is_active"]),
         step=("step", list(config.steps), {"units": "tau"}),
         update=["corrected", "printed"],
         leak=["own", "literal"],

@@ -1,24 +1,14 @@
 """Where the printed and the corrected update lead, how fast, and how close to the differential equation."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import curve, frame, new_figure, points
+from stdpjax.lab.plotting import curve, frame, points
 from stdpjax.stats import mean_interval
+from stdpjax.studies.panels import panels
 
 _LOOKS = {"corrected": ("corrected", "nearest", "o"), "printed": ("as printed", "sum", "s")}
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the way to rest, the places of rest, and the error against the step."""
-    figure = new_figure(15.0, 4.4)
-    for ax, draw in zip(figure.subplots(1, 3), (_way, _rest, _error), strict=True):
-        draw(ax, data)
-    return figure
 
 
 def _way(ax: Axes, data: xr.Dataset) -> None:
@@ -57,3 +47,6 @@ def _error(ax: Axes, data: xr.Dataset) -> None:
     xlabel, ylabel = r"step $\varepsilon$ (time constants)", "distance from differential equation"
     frame(ax, xlabel, ylabel, log="xy", xticks=size)
     ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))
+
+
+plot = panels(15.0, 4.4, _way, _rest, _error)

@@ -8,14 +8,13 @@ from jaxtyping import Array, Key
 
 from stdpjax.dynamics import NoiseHyper
 from stdpjax.energy import Params, target_of
-from stdpjax.lab import Claim, Estimate, at_least, at_most
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import normal_interval
-from stdpjax.studies.measures import labelled, largest, merged, required
+from stdpjax.studies.measures import labelled, largest, limits, merged, required, supports
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.fixed_points_figure import plot
 from stdpjax.theory.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
@@ -29,31 +28,18 @@ class FixedPointsConfig:
 
     n_networks: int = setting(40, "random networks with tied weights", at_least=2)
     n_units: int = setting(5, "units of each", at_least=2, at_most=MAX_UNITS)
-    max_eigenvalue: float = setting(
-        0.9, "largest eigenvalue of the weights; drawn from a fifth of it up", above=0, below=0.95
-    )
-    bias_std: float = setting(
-        0.35, "standard deviation of the biases, about those that balance the network at rest", above=0
-    )
-    steps: tuple[float, ...] = setting(
-        (0.002, 0.005, 0.02, 0.05), "step sizes of the raw iteration, rising", **STEP, distinct=True
-    )
+    max_eigenvalue: float = setting(0.9, "largest of the weights, drawn from a fifth of it up", above=0, below=0.95)
+    bias_std: float = setting(0.35, "standard deviation of biases about those that balance at rest", above=0)
+    steps: tuple[float, ...] = setting((0.002, 0.005, 0.02, 0.05), "step sizes, rising", **STEP, distinct=True)
     n_steps: int = setting(25_000, "steps to settle, and again as many to average over")
 
 
 def _has_kinks(data: xr.Dataset) -> xr.DataArray:
-    """Return which networks have their energy's minimum at kinks."""
     return data.is_at_kink.any("unit")
 
 
 def _finest_average(data: xr.Dataset) -> xr.DataArray:
     return data.average.sel(step=data.step.min())
-
-
-def _from_printed(data: xr.Dataset) -> xr.DataArray:
-    """Return how far averages are from Eq 26 as printed, with the slope, 0 or 1, that fits a unit better."""
-    average = _finest_average(data)
-    return average.copy(data=np.minimum(np.abs(average.values), np.abs((average - data.solution).values)))
 
 
 def _has_no_fixed_point(data: xr.Dataset) -> xr.DataArray:
@@ -67,48 +53,40 @@ def _share_without(data: xr.Dataset) -> Estimate:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "eq25.interior",
         "Largest |R(s) - s| where the raw iteration ends (largest step), energy minima between the kinks.",
-        statement="eq25",
         criterion=at_most(1e-5, double=1e-10),
         measure=lambda data: data.distance.where(~_has_kinks(data)).max(),
         control=lambda data: data.distance.where(_has_kinks(data)).min(),
         control_is="minima with units at kinks, the smallest",
-        bearing="limits",
         note=lambda data: f"{int((~_has_kinks(data)).sum())} of {data.sizes['network']} networks.",
     ),
-    Claim(
+    limits(
         "eq26.clip",
         "Largest difference of the raw iteration's time average (step 0.002) from s = clip(b + W rho(s), kinks).",
-        statement="eq26",
         criterion=at_most(3e-3),
         measure=lambda data: largest(_finest_average(data) - data.minimum),
-        control=lambda data: _from_printed(data).max(),
+        control=lambda data: np.minimum(abs(_finest_average(data)), abs(_finest_average(data) - data.solution)).max(),
         control_is="Eq 26 as printed, with the slope, 0 or 1, that fits better",
-        bearing="limits",
         note="The solution by enumeration of which units are at kinks; it is the energy's minimum between the kinks.",
     ),
-    Claim(
+    supports(
         "sec7.saturated",
         "Fixed points s = R(s) with a unit beyond its kinks, over all networks and all pieces (enumeration).",
-        statement="sec7.saturated",
         criterion=at_most(0.0),
         measure=lambda data: data.n_saturated.sum(),
         control=lambda data: data.n_saturated_without_slope.sum(),
         control_is="the usual s = b + W rho(s), without the slope",
-        bearing="supports",
         note=lambda data: f"{data.sizes['network']} networks, {3 ** data.sizes['unit']} pieces each.",
     ),
-    Claim(
+    limits(
         "sec7.solution",
         "Share of random networks that have no fixed point, as their solution of s = b + W rho(s) has saturated units.",
-        statement="sec7.solution",
         criterion=at_least(0.2),
         measure=_share_without,
         control=lambda data: _has_no_fixed_point(data).where(~_has_kinks(data)).mean(),
         control_is="the networks whose solution lies between the kinks",
-        bearing="limits",
     ),
 )
 

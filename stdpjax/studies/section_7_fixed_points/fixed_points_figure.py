@@ -1,24 +1,14 @@
 """Networks that come to rest between the kinks, and those that are driven past them and do not."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import curve, frame, new_figure, points
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw which networks come to rest, and where the time averages of all of them lie."""
-    figure = new_figure(12.5, 3.9)
-    for ax, draw in zip(figure.subplots(1, 3), (_rest, _clip, _averages), strict=True):
-        draw(ax, data, config)
-    return figure
+from stdpjax.lab.plotting import curve, frame, points
+from stdpjax.studies.panels import panels
 
 
-def _rest(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _rest(ax: Axes, data: xr.Dataset) -> None:
     reach, has_kinks = np.abs(data.solution).max("unit"), data.is_at_kink.any("unit")
     for chosen, color, words in ((~has_kinks, "nearest", "minimum inside"), (has_kinks, "sum", "units at kinks")):
         points(ax, reach.where(chosen), data.distance.where(chosen).clip(min=1e-9), "o", color, words, ms=4, alpha=0.7)
@@ -29,7 +19,7 @@ def _rest(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="center right")
 
 
-def _clip(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _clip(ax: Axes, data: xr.Dataset) -> None:
     average, is_at_kink = data.average.sel(step=data.step.min()), data.is_at_kink.astype(bool)
     grid = np.linspace(-1.05, 1.05, 101) * max(float(np.abs(data.solution).max()), 0.6)
     curve(ax, grid, grid, "--", "points", "printed: $s = b + W\\rho(s)$", lw=1)
@@ -41,7 +31,7 @@ def _clip(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper left")
 
 
-def _averages(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _averages(ax: Axes, data: xr.Dataset) -> None:
     error = np.abs(data.average - data.minimum).max("unit")
     points(ax, data.step, error, "_", "eq1", "one network", ms=10, alpha=0.5)
     points(ax, data.step, error.max("network"), "o-", "sum", "largest", ms=6)
@@ -50,3 +40,6 @@ def _averages(ax: Axes, data: xr.Dataset, config: Any) -> None:
     xlabel, ylabel = "step size (units of $\\tau$, log scale)", "distance of the average (log scale)"
     frame(ax, xlabel, ylabel, log="xy", ylim=(1e-6, 1.0), xticks=data.step)
     ax.legend(loc="lower right")
+
+
+plot = panels(12.5, 3.9, _rest, _clip, _averages)

@@ -11,13 +11,12 @@ from jaxtyping import Array, Key
 from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, StepHyper, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
-from stdpjax.lab import Claim, at_least, at_most
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.measures import labelled, largest, merged, on_host, required
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, required
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.stability_figure import plot
 from stdpjax.theory.box_minima import box_points
@@ -42,12 +41,8 @@ class StabilityConfig:
     """Settings of the stability study; times in steps."""
 
     n_random: int = setting(400, f"random untied networks of {N_UNITS} units at random step sizes", at_least=2)
-    scale: float = setting(
-        1.6, "standard deviation of their weights, times the square root of the number of units", above=0
-    )
-    margin: float = setting(
-        0.01, "least distance of the spectral radius from 1 for a network to be judged", above=0, below=0.5
-    )
+    scale: float = setting(1.6, "standard deviation of their weights, times the root of their number of units", above=0)
+    margin: float = setting(0.01, "least |spectral radius - 1| of a network that is judged", above=0, below=0.5)
     n_judged: int = setting(2000, "steps after which a deviation has grown or decayed", at_least=2)
     n_tied: int = setting(100, "random tied networks whose decay is timed", at_least=2)
     n_timed: int = setting(20, "steps over which it is", at_least=2)
@@ -70,26 +65,16 @@ def _agreement(data: xr.Dataset, size: xr.DataArray) -> float:
     return float(((size < 1) == (data.left <= _DECAYED)).values[_is_judged(data)].mean())
 
 
-def _judged_note(data: xr.Dataset) -> str:
-    n_judged, printed = _is_judged(data).sum(), _agreement(data, data.determinant)
-    return (
-        f"{n_judged} of {data.sizes['random']} networks, the others are within {float(data.margin):g} of the limit. "
-        f"The determinant as printed agrees on {printed:.0%}."
-    )
-
-
 _determinant = partial(Claim, statement="sec7.determinant", bearing="refutes")
 
 CLAIMS = (
-    Claim(
+    limits(
         "sec7.approach",
         "Largest relative difference of the decay time of a deviation from -step / ln(spectral radius), tied networks.",
-        statement="sec7.approach",
         criterion=at_most(1e-2, double=1e-8),
         measure=lambda data: largest(data.decay_time / data.predicted_time - 1),
         control=lambda data: largest(data.decay_time / data.determinant_time - 1),
         control_is="the determinant in place of the eigenvalue",
-        bearing="limits",
         note="Networks at rest between the kinks, along the slowest mode.",
     ),
     _determinant(
@@ -108,7 +93,10 @@ CLAIMS = (
         measure=lambda data: _agreement(data, data.radius),
         control=lambda data: _agreement(data, np.abs(data.determinant)),
         control_is="the determinant, read as its absolute value",
-        note=_judged_note,
+        note=lambda data: (
+            f"{_is_judged(data).sum()} of {data.sizes['random']} networks, the others within {float(data.margin):g} of "
+            f"the limit. The determinant as printed agrees on {_agreement(data, data.determinant):.0%}."
+        ),
     ),
     _determinant(
         "sec7.attractors",
@@ -180,9 +168,7 @@ def _judged(key: Key[Array, ""], config: StabilityConfig) -> xr.Dataset:
         labelled("example", "activity", example_left=(left[n_random:], of_left)),
         labelled("random", "activity", left=(left[:n_random], of_left)),
         labelled(
-            "random",
-            radius=(spectrum["radius"][:n_random], of_radius),
-            determinant=spectrum["determinant"][:n_random],
+            "random", radius=(spectrum["radius"][:n_random], of_radius), determinant=spectrum["determinant"][:n_random]
         ),
         labelled((), margin=(config.margin, "least distance of the radius from 1 to be judged")),
         required("many", "networks with finite states", is_finite=is_finite),
@@ -244,22 +230,16 @@ def _spectra(weights: np.ndarray, steps: np.ndarray) -> dict[str, np.ndarray]:
     return on_host(jax.jit(jax.vmap(one))(_at_rest(weights), jnp.asarray(steps, float)))
 
 
-@partial(jax.jit, static_argnames="n_steps")
-def _states(keys: Array, params: Params, start: Array, steps: Array, n_steps: int) -> tuple[Array, Array]:
+def _run(key: Key[Array, ""], params: Params, start: np.ndarray, steps: np.ndarray, n_steps: int):
+    """States after some steps, each network with a step size of its own, and whether they are finite."""
     kernel = LeakyIntegrator(hard_sigmoid())
 
     def one(key: Array, params: Params, state: Array, step: Array) -> tuple[Array, Array]:
         done = simulate(key, params, kernel, StepHyper(step), state=state, n_steps=n_steps)
         return done.state, done.is_finite
 
-    return jax.vmap(one)(keys, params, start, steps)
-
-
-def _run(key: Key[Array, ""], params: Params, start: np.ndarray, steps: np.ndarray, n_steps: int):
-    """States after some steps, each network with a step size of its own, and whether they are finite."""
-    keys = member_keys(key, steps.size)
-    state, is_finite = _states(keys, params, jnp.asarray(start, float), jnp.asarray(steps, float), n_steps)
-    return np.asarray(state, np.float64), np.asarray(is_finite)
+    starts = (jnp.asarray(part, float) for part in (start, steps))
+    return on_host(jax.jit(jax.vmap(one))(member_keys(key, steps.size), params, *starts))
 
 
 STUDY = Study(

@@ -14,23 +14,14 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import layer_slices
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest, merged, on_host
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes, supports
 from stdpjax.studies.section_8_backprop.backprop_link_figure import plot
-from stdpjax.studies.section_8_backprop.layered_networks import (
-    ANGLE,
-    KEEP,
-    RATES,
-    angles,
-    follow_growth,
-    long_runs,
-    networks_at_rest,
-)
+from stdpjax.studies.section_8_backprop.layered_networks import KEEP, angles, follow_growth, long_runs, networks_at_rest
 from stdpjax.theory.layered import erlang, weight_errors
 
 
@@ -41,19 +32,14 @@ class BackpropLinkConfig:
     sizes: tuple[int, ...] = setting((8, 10, 10, 10, 10), "units in each layer, the visible ones first")
     n_networks: int = setting(8, "random networks of each kind", at_least=2)
     steps: tuple[float, ...] = setting(
-        (0.0001, 0.0003, 0.001, 0.003, 0.01),
-        "step sizes dt/tau at which first arrivals are compared",
-        **STEP,
-        increasing=True,
+        (0.0001, 0.0003, 0.001, 0.003, 0.01), "step sizes dt/tau of first arrivals", **STEP, increasing=True
     )
     growth_step: float = setting(0.01, "step size of the growth over time", **STEP)
     fine_step: float = setting(0.001, "a smaller step size, close to continuous time", **STEP)
     n_steps: int = setting(1200, "steps of the growth", multiple_of=KEEP)
     long_step: float = setting(0.05, "step size of the long simulations", **STEP)
     n_long: int = setting(1600, "steps of the long simulations", multiple_of=KEEP)
-    largest: float = setting(
-        0.8, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R')", above=0, below=1
-    )
+    largest: float = setting(0.8, "largest eigenvalue of rho' W rho' (hard sigmoid: of R')", above=0, below=1)
     unstable: float = setting(1.27, "the same among the hidden units, in the unstable networks", above=1)
     spread: float = setting(0.2, "equilibrium activities lie between plus and minus this", above=0, below=0.5)
     distance: float = setting(0.15, "X - x lies between plus and minus this", above=0)
@@ -104,84 +90,68 @@ def _turning(data: xr.Dataset, rate: str = "hard") -> xr.DataArray:
     return (np.log(last / first) / np.log(max(time_ratio, 1.01))).mean("layer")
 
 
-_printed_law = partial(
-    Claim,
-    criterion=at_most(1e-5, double=1e-6),
-    control_is="the printed law, 2 step^(k+2) |dC/dh_k|",
-    bearing="refutes",
-)
-_of_tied_weights = partial(Claim, control_is="untied weights")
+_printed = partial(refutes, criterion=at_most(1e-5, double=1e-6), control_is="the printed law, 2 step^(k+2) |dC/dh_k|")
+_of_tied_weights = partial(refutes, control_is="untied weights")
 
 CLAIMS = (
-    Claim(
+    supports(
         "eq27.value",
         "Largest relative error of J, over all units at the first step, against step^2 |X - x|^2; over networks.",
-        statement="eq27",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: _off_objective(data, data.objective),
         control=lambda data: _off_objective(data, data.objective_of_state_clamp),
         control_is="the state of x clamped to X, not its input",
-        bearing="supports",
         note=lambda data: f"X - x is up to {largest(data.squared_error) ** 0.5:.2g} long.",
     ),
-    _printed_law(
+    _printed(
         "eq28.prefactor",
         "Largest deviation of |Delta h_1| / ((step^2 / 2) |dC/dh_1|) from 1, over steps (hard rates).",
-        statement="eq28",
         measure=lambda data: _off_law(_hidden(data).sel(layer=[1])),
         control=lambda data: _off_law(_hidden(data).sel(layer=[1]), "printed_law"),
         note=lambda data: (
             f"Smooth rates, smallest step, all layers: {_off_law(_hidden(data, rate='smooth').isel(step=0)):.1g}."
         ),
     ),
-    _of_tied_weights(
+    limits(
         "eq29.transposed",
         "Largest asymmetry of the Jacobian of R, relative to its largest element (automatic derivative, both rates).",
-        statement="eq29",
         criterion=at_most(1e-6, double=1e-14),
         measure=lambda data: data.asymmetry.sel(feedback="tied").max(),
         control=lambda data: data.asymmetry.sel(feedback="untied").max(),
-        bearing="limits",
+        control_is="untied weights",
     ),
     _of_tied_weights(
         "eq30.direction",
         "Largest 1 - cosine of Delta h_k and -dC/dh_k at first arrival, over steps and layers (hard rates).",
-        statement="eq30",
         criterion=at_most(1e-9, double=1e-12),
         measure=lambda data: largest(_hidden(data).arrival_angle),
         control=lambda data: largest(_hidden(data, "untied").arrival_angle),
-        bearing="refutes",
     ),
-    _printed_law(
+    _printed(
         "eq31.prefactor",
         "Largest deviation of |Delta h_k| / ((step^(k+1) / 2) |dC/dh_k|) from 1, over steps and k = 2, 3, ... (hard "
         "rates).",
-        statement="eq31",
         measure=lambda data: _off_law(_hidden(data, first=2)),
         control=lambda data: _off_law(_hidden(data, first=2), "printed_law"),
     ),
     _of_tied_weights(
         "sec8.weights",
         "Largest relative error of Eq 1, both directions added, against -(step^(k+1) / 2) dC/dW (hard rates).",
-        statement="sec8.weights",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: largest(_hidden(data).weight_error),
         control=lambda data: largest(_hidden(data, "untied").weight_error),
-        bearing="refutes",
         note=lambda data: f"Smooth rates, without the slope: {largest(_hidden(data, rate='smooth').weight_error):.2g}.",
     ),
-    Claim(
+    supports(
         "sec8.time",
         "Largest deviation from 1, at one tau, of the growth over the Erlang law of k+1 events; mean over networks.",
-        statement="sec8.time",
         criterion=at_most(0.02),
         measure=lambda data: _largest_mean(_from_erlang(data)),
         control=lambda data: _largest_mean(_from_erlang(data, n_fewer=1)).value,
         control_is="the Erlang law of k events, of mean k",
-        bearing="supports",
         note=lambda data: f"Step {float(data.fine_step):g}.",
     ),
-    Claim(
+    limits(
         "sec8.alignment",
         "Smallest cosine with -dC/dh_k up to 12 tau, over layers; mean over networks (hard rates).",
         statement="sec8.differences",
@@ -189,9 +159,8 @@ CLAIMS = (
         measure=lambda data: _largest_mean((1 - _hidden(data).angle).min("theta"), "min"),
         control=lambda data: (1 - _hidden(data).long_angle.isel(stability=1, long_time=-1)).mean("network").min(),
         control_is="unstable networks at the end of the long simulation",
-        bearing="limits",
     ),
-    Claim(
+    supports(
         "sec8.turning",
         "Exponent of 1 - cosine in time, from 0.3 to 1 tau, mean over networks and hidden layers (hard rates).",
         statement="sec8.differences",
@@ -199,7 +168,6 @@ CLAIMS = (
         measure=lambda data: mean_interval(_turning(data).values),
         control=lambda data: _turning(data, "smooth").mean(),
         control_is="smooth rates",
-        bearing="supports",
     ),
 )
 
@@ -211,7 +179,8 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
     is_smooth = jnp.array([False, True])
     setups = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: networks_at_rest(one, flag, config))(keys)))(is_smooth)
     progress(0.2, "first arrivals and growth")
-    both = on_host(jax.jit(jax.vmap(jax.vmap(follow_growth(config), (None, 0)), (0, 0)))(is_smooth, setups))
+    follow = partial(follow_growth, config=config)
+    both = on_host(jax.jit(jax.vmap(jax.vmap(follow, (None, 0)), (0, 0)))(is_smooth, setups))
     progress(0.6, "long simulations")
     hard = jax.tree.map(lambda array: array[0], setups)
     n_done = KEEP * np.arange(1, config.n_steps // KEEP + 1)
@@ -219,7 +188,7 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
         _arrivals(both, config),
         _growths(both, n_done, config),
         long_runs(keys, hard, both["by_state"][0, :, 0], config),
-        rate=list(RATES),
+        rate=["hard", "smooth"],
         feedback=["tied", "untied"],
         layer=np.arange(len(config.sizes)),
         step=("step", np.array(config.steps), {"long_name": "step size dt/tau"}),
@@ -245,7 +214,7 @@ def _arrivals(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dat
             arrival=(_sizes_of(arrived, layers), "|displacement of h_k| after step k+1"),
             corrected_law=0.5 * steps[:, None] ** power * _sizes_of(gradient, layers),
             printed_law=2 * steps[:, None] ** (power + 1) * _sizes_of(gradient, layers),
-            arrival_angle=(angles(arrived, -gradient, layers), ANGLE),
+            arrival_angle=angles(arrived, gradient, layers),
         ),
         labelled(networks, asymmetry=both["asymmetry"]),
         labelled((*networks, "pair"), weight_error=weight_errors(both["update"], both["by_weight"], layers, steps[-1])),
@@ -259,10 +228,10 @@ def _growths(both: dict[str, np.ndarray], n_done: np.ndarray, config: BackpropLi
     size = _sizes_of(fine, layers) / (0.5 * _sizes_of(gradient, layers))
     networks, time = ("rate", "network"), "theta_fine"
     return merged(
-        labelled((*networks, "theta", "layer"), angle=(angles(coarse, -gradient, layers), ANGLE)),
+        labelled((*networks, "theta", "layer"), angle=angles(coarse, gradient, layers)),
         labelled(
             (*networks, time, "layer"),
-            angle_fine=(angles(fine, -gradient, layers), ANGLE),
+            angle_fine=angles(fine, gradient, layers),
             growth=(size, "displacement / (1/2 |dC/dh_k|)"),
         ),
         labelled((time, "layer"), erlang=erlang(n_done * config.fine_step, len(layers))),

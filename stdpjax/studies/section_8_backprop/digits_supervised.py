@@ -8,16 +8,15 @@ import xarray as xr
 from jax.random import key_data
 from jaxtyping import Array, Float, Key
 
-from stdpjax.lab import Claim, Estimate, at_least, at_most
+from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.lab.train_settings import BACKPROPAGATION, TrainConfig
 from stdpjax.learning.data import count_classes
 from stdpjax.learning.labelled import Labelled
 from stdpjax.random import named_key
 from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.digit_training import draw_splits, images_of, train_networks
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import labelled, limits, merged, required, supports
 from stdpjax.studies.section_8_backprop.digits_supervised_figure import plot
 
 RULES = ("paper", "symmetric", BACKPROPAGATION)
@@ -35,9 +34,7 @@ class DigitsSupervisedConfig:
     n_images: int = setting(5000, "images that each network draws, or all if there are fewer", at_least=20)
     test_share: float = setting(0.2, "share of them that is kept for the test", above=0, below=1)
     n_hidden: int = setting(128, "units in each hidden layer")
-    n_networks: int = setting(
-        4, "networks with one hidden layer for each rule, each with its own split and weights", at_least=2
-    )
+    n_networks: int = setting(4, "networks with one hidden layer for each rule, each with its own split", at_least=2)
     n_deep_networks: int = setting(10, "networks with two hidden layers for each rule", at_least=2)
     n_stages: int = setting(6, "stages of the training, after each of which the networks are measured")
     n_epochs: int = setting(4, "passes over the training images in a stage, one hidden layer")
@@ -133,7 +130,7 @@ CLAIMS = (
         measure=lambda data: _ahead(data, "paper"),
         bearing="supports",
     ),
-    Claim(
+    supports(
         "sec8.behind",
         "Back-propagation's test accuracy on MNIST less that of Eq 1 as printed, one hidden layer.",
         statement="sec8.inexpensive",
@@ -141,10 +138,9 @@ CLAIMS = (
         measure=lambda data: mean_interval(_final(data, BACKPROPAGATION) - _final(data, "paper")),
         control=lambda data: (_final(data, BACKPROPAGATION) - _readout(data, "frozen")).mean(),
         control_is="a frozen random hidden layer with a logistic readout",
-        bearing="supports",
         note=_accuracies_note,
     ),
-    Claim(
+    limits(
         "sec8.two_layers",
         "Share of networks with two hidden layers that Eq 1 as printed leaves more than 5 points behind "
         "back-propagation.",
@@ -153,7 +149,6 @@ CLAIMS = (
         measure=lambda data: _share_lost(data, "paper"),
         control=lambda data: _share_lost(data, "symmetric").value,
         control_is="the two-sided rule",
-        bearing="limits",
         note=partial(_accuracies_note, depth="deep_"),
     ),
     _of_hidden_layer(
@@ -232,17 +227,8 @@ STUDY = Study(
     "push, with the layers relaxed in turn, it is equilibrium propagation and does not. Bands and bars: 95 % intervals "
     "over networks.",
     config=DigitsSupervisedConfig(),
-    smoke=dict(
-        data="digits",
-        n_images=60,
-        n_hidden=8,
-        n_networks=2,
-        n_deep_networks=2,
-        n_stages=2,
-        n_epochs=1,
-        n_deep_epochs=1,
-        deep_batch_size=20,
-    ),
+    smoke=dict.fromkeys(("n_networks", "n_deep_networks", "n_stages"), 2)
+    | dict(data="digits", n_images=60, n_hidden=8, n_epochs=1, n_deep_epochs=1, deep_batch_size=20),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -5,7 +5,7 @@ that of the displacement itself, see `theory.layered.displacements`; the states 
 unstable networks, which leave the active region.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +28,6 @@ from stdpjax.theory.layered import chain_gradient, displacements, one_minus_cosi
 RATES = {"hard": hard_sigmoid(), "smooth": sigmoid()}
 # How far apart the curves over time are kept, in steps.
 KEEP = 10
-ANGLE = "1 - cosine with -dC/dh_k"
 
 
 class Setup(NamedTuple):
@@ -71,39 +70,35 @@ def networks_at_rest(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: An
     return Setup(state, pull, stacked(tied, untie(tied, other, state, rate_fn)), stacked(tied, unstable))
 
 
-def follow_growth(config: Any) -> Callable[[Bool[Array, ""], Setup], dict[str, Array]]:
-    """Return what follows one network: first arrivals, tied and untied, and the growth over time with tied weights."""
-    layers = layer_slices(config.sizes)
-    n_steps = len(config.steps)
+def follow_growth(is_smooth: Bool[Array, ""], setup: Setup, config: Any) -> dict[str, Array]:
+    """Follow one network: first arrivals, tied and untied, and the growth over time with tied weights."""
+    layers, n_steps = layer_slices(config.sizes), len(config.steps)
     steps = jnp.array([*config.steps, config.growth_step, config.fine_step], float)
+    state, pull, rate_fn = setup.state, setup.pull, either(is_smooth, *RATES.values())
 
-    def growth(is_smooth: Bool[Array, ""], setup: Setup) -> dict[str, Array]:
-        state, pull, rate_fn = setup.state, setup.pull, either(is_smooth, *RATES.values())
+    def follow(params: Params) -> dict[str, Array]:
+        by_weight, by_state = chain_gradient(params, state, rate_fn, layers, pull.value)
+        paths = jax.vmap(lambda step: displacements(params, state, rate_fn, pull, step, config.n_steps))(steps)
+        start = jnp.concatenate([jnp.zeros_like(state)[None], paths[n_steps - 1, : len(layers) - 1]])
+        update = rate_update(start, paths[n_steps - 1, : len(layers)], rate_fn.value(state[None] + start))
+        jacobian = jax.jacobian(lambda at: target_of(params, at, rate_fn))(state)
+        return {
+            "by_weight": by_weight,
+            "by_state": by_state,
+            "first": paths[:n_steps, : len(layers)],
+            "grown": paths[n_steps:, KEEP - 1 :: KEEP],
+            "update": update,
+            "asymmetry": jnp.max(jnp.abs(jacobian - jacobian.T)) / jnp.max(jnp.abs(jacobian)),
+        }
 
-        def follow(params: Params) -> dict[str, Array]:
-            by_weight, by_state = chain_gradient(params, state, rate_fn, layers, pull.value)
-            paths = jax.vmap(lambda step: displacements(params, state, rate_fn, pull, step, config.n_steps))(steps)
-            start = jnp.concatenate([jnp.zeros_like(state)[None], paths[n_steps - 1, : len(layers) - 1]])
-            update = rate_update(start, paths[n_steps - 1, : len(layers)], rate_fn.value(state[None] + start))
-            jacobian = jax.jacobian(lambda at: target_of(params, at, rate_fn))(state)
-            return {
-                "by_weight": by_weight,
-                "by_state": by_state,
-                "first": paths[:n_steps, : len(layers)],
-                "grown": paths[n_steps:, KEEP - 1 :: KEEP],
-                "update": update,
-                "asymmetry": jnp.max(jnp.abs(jacobian - jacobian.T)) / jnp.max(jnp.abs(jacobian)),
-            }
-
-        result = jax.vmap(follow)(setup.feedback)
-        return {**result, "grown": result["grown"][0]}
-
-    return growth
+    result = jax.vmap(follow)(setup.feedback)
+    return {**result, "grown": result["grown"][0]}
 
 
-def angles(vectors: np.ndarray, others: np.ndarray, layers: tuple[slice, ...]) -> np.ndarray:
-    """Return 1 - cosine of the units' last axes, layer by layer, `[..., layer]`."""
-    return np.stack([one_minus_cosine(vectors[..., layer], others[..., layer]) for layer in layers], axis=-1)
+def angles(vectors: np.ndarray, gradient: np.ndarray, layers: tuple[slice, ...]) -> tuple[np.ndarray, str]:
+    """Return how the units' last axes turn from minus a gradient, layer by layer, `[..., layer]`, and its name."""
+    values = [one_minus_cosine(vectors[..., layer], -gradient[..., layer]) for layer in layers]
+    return np.stack(values, axis=-1), "1 - cosine with -dC/dh_k"
 
 
 def long_runs(keys: Key[Array, "network"], setups: Setup, gradient: np.ndarray, config: Any) -> xr.Dataset:
@@ -111,14 +106,14 @@ def long_runs(keys: Key[Array, "network"], setups: Setup, gradient: np.ndarray, 
 
     The gradient of the squared error, `[network, unit]`, is what they turn from.
     """
-    runs, setups = on_host((jax.jit(jax.vmap(_simulate_long(config)))(keys, setups), setups))
+    runs, setups = on_host((jax.jit(jax.vmap(partial(_simulate_long, config=config)))(keys, setups), setups))
     layers, state, trace = layer_slices(config.sizes), setups.state, runs["trace"]
     way = (setups.pull.value - state)[:, layers[0]]
-    angle = angles(trace - state[:, None, None], -gradient[:, None, None], layers)
+    angle = angles(np.moveaxis(trace - state[:, None, None], 1, 0), gradient[None, :, None], layers)
     time = config.long_step * KEEP * np.arange(1, config.n_long // KEEP + 1)
     words = "networks that stay in the active region"
     return merged(
-        labelled(("stability", "network", "long_time", "layer"), long_angle=(np.moveaxis(angle, 1, 0), ANGLE)),
+        labelled(("stability", "network", "long_time", "layer"), long_angle=angle),
         labelled(
             "network",
             objective=(runs["objective"], "J at the first step"),
@@ -132,30 +127,23 @@ def long_runs(keys: Key[Array, "network"], setups: Setup, gradient: np.ndarray, 
     )
 
 
-def _simulate_long(config: Any) -> Callable[[Key[Array, ""], Setup], dict[str, Array]]:
-    """Return what simulates the stable and the unstable network with hard rates, and Eq 27 of the stable one."""
-    rate_fn = RATES["hard"]
-    kernel, hyper = LeakyIntegrator(rate_fn), StepHyper(config.long_step)
+def _simulate_long(key: Key[Array, ""], setup: Setup, config: Any) -> dict[str, Array]:
+    """Simulate the stable and the unstable network with hard rates, and return Eq 27 of the stable one."""
+    rate_fn, state, pull = RATES["hard"], setup.state, setup.pull
+    stable = jax.tree.map(lambda array: array[0], setup.stability)
+    run = partial(simulate, state=state, clamps=(pull,), n_steps=config.n_long, trace_every=KEEP)
 
-    def long_run(key: Key[Array, ""], setup: Setup) -> dict[str, Array]:
-        state, pull = setup.state, setup.pull
+    def trace(params: Params) -> Float[Array, "kept unit"]:
+        found = run(key, params, LeakyIntegrator(rate_fn), StepHyper(config.long_step)).trace
+        assert found is not None
+        return found
 
-        def trace(params: Params) -> Float[Array, "kept unit"]:
-            run = simulate(
-                key, params, kernel, hyper, state=state, clamps=(pull,), n_steps=config.n_long, trace_every=KEEP
-            )
-            assert run.trace is not None
-            return run.trace
+    def objective(clamp: InputClamp | StateClamp) -> Float[Array, ""]:
+        moved = transition(stable, state, jnp.zeros_like(state), rate_fn, config.long_step, (clamp,))
+        return jnp.sum((target_of(stable, state, rate_fn) - moved) ** 2)
 
-        def objective(clamp: InputClamp | StateClamp) -> Float[Array, ""]:
-            moved = transition(stable, state, jnp.zeros_like(state), rate_fn, config.long_step, (clamp,))
-            return jnp.sum((target_of(stable, state, rate_fn) - moved) ** 2)
-
-        stable = jax.tree.map(lambda array: array[0], setup.stability)
-        return {
-            "trace": jax.vmap(trace)(setup.stability),
-            "objective": objective(pull),
-            "objective_of_state_clamp": objective(StateClamp(*pull)),
-        }
-
-    return long_run
+    return {
+        "trace": jax.vmap(trace)(setup.stability),
+        "objective": objective(pull),
+        "objective_of_state_clamp": objective(StateClamp(*pull)),
+    }

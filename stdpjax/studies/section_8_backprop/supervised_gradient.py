@@ -17,16 +17,15 @@ from stdpjax import _checks
 from stdpjax.clamps import InputClamp, StateClamp
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax
-from stdpjax.lab import Claim, Estimate, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
-from stdpjax.lab.study import Progress, Study
 from stdpjax.learning import Labelled, Phases, all_to_all_mask, layer_slices, layered_mask, phase_update, settle
 from stdpjax.networks import untie
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, either
 from stdpjax.rules import rate_update
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, on_host, required, stacked
+from stdpjax.studies.measures import beyond, labelled, limits, merged, on_host, order, required, stacked
 from stdpjax.studies.section_8_backprop.layered_networks import RATES, networks_with
 from stdpjax.studies.section_8_backprop.supervised_gradient_figure import plot
 from stdpjax.theory.layered import chain_gradient, displacements, weight_errors
@@ -45,14 +44,10 @@ class SupervisedGradientConfig:
     sizes: tuple[int, ...] = setting((6, 8, 8, 4), "units in each layer, inputs first and outputs last")
     n_networks: int = setting(8, "random networks of each kind", at_least=2)
     n_samples: int = setting(4, "labelled samples for each network")
-    largest: float = setting(
-        0.6, "largest eigenvalue of the coupling rho' W rho' (hard sigmoid: of R')", above=0, below=1
-    )
+    largest: float = setting(0.6, "largest eigenvalue of rho' W rho' (hard sigmoid: of R')", above=0, below=1)
     spread: float = setting(0.2, "activities without a sample lie between plus and minus this", above=0, below=0.5)
     input_spread: float = setting(0.2, "inputs differ from those by up to this", above=0)
-    pulls: tuple[float, ...] = setting(
-        (0.02, 0.04, 0.08, 0.16), "strengths of the pull", above=0, below=1, increasing=True
-    )
+    pulls: tuple[float, ...] = setting((0.02, 0.04, 0.08, 0.16), "strengths of pull", above=0, below=1, increasing=True)
     n_steps: int = setting(100, "steps of each phase, long enough to settle")
     step: float = setting(0.5, "step size dt/tau of the phases", **STEP)
     arrival_step: float = setting(0.01, "step size dt/tau at which first arrivals are compared", **STEP)
@@ -71,8 +66,7 @@ def _errors(data: xr.Dataset, rule: str, rate: str = "hard", kind: list[str] = _
 
 def _exponent(errors: xr.DataArray) -> Estimate:
     """Return the exponent of errors in the pull, mean over networks, all kinds of these averaged."""
-    logarithms = np.log(errors.mean("kind").transpose("pull", "network").values)
-    return mean_interval(np.polyfit(np.log(errors.pull.values), logarithms, 1)[0])
+    return mean_interval(order(errors.mean("kind"), "pull"))
 
 
 def _eq_1_note(data: xr.Dataset) -> str:
@@ -85,17 +79,15 @@ def _eq_1_note(data: xr.Dataset) -> str:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "sec8.supervised",
         "Largest relative error of Eq 1 at first arrival against -(step^(k+1) / 2) dC/dW, C = |Y - y|^2 (hard rates).",
-        statement="sec8.supervised",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: data.first_error.sel(feedback="tied").max(),
         control=lambda data: data.first_error.sel(feedback="untied").max(),
         control_is="untied weights",
-        bearing="limits",
     ),
-    Claim(
+    limits(
         "sec8.one_sided",
         "Exponent in the pull of the relative error of Eq 1 (midpoint) against the gradient of the settled loss.",
         statement="sec8.supervised",
@@ -103,10 +95,9 @@ CLAIMS = (
         measure=lambda data: _exponent(_errors(data, "paper_midpoint")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint", "smooth")).value,
         control_is="smooth rates, whose slope Eq 1 lacks",
-        bearing="limits",
         note=_eq_1_note,
     ),
-    Claim(
+    beyond(
         "laborieux2021.symmetric",
         "Exponent in the pull of the relative error of the contrast of a pull and a push.",
         statement="Laborieux et al. 2021",
@@ -114,7 +105,6 @@ CLAIMS = (
         measure=lambda data: _exponent(_errors(data, "symmetric")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint")).value,
         control_is="Eq 1, pulled alone",
-        bearing="beyond",
         note=lambda data: f"Largest error, weakest pull: {float(_errors(data, 'symmetric').isel(pull=0).max()):.2g}.",
     ),
 )
@@ -134,7 +124,7 @@ def run(key: Key[Array, ""], config: SupervisedGradientConfig, progress: Progres
     phases = jax.jit(jax.vmap(lambda flag: jax.vmap(lambda one: _two_phases(one, flag, config))(keys)))(is_smooth)
     updates = on_host(_all_rules(np.asarray(phases["updates"])))
     gradients = on_host(phases["gradient"])[:, :, :, None, None]
-    error = _norm(updates - gradients) / _norm(gradients)
+    error = np.linalg.norm(updates - gradients, axis=(-2, -1)) / np.linalg.norm(gradients, axis=(-2, -1))
     return merged(
         labelled(("network", "feedback", "arrival"), first_error=(first_error, "relative error")),
         labelled(("rate", "network", "kind", "rule", "pull"), error=(error, "|update - gradient| / |gradient|")),
@@ -153,10 +143,6 @@ def _all_rules(signed: np.ndarray) -> np.ndarray:
     """Updates `[rate, network, kind, rule, pull, ...]` by all rules, from what is run for pulls and then for pushes."""
     pull, push = np.split(signed, 2, axis=4)
     return np.concatenate([pull[:, :, :, 1:], 0.5 * (pull + push)], axis=3)
-
-
-def _norm(matrices: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(matrices, axis=(-2, -1))
 
 
 def _first_arrival(key: Key[Array, ""], config: SupervisedGradientConfig) -> dict[str, Array]:
@@ -191,13 +177,8 @@ def _two_phases(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: Supervi
     labels = jax.random.randint(named_key(key, "labels"), (config.n_samples,), 0, sizes[-1])
     inputs = state[None, : sizes[0]] + config.input_spread * moved
     batch = Labelled(inputs, labels)
-    layered, other, connected = networks_with(
-        named_key(key, "weights"),
-        state,
-        jnp.stack([*2 * [layered_mask(sizes)], all_to_all_mask(n_units)]),
-        rate_fn,
-        config.largest,
-    )
+    masks = jnp.stack([*2 * [layered_mask(sizes)], all_to_all_mask(n_units)])
+    layered, other, connected = networks_with(named_key(key, "weights"), state, masks, rate_fn, config.largest)
     networks = stacked(layered, connected, untie(layered, other, state, rate_fn))
     pulls = jnp.array([*config.pulls, *(-pull for pull in config.pulls)], float)
 

@@ -1,13 +1,12 @@
 """Errors at first arrival, errors against the pull, and what decides."""
 
 import itertools
-from typing import Any
 
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import bars, curve, frame, new_figure, points
+from stdpjax.lab.plotting import bars, curve, frame, points
+from stdpjax.studies.panels import panels
 
 _NAMES = {
     "symmetric": ("pull and push: contrast", "nearest"),
@@ -16,39 +15,30 @@ _NAMES = {
 }
 
 
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw how far the two-phase updates are from the gradient, and what decides."""
-    figure = new_figure(12.5, 3.9)
-    for ax, draw in zip(figure.subplots(1, 3), (_first, _pulls, _conditions), strict=True):
-        draw(ax, data, config)
-    return figure
-
-
-def _first(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _first(ax: Axes, data: xr.Dataset) -> None:
     for offset, feedback, color in ((-0.15, "tied", "eq1"), (0.15, "untied", "control")):
         error = data.first_error.sel(feedback=feedback)
         points(ax, data.arrival + offset, error, "o", color, f"{feedback} weights", alpha=0.7)
-    names = ["outputs", *(f"hidden {k}" for k in range(len(config.sizes) - 2, 0, -1)), "inputs"]
+    names = ["outputs", *(f"hidden {k}" for k in range(data.sizes["arrival"] - 1, 0, -1)), "inputs"]
     ax.set_title("First arrival: Eq 1 is back-propagation")
     frame(ax, "weights between", "relative error of the weight change", log="y", ylim=(None, 1e3))
     ax.set_xticks(data.arrival, [f"{near}–\n{far}" for near, far in itertools.pairwise(names)])
     ax.legend(loc="upper left", ncols=2)
 
 
-def _pulls(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _pulls(ax: Axes, data: xr.Dataset) -> None:
     error = data.error.sel(kind=["layered", "all to all"]).mean(("kind", "network"))
     for rule, (words, color) in _NAMES.items():
-        curve(
-            ax, data.pull, error.sel(rule=rule, rate="hard"), "o--" if rule == "paper_two_sided" else "o-", color, words
-        )
+        style = "o--" if rule == "paper_two_sided" else "o-"
+        curve(ax, data.pull, error.sel(rule=rule, rate="hard"), style, color, words)
     curve(ax, data.pull, error.sel(rule="paper_midpoint", rate="smooth"), "o:", "control", "the same, smooth rates")
     ax.set_title("The weaker the pull, the smaller the error")
     limits, ylabel = (None, 20 * float(error.max())), "relative error against the gradient"
-    frame(ax, r"strength of the pull $\beta$", ylabel, log="xy", ylim=limits, xticks=config.pulls)
+    frame(ax, r"strength of the pull $\beta$", ylabel, log="xy", ylim=limits, xticks=data.pull)
     ax.legend(loc="upper left")
 
 
-def _conditions(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _conditions(ax: Axes, data: xr.Dataset) -> None:
     hard, smooth = (data.error.sel(rate=rate, rule="paper_two_sided").isel(pull=0) for rate in ("hard", "smooth"))
     shown = {
         "layered": (hard.sel(kind="layered"), "eq1"),
@@ -60,6 +50,9 @@ def _conditions(ax: Axes, data: xr.Dataset, config: Any) -> None:
         mean = float(values.mean())
         bars(ax, index, mean, color, width=0.7)
         ax.text(index, 1.3 * mean, f"{mean:.1g}", ha="center", fontsize=8)
-    ax.set_title(f"What Eq 1 needs (pull {config.pulls[0]:g})")
+    ax.set_title(f"What Eq 1 needs (pull {float(data.pull[0]):g})")
     xlabel, ylabel = "pull and push; grey: should fail", "relative error against the gradient"
     frame(ax, xlabel, ylabel, log="y", ylim=(None, 20), xticks=list(shown))
+
+
+plot = panels(12.5, 3.9, _first, _pulls, _conditions)

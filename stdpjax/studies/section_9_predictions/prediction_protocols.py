@@ -1,7 +1,5 @@
 """The experiment that the paper calls for: constant, rising and falling postsynaptic rates under each rule."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,22 +8,15 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Progress, Study, estimate, keep_estimate, within
+from stdpjax.lab import Progress, Study, estimate, keep_estimate, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.power import sample_size, simulate_experiments, t_test_alarms, t_test_power
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.stats import Estimate, bootstrap, wilson_interval
-from stdpjax.studies.measures import labelled, merged
+from stdpjax.studies.measures import labelled, limits, merged, supports
+from stdpjax.studies.section_9_predictions import prediction_rules as rules
 from stdpjax.studies.section_9_predictions.prediction_protocols_figure import plot
-from stdpjax.studies.section_9_predictions.prediction_rules import (
-    ASYMMETRIC,
-    NAMES,
-    draw_cells,
-    exact_changes,
-    make_protocol,
-    sampled_changes,
-)
 
 Floats = NDArray[np.float64]
 CONSTANT, RISING, FALLING = (COURSES.index(course) for course in ("constant", "rising", "falling"))
@@ -34,6 +25,7 @@ MOST_CELLS = 10**6
 # The rule whose experiments are simulated, and the least and largest number of cells drawn in each arm.
 SIMULATED = "windowed"
 _N_DRAWN = (256, 2000)
+_WORDS = "change as a share of the weight"
 
 
 @configuration
@@ -46,14 +38,10 @@ class PredictionProtocolsConfig:
     duration_ms: float = setting(400.0, "length of a ramp in ms, a whole number", at_least=2)
     rest_ms: float = setting(500.0, "silence after each ramp in ms, a whole number", at_least=400)
     n_repeats: int = setting(100, "ramps in each cell", at_most=10_000)
-    amplitude: float = setting(
-        0.013, "change by a pair, as a share of the weight, of the antisymmetric windows", above=0
-    )
+    amplitude: float = setting(0.013, "relative change by a pair under the antisymmetric windows", above=0)
     tau: float = setting(10.0, "their time constant in ms", at_least=1, at_most=20)
     window: int = setting(20, "longest lag of the windowed rule in ms")
-    between_cells: float = setting(
-        0.25, "standard deviation of cells under the same spikes, as a share of the weight", above=0
-    )
+    between_cells: float = setting(0.25, "relative standard deviation of cells under the same spikes", above=0)
     power: float = setting(0.8, "wanted probability of finding an effect at the level of 5 %", above=0.05, below=1)
     n_cells: int = setting(200, "cells sampled in each arm", at_least=20, at_most=10**5)
     n_experiments: int = setting(5000, "experiments simulated", at_least=10, at_most=10**6)
@@ -69,14 +57,13 @@ class PredictionProtocolsConfig:
 
 
 def _share_found(data: xr.Dataset, name: str) -> Estimate:
-    """Return the share of simulated experiments in which a test finds something."""
     n_found, n = int(data[name]), int(data.n_experiments)
     return Estimate(n_found / n, *wilson_interval(n_found, n))
 
 
 def _hardest(data: xr.Dataset) -> xr.DataArray:
     """Return the power to find a change at a constant rate, for the asymmetric rule under which it is least."""
-    power = data.power_constant.sel(rule=list(ASYMMETRIC))
+    power = data.power_constant.sel(rule=list(rules.ASYMMETRIC))
     return power[int(power.values.argmin())]
 
 
@@ -88,49 +75,42 @@ def _cells(data: xr.Dataset) -> str:
     )
 
 
-_experiment = partial(Claim, statement="sec9.experiment")
-
-# The criteria were fixed before any run.
 CLAIMS = (
-    _experiment(
+    supports(
         "sec9.false_alarms",
         "Share of simulated experiments with the stated number of cells that find a change at a constant rate under "
         "the paper's windowed rule.",
+        statement="sec9.experiment",
         criterion=within(0.05, 0.02),
         measure=lambda data: _share_found(data, "n_false"),
         control=_hardest,
-        control_is="of asymmetric windows, nearest symmetric pairs, triplets and suppression the rule that is found "
-        "least often",
-        bearing="supports",
+        control_is="the rule that predicts such a change and is found least often",
         note=lambda data: f"{int(data.n_stated)} cells. Found least often: {_hardest(data).rule.item()}.",
     ),
-    _experiment(
+    limits(
         "sec9.cells",
         "Share of simulated experiments that tell rising from falling under the same rule, with that number of cells.",
+        statement="sec9.experiment",
         criterion=within(0.8, 0.03),
         measure=lambda data: _share_found(data, "n_found_stated"),
         control=lambda data: _share_found(data, "n_found_half").value,
         control_is="half as many cells",
-        bearing="limits",
         note=_cells,
     ),
 )
 
 
-_WORDS = "change as a share of the weight"
-
-
 def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progress) -> xr.Dataset:
     """Compute and sample the three arms under each rule, and simulate experiments with the paper's."""
     progress(0.0, "exact means")
-    protocol = make_protocol(config)
-    exact = exact_changes(config, protocol)
+    protocol = rules.make_protocol(config)
+    exact = rules.exact_changes(config, protocol)
     progress(0.2, "spikes")
-    cells = draw_cells(named_key(key, "cells"), protocol, config.n_cells, config.window)
+    cells = rules.draw_cells(named_key(key, "cells"), protocol, config.n_cells, config.window)
     progress(0.5, "rules")
-    sampled = sampled_changes(config, protocol, cells)
-    by_spikes = np.stack([sampled.get(name, np.repeat(exact[name][:, None], config.n_cells, 1)) for name in NAMES])
-    means = np.stack([exact[name] for name in NAMES])
+    sampled = rules.sampled_changes(config, protocol, cells)
+    by_spikes = np.stack([sampled.get(name, np.repeat(row[:, None], config.n_cells, 1)) for name, row in exact.items()])
+    means = np.stack([*exact.values()])
     progress(0.8, "effect sizes")
     sizes = _effect_sizes(key, means, by_spikes, config)
     progress(0.9, "experiments")
@@ -139,7 +119,7 @@ def run(key: Key[Array, ""], config: PredictionProtocolsConfig, progress: Progre
         labelled(("rule", "course"), "1", exact=(means, _WORDS), spike_sd=(by_spikes.std(axis=-1, ddof=1), _WORDS)),
         sizes,
         _simulated(key, means, by_spikes, sizes, config),
-        rule=list(NAMES),
+        rule=list(rules.NAMES),
         course=list(COURSES),
         n_cells=((), config.n_cells, {"units": "cells in each arm"}),
         n_experiments=((), config.n_experiments, {"units": "experiments"}),
@@ -174,18 +154,13 @@ def _effect_sizes(
     observed, contrast = Estimate(*found[..., :-1]), Estimate(*found[..., -1])
     deviation = np.hypot(by_spikes.std(axis=-1, ddof=1), config.between_cells)
     alone, true = (means / deviation)[:, CONSTANT], _contrast(means, deviation)
-    numbers = [
-        [min(sample_size(float(one), config.power, n_groups=n), MOST_CELLS) for one in d]
-        for n, d in ((1, alone), (2, true))
-    ]
-    counted = xr.Dataset(
-        {
-            name: ("rule", np.array(row), {"units": "cells in each arm", "most": MOST_CELLS})
-            for name, row in zip(("cells_constant", "cells_contrast"), numbers, strict=True)
-        }
-    )
+
+    def cells(effect: Floats, n_groups: int) -> tuple:
+        numbers = [min(sample_size(float(d), config.power, n_groups=n_groups), MOST_CELLS) for d in effect]
+        return "rule", np.array(numbers), {"units": "cells in each arm", "most": MOST_CELLS}
+
     return merged(
-        counted,
+        xr.Dataset({"cells_constant": cells(alone, 1), "cells_contrast": cells(true, 2)}),
         xr.Dataset(keep_estimate("observed", observed, ("rule", "course"), units="1", long_name=_WORDS)),
         xr.Dataset(keep_estimate("contrast_d", contrast, "rule", value="_observed", units="1")),
         labelled("rule", "1", contrast_d=(true, "Cohen's d of rising against falling"), constant_d=alone),
@@ -196,17 +171,13 @@ def _simulated(
     key: Key[Array, ""], means: Floats, by_spikes: Floats, sizes: xr.Dataset, config: PredictionProtocolsConfig
 ) -> xr.Dataset:
     """Simulate experiments with the windowed rule, and count those that find something."""
-    row = NAMES.index(SIMULATED)
+    row = rules.NAMES.index(SIMULATED)
     least, most = _N_DRAWN
     n_stated = int(min(sizes.cells_contrast[row], most))
-    drawn = simulate_experiments(
-        named_key(named_key(key, "experiments"), SIMULATED),
-        jnp.asarray(means[row], float),
-        jnp.asarray(by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True), float),
-        config.between_cells,
-        max(least, n_stated),
-        config.n_experiments,
-    )
+    own = named_key(named_key(key, "experiments"), SIMULATED)
+    parts = means[row], by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True)
+    mean, away = (jnp.asarray(part, float) for part in parts)
+    drawn = simulate_experiments(own, mean, away, config.between_cells, max(least, n_stated), config.n_experiments)
     drawn = np.asarray(drawn, np.float64)
 
     def n_found(n: int) -> int:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -39,17 +38,15 @@ ASYMMETRIC = (
     "suppression",
 )
 NAMES = (*SYMMETRIC, *ASYMMETRIC)
-PUBLISHED = MappingProxyType(
-    {
-        "bi_poo": "bi_poo_2001",
-        "song": "song_miller_abbott_2000",
-        "triplet_visual": "pfister_gerstner_2006_visual_cortex_all_to_all_minimal",
-        "triplet_hippocampus": "pfister_gerstner_2006_hippocampus_all_to_all_minimal",
-        "suppression": "froemke_dan_2002",
-    }
-)
+PUBLISHED: Mapping[str, str] = {
+    "bi_poo": "bi_poo_2001",
+    "song": "song_miller_abbott_2000",
+    "triplet_visual": "pfister_gerstner_2006_visual_cortex_all_to_all_minimal",
+    "triplet_hippocampus": "pfister_gerstner_2006_hippocampus_all_to_all_minimal",
+    "suppression": "froemke_dan_2002",
+}
 # The amplitudes of these were measured after 60 pairs.
-PAIRS_MEASURED = MappingProxyType({"bi_poo": 60, "suppression": 60})
+PAIRS_MEASURED: Mapping[str, int] = {"bi_poo": 60, "suppression": 60}
 # Numbers of events are rounded up to a multiple of this, so that other seeds need no other program.
 _BLOCK = 256
 
@@ -75,13 +72,7 @@ def make_protocol(config: Any) -> Protocol:
     """Return the arms that a configuration describes."""
     rates = [
         predicted_rates(
-            course,
-            config.pre_hz,
-            config.low_hz,
-            config.high_hz,
-            config.duration_ms,
-            config.n_repeats,
-            config.rest_ms,
+            course, config.pre_hz, config.low_hz, config.high_hz, config.duration_ms, config.n_repeats, config.rest_ms
         ).probabilities()
         for course in COURSES
     ]
