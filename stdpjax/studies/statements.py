@@ -399,9 +399,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.3, paragraphs 1 and 2",
         "Score matching is consistent without latent variables, and filling these in by MCMC, as in EM, extends it to "
         "them.",
-        "With the second derivative kept it is at rest at the truth and learns towards it; hidden rows, whose Eq 1 "
-        "has mean 0 once h is sampled, teach nothing.",
-        ("sec6.3.learns", "sec6.3.stationary", "sec6.3.path", "sec6.3.rows"),
+        "With the second derivative kept it is at rest at the truth and learns towards it; without it, as in Eq 24, it "
+        "does neither.",
+        ("sec6.3.learns", "sec6.3.stationary", "sec6.3.path"),
     ),
     Statement(
         "sec6.3.impatient",
@@ -428,7 +428,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "On scikit-learn's digits the delta rule of the clamped rows does, and learns probabilistic PCA, no more; Eq "
         "1 on hidden rows has mean 0 under the model, and from other starts makes the weights grow until units "
         "saturate.",
-        ("sec6.3.blow_up", "sec6.3.fills_in", "sec6.3.law", "sec6.3.hidden_rows"),
+        ("sec6.3.blow_up", "sec6.3.fills_in", "sec6.3.law", "sec6.3.rows"),
     ),
     Statement(
         "eq25",
