@@ -5,13 +5,12 @@ The paper fixes the window (20), the number of sequences (500), their length (16
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
@@ -76,7 +75,6 @@ class ProtocolConfig:
     n_resamples: int = setting(1000, "bootstrap resamples of the sequences, for intervals", at_least=2)
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
         _checks.window(self.window, self.n_steps)
         if self.drive == "leaky_ornstein_uhlenbeck":
             _checks.number("width", self.width, above=1)
@@ -225,15 +223,6 @@ def lags_of(config: ProtocolConfig) -> Int[np.ndarray, "lag"]:
     return np.arange(-config.window, config.window + 1)
 
 
-def bisect_probability(function: Callable[[Float[Array, ""]], Float[Array, ""]]) -> float:
-    """Return the probability in (0, 1) at which a function that starts above 0 crosses it, to 1e-6."""
-    low, high = 1e-3, 1 - 1e-3
-    for _ in range(20):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if float(function(jnp.asarray(middle))) > 0 else (low, middle)
-    return 0.5 * (low + high)
-
-
 def part_of(progress: Progress, start: float, end: float) -> Progress:
     """Return a progress report that covers only the part from `start` to `end` of the whole."""
 
@@ -241,8 +230,3 @@ def part_of(progress: Progress, start: float, end: float) -> Progress:
         progress(start + fraction * (end - start), stage)
 
     return report
-
-
-def mismatched(values: np.ndarray) -> np.ndarray:
-    """Return the negative control: every sequence gets the values of the next one, which are independent of it."""
-    return np.roll(values, 1, axis=0)

@@ -79,7 +79,7 @@ def test_tied_weights_with_rates_midway_follow_the_rates_of_the_moment():
     ("settings", "message"),
     [
         ({"n_steps": 100}, "n_steps: expected a multiple of 3"),
-        ({"small_rate": 0.2}, "large_rate: expected a number above small_rate"),
+        ({"small_rate": 0.2}, "large_rate: expected a finite number above 0.2"),
         ({"bound": 0.0}, "bound: expected a finite number above 0"),
     ],
 )

@@ -38,7 +38,6 @@ class RisingRateConfig:
     tau: float = setting(10.0, "decay of the exponential lag kernel, in bins", above=0)
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
         if len(self.slopes) < 2 or self.slopes[0] != 0 or any(low >= high for low, high in pairwise(self.slopes)):
             raise ValueError(f"slopes: expected 0 and then increasing numbers, got {self.slopes}")
         reach = max(self.slopes) * self.window
@@ -99,20 +98,18 @@ CLAIMS = (
         bearing="limits",
         note=lambda data: (
             "Whatever lies on the other side, the next spike comes sooner: within half a window with probability "
-            f"{float(data.spike_soon[0, 0]):.3f} at the flat rate and {float(data.spike_soon[0, -1]):.3f} at the "
-            "steepest."
+            f"{float(data.spike_soon[0, -1]):.3f} at the steepest rate, {float(data.spike_soon[0, 0]):.3f} at the flat."
         ),
     ),
     Claim(
         "sec2.2.cancellation",
-        "Mean change of Eq 1 at lag 1 over that at lag 10 when spikes on both sides are paired all the same.",
+        "Exact mean change of Eq 1 at lag 1 over that at lag 10 when spikes on both sides are paired all the same.",
         statement="sec2.2.cancellation",
         criterion=at_most(0.3),
         measure=lambda data: estimate(data, "jump_both_sides"),
         control=lambda data: data.jump_one_sided,
         control_is="the rule as stated",
         bearing="supports",
-        note="Exact for each sequence of rates.",
     ),
 )
 
@@ -122,12 +119,8 @@ def run(key: Key[Array, ""], config: RisingRateConfig, progress: Progress) -> xr
     progress(0.0, "exact lag laws on ramps")
     ramps = _on_ramps(config)
     progress(0.5, "random rates")
-    drives = ProtocolConfig(
-        n_sequences=config.n_sequences,
-        window=config.window,
-        max_probability=config.max_probability,
-        n_steps=max(160, config.window),
-    )
+    sizes = {name: getattr(config, name) for name in ("n_sequences", "window", "max_probability")}
+    drives = ProtocolConfig(**sizes, n_steps=max(160, config.window))
     sequences = make_sequences(named_key(key, "drives"), drives)
     rising = _rising_rates(named_key(key, "rising"), sequences, config)
     progress(0.7, "spikes on both sides")
@@ -200,24 +193,19 @@ def _both_sides(resampling: Key[Array, ""], sequences: Sequences, drives: Protoc
         curve = mean_by_lag(change, count)
         return np.asarray(curve[..., near] / curve[..., far])
 
-    curves, jumps = {}, {}
-    for sides in ("one", "both"):
-        counts = np.asarray(exact_counts(sequences, drives, sides), dtype=np.float64)
-        sums = sums_by_lag(sequences.slope, counts)
-        curves[sides] = mean_by_lag(*(part.sum(0) for part in sums))
-        jumps[sides] = stats.bootstrap(resampling, jump, *sums)
-    return xr.Dataset(
-        {
-            "jump_one_sided": jumps["one"].value,
-            **keep_estimate("jump_both_sides", jumps["both"]),
-            "eq1_one_sided": ("lag", curves["one"]),
-            "eq1_both_sides": ("lag", curves["both"]),
-        }
+    one, both = (
+        sums_by_lag(sequences.slope, np.asarray(exact_counts(sequences, drives, sides), np.float64))
+        for sides in ("one", "both")
+    )
+    total_one, total_both = ([part.sum(0) for part in sums] for sums in (one, both))
+    return merged(
+        labelled((), jump_one_sided=jump(*total_one)),
+        labelled("lag", eq1_one_sided=mean_by_lag(*total_one), eq1_both_sides=mean_by_lag(*total_both)),
+        xr.Dataset(keep_estimate("jump_both_sides", stats.bootstrap(resampling, jump, *both))),
     )
 
 
 def _example(key: Key[Array, ""], config: RisingRateConfig) -> xr.Dataset:
-    """Draw spikes on the steepest ramp."""
     probabilities = config.probabilities
     steepest = ramp(2 * config.window + 1, probabilities[len(probabilities) // 2], float(config.slopes[-1]))
     spikes = jax.vmap(partial(sample_spikes, probability=steepest))(member_keys(key, 24))
