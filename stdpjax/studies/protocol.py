@@ -51,7 +51,7 @@ class ProtocolConfig:
     width: float = setting(10.0, "time scale of the drive, in bins", above=0)
     voltage: Voltage = setting(
         "bounded",
-        'activity from drive; "bounded" stays where rate and activity have the same slope, "linear" saturates',
+        'activity from drive; "bounded" stays in the active region, "linear" leaves it',
         choices=get_args(Voltage),
     )
     # 0.6 saturates in 40 % of bins.
@@ -66,9 +66,7 @@ class ProtocolConfig:
     )
     # The paper has "if both spikes coincide": the coincident spike is the closest one.
     coincidence: Coincidence = setting(
-        "skip",
-        'a postsynaptic spike at lag 0; "skip" takes it as the closest spike, so no update, "ignore" looks past it',
-        choices=COINCIDENCES,
+        "skip", 'a spike at lag 0; "skip": it is closest, so no update, "ignore": looked past', choices=COINCIDENCES
     )
     kernel: str = setting("exponential", "lag kernel of the nearest-neighbour rule", choices=LAG_KERNELS)
     tau: float = setting(10.0, "decay of the exponential kernel, in bins", only={"kernel": ("exponential",)}, above=0)

@@ -174,7 +174,6 @@ def run(key: Key[Array, ""], config: FitWindowConfig, progress: Progress) -> xr.
         labelled("lag", _SHARE, published=(predict("pair", TRUTH, _pairs_at(lags)), "published fit")),
         _rules(key, curve, data, drawn[: config.n_compared], lags, config),
         parameter=list(NAMES),
-        seed=np.arange(config.n_seeds),
         rule=names,
         other=names[1:],
         maker=["pair", "itself"],

@@ -15,7 +15,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule, run_along
 from stdpjax.spikes import sample_spikes
-from stdpjax.studies.measures import largest_z
+from stdpjax.studies.measures import labelled, largest_z, merged
 from stdpjax.studies.section_5_simulation.example_traces_figure import plot
 
 
@@ -80,22 +80,14 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
     spikes, weights = (np.asarray(part) for part in of_trains(train_keys))
     weights, spread = weights.astype(np.float64), weights.astype(np.float64).std(0, ddof=1)
     change, p = np.diff(np.asarray(post, np.float64)), np.asarray(probability, np.float64)
-    return xr.Dataset(
-        {
-            "pre_rate": ("time", np.asarray(pre_rate)),
-            "post_activity": ("time", np.asarray(post)[:-1]),
-            "pre_spikes": ("time", spikes[0]),
-            "weight": ("time", weights[0]),
-            "mean_weight": ("time", weights.mean(0)),
-            "mean_weight_error": ("time", spread / np.sqrt(config.n_trials)),
-            "weight_std": ("time", spread),
-            "expected_weight": ("time", np.cumsum(p * change)),
-            "weight_of_mean_rate": ("time", np.cumsum(p.mean() * change)),
-            "final_variance": weights[:, -1].var(ddof=1),
-            "predicted_variance": np.sum(p * (1 - p) * change**2),
-            "poisson_variance": np.sum(p * change**2),
-        },
-        coords={"time": ("time", np.arange(config.n_steps), {"units": "bins"})},
+    error, mean = spread / np.sqrt(config.n_trials), weights.mean(0)
+    return merged(
+        labelled("time", pre_rate=pre_rate, post_activity=post[:-1], pre_spikes=spikes[0], weight=weights[0]),
+        labelled("time", mean_weight=mean, mean_weight_error=error, weight_std=spread),
+        labelled("time", expected_weight=np.cumsum(p * change), weight_of_mean_rate=np.cumsum(p.mean() * change)),
+        labelled((), final_variance=weights[:, -1].var(ddof=1)),
+        labelled((), predicted_variance=np.sum(p * (1 - p) * change**2), poisson_variance=np.sum(p * change**2)),
+        time=("time", np.arange(config.n_steps), {"units": "bins"}),
     )
 
 

@@ -1,6 +1,7 @@
 """Do units move less when their weights change by Eq 1? The comparison that the paper announces (section 5.1)."""
 
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -51,15 +52,10 @@ def main_rates(config: SpeedWithLearningConfig) -> tuple[float, ...]:
 
 def cases(config: SpeedWithLearningConfig) -> Case:
     """Return what is run: each form, drive and rate of the comparison, and then the waves."""
-    rows = [
-        (DRIVES.index(drive), rate, tie, 0.0)
-        for tie in FORMS.values()
-        for drive in _MAIN
-        for rate in main_rates(config)
-    ]
-    rows += [
-        (_WAVE, rate, 1.0, after) for rate, after in ((0.0, 0.0), (config.small_rate, 0.0), (config.small_rate, 0.5))
-    ]
+    main = product(FORMS.values(), _MAIN, main_rates(config))
+    rows = [(DRIVES.index(drive), rate, tie, 0.0) for tie, drive, rate in main]
+    waves = ((0.0, 0.0), (config.small_rate, 0.0), (config.small_rate, 0.5))
+    rows += [(_WAVE, rate, 1.0, after) for rate, after in waves]
     drive, *numbers = zip(*rows, strict=True)
     return Case(jnp.asarray(drive, jnp.int32), *(jnp.asarray(column, float) for column in numbers))
 
@@ -151,7 +147,6 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
         form=list(FORMS),
         drive=list(_MAIN),
         learning_rate=np.array(main_rates(config)),
-        network=np.arange(n_networks),
         wave=list(_WAVES),
         case=np.arange(len(learned.speed)),
         main_case=np.arange(main.stop),

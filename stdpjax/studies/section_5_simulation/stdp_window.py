@@ -206,26 +206,21 @@ def _conditions(resampled: _Resampled, sparse: Sums, frequent: Sums, config: Std
         return np.asarray(curve[..., middle] / curve[..., first])
 
     totals = [part.sum(0) for part in sparse]
-    return xr.Dataset(
-        {
-            "eq1_mean_sparse": ("lag", mean_by_lag(*totals)),
-            "shape_eq1_mean_sparse": float(_statistics(config)["shape_eq1_mean"](*totals)),
-            **keep_estimate("rise_sparse", resampled(rise, *sparse)),
-            "rise_frequent": float(rise(*(part.sum(0) for part in frequent))),
-        }
+    return merged(
+        labelled("lag", eq1_mean_sparse=mean_by_lag(*totals)),
+        labelled((), shape_eq1_mean_sparse=_statistics(config)["shape_eq1_mean"](*totals)),
+        labelled((), rise_frequent=rise(*(part.sum(0) for part in frequent))),
+        xr.Dataset(keep_estimate("rise_sparse", resampled(rise, *sparse))),
     )
 
 
 def _kernels(sampled: np.ndarray, config: StdpWindowConfig) -> xr.Dataset:
     """Return the biological curve, the kernel of the nearest-neighbour rule, and the match of one that grows."""
     biology, growing = _biology(config), lags_of(config) / config.window
-    return xr.Dataset(
-        {
-            "biology": ("lag", biology),
-            "net_area_biology": float(net_area(biology)),
-            "kernel": ("lag", np.asarray(kernel_of(config), np.float64)),
-            "shape_growing_kernel": float(shape_match(growing * sampled.sum((0, 1)), biology)),
-        }
+    match = shape_match(growing * sampled.sum((0, 1)), biology)
+    return merged(
+        labelled("lag", biology=biology, kernel=kernel_of(config)),
+        labelled((), net_area_biology=net_area(biology), shape_growing_kernel=match),
     )
 
 
