@@ -112,8 +112,7 @@ CLAIMS = (
     ),
     _of_schemes(
         "morrison2008.gain",
-        "Gain on a slow ramp at the highest rate over that at the lowest (largest of the rules in which spikes hide "
-        "others).",
+        "Gain on a slow ramp at the highest rate over that at the lowest (largest of rules whose spikes hide others).",
         criterion=at_most(0.5),
         measure=lambda data: _relative_gain(data).drop_sel(still_rule="all_to_all").max(),
         control=lambda data: _relative_gain(data).sel(still_rule="all_to_all"),
@@ -211,9 +210,7 @@ def _at_constant_rates(config: RuleZooConfig) -> xr.Dataset:
     return merged(
         labelled(by_rate, "amplitude of a pair", drift=([*drift, np.asarray(mean_update(law, kernel))[:, 0]], words)),
         labelled(by_rate, "bins^2 amplitude", gain=[*gains, jax.vmap(lambda q: ramp_gain(q, kernel))(post[:, 0])]),
-        labelled(
-            ("scheme", "constant", "pair_lag"), "amplitude of a pair", window=(windows, "change by one more pair")
-        ),
+        labelled(("scheme", "constant", "pair_lag"), "amplitude of a pair", window=(windows, "what a pair adds")),
     )
 
 

@@ -29,7 +29,6 @@ from stdpjax.studies.protocol import (
 )
 from stdpjax.theory.slopes import slope_agreement as slope_theory
 
-FUNCTIONS = ("hard", "smooth")
 _N_BINS = 30
 
 
@@ -170,7 +169,7 @@ def run(key: Key[Array, ""], config: XieSeungConfig, progress: Progress) -> xr.D
         _signs(resampling, drive_key, config),
         slow_pairs(drive_key, saturating, config.slow_widths),
         slope=["ds/dt", "d rho/dt", "difference"],
-        function=list(FUNCTIONS),
+        function=["hard", "smooth"],
         scale=("scale", np.array(config.scales), {"units": "1"}),
         main_scale=((), config.scale, {"units": "1"}),
         seldom=((), config.seldom, {"units": "1"}),

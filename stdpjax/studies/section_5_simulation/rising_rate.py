@@ -140,29 +140,23 @@ def run(key: Key[Array, ""], config: RisingRateConfig, progress: Progress) -> xr
 
 def _on_ramps(config: RisingRateConfig) -> xr.Dataset:
     """Return mean updates, gains and mean lags by the exact law of lags on each ramp."""
-    window, slopes = config.window, np.array(config.slopes)
+    window, slopes, cells = config.window, np.array(config.slopes), ("probability", "slope")
     distance = np.arange(1, window + 1)
     ramps = [ramp(2 * window + 1, q, float(a)) for q in config.probabilities for a in slopes]
     laws = lag_probability(jnp.stack(ramps), window, boundary="valid")[:, 0]
     laws = laws.reshape(len(config.probabilities), slopes.size, -1)
     kernel = lag_kernel("exponential", window, tau=config.tau)
     # A ramp that falls is one that rises, run backwards.
-    falling = laws[:, 1:, ::-1]
+    falls = [mean_update(laws[:, 1:, ::-1], each) for each in (kernel, lag_kernel("bi_poo", window))]
     # Without the silence of all other bins: 2 sum of d kernel(d).
     sparse_gain = 2 * np.sum(distance * np.asarray(kernel[window + 1 :], np.float64))
     positive = np.asarray(laws, np.float64)[..., window + 1 :]
     soon = np.arange(1, max(1, window // 2) + 1)
     silent = 1 - np.array(config.probabilities)[:, None, None] - slopes[:, None] * soon
     return merged(
-        labelled(
-            ("probability", "slope"), mean_update=mean_update(laws, kernel), spike_soon=1 - np.prod(silent, axis=-1)
-        ),
-        labelled(("probability", "slope"), "bins", mean_lag=positive @ distance / positive.sum(-1)),
-        labelled(
-            ("probability", "falling_slope"),
-            falling_update=mean_update(falling, kernel),
-            falling_update_bi_poo=mean_update(falling, lag_kernel("bi_poo", window)),
-        ),
+        labelled(cells, mean_update=mean_update(laws, kernel), spike_soon=1 - np.prod(silent, axis=-1)),
+        labelled(cells, "bins", mean_lag=positive @ distance / positive.sum(-1)),
+        labelled(("probability", "falling_slope"), falling_update=falls[0], falling_update_bi_poo=falls[1]),
         labelled("probability", gain=[float(ramp_gain(q, kernel)) for q in config.probabilities]),
         labelled((), sparse_gain=sparse_gain),
         falling_slope=("falling_slope", -slopes[1:], {"units": "1/bin^2"}),

@@ -103,7 +103,7 @@ CLAIMS = (
 )
 
 
-_SQUARED, _FINITE = "(activity / time constant)^2", "networks with finite states and weights"
+_FINITE = "networks with finite states and weights"
 
 
 def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress) -> xr.Dataset:
@@ -134,14 +134,12 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
         n_dropped=config.n_fresh_steps // 3,
         is_plastic=False,
     )
+    cells, unit = ("form", "drive", "learning_rate", "network"), "(activity / time constant)^2"
+    words = "mean squared speed of all units"
     return merged(
-        labelled(
-            ("form", "drive", "learning_rate", "network"),
-            _SQUARED,
-            speed=(learned.speed[main].reshape(*shape, -1), "mean squared speed of all units"),
-            held_speed=(held.speed.reshape(*shape, -1), "that with the learned weights held, fresh drive"),
-        ),
-        labelled(("wave", "network"), _SQUARED, wave_speed=(learned.speed[main.stop :], "tied, on a travelling wave")),
+        labelled(cells, unit, speed=(learned.speed[main].reshape(*shape, -1), words)),
+        labelled(cells, unit, held_speed=(held.speed.reshape(*shape, -1), f"{words}, learned weights held")),
+        labelled(("wave", "network"), unit, wave_speed=(learned.speed[main.stop :], "tied, on a travelling wave")),
         required(("case", "network"), _FINITE, is_finite=learned.is_finite),
         required(("main_case", "network"), _FINITE, held_is_finite=held.is_finite),
         form=list(FORMS),

@@ -245,16 +245,8 @@ def _laws(last: Layers, activity: np.ndarray, config: DigitsUnsupervisedConfig) 
         rows.append((along, expected, *(np.linalg.norm(square - law) / np.linalg.norm(law) for law in laws)))
     square, expected, from_law, from_subspace = (np.stack(part) for part in zip(*rows, strict=True))
     return merged(
-        labelled(
-            "network",
-            law_difference=(from_law, "relative difference from probabilistic PCA"),
-            subspace_difference=(from_subspace, "relative difference from the principal subspace"),
-        ),
-        labelled(
-            ("network", "component"),
-            square=(square, "squared weight along a component"),
-            expected_square=(expected, "the same by the law"),
-        ),
+        labelled("network", law_difference=from_law, subspace_difference=from_subspace),
+        labelled(("network", "component"), square=(square, "squared weight"), expected_square=(expected, "by the law")),
     )
 
 
