@@ -70,7 +70,7 @@ def train_networks(
 ) -> tuple[Float[Array, "rule network stage"], Bool[Array, "rule network"]]:
     """Train a network on each of the splits by each of several rules, from the same weights and in the same order.
 
-    Shares of the test images classified right, the first before any update, and which networks are finite, come back.
+    Return shares of the test images classified right, the first before any update, and which networks are finite.
     """
     numbers = list(jnp.arange(len(configs), dtype=jnp.int32))
     # One program for all rules, compiled once.

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import numpy as np
@@ -64,7 +64,6 @@ class ProtocolConfig:
         '"silent" assumes no spikes outside, which biases the ends',
         choices=get_args(Edges),
     )
-    # The paper has "if both spikes coincide": the coincident spike is the closest one.
     coincidence: Coincidence = setting(
         "skip", 'a spike at lag 0; "skip": it is closest, so no update, "ignore": looked past', choices=COINCIDENCES
     )
@@ -159,14 +158,8 @@ def exact_counts(
     sequences: Sequences, config: ProtocolConfig, sides: Sides = "one"
 ) -> Float[Array, "sequence time lag"]:
     """Return the exact mean lag counts per trial in the counted bins."""
-    return expected_lag_counts(
-        sequences.pre_probability,
-        sequences.post_probability,
-        config.window,
-        config.coincidence,
-        sides=sides,
-        boundary=config.boundary,
-    )
+    rates = sequences.pre_probability, sequences.post_probability
+    return expected_lag_counts(*rates, config.window, config.coincidence, sides=sides, boundary=config.boundary)
 
 
 def sampled_counts(
@@ -177,16 +170,9 @@ def sampled_counts(
     counts = []
     for index, block in enumerate(blocks):
         progress(index / len(blocks), f"spike trains of sequence {block[0] + 1} of {config.n_sequences}")
-        sampled = sample_lag_counts(
-            key,
-            sequences.pre_probability[block[0] : block[-1] + 1],
-            sequences.post_probability[block[0] : block[-1] + 1],
-            config.n_trials,
-            config.window,
-            config.coincidence,
-            boundary=config.boundary,
-            first_sequence=int(block[0]),
-        )
+        rates = (part[block[0] : block[-1] + 1] for part in (sequences.pre_probability, sequences.post_probability))
+        options: dict[str, Any] = {"boundary": config.boundary, "first_sequence": int(block[0])}
+        sampled = sample_lag_counts(key, *rates, config.n_trials, config.window, config.coincidence, **options)
         counts.append(np.asarray(sampled))
     return np.concatenate(counts)
 

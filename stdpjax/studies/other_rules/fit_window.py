@@ -15,7 +15,7 @@ from scipy import special
 from stdpjax import _checks, protocols
 from stdpjax.fitting import Measurements, Model, bi_poo_2001, find_model, predict, random_starts, search
 from stdpjax.fitting.models import Design, Numbers
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, within
+from stdpjax.lab import Claim, Progress, Study, at_least, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rules import presets
@@ -73,13 +73,8 @@ def distances(curve: Measurements, drawn: NDArray[np.float64]) -> NDArray[np.flo
     n_seeds, n = len(drawn), len(NAMES)
     truth = np.array(list(TRUTH.values()))
     is_free = np.concatenate([np.ones((1, n), bool), ~np.eye(n, dtype=bool)])
-    first = search(
-        "pair",
-        curve,
-        np.tile(truth, (n_seeds * (n + 1), 1)),
-        changes=np.repeat(drawn, n + 1, axis=0),
-        is_free=np.tile(is_free, (n_seeds, 1)),
-    )
+    starts, free = np.tile(truth, (n_seeds * (n + 1), 1)), np.tile(is_free, (n_seeds, 1))
+    first = search("pair", curve, starts, changes=np.repeat(drawn, n + 1, axis=0), is_free=free)
     numbers = first.numbers.reshape(n_seeds, n + 1, n)
     values = first.sum_of_squares.reshape(n_seeds, n + 1)
     # Once more from the best of those with a number held: the free search may have ended elsewhere.
@@ -117,19 +112,14 @@ def _is_covered(data: xr.Dataset, stated: float) -> NDArray[np.bool_]:
     return data.root.values / stated <= QUANTILE
 
 
-def _aic_above(data: xr.Dataset, rule: str, maker: str = "pair") -> Estimate:
-    """Return the AIC of a rule above that of pairs, on data that pairs or the rule itself made."""
-    return mean_interval(data.aic_above.sel(other=rule, maker=maker).values)
-
-
 def _told_apart(name: str, words: str, rule: str, revised: str) -> Claim:
     return Claim(
         name,
         f"AIC of {words} above that of exponential pairs with two sides, on data that these made (mean).",
         statement="Bi & Poo 2001",
         criterion=at_least(0.0),
-        measure=lambda data: _aic_above(data, rule),
-        control=lambda data: _aic_above(data, rule, "itself").value,
+        measure=lambda data: mean_interval(data.aic_above.sel(other=rule, maker="pair")),
+        control=lambda data: data.aic_above.sel(other=rule, maker="itself").values.mean(),
         control_is="data that this rule made",
         bearing="beyond",
         revised=revised,

@@ -194,14 +194,13 @@ def _agreement(key: Key[Array, ""], values: NDArray[np.float64], config: RuleZoo
 def _at_constant_rates(config: RuleZooConfig) -> xr.Dataset:
     """Return exact mean updates per presynaptic spike at constant rates, gains on slow ramps, and windows."""
     rules = rules_of_traces(config.tau)
-    post = jnp.tile(jnp.asarray(config.constant, float)[:, None], (1, 2 * _SETTLE))
+    reach = 2 * _SETTLE
+    post = jnp.tile(jnp.asarray(config.constant, float)[:, None], (1, reach))
     drift, windows = [], []
     for scheme in SCHEMES:
         exact = expected_updates(rules[scheme], jnp.full_like(post, config.pre_probability), post)
         drift.append(np.asarray(exact[:, _SETTLE:], np.float64).mean(1) / config.pre_probability)
-        window_at: Any = partial(
-            effective_window, rules[scheme], config.pre_probability, window=2 * _SETTLE, n_settle=2 * _SETTLE
-        )
+        window_at: Any = partial(effective_window, rules[scheme], config.pre_probability, window=reach, n_settle=reach)
         windows.append(jax.jit(jax.vmap(window_at))(post[:, 0]))
     kernel = lag_kernel("exponential", config.window, tau=config.tau)
     law = lag_probability(post[:, : 2 * config.window + 1], config.window, boundary="valid")
@@ -220,11 +219,10 @@ STUDY = Study(
     figure="All rules",
     source="Bengio et al. 2015, sections 2.1 and 5; Xie & Seung 2000; Froemke & Dan 2002; Pfister & Gerstner 2006; "
     "Morrison, Diesmann & Gerstner 2008",
-    caption="Exact mean updates per presynaptic spike of rules of rates, pairs, triplets and suppression. The paper "
-    "pairs a presynaptic spike with its nearest postsynaptic one and skips it if there are some on both sides; others "
-    "pair otherwise. With one antisymmetric window, all but one scheme change nothing at constant rates and agree with "
-    "Eq 1 under slow drives, each with a gain of its own. Published windows, which do not balance, follow the rate as "
-    "well; BCM and Hebb follow the rate alone.",
+    caption="Exact mean updates per presynaptic spike of rules of rates, pairs, triplets and suppression. With one "
+    "antisymmetric window, all but one scheme change nothing at constant rates and agree with Eq 1 under slow drives, "
+    "each with a gain of its own. Published windows, which do not balance, follow the rate as well; BCM and Hebb follow "
+    "the rate alone.",
     config=RuleZooConfig(),
     smoke=dict(n_sequences=10, n_steps=80, n_resamples=100),
     claims=CLAIMS,

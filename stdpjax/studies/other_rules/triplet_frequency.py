@@ -113,7 +113,7 @@ _of_points = partial(Claim, statement="Sjöström et al. 2001", bearing="beyond"
 _AFTER_TRIALS = "Chosen after trial fits."
 
 CLAIMS = (
-    Claim(
+    _of_points(
         "pfister2006.order",
         "Mean squared error on the ten points, in standard errors, of the published sets (largest of four).",
         statement="Pfister & Gerstner 2006",
@@ -121,7 +121,6 @@ CLAIMS = (
         measure=lambda data: _published(data).max(),
         control=lambda data: _published(data, "read_after").min(),
         control_is="traces read after the spikes of the instant, the set that it hurts least",
-        bearing="beyond",
         revised="It asked each of the four for its own number, which is a test.",
     ),
     _of_points(

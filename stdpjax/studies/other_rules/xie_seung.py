@@ -82,10 +82,6 @@ def _off_theory(data: xr.Dataset, axis: str) -> float:
     return max(largest(found.values - data[f"{axis}_{theory}"].values) for found, theory in pairs)
 
 
-def _smooth(data: xr.Dataset) -> xr.Dataset:
-    return data.sel(function="smooth", slope="difference")
-
-
 def _descent_prefers_rate(data: xr.Dataset) -> xr.DataArray:
     """Return how much better d rho/dt than ds/dt agrees with descent of the objective, by scale."""
     smooth = data.sel(function="smooth")
@@ -121,8 +117,8 @@ CLAIMS = (
         "xie2000.followed",
         "Smooth sigmoid, slow drives: correlation of STDP with d rho/dt less that with ds/dt where units saturate.",
         criterion=at_least(0.05),
-        measure=lambda data: estimate(_smooth(data).sel(scale=data.main_scale), "scale"),
-        control=lambda data: _smooth(data).width_value[0],
+        measure=lambda data: estimate(data.sel(function="smooth", slope="difference", scale=data.main_scale), "scale"),
+        control=lambda data: data.width_value.sel(function="smooth", slope="difference")[0],
         control_is="drives much faster than the window",
     ),
     _of_xie_seung(
@@ -241,12 +237,8 @@ def _signs(resampling: Key[Array, ""], key: Key[Array, ""], config: XieSeungConf
     updates = [part[:, :-1] for part in (-update_per_spike(sequences, drive), depressing)]
     bins = stats.quantile_bins(published, _N_BINS)
     sums = [stats.sums_by_bin(bins, part, _N_BINS).sum(0) for part in (np.ones_like(published), published, *updates)]
-    found = [
-        stats.bootstrap(
-            resampling, stats.correlation_of_sums, *stats.pair_sums(published, update), n_resamples=config.n_resamples
-        )[:3]
-        for update in updates
-    ]
+    resampled = partial(stats.bootstrap, resampling, stats.correlation_of_sums, n_resamples=config.n_resamples)
+    found = [resampled(*stats.pair_sums(published, update))[:3] for update in updates]
     return merged(
         labelled("bin", "1/bin", binned_published=sums[1] / sums[0]),
         labelled(("pair_sign", "bin"), "amplitude of a pair", binned_update=np.array(sums[2:]) / sums[0]),

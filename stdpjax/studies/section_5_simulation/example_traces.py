@@ -30,18 +30,14 @@ class ExampleTracesConfig:
     n_trials: int = setting(20_000, "presynaptic trains over which Eq 2 is averaged", **TRAINS)
 
 
-def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
-    return largest_z(data.mean_weight - expected, data.mean_weight_error)
-
-
 CLAIMS = (
     Claim(
         "eq2.mean",
         "Largest |z|, over time, of the weight averaged over spike trains against Eq 1 times the spike probability.",
         statement="eq2",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data, data.expected_weight),
-        control=lambda data: _largest_z(data, data.weight_of_mean_rate),
+        measure=lambda data: largest_z(data.mean_weight - data.expected_weight, data.mean_weight_error),
+        control=lambda data: largest_z(data.mean_weight - data.weight_of_mean_rate, data.mean_weight_error),
         control_is="the mean presynaptic rate in place of that of the moment",
         bearing="limits",
     ),

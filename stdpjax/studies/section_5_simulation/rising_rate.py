@@ -52,10 +52,6 @@ def _farthest_ratio(data: xr.Dataset, gain: xr.DataArray) -> float:
     return float(ratio.flat[np.argmax(np.abs(ratio - 1))])
 
 
-def _lag_change(data: xr.Dataset) -> xr.DataArray:
-    return data.mean_lag.isel(slope=-1) - data.mean_lag.isel(slope=0)
-
-
 CLAIMS = (
     Claim(
         "sec2.2.after",
@@ -92,8 +88,8 @@ CLAIMS = (
         "Change of the mean lag of potentiating pairs from a flat to the steepest rate, at the sparsest rate (bins).",
         statement="sec2.2.timing",
         criterion=within(0.725, 0.01),
-        measure=lambda data: _lag_change(data)[0],
-        control=lambda data: _lag_change(data)[-1],
+        measure=lambda data: data.mean_lag[0, -1] - data.mean_lag[0, 0],
+        control=lambda data: data.mean_lag[-1, -1] - data.mean_lag[-1, 0],
         control_is="the highest spike probability, at which the lag does become shorter",
         bearing="limits",
         note=lambda data: (

@@ -125,15 +125,9 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
     progress(0.7, "their weights, held")
     shape = (len(FORMS), len(_MAIN), len(main_rates(config)))
     main = slice(0, int(np.prod(shape)))
-    held = learn(
-        fresh_keys,
-        Params(learned.weights[main], params.bias),
-        fresh[:, :, : config.n_fresh_steps],
-        jax.tree.map(lambda leaf: leaf[main], case),
-        bound,
-        n_dropped=config.n_fresh_steps // 3,
-        is_plastic=False,
-    )
+    end, fresh = Params(learned.weights[main], params.bias), fresh[:, :, : config.n_fresh_steps]
+    of_main = jax.tree.map(lambda leaf: leaf[main], case)
+    held = learn(fresh_keys, end, fresh, of_main, bound, n_dropped=config.n_fresh_steps // 3, is_plastic=False)
     cells, unit = ("form", "drive", "learning_rate", "network"), "(activity / time constant)^2"
     words = "mean squared speed of all units"
     return merged(

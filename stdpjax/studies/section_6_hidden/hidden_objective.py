@@ -149,17 +149,12 @@ CLAIMS = (
 def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) -> xr.Dataset:
     """Relax clamped networks, update their weights once, and add noise."""
     progress(0.0, "relaxations, single updates and noise")
-    numbers = (config.strength, config.noise_std, config.large_noise_std)
-    paths, updates, noisy, (drift, error, plain), (params, far) = measure(
-        named_key(key, "noise"),
-        jnp.asarray(config.steps, float),
-        *(jnp.asarray(number, float) for number in numbers),
-        n_visible=config.n_visible,
-        n_hidden=config.n_hidden,
-        n_times=round(config.late / config.steps[0]),
-        n_draws=config.n_draws,
-        keys=member_keys(named_key(key, "networks"), config.n_networks),
-    )
+    numbers = (config.steps, config.strength, config.noise_std, config.large_noise_std)
+    sizes = {name: getattr(config, name) for name in ("n_visible", "n_hidden", "n_draws")}
+    n_times, keys = round(config.late / config.steps[0]), member_keys(named_key(key, "networks"), config.n_networks)
+    given = (named_key(key, "noise"), *(jnp.asarray(number, float) for number in numbers))
+    found = measure(*given, **sizes, n_times=n_times, keys=keys)
+    paths, updates, noisy, (drift, error, plain), (params, far) = found
     smooth = smoothed_hard_sigmoid(config.large_noise_std)
     shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - plain
     along = ("network", "step", "time")
@@ -173,7 +168,7 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
         labelled("noisy", "activity^2", **{name: noisy[:, index] for index, name in enumerate(terms)}),
         labelled(("noisy", "unit"), "activity", drift=drift, drift_error=error, smoothed_drift=shift),
         step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
-        time=("time", np.arange(1, round(config.late / config.steps[0]) + 1), {"units": "steps"}),
+        time=("time", np.arange(1, n_times + 1), {"units": "steps"}),
         late=((), config.late, {"units": "tau", "long_name": "time after which it is late"}),
     )
 

@@ -39,9 +39,7 @@ class InferenceSpeedupConfig:
     n_steps: int = setting(300, "steps of these", at_least=100)
     n_learners: int = setting(24, "networks that learn digits, of each kind", **TRAINS)
     n_hidden: int = setting(32, "hidden units of these")
-    gains: tuple[float, float] = setting(
-        (0.2, 0.4), "spread of their weak and strong first weights", above=0, increasing=True
-    )
+    gains: tuple[float, float] = setting((0.2, 0.4), "spread of weak and strong weights", above=0, increasing=True)
     task_rate: float = setting(0.001, "step size of Adam in them", above=0)
     n_passes: int = setting(3, "passes over the training images")
     n_images: int = setting(800, "training images", at_least=20, at_most=1400)
@@ -206,22 +204,13 @@ def _over_a_task(key: Key[Array, ""], config: InferenceSpeedupConfig) -> xr.Data
     """Relaxation times, inputs clamped, of networks that learn digits, from weak and strong weights."""
     images, n_learners = load_digits(), config.n_learners
     data = Labelled(jnp.asarray(images.pixels.reshape(len(images.labels), -1) - 0.5, float), jnp.asarray(images.labels))
-    course = train_for_task(
-        key,
-        data,
-        jnp.asarray(np.repeat(config.gains, n_learners), float),
-        jnp.tile(jnp.arange(n_learners, dtype=jnp.uint32), len(COURSES)),
-        jnp.asarray(config.task_rate, float),
-        sizes=(data.inputs.shape[1], config.n_hidden, 10),
-        n_stages=config.n_passes,
-        n_steps=300,
-        n_images=config.n_images,
-        n_probes=config.n_probes,
-    )
-
-    how, accuracy = jax.tree.map(
-        lambda leaf: leaf.reshape(len(leaf), 2, n_learners, *leaf.shape[2:]), on_host(course[:2])
-    )
+    gains, rate = jnp.asarray(np.repeat(config.gains, n_learners), float), jnp.asarray(config.task_rate, float)
+    numbers = jnp.tile(jnp.arange(n_learners, dtype=jnp.uint32), len(COURSES))
+    sizes = (data.inputs.shape[1], config.n_hidden, 10)
+    counts = {"n_stages": config.n_passes, "n_steps": 300, "n_images": config.n_images, "n_probes": config.n_probes}
+    course = train_for_task(key, data, gains, numbers, rate, sizes=sizes, **counts)
+    cells = (len(COURSES), n_learners)
+    how, accuracy = jax.tree.map(lambda leaf: leaf.reshape(-1, *cells, *leaf.shape[2:]), on_host(course[:2]))
     passes = ("pass", "course", "learner")
     probes = (*passes, "probe")
     return merged(
