@@ -221,8 +221,8 @@ STUDY = Study(
     "Morrison, Diesmann & Gerstner 2008",
     caption="Exact mean updates per presynaptic spike of rules of rates, pairs, triplets and suppression. With one "
     "antisymmetric window, all but one scheme change nothing at constant rates and agree with Eq 1 under slow drives, "
-    "each with a gain of its own. Published windows, which do not balance, follow the rate as well; BCM and Hebb follow "
-    "the rate alone.",
+    "each with a gain of its own. Published windows, which do not balance, follow the rate as well; BCM and Hebb "
+    "follow the rate alone.",
     config=RuleZooConfig(),
     smoke=dict(n_sequences=10, n_steps=80, n_resamples=100),
     claims=CLAIMS,

@@ -242,9 +242,9 @@ STUDY = Study(
     title="The STDP window from a rate rule",
     figure="Figure 1",
     source="Bengio et al. 2015, Figure 1 and section 5",
-    caption="Top: the paper's Figure 1, with the published fit of Bi & Poo (2001, Annu Rev Neurosci 24:139). Points are "
-    "sampled means, bands their 95 % intervals over sequences, lines the exact expectation. Bottom: the shapes on one "
-    "scale, and the condition for the decay with lag: the curve per lag falls only where spikes are frequent.",
+    caption="Top: the paper's Figure 1, with the published fit of Bi & Poo (2001, Annu Rev Neurosci 24:139). Points "
+    "are sampled means, bands their 95 % intervals over sequences, lines the exact expectation. Bottom: the shapes on "
+    "one scale, and the condition for the decay with lag: the curve per lag falls only where spikes are frequent.",
     config=StdpWindowConfig(),
     smoke=dict(n_sequences=40, n_trials=50, n_resamples=200),
     claims=CLAIMS,
