@@ -70,10 +70,9 @@ def train_networks(
 ) -> tuple[Float[Array, "rule network stage"], Bool[Array, "rule network"]]:
     """Train a network on each of the splits by each of several rules, from the same weights and in the same order.
 
-    Returns:
-        Shares of the test images that are classified right, the first before any update, and which networks are finite.
+    Return shares of the test images classified right, the first before any update, and which networks are finite.
     """
-    numbers = [jnp.asarray(number, jnp.int32) for number in range(len(configs))]
+    numbers = list(jnp.arange(len(configs), dtype=jnp.int32))
     # One program for all rules, compiled once.
     train = _train.lower(key, training, test, numbers[0], configs=configs, sizes=sizes, n_stages=n_stages).compile()
     found = map_threaded(lambda number: train(key, training, test, number), numbers)
@@ -117,18 +116,16 @@ def _train(key, training, test, number, *, configs, sizes, n_stages):
 
 def _switched(number: Int[Array, ""], configs: tuple[TrainConfig, ...], sizes: tuple[int, ...]) -> Update:
     """Return the update function of the rule of a number, which may be traced."""
-    updates = [
-        backpropagation_update(_leaky(), sizes)
-        if config.rule == BACKPROPAGATION
-        else phase_update(RATE, config.phases(sizes), sizes[-1])
-        for config in configs
-    ]
 
-    def one_of(update, key, params, batch):
+    def by_rule(config, key, params, batch):
+        if config.rule == BACKPROPAGATION:
+            update = backpropagation_update(_leaky(), sizes)
+        else:
+            update = phase_update(RATE, config.phases(sizes), sizes[-1])
         delta, metrics, _ = update(key, params, batch, ())
         return delta, {"error": metrics["error"]}
 
-    branches = [partial(one_of, update) for update in updates]
+    branches = [partial(by_rule, config) for config in configs]
 
     def update(key, params, batch, memory):
         return (*jax.lax.switch(number, branches, key, params, batch), memory)

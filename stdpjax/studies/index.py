@@ -176,17 +176,9 @@ def where(question: str) -> tuple[Place, ...]:
             places.append((of_claims[0][0], study, of_claims))
     places.sort(key=lambda one: -one[0])
     return tuple(
-        Place(
-            claim.id,
-            claim.statement,
-            claim.measured,
-            study.name,
-            study.run.__name__,
-            _at(study.run),
-            _at(claim.measure),
-        )
+        Place(one.id, one.statement, one.measured, study.name, study.run.__name__, _at(study.run), _at(one.measure))
         for _, study, claims in places
-        for _, claim in claims
+        for _, one in claims
     )
 
 

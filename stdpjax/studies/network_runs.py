@@ -14,7 +14,6 @@ from stdpjax.dynamics import Kernel, LeakyIntegrator, NoiseHyper, NoisyIntegrato
 from stdpjax.energy import Params, target_of
 from stdpjax.observers import mean_of
 from stdpjax.rates import hard_sigmoid
-from stdpjax.rules import Sample
 
 
 def path_from(
@@ -102,12 +101,8 @@ def settle(keys, params: Params, state: Array, hyper: NoiseHyper, n_steps: int, 
             NoiseHyper(step, noise_std) if is_noisy else StepHyper(step),
             state=state,
             n_steps=n_steps,
-            observe={"state": mean_of(_next_state)},
+            observe={"state": mean_of(lambda sample: sample.next_post_state)},
         )
         return done.state, done.observed["state"].mean, done.is_finite
 
     return jax.vmap(one)(keys, params, state, hyper.step, hyper.noise_std)
-
-
-def _next_state(sample: Sample) -> Float[Array, "unit"]:
-    return sample.next_post_state

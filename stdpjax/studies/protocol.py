@@ -5,13 +5,12 @@ The paper fixes the window (20), the number of sequences (500), their length (16
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
@@ -52,7 +51,7 @@ class ProtocolConfig:
     width: float = setting(10.0, "time scale of the drive, in bins", above=0)
     voltage: Voltage = setting(
         "bounded",
-        'activity from drive; "bounded" stays where rate and activity have the same slope, "linear" saturates',
+        'activity from drive; "bounded" stays in the active region, "linear" leaves it',
         choices=get_args(Voltage),
     )
     # 0.6 saturates in 40 % of bins.
@@ -65,18 +64,14 @@ class ProtocolConfig:
         '"silent" assumes no spikes outside, which biases the ends',
         choices=get_args(Edges),
     )
-    # The paper has "if both spikes coincide": the coincident spike is the closest one.
     coincidence: Coincidence = setting(
-        "skip",
-        'a postsynaptic spike at lag 0; "skip" takes it as the closest spike, so no update, "ignore" looks past it',
-        choices=COINCIDENCES,
+        "skip", 'a spike at lag 0; "skip": it is closest, so no update, "ignore": looked past', choices=COINCIDENCES
     )
     kernel: str = setting("exponential", "lag kernel of the nearest-neighbour rule", choices=LAG_KERNELS)
     tau: float = setting(10.0, "decay of the exponential kernel, in bins", only={"kernel": ("exponential",)}, above=0)
     n_resamples: int = setting(1000, "bootstrap resamples of the sequences, for intervals", at_least=2)
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
         _checks.window(self.window, self.n_steps)
         if self.drive == "leaky_ornstein_uhlenbeck":
             _checks.number("width", self.width, above=1)
@@ -163,14 +158,8 @@ def exact_counts(
     sequences: Sequences, config: ProtocolConfig, sides: Sides = "one"
 ) -> Float[Array, "sequence time lag"]:
     """Return the exact mean lag counts per trial in the counted bins."""
-    return expected_lag_counts(
-        sequences.pre_probability,
-        sequences.post_probability,
-        config.window,
-        config.coincidence,
-        sides=sides,
-        boundary=config.boundary,
-    )
+    rates = sequences.pre_probability, sequences.post_probability
+    return expected_lag_counts(*rates, config.window, config.coincidence, sides=sides, boundary=config.boundary)
 
 
 def sampled_counts(
@@ -181,16 +170,9 @@ def sampled_counts(
     counts = []
     for index, block in enumerate(blocks):
         progress(index / len(blocks), f"spike trains of sequence {block[0] + 1} of {config.n_sequences}")
-        sampled = sample_lag_counts(
-            key,
-            sequences.pre_probability[block[0] : block[-1] + 1],
-            sequences.post_probability[block[0] : block[-1] + 1],
-            config.n_trials,
-            config.window,
-            config.coincidence,
-            boundary=config.boundary,
-            first_sequence=int(block[0]),
-        )
+        rates = (part[block[0] : block[-1] + 1] for part in (sequences.pre_probability, sequences.post_probability))
+        options: dict[str, Any] = {"boundary": config.boundary, "first_sequence": int(block[0])}
+        sampled = sample_lag_counts(key, *rates, config.n_trials, config.window, config.coincidence, **options)
         counts.append(np.asarray(sampled))
     return np.concatenate(counts)
 
@@ -225,15 +207,6 @@ def lags_of(config: ProtocolConfig) -> Int[np.ndarray, "lag"]:
     return np.arange(-config.window, config.window + 1)
 
 
-def bisect_probability(function: Callable[[Float[Array, ""]], Float[Array, ""]]) -> float:
-    """Return the probability in (0, 1) at which a function that starts above 0 crosses it, to 1e-6."""
-    low, high = 1e-3, 1 - 1e-3
-    for _ in range(20):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if float(function(jnp.asarray(middle))) > 0 else (low, middle)
-    return 0.5 * (low + high)
-
-
 def part_of(progress: Progress, start: float, end: float) -> Progress:
     """Return a progress report that covers only the part from `start` to `end` of the whole."""
 
@@ -241,8 +214,3 @@ def part_of(progress: Progress, start: float, end: float) -> Progress:
         progress(start + fraction * (end - start), stage)
 
     return report
-
-
-def mismatched(values: np.ndarray) -> np.ndarray:
-    """Return the negative control: every sequence gets the values of the next one, which are independent of it."""
-    return np.roll(values, 1, axis=0)

@@ -69,7 +69,7 @@ def test_tied_weights_with_rates_midway_follow_the_rates_of_the_moment():
     _, params, _, found = learned(3, 200, cases, scale=0.16)
     rates = np.asarray(RHO.value(found.state), np.float64)
     product = rates[..., :, None] * rates[..., None, :] - 0.25  # all start at rate 1/2
-    expected = params.weights + np.asarray(cases.rate)[:, None, None, None] * product * (1 - np.eye(4))
+    expected = np.asarray(params.weights) + np.asarray(cases.rate)[:, None, None, None] * product * (1 - np.eye(4))
     np.testing.assert_allclose(found.weights[0], expected[0], atol=5e-6)
     # With the rate at the start of the step they do not.
     assert np.abs(found.weights[1] - expected[1]).max() > 2e-5
@@ -79,7 +79,7 @@ def test_tied_weights_with_rates_midway_follow_the_rates_of_the_moment():
     ("settings", "message"),
     [
         ({"n_steps": 100}, "n_steps: expected a multiple of 3"),
-        ({"small_rate": 0.2}, "large_rate: expected a number above small_rate"),
+        ({"small_rate": 0.2}, "large_rate: expected a finite number above 0.2"),
         ({"bound": 0.0}, "bound: expected a finite number above 0"),
     ],
 )

@@ -54,9 +54,7 @@ class RuleZooConfig:
     """Settings of the study of all rules; probabilities per bin, times in bins of 1 ms."""
 
     n_sequences: int = setting(100, "pairs of rate sequences", at_least=2)
-    n_steps: int = setting(
-        240, "length of a sequence, and of what is simulated on either side of it, in bins", at_least=80
-    )
+    n_steps: int = setting(240, "length of a sequence and of what is simulated on either side, in bins", at_least=80)
     width: float = setting(20.0, "width of the random drives, in bins", above=0)
     window: int = setting(20, "longest lag of the windowed rule, in bins", at_most=_SETTLE - 1)
     tau: float = setting(10.0, "time constant of the antisymmetric windows, in bins", at_least=1, at_most=20)
@@ -64,21 +62,14 @@ class RuleZooConfig:
     probabilities: tuple[float, ...] = setting(
         (0.02, 0.05, 0.1, 0.2), "spike probabilities per bin at rate 1", probability=True, below=1, increasing=True
     )
-    pre_probability: float = setting(
-        0.05, "presynaptic spike probability per bin at constant rates", probability=True, below=1
-    )
+    pre_probability: float = setting(0.05, "presynaptic probability beside constant rates", probability=True, below=1)
     constant: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1, 0.2, 0.3),
-        "constant postsynaptic spike probabilities per bin",
-        probability=True,
-        below=1,
-        increasing=True,
+        (0.01, 0.03, 0.1, 0.2, 0.3), "constant postsynaptic probabilities", probability=True, below=1, increasing=True
     )
     bcm_tau: float = setting(1000.0, "time constant of the threshold of BCM, in bins", above=0)
     n_resamples: int = setting(500, "bootstrap resamples of the sequences, for intervals", at_least=2)
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
         if self.max_probability not in self.probabilities:
             raise ValueError(f"max_probability: expected one of probabilities, got {self.max_probability:g}")
 
@@ -90,7 +81,6 @@ def _relative_drift(data: xr.Dataset) -> xr.DataArray:
 
 
 def _relative_gain(data: xr.Dataset) -> xr.DataArray:
-    """Return gains on ramps at the highest rate over those at the lowest."""
     return data.gain.isel(constant=-1) / data.gain.isel(constant=0)
 
 
@@ -113,17 +103,16 @@ _of_schemes = partial(Claim, statement="Morrison, Diesmann & Gerstner 2008", bea
 CLAIMS = (
     _of_schemes(
         "morrison2008.drift",
-        "Largest mean update at constant rates over that of potentiation alone, of all schemes but nearest symmetric.",
+        "Largest mean update at constant rates over that of potentiation by all pairs alone, of the paper's rule and "
+        "all schemes but nearest symmetric.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: _relative_drift(data).sel(still_rule=list(STILL)).max(),
         control=lambda data: _relative_drift(data).sel(still_rule=NEAREST).max(),
         control_is="nearest symmetric pairs, whose window is just as antisymmetric",
-        note="With the paper's windowed rule. Relative to the potentiation of all-to-all pairs.",
     ),
     _of_schemes(
         "morrison2008.gain",
-        "Gain on a slow ramp at the highest rate over that at the lowest (largest of the rules in which spikes hide "
-        "others).",
+        "Gain on a slow ramp at the highest rate over that at the lowest (largest of rules whose spikes hide others).",
         criterion=at_most(0.5),
         measure=lambda data: _relative_gain(data).drop_sel(still_rule="all_to_all").max(),
         control=lambda data: _relative_gain(data).sel(still_rule="all_to_all"),
@@ -196,12 +185,8 @@ def _updates(sets: list[Sequences], config: RuleZooConfig, progress: Progress) -
 
 def _agreement(key: Key[Array, ""], values: NDArray[np.float64], config: RuleZooConfig) -> xr.Dataset:
     """Return correlations of all pairs of rules by probability, with intervals over sequences."""
-    found = [
-        stats.bootstrap(key, stats.correlation_of_sums, *matrix_sums(values[:, index]), n_resamples=config.n_resamples)[
-            :3
-        ]
-        for index in range(values.shape[1])
-    ]
+    resampled = partial(stats.bootstrap, key, stats.correlation_of_sums, n_resamples=config.n_resamples)
+    found = [resampled(*matrix_sums(values[:, index]))[:3] for index in range(values.shape[1])]
     parts = Estimate(*np.moveaxis(np.array(found), 1, 0))
     return xr.Dataset(keep_estimate("agreement", parts, ("probability", "rule", "other")))
 
@@ -209,14 +194,13 @@ def _agreement(key: Key[Array, ""], values: NDArray[np.float64], config: RuleZoo
 def _at_constant_rates(config: RuleZooConfig) -> xr.Dataset:
     """Return exact mean updates per presynaptic spike at constant rates, gains on slow ramps, and windows."""
     rules = rules_of_traces(config.tau)
-    post = jnp.tile(jnp.asarray(config.constant, float)[:, None], (1, 2 * _SETTLE))
+    reach = 2 * _SETTLE
+    post = jnp.tile(jnp.asarray(config.constant, float)[:, None], (1, reach))
     drift, windows = [], []
     for scheme in SCHEMES:
         exact = expected_updates(rules[scheme], jnp.full_like(post, config.pre_probability), post)
         drift.append(np.asarray(exact[:, _SETTLE:], np.float64).mean(1) / config.pre_probability)
-        window_at: Any = partial(
-            effective_window, rules[scheme], config.pre_probability, window=2 * _SETTLE, n_settle=2 * _SETTLE
-        )
+        window_at: Any = partial(effective_window, rules[scheme], config.pre_probability, window=reach, n_settle=reach)
         windows.append(jax.jit(jax.vmap(window_at))(post[:, 0]))
     kernel = lag_kernel("exponential", config.window, tau=config.tau)
     law = lag_probability(post[:, : 2 * config.window + 1], config.window, boundary="valid")
@@ -225,9 +209,7 @@ def _at_constant_rates(config: RuleZooConfig) -> xr.Dataset:
     return merged(
         labelled(by_rate, "amplitude of a pair", drift=([*drift, np.asarray(mean_update(law, kernel))[:, 0]], words)),
         labelled(by_rate, "bins^2 amplitude", gain=[*gains, jax.vmap(lambda q: ramp_gain(q, kernel))(post[:, 0])]),
-        labelled(
-            ("scheme", "constant", "pair_lag"), "amplitude of a pair", window=(windows, "change by one more pair")
-        ),
+        labelled(("scheme", "constant", "pair_lag"), "amplitude of a pair", window=(windows, "what a pair adds")),
     )
 
 
@@ -237,11 +219,10 @@ STUDY = Study(
     figure="All rules",
     source="Bengio et al. 2015, sections 2.1 and 5; Xie & Seung 2000; Froemke & Dan 2002; Pfister & Gerstner 2006; "
     "Morrison, Diesmann & Gerstner 2008",
-    caption="Exact mean updates per presynaptic spike of rules of rates, pairs, triplets and suppression. The paper "
-    "pairs a presynaptic spike with its nearest postsynaptic one and skips it if there are some on both sides; others "
-    "pair otherwise. With one antisymmetric window, all but one scheme change nothing at constant rates and agree with "
-    "Eq 1 under slow drives, each with a gain of its own. Published windows, which do not balance, follow the rate as "
-    "well; BCM and Hebb follow the rate alone.",
+    caption="Exact mean updates per presynaptic spike of rules of rates, pairs, triplets and suppression. With one "
+    "antisymmetric window, all but one scheme change nothing at constant rates and agree with Eq 1 under slow drives, "
+    "each with a gain of its own. Published windows, which do not balance, follow the rate as well; BCM and Hebb "
+    "follow the rate alone.",
     config=RuleZooConfig(),
     smoke=dict(n_sequences=10, n_steps=80, n_resamples=100),
     claims=CLAIMS,

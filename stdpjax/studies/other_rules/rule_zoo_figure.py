@@ -37,9 +37,10 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     figure = new_figure(17.0, 8.5)
     layout: list[Any] = [["matrix", "probability", "windows"], ["matrix", "drift", "gain"]]
     axes = figure.subplot_mosaic(layout, width_ratios=(1.6, 1, 1))
-    draws = {"matrix": _matrix, "probability": _by_probability, "windows": _windows, "drift": _drift, "gain": _gain}
-    for name, draw in draws.items():
-        draw(axes[name], data, config)
+    _matrix(axes["matrix"], data, config)
+    _by_probability(axes["probability"], data, config)
+    _windows(axes["windows"], data, config)
+    _by_constant_rate(axes, data, config)
     return figure
 
 
@@ -83,23 +84,18 @@ def _windows(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="lower right")
 
 
-def _drift(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    _by_constant_rate(ax, data, data.drift, "-")
-    ax.set_title("Constant rates: one scheme drifts")
-    xlabel = f"postsynaptic probability per bin, q (presynaptic {config.pre_probability:g})"
-    frame(ax, xlabel, "mean update per presynaptic spike", log="x", zero="y", xticks=config.constant)
-    ax.legend(loc="upper left")
-
-
-def _gain(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    _by_constant_rate(ax, data, data.gain, "o-")
-    ax.set_title("Slow ramps: gain falls unless every pair counts")
-    xlabel, ylabel = "postsynaptic probability per bin, q", "update per spike / slope (bins² amplitude)"
-    frame(ax, xlabel, ylabel, log="x", ylim=(0, None), xticks=config.constant)
-    ax.legend()
-
-
-def _by_constant_rate(ax: Axes, data: xr.Dataset, values: xr.DataArray, style: str) -> None:
+def _by_constant_rate(axes: dict[str, Axes], data: xr.Dataset, config: Any) -> None:
+    drift, gain = axes["drift"], axes["gain"]
     for name in data.still_rule.values:
         words, color = _LOOKS[name]
-        curve(ax, data.constant, values.sel(still_rule=name), style, color, words, ms=3.5)
+        curve(drift, data.constant, data.drift.sel(still_rule=name), "-", color, words)
+        curve(gain, data.constant, data.gain.sel(still_rule=name), "o-", color, words, ms=3.5)
+    drift.set_title("Constant rates: one scheme drifts")
+    xlabel = "postsynaptic probability per bin, q"
+    of_both = f"{xlabel} (presynaptic {config.pre_probability:g})"
+    frame(drift, of_both, "mean update per presynaptic spike", log="x", zero="y", xticks=config.constant)
+    drift.legend(loc="upper left")
+    gain.set_title("Slow ramps: gain falls unless every pair counts")
+    ylabel = "update per spike / slope (bins² amplitude)"
+    frame(gain, xlabel, ylabel, log="x", ylim=(0, None), xticks=config.constant)
+    gain.legend()

@@ -1,6 +1,5 @@
 """Xie & Seung's rule, d rho/dt, beside the paper's, ds/dt: where they part, which one spikes follow, which descends."""
 
-import dataclasses
 from functools import partial
 from typing import Any
 
@@ -30,7 +29,6 @@ from stdpjax.studies.protocol import (
 )
 from stdpjax.theory.slopes import slope_agreement as slope_theory
 
-FUNCTIONS = ("hard", "smooth")
 _N_BINS = 30
 
 
@@ -43,9 +41,7 @@ class XieSeungConfig:
     window: int = setting(20, "longest lag of the nearest-neighbour rule, in bins")
     tau: float = setting(10.0, "time constant of its window, in bins", at_least=1, at_most=20)
     max_probability: float = setting(0.05, "spike probability per bin at rate 1", probability=True, below=1)
-    rare_probability: float = setting(
-        0.01, "the same where theory for rare spikes is tested", probability=True, below=1
-    )
+    rare_probability: float = setting(0.01, "the same for the theory of rare spikes", probability=True, below=1)
     scale: float = setting(0.6, "standard deviation of the activity under the saturating drive, one of scales", above=0)
     scales: tuple[float, ...] = setting(
         (0.1, 0.3, 0.45, 0.6, 1.0), "standard deviations of the sweep", above=0, increasing=True
@@ -62,7 +58,6 @@ class XieSeungConfig:
     n_resamples: int = setting(500, "bootstrap resamples of the sequences, for intervals", at_least=2)
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
         _checks.window(self.window, self.n_steps)
         if self.scale not in self.scales:
             raise ValueError(f"scale: expected one of scales, got {self.scale:g}")
@@ -71,17 +66,9 @@ class XieSeungConfig:
 
 def drive_of(config: XieSeungConfig, **changes: Any) -> ProtocolConfig:
     """Return the protocol of the saturating drive, with changes."""
-    base = ProtocolConfig(
-        n_sequences=config.n_sequences,
-        n_steps=config.n_steps,
-        window=config.window,
-        tau=config.tau,
-        max_probability=config.max_probability,
-        width=config.width,
-        voltage="linear",
-        voltage_scale=config.scale,
-    )
-    return dataclasses.replace(base, **changes)
+    names = ("n_sequences", "n_steps", "window", "tau", "max_probability", "width")
+    same: dict[str, Any] = {name: getattr(config, name) for name in names}
+    return ProtocolConfig(**{**same, "voltage": "linear", "voltage_scale": config.scale, **changes})
 
 
 def _ratio(data: xr.Dataset, axis: str) -> xr.DataArray:
@@ -93,10 +80,6 @@ def _ratio(data: xr.Dataset, axis: str) -> xr.DataArray:
 def _off_theory(data: xr.Dataset, axis: str) -> float:
     pairs = ((_ratio(data, axis), "ratio_theory"), (data[f"{axis}_rules"], "rules_theory"))
     return max(largest(found.values - data[f"{axis}_{theory}"].values) for found, theory in pairs)
-
-
-def _smooth(data: xr.Dataset) -> xr.Dataset:
-    return data.sel(function="smooth", slope="difference")
 
 
 def _descent_prefers_rate(data: xr.Dataset) -> xr.DataArray:
@@ -118,28 +101,24 @@ CLAIMS = (
         control=lambda data: data.scale_rules.isel(scale=-1).max(),
         control_is="the drive that saturates most, for the rate function that shows it less",
         bearing="supports",
-        note=lambda data: (
-            f"Standard deviation of the activity up to {float(data.seldom):g}; units saturate beyond 0.5. At "
-            f"{float(data.main_scale):g}: {float(data.scale_rules.sel(scale=data.main_scale).min()):.2f}."
-        ),
+        note=lambda data: f"Where units saturate {float(data.scale_rules.sel(scale=data.main_scale).min()):.2f}.",
     ),
     _of_preference(
         "sec2.1.objective",
-        "Correlation with the descent of the objective (Eq 5): that of d rho/dt less that of ds/dt, where units "
-        "saturate.",
+        "Smooth sigmoid, where units saturate: correlation with the descent of the objective (Eq 5) of d rho/dt less "
+        "that of ds/dt.",
         criterion=at_least(0.1),
         measure=lambda data: _descent_prefers_rate(data).sel(scale=data.main_scale),
         control=lambda data: _descent_prefers_rate(data)[0],
         control_is="a drive that leaves units in the active region",
         bearing="limits",
-        note="Smooth sigmoid. The descent is the change of the state times the slope of the rate there.",
     ),
     _of_xie_seung(
         "xie2000.followed",
         "Smooth sigmoid, slow drives: correlation of STDP with d rho/dt less that with ds/dt where units saturate.",
         criterion=at_least(0.05),
-        measure=lambda data: estimate(_smooth(data).sel(scale=data.main_scale), "scale"),
-        control=lambda data: _smooth(data).width_value[0],
+        measure=lambda data: estimate(data.sel(function="smooth", slope="difference", scale=data.main_scale), "scale"),
+        control=lambda data: data.width_value.sel(function="smooth", slope="difference")[0],
         control_is="drives much faster than the window",
     ),
     _of_xie_seung(
@@ -157,7 +136,6 @@ CLAIMS = (
         measure=lambda data: data.form_two_terms[-1].max(),
         control=lambda data: data.form_without_b0[-1].sel(pair_window=list(ASYMMETRIC)).min(),
         control_is="without b0, of the windows that do not balance the one that needs it least",
-        note=lambda data: f"Width {float(data.slow_width[-1]):g}.",
     ),
     Claim(
         "ours.slope_theory",
@@ -187,7 +165,7 @@ def run(key: Key[Array, ""], config: XieSeungConfig, progress: Progress) -> xr.D
         _signs(resampling, drive_key, config),
         slow_pairs(drive_key, saturating, config.slow_widths),
         slope=["ds/dt", "d rho/dt", "difference"],
-        function=list(FUNCTIONS),
+        function=["hard", "smooth"],
         scale=("scale", np.array(config.scales), {"units": "1"}),
         main_scale=((), config.scale, {"units": "1"}),
         seldom=((), config.seldom, {"units": "1"}),
@@ -259,12 +237,8 @@ def _signs(resampling: Key[Array, ""], key: Key[Array, ""], config: XieSeungConf
     updates = [part[:, :-1] for part in (-update_per_spike(sequences, drive), depressing)]
     bins = stats.quantile_bins(published, _N_BINS)
     sums = [stats.sums_by_bin(bins, part, _N_BINS).sum(0) for part in (np.ones_like(published), published, *updates)]
-    found = [
-        stats.bootstrap(
-            resampling, stats.correlation_of_sums, *stats.pair_sums(published, update), n_resamples=config.n_resamples
-        )[:3]
-        for update in updates
-    ]
+    resampled = partial(stats.bootstrap, resampling, stats.correlation_of_sums, n_resamples=config.n_resamples)
+    found = [resampled(*stats.pair_sums(published, update))[:3] for update in updates]
     return merged(
         labelled("bin", "1/bin", binned_published=sums[1] / sums[0]),
         labelled(("pair_sign", "bin"), "amplitude of a pair", binned_update=np.array(sums[2:]) / sums[0]),

@@ -51,18 +51,18 @@ def moments_of(rule: Rule) -> tuple[float, float]:
     return float(moments.zero), float(moments.first)
 
 
-def form_errors(sequences: Sequences, counted: slice, max_probability: float, tau: float) -> dict[str, list[float]]:
-    """Return how far updates of each window are from its first two moments, or from one of them, over their spread."""
+def form_errors(sequences: Sequences, counted: slice, max_probability: float, tau: float) -> list[list[float]]:
+    """Return how far updates of each window are from its two moments, and from the first alone, over their spread."""
     rate = np.asarray(sequences.post_probability[:, counted], np.float64)
     slope = max_probability * np.asarray(sequences.rate_slope, np.float64)
-    errors: dict[str, list[float]] = {"two_terms": [], "without_b0": []}
+    errors = []
     for name in WINDOWS:
         rule = rule_of(name, tau)
         exact = per_spike_updates(rule, sequences.pre_probability, sequences.post_probability)[:, counted]
         update: NDArray[np.float64] = np.asarray(exact, np.float64)
         zero, first = moments_of(rule)
-        for part, form in zip(errors, (zero * rate + first * slope, first * slope), strict=True):
-            errors[part].append(float(np.sqrt(np.mean((update - form) ** 2)) / update.std()))
+        forms = (zero * rate + first * slope, first * slope)
+        errors.append([float(np.sqrt(np.mean((update - form) ** 2)) / update.std()) for form in forms])
     return errors
 
 
@@ -75,7 +75,8 @@ def slow_pairs(key: Key[Array, ""], base: ProtocolConfig, widths: tuple[float, .
         )
         forms.append(form_errors(make_sequences(key, slow), counted, base.max_probability, base.tau))
     moments = [moments_of(rule_of(name, base.tau)) for name in WINDOWS]
-    columns = {f"form_{name}": [form[name] for form in forms] for name in forms[0]}
+    two_terms, without_b0 = np.moveaxis(np.array(forms), -1, 0)
     return merged(
-        labelled(("slow_width", "pair_window"), **columns), labelled(("pair_window", "moment"), moments=moments)
+        labelled(("slow_width", "pair_window"), form_two_terms=two_terms, form_without_b0=without_b0),
+        labelled(("pair_window", "moment"), moments=moments),
     )

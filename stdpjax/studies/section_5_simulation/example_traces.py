@@ -15,7 +15,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule, run_along
 from stdpjax.spikes import sample_spikes
-from stdpjax.studies.measures import largest_z
+from stdpjax.studies.measures import labelled, largest_z, merged
 from stdpjax.studies.section_5_simulation.example_traces_figure import plot
 
 
@@ -30,21 +30,16 @@ class ExampleTracesConfig:
     n_trials: int = setting(20_000, "presynaptic trains over which Eq 2 is averaged", **TRAINS)
 
 
-def _largest_z(data: xr.Dataset, expected: xr.DataArray) -> float:
-    return largest_z(data.mean_weight - expected, data.mean_weight_error)
-
-
 CLAIMS = (
     Claim(
         "eq2.mean",
         "Largest |z|, over time, of the weight averaged over spike trains against Eq 1 times the spike probability.",
         statement="eq2",
         criterion=at_most(4.0),
-        measure=lambda data: _largest_z(data, data.expected_weight),
-        control=lambda data: _largest_z(data, data.weight_of_mean_rate),
+        measure=lambda data: largest_z(data.mean_weight - data.expected_weight, data.mean_weight_error),
+        control=lambda data: largest_z(data.mean_weight - data.weight_of_mean_rate, data.mean_weight_error),
         control_is="the mean presynaptic rate in place of that of the moment",
         bearing="limits",
-        note="The postsynaptic activity is given: no spike moves it.",
     ),
     Claim(
         "fig3.spread",
@@ -67,47 +62,29 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
         drive_key = named_key(named_key(key, "drive"), name)
         return bounded_voltage(DRIVES[config.drive](drive_key, config.n_steps + 1, config.width))
 
-    pre_rate = hard_sigmoid().value(activity("pre"))[:-1]
-    post = activity("post")
-    probability = config.max_probability * pre_rate
+    pre_rate, post = hard_sigmoid().value(activity("pre"))[:-1], activity("post")
+    probability, rule = config.max_probability * pre_rate, differential_rule("current", "spikes")
 
     def one_train(train_key: Key[Array, ""]) -> tuple[Bool[Array, "time"], Float[Array, "time"]]:
         spikes = sample_spikes(train_key, probability)
-        return spikes, weight_path(post, pre_rate, spikes)
+        samples = Sample(post[:-1, None], post[1:, None], pre_rate[:, None], pre_spikes=spikes[:, None])
+        return spikes, run_along(rule, samples, jnp.zeros((1, 1), post.dtype)).weights[:, 0, 0]
 
     progress(0.2, "average over spike trains")
     train_keys = member_keys(named_key(key, "spikes"), config.n_trials)
     of_trains = jax.jit(partial(jax.lax.map, one_train, batch_size=min(1000, config.n_trials)))
     spikes, weights = (np.asarray(part) for part in of_trains(train_keys))
-    weights = weights.astype(np.float64)
-    change = np.diff(np.asarray(post, dtype=np.float64))
-    p = np.asarray(probability, dtype=np.float64)
-    error = weights.std(0, ddof=1) / np.sqrt(config.n_trials)
-    return xr.Dataset(
-        {
-            "pre_rate": ("time", np.asarray(pre_rate)),
-            "post_activity": ("time", np.asarray(post)[:-1]),
-            "pre_spikes": ("time", spikes[0]),
-            "weight": ("time", weights[0]),
-            "mean_weight": ("time", weights.mean(0)),
-            "mean_weight_error": ("time", error),
-            "weight_std": ("time", weights.std(0, ddof=1)),
-            "expected_weight": ("time", np.cumsum(p * change)),
-            "weight_of_mean_rate": ("time", np.cumsum(p.mean() * change)),
-            "final_variance": weights[:, -1].var(ddof=1),
-            "predicted_variance": np.sum(p * (1 - p) * change**2),
-            "poisson_variance": np.sum(p * change**2),
-        },
-        coords={"time": ("time", np.arange(config.n_steps), {"units": "bins"})},
+    weights, spread = weights.astype(np.float64), weights.astype(np.float64).std(0, ddof=1)
+    change, p = np.diff(np.asarray(post, np.float64)), np.asarray(probability, np.float64)
+    error, mean = spread / np.sqrt(config.n_trials), weights.mean(0)
+    return merged(
+        labelled("time", pre_rate=pre_rate, post_activity=post[:-1], pre_spikes=spikes[0], weight=weights[0]),
+        labelled("time", mean_weight=mean, mean_weight_error=error, weight_std=spread),
+        labelled("time", expected_weight=np.cumsum(p * change), weight_of_mean_rate=np.cumsum(p.mean() * change)),
+        labelled((), final_variance=weights[:, -1].var(ddof=1)),
+        labelled((), predicted_variance=np.sum(p * (1 - p) * change**2), poisson_variance=np.sum(p * change**2)),
+        time=("time", np.arange(config.n_steps), {"units": "bins"}),
     )
-
-
-def weight_path(
-    post: Float[Array, "time_plus_one"], pre_rate: Float[Array, "time"], pre_spikes: Bool[Array, "time"]
-) -> Float[Array, "time"]:
-    """Return the weight after each step under Eq 2, from 0."""
-    samples = Sample(post[:-1, None], post[1:, None], pre_rate[:, None], pre_spikes=pre_spikes[:, None])
-    return run_along(differential_rule("current", "spikes"), samples, jnp.zeros((1, 1), post.dtype)).weights[:, 0, 0]
 
 
 STUDY = Study(

@@ -6,7 +6,7 @@ cases is traced numbers: the form of the rule too, which is compiled once for al
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -88,21 +88,12 @@ def learn(
     """
     n_steps, n_units = drives.shape[-2:]
     noise_std = jnp.asarray(NOISE_STD, float)
-    observe = {"late": mean_of(_speed, burn_in=n_dropped)}
 
     def one(weights, case, key, bias, drives):
-        def drive(number):
-            return drives[case.drive, number]
-
-        rule = (
-            {
-                "rule": eq1_rule(hard_sigmoid(), tie=case.tie, after=case.after),
-                "learning_rate": case.rate,
-                "weight_bounds": (-bound, bound),
-            }
-            if is_plastic
-            else {}
-        )
+        rule: dict[str, Any] = {}
+        if is_plastic:
+            rule = {"rule": eq1_rule(hard_sigmoid(), tie=case.tie, after=case.after), "learning_rate": case.rate}
+            rule["weight_bounds"] = (-bound, bound)
         run = simulate(
             key,
             Params(weights, bias),
@@ -110,8 +101,8 @@ def learn(
             NoiseHyper(STEP, noise_std[case.drive]),
             state=jnp.zeros(n_units, float),
             n_steps=n_steps,
-            drive=drive,
-            observe=observe,
+            drive=lambda number: drives[case.drive, number],
+            observe={"late": mean_of(_speed, burn_in=n_dropped)},
             **rule,
         )
         return Learned(run.observed["late"].mean, run.params.weights, run.state, run.is_finite)

@@ -9,26 +9,11 @@ Point = tuple[float, ...]
 
 
 def read_lag_points(path: str | Path) -> tuple[Point, ...]:
-    r"""Read (lag_ms, change_percent[, sem]) points from a file of measurements.
-
-    Args:
-        path: the file, as `stdpjax.fitting.read_measurements` takes it. Spike times have to be those of one pair.
-
-    Returns:
-        The points, each of two or three finite numbers, in the order of the file.
+    """Return the points (lag_ms, change_percent[, sem]) of a file as `stdpjax.fitting.read_measurements` takes it.
 
     Raises:
         ValueError: the file cannot be read, is empty, has a malformed line (the message names the line), or has spike
             times that are no pair.
-
-    Example:
-        >>> import pathlib, tempfile
-        >>> from stdpjax.studies.section_5_simulation.points import read_lag_points
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = pathlib.Path(folder) / "points.csv"
-        ...     _ = file.write_text("change_percent,lag_ms\n45.5,10\n-20,-10\n")
-        ...     read_lag_points(file)
-        ((10.0, 45.5), (-10.0, -20.0))
     """
     points = []
     for row in read_table(path).rows:

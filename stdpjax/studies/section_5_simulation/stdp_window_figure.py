@@ -12,14 +12,22 @@ from stdpjax.rules import lag_kernel
 from stdpjax.stats import Estimate
 
 _LAG = "lag, post minus pre (bins)"
+# Colour, title and what is measured.
+_BY_LAG = {
+    "eq1_mean": ("eq1", "Fig. 1 middle: Eq 1", r"mean $\dot s_i$ at a presynaptic spike (1/bin)"),
+    "nearest_neighbour": ("nearest", "Fig. 1 right: nearest-neighbour rule", "summed weight change per train"),
+}
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw Figure 1: biology, Eq 1 by lag, nearest-neighbour rule by lag; below, what the decay depends on."""
     figure = new_figure(12.0, 7.4)
     axes = figure.subplot_mosaic("aabbcc;dddeee")
-    for ax, draw in zip(axes.values(), (_biology, _eq1, _nearest, _overlay, _sparse), strict=True):
-        draw(ax, data, config)
+    _biology(axes["a"], data, config)
+    for place, name in zip("bc", _BY_LAG, strict=True):
+        _by_lag(axes[place], data, name)
+    _overlay(axes["d"], data)
+    _sparse(axes["e"], data, config)
     return figure
 
 
@@ -37,29 +45,19 @@ def _biology(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper left")
 
 
-def _by_lag(ax: Axes, data: xr.Dataset, name: str, color: str, words: str) -> None:
+def _by_lag(ax: Axes, data: xr.Dataset, name: str) -> None:
     """Draw what was sampled, with its interval, and the exact expectation; at lag 0 there is no update."""
+    color, title, ylabel = _BY_LAG[name]
     data = data.where(data.lag != 0)
     sampled = Estimate(data[name], data[f"{name}_low"], data[f"{name}_high"])
-    curve(ax, data.lag, sampled, ".", color, words, ms=5)
+    curve(ax, data.lag, sampled, ".", color, "sampled", ms=5)
     curve(ax, data.lag, data[f"{name}_exact"], "-", color, "exact", lw=1)
-
-
-def _eq1(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    _by_lag(ax, data, "eq1_mean", "eq1", "mean, sampled")
-    ax.set_title("Fig. 1 middle: Eq 1")
-    frame(ax, _LAG, r"mean $\dot s_i$ at a presynaptic spike (1/bin)", zero="xy")
+    ax.set_title(title)
+    frame(ax, _LAG, ylabel, zero="xy")
     ax.legend(loc="lower right")
 
 
-def _nearest(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    _by_lag(ax, data, "nearest_neighbour", "nearest", "sum, sampled")
-    ax.set_title("Fig. 1 right: nearest-neighbour rule")
-    frame(ax, _LAG, "summed weight change per train", zero="xy")
-    ax.legend(loc="lower right")
-
-
-def _overlay(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _overlay(ax: Axes, data: xr.Dataset) -> None:
     for words, source, color in (
         ("Bi & Poo fit", data.biology, "biology"),
         ("Eq 1, mean", data.eq1_mean, "eq1"),

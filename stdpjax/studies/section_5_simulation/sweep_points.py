@@ -65,15 +65,9 @@ def _sampled_counts(
             f"n_trials: expected at most {largest} for {config.n_sequences} sequences of {config.n_steps} bins, so "
             f"that a sweep's counts fit into 32 bits, got {config.n_trials}; more seeds do the same"
         )
-    return sample_lag_counts(
-        named_key(key, "spikes"),
-        sequences.pre_probability,
-        sequences.post_probability,
-        config.n_trials,
-        config.window,
-        config.coincidence,
-        boundary=config.boundary,
-    )
+    rates = sequences.pre_probability, sequences.post_probability
+    sizes = config.n_trials, config.window, config.coincidence
+    return sample_lag_counts(named_key(key, "spikes"), *rates, *sizes, boundary=config.boundary)
 
 
 def _bin_means(values: Float[Array, "sequence time"], order: Array, n_bins: int) -> Float[Array, "bin"]:

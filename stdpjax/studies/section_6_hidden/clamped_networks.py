@@ -108,23 +108,15 @@ def measure(key, steps, strength, noise_std, large_noise_std, *, n_visible, n_hi
     """Return relaxations, updates and noisy J_x of all networks, and the noise of Eq 20 with where it was taken."""
     params, states = jax.vmap(lambda key: clamped_network(key, n_visible, n_hidden))(keys)
 
-    def relax(params, state, step):
-        return relaxation(params, state, step, n_visible, n_times)
-
-    paths = jax.vmap(jax.vmap(relax, (None, None, 0)), (0, 0, None))(params, states, steps)
-    step = steps[-1]
-    updates = jax.vmap(lambda params, state: one_update(params, state, step, strength / step**2, n_visible))(
-        params, states
-    )
-    few = jax.tree.map(lambda leaf: leaf[:8], (params, states))
+    relax = partial(relaxation, n_visible=n_visible, n_steps=n_times)
+    of_steps = jax.vmap(lambda params, start: jax.vmap(lambda step: relax(params, start, step))(steps))
+    update = partial(one_update, step=steps[-1], rate=strength / steps[-1] ** 2, n_visible=n_visible)
+    few, near = jax.tree.map(lambda leaf: leaf[:8], (params, states))
     draw_keys = member_keys(key, 8)
-    noisy = jax.vmap(lambda key, params, state: noisy_objective(key, params, state, noise_std, n_visible, n_draws))(
-        draw_keys, *few
-    )
+    under_noise = partial(noisy_objective, noise_std=noise_std, n_visible=n_visible, n_draws=n_draws)
     # Twice as far out: near the kinks and beyond.
-    far = 2 * few[1]
-    mean, error = jax.vmap(lambda key, params, state: drift_at(key, params, state, large_noise_std, n_draws=n_draws))(
-        draw_keys, few[0], far
-    )
-    plain = jax.vmap(lambda params, state: target_of(params, state, hard_sigmoid()))(few[0], far)
-    return paths, updates, noisy, (mean - plain, error, plain), (few[0], far)
+    far = 2 * near
+    mean, error = jax.vmap(partial(drift_at, noise_std=large_noise_std, n_draws=n_draws))(draw_keys, few, far)
+    plain = jax.vmap(lambda params, state: target_of(params, state, hard_sigmoid()))(few, far)
+    noisy = jax.vmap(under_noise)(draw_keys, few, near)
+    return of_steps(params, states), jax.vmap(update)(params, states), noisy, (mean - plain, error, plain), (few, far)

@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, Estimate, at_least, at_most
+from stdpjax.lab import Claim, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.data import Images
@@ -66,7 +66,6 @@ class DigitsUnsupervisedConfig:
     )
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
         _checks.count("n_images", self.n_images, minimum=self.n_test + self.batch_size)
 
 
@@ -75,20 +74,8 @@ def _relative(data: xr.Dataset, name: str, other: str) -> xr.DataArray:
     return data.error.sel(rule=name, drop=True) / data[f"{other}_error"]
 
 
-def _errors_note(data: xr.Dataset) -> str:
-    parts = [f"{name} {float(_relative(data, name, 'mean').mean()):.3f}" for name in RULES]
-    pca = float((data.pca_error / data.mean_error).mean())
-    return f"Errors relative to the mean image: {', '.join(parts)}, PCA {pca:.3f}."
-
-
-def _blown_up(data: xr.Dataset) -> Estimate:
-    """Return the error of the better of the two rules with Eq 1 on hidden rows, relative to the mean image."""
-    return mean_interval(np.minimum(_relative(data, "literal", "mean"), _relative(data, "objective", "mean")))
-
-
-def _growth_note(data: xr.Dataset) -> str:
-    growth = data.growth.mean("network")
-    return "Weights grow " + ", ".join(f"{float(growth.sel(rule=name)):.3g} times ({name})" for name in RULES) + "."
+def _by_rule(values: xr.DataArray) -> str:
+    return ", ".join(f"{float(values.sel(rule=name).mean()):.3g} ({name})" for name in RULES)
 
 
 _hidden = partial(Claim, statement="sec6.3.hidden")
@@ -99,11 +86,11 @@ CLAIMS = (
         "Squared error of held-out halves with Eq 1 on the hidden rows, alone or beside the delta rule on the clamped "
         "ones (the better of the two), relative to the mean image: weights grow until the units saturate.",
         criterion=at_least(1.0),
-        measure=_blown_up,
+        measure=lambda data: mean_interval(np.minimum(*(_relative(data, n, "mean") for n in ("literal", "objective")))),
         control=lambda data: _relative(data, "delta", "mean").mean(),
         control_is="the delta rule on clamped rows alone",
         bearing="refutes",
-        note=_growth_note,
+        note=lambda data: f"Weights grow {_by_rule(data.growth)} times.",
     ),
     _hidden(
         "sec6.3.fills_in",
@@ -114,7 +101,7 @@ CLAIMS = (
         control=lambda data: _relative(data, "wide", "pca").mean(),
         control_is="pixels that reach from kink to kink",
         bearing="supports",
-        note=_errors_note,
+        note=lambda data: f"Relative to the mean image: {_by_rule(data.error / data.mean_error)}.",
     ),
     _hidden(
         "sec6.3.law",
@@ -229,7 +216,6 @@ def _filled_by_components(
 
 
 def _splits(key: Key[Array, ""], images: Images, config: DigitsUnsupervisedConfig) -> _Splits:
-    """Draw images for each network."""
     pixels = images.pixels.reshape(len(images.labels), -1)
     n_there = len(pixels) if images.is_test is None else config.n_test + int((~images.is_test).sum())
     n_used = _checks.count("n_images", min(config.n_images, n_there), minimum=config.n_test + config.batch_size)
@@ -259,16 +245,8 @@ def _laws(last: Layers, activity: np.ndarray, config: DigitsUnsupervisedConfig) 
         rows.append((along, expected, *(np.linalg.norm(square - law) / np.linalg.norm(law) for law in laws)))
     square, expected, from_law, from_subspace = (np.stack(part) for part in zip(*rows, strict=True))
     return merged(
-        labelled(
-            "network",
-            law_difference=(from_law, "relative difference from probabilistic PCA"),
-            subspace_difference=(from_subspace, "relative difference from the principal subspace"),
-        ),
-        labelled(
-            ("network", "component"),
-            square=(square, "squared weight along a component"),
-            expected_square=(expected, "the same by the law"),
-        ),
+        labelled("network", law_difference=from_law, subspace_difference=from_subspace),
+        labelled(("network", "component"), square=(square, "squared weight"), expected_square=(expected, "by the law")),
     )
 
 

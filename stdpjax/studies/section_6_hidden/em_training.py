@@ -13,7 +13,7 @@ from stdpjax.energy import Params
 from stdpjax.learning import Clamped, Learner, apply_update, em_update, start_chains
 from stdpjax.learning import start as start_training
 from stdpjax.random import member_keys, named_key
-from stdpjax.theory.em_laws import SIGMOID, Grid, divergence, grid, law, likelihood_delta, of_visible
+from stdpjax.theory.em_laws import SIGMOID, divergence, grid, law, likelihood_delta, of_visible
 
 METHODS = ("impatient", "dropped", "patient", "likelihood")
 
@@ -21,12 +21,6 @@ METHODS = ("impatient", "dropped", "patient", "likelihood")
 def two_units(theta: Float[Array, "two"], hidden_bias: Float[Array, ""]) -> Params:
     """Return a visible and a hidden unit from their weight and the visible one's bias."""
     return Params(theta[0] * (1 - jnp.eye(2, dtype=theta.dtype)), jnp.stack([theta[1], hidden_bias]))
-
-
-def draw(key: Key[Array, ""], probability: Float[Array, "node"], line: Float[Array, "node"], n_samples: int) -> Array:
-    """Return samples of a law on a line, its distribution function interpolated."""
-    edges = jnp.cumsum(probability) - 0.5 * probability
-    return jnp.interp(jax.random.uniform(key, (n_samples,), float), edges, line)
 
 
 @partial(jax.jit, static_argnames="config")
@@ -38,8 +32,10 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
     first = two_units(jnp.asarray(config.start, float), hidden_bias)
     data_law = of_visible(truth, place, 1)
     # Finer, for sampling: the grid of quadrature has few nodes.
-    fine = jnp.linspace(-6, 6, 1201)
-    density = jnp.interp(fine, place.states[:: place.shape[0], 0], (data_law[:, 0] / _measure(place)))
+    fine, line = jnp.linspace(-6, 6, 1201), place.states[:: place.shape[0], 0]
+    density = jnp.interp(fine, line, data_law[:, 0] / jnp.sqrt(jnp.diagonal(place.measure.reshape(place.shape))))
+    probability = density / jnp.sum(density)
+    reached = jnp.cumsum(probability) - 0.5 * probability
     hyper = HeatHyper(jnp.asarray(config.step, float))
     mask = ~jnp.eye(2, dtype=bool)
     visible_units = jnp.array([True, False])  # not at import: that would start the devices before a cluster is joined
@@ -50,10 +46,9 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
 
     # In the order of METHODS, but for the likelihood, which needs no chains.
     learners = [learner("exact", 1), learner("dropped", 1), learner("exact", config.n_patient)]
-    line = place.states[:: place.shape[0], 0]
 
     def one_seed(which, key):
-        values = draw(named_key(key, "data"), density / jnp.sum(density), fine, config.n_samples)
+        values = jnp.interp(jax.random.uniform(named_key(key, "data"), (config.n_samples,), float), reached, fine)
         values = jnp.stack([values, jnp.zeros_like(values)], axis=1)
         batch = Clamped(values, jnp.arange(config.n_samples))
         chains = start_chains(named_key(key, "chains"), values, visible_units)
@@ -80,7 +75,7 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
             delta, memory = jax.lax.switch(which, branches, step_key, state.params, state.memory)
             delta = delta._replace(bias=jnp.where(visible_units, delta.bias, 0.0))
             moved = apply_update(learners[0], state._replace(memory=memory), delta, mask)
-            return moved, _theta(state.params)
+            return moved, jnp.stack([state.params.weights[0, 1], state.params.bias[0]])
 
         numbers = jnp.arange(config.n_updates, dtype=jnp.uint32)
         return jax.lax.scan(step, start_training(learners[0], first, chains), numbers)[1]
@@ -101,11 +96,3 @@ def divergences(theta: Float[Array, "place two"], config: Any) -> Float[Array, "
 
     truth = visible(jnp.asarray(config.truth, float))
     return jax.lax.map(lambda theta: divergence(truth, visible(theta)), theta)
-
-
-def _theta(params: Params) -> Float[Array, "two"]:
-    return jnp.stack([params.weights[0, 1], params.bias[0]])
-
-
-def _measure(place: Grid) -> Float[Array, "node"]:
-    return jnp.sqrt(jnp.diagonal(place.measure.reshape(place.shape)))

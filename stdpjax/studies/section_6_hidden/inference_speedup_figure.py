@@ -16,10 +16,7 @@ _LESSONS = {
     "weight decay": ("weight decay (control)", "nearest", "v"),
 }
 _CENTRES = {"low": ("low rates", "v"), "centre": ("middle rates", "o"), "high": ("high rates", "^")}
-_COURSES = {
-    "strong": ("strong at first", "sum", "o-"),
-    "weak": ("weak at first", "eq1", "s-"),
-}
+_COURSES = {"strong": ("strong at first", "sum", "o-"), "weak": ("weak at first", "eq1", "s-")}
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:

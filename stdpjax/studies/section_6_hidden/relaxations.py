@@ -59,10 +59,6 @@ def lesson_rule(bias: Float[Array, "unit"], lesson: Lesson) -> Rule:
     """Return the rule of a lesson, given in traced numbers, for hard sigmoid units with these biases."""
     rate_fn = hard_sigmoid()
 
-    def init(weights: Float[Array, "post pre"]) -> tuple[()]:
-        del weights
-        return ()
-
     def update(
         sample: Sample, rule_state: tuple[()], weights: Float[Array, "post pre"]
     ) -> tuple[Float[Array, "post pre"], tuple[()]]:
@@ -76,7 +72,7 @@ def lesson_rule(bias: Float[Array, "unit"], lesson: Lesson) -> Rule:
         delta_w = lesson.eq1 * change[:, None] * rate[None, :] - lesson.descent / STEP * jax.grad(objective)(weights)
         return delta_w + lesson.tie * delta_w.T - lesson.decay * weights, rule_state
 
-    return Rule(init, update)
+    return Rule(lambda weights: (), update)
 
 
 def learn_stages(

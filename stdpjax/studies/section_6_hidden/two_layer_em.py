@@ -1,8 +1,7 @@
 """Impatient EM for a layer of clamped visible and one of hidden units, whose one block of weights is all there is.
 
-The updates are those of `stdpjax.learning.em_update`, with the chains after their step instead of before it, which are
-less out of date. Between two layers they are a fraction of the work, and their coefficients are numbers, so that
-networks that learn by different rules train in one program.
+The updates are those of `stdpjax.learning.em_update`, with the chains after their step, which are less out of date, at
+a fraction of the work and with numbers as coefficients, so that networks of several rules train in one program.
 """
 
 from functools import partial
