@@ -378,13 +378,13 @@ class _Command(NamedTuple):
     """Adds its options; None where it has none."""
 
 
-_INTO_FOLDER = (
-    ": a figure, a record and labelled arrays for each, and a ledger of all claims. What is complete in the folder is kept,"
-    " so that the same command goes on where an interrupted one stopped; other results there are refused."
+_RESULTS = (
+    ": a figure, a record and labelled arrays for each, and a ledger of all claims. What is complete in the folder is "
+    "kept, so that the same command goes on where an interrupted one stopped; other results there are refused."
 )
 _COMMANDS = {
-    "reproduce": _Command("run all studies and write the report", _INTO_FOLDER, _run, _fill_reproduce),
-    "run": _Command("run one study, or those of a file", _INTO_FOLDER, _run, _fill_run),
+    "reproduce": _Command("run all studies and write the report", _RESULTS, _run, _fill_reproduce),
+    "run": _Command("run one study, or those of a file", _RESULTS, _run, _fill_run),
     "sweep": _Command(
         "run one study over a grid of settings and seeds",
         ", into a zarr store. All points share the random numbers of a seed, so that differences along the grid are "
