@@ -378,19 +378,32 @@ class _Command(NamedTuple):
     """Adds its options; None where it has none."""
 
 
+_RESULTS = (
+    ": a figure, a record and labelled arrays for each, and a ledger of all claims. What is complete in the folder is "
+    "kept, so that the same command goes on where an interrupted one stopped; other results there are refused."
+)
 _COMMANDS = {
-    "reproduce": _Command("run all studies and write the report", ".", _run, _fill_reproduce),
-    "run": _Command("run one study, or those of a file", ".", _run, _fill_run),
-    "sweep": _Command("run one study over a grid of settings and seeds", ".", _sweep, _fill_sweep),
+    "reproduce": _Command("run all studies and write the report", _RESULTS, _run, _fill_reproduce),
+    "run": _Command("run one study, or those of a file", _RESULTS, _run, _fill_run),
+    "sweep": _Command(
+        "run one study over a grid of settings and seeds",
+        ", into a zarr store. All points share the random numbers of a seed, so that differences along the grid are "
+        "paired. Numbers such as probabilities are compiled once, windows, lengths and names once for each value.",
+        _sweep,
+        _fill_sweep,
+    ),
     "train": _Command(
         "train a network on labelled images",
-        ", in layers, with a checkpoint after each epoch. The same command goes on where an interrupted one stopped.",
+        ", in layers, with a checkpoint after each epoch. The same command goes on where an interrupted one stopped. "
+        "Rules: the paper's over the second phase (paper, paper_midpoint, paper_two_sided; with _gradient times the "
+        "slope of the rate, Eq 5), equilibrium propagation (one_sided, random_sign, symmetric), or back-propagation.",
         _into,
         partial(_fill_into, _INTO["train"]),
     ),
     "fit": _Command(
         "fit a plasticity rule to measured weight changes",
-        ", with intervals by profile likelihood and bootstrap, a figure, and a comparison with other rules.",
+        ", with intervals by profile likelihood and bootstrap, a figure, and a comparison with other rules (AIC, AICc, "
+        "BIC). Decimal points or commas are taken where they are unambiguous, columns of other names are left alone.",
         _into,
         partial(_fill_into, _INTO["fit"]),
     ),

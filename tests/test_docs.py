@@ -1,9 +1,11 @@
 """What is written is true: docstrings are complete, README's code runs, notebooks run and carry no outputs."""
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from nbclient import NotebookClient
 
 import stdpjax
+from stdpjax.studies import STATEMENTS
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -78,6 +81,29 @@ def test_readme_prints_two_commands_and_its_code_runs():
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_readme_lists_the_statements_in_order_and_as_their_script_writes_them():
+    script = runpy.run_path(str(ROOT / "scripts" / "readme_statements.py"))
+    readme = (ROOT / "README.md").read_text()
+    rows = script["rows"](readme)
+    assert [row["id"] for row in rows] == [one.id for one in STATEMENTS]
+    assert [row["where"] for row in rows] == [script["short"](one.where) for one in STATEMENTS]
+    verdicts = {word: verdict for verdict, word in script["VERDICTS"].items()}
+    judgements = [
+        {**dataclasses.asdict(one), "verdict": verdicts[row["verdict"]]}
+        for one, row in zip(STATEMENTS, rows, strict=True)
+    ]
+    assert script["updated"](readme, judgements) == readme  # the counts of verdicts, too
+    without = "".join(line for line in readme.splitlines(keepends=True) if not line.startswith("| eq17 |"))
+    assert [row["id"] for row in script["rows"](script["updated"](without, judgements))] == [row["id"] for row in rows]
+
+
+def test_readme_fits_its_page_and_soon_shows_code():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 200
+    assert lines.index("```python") < 40
+    assert [line for line in lines if len(line) > 120] == []
 
 
 def test_readme_links_point_to_files():

@@ -138,12 +138,13 @@ def where(question: str) -> tuple[Place, ...]:
     """Find where the package measures something that the paper says.
 
     Args:
-        question: an equation ("Eq 17"), a figure, a section, or words ("the determinant"); a claim is found if all its
-            words are in the claim, or in what its study says of itself.
+        question: an equation ("Eq 17"), a figure, a section, words ("the determinant"), or the id of a statement or
+            claim; a claim is found if all the words are in the claim, or in what its study says of itself.
 
     Returns:
-        The claims, those first whose study has the words in its name and title, or that have them where they cite the
-        paper and in their id, and last those that have them in passing. All of a study stand together.
+        The claims: first those whose own id, or their statement's, is the question; then those whose study has the
+        words in its name and title, or that have them where they cite the paper and in their ids; last those that have
+        them in passing. All of a study stand together.
 
     Raises:
         ValueError: no text, or one without a word to look for.
@@ -155,6 +156,7 @@ def where(question: str) -> tuple[Place, ...]:
         ('printed_update', 'eq17', 'stdpjax/studies/section_4_energy/printed_update.py')
     """
     words = [word for word in _words(_checks.text("question", question)) if word not in _EMPTY]
+    asked = question.strip().lower()
     if not words:
         raise ValueError(f"question: expected a word to look for, got {question!r:.80}")
     places = []
@@ -166,37 +168,44 @@ def where(question: str) -> tuple[Place, ...]:
         of_claims = []
         for claim in study.claims:
             where, says, answer = _SAID.get(claim.statement, (claim.statement, "", ""))
-            cited = f"{where} {re.sub(r'[._]', ' ', f'{claim.statement} {claim.id}')}"
+            ids = f"{claim.statement} {claim.id}"
+            cited = f"{where} {ids} {ids.replace('_', ' ')}"
             texts = ((6, cited), (3, f"{claim.measured} {says}"), (2, answer), *of_study)
             weights = [max((weight for weight, text in texts if word in _indexed(text)), default=0) for word in words]
             if all(weights):
-                of_claims.append((sum(weights), claim))
-        of_claims.sort(key=lambda one: -one[0])
+                is_asked = asked in (claim.id, claim.statement)
+                of_claims.append((is_asked, sum(weights), claim))
+        of_claims.sort(key=lambda one: one[:2], reverse=True)
         if of_claims:
-            places.append((of_claims[0][0], study, of_claims))
-    places.sort(key=lambda one: -one[0])
+            places.append((of_claims[0][:2], study, of_claims))
+    places.sort(key=lambda one: one[0], reverse=True)
     return tuple(
         Place(one.id, one.statement, one.measured, study.name, study.run.__name__, _at(study.run), _at(one.measure))
         for _, study, claims in places
-        for _, one in claims
+        for _, _, one in claims
     )
 
 
-# An equation, or several: "Eq 17", "Eq 28, 30 and 31", "Eqs. 9 to 11", "sections 3.2 and 9".
-_NUMBERED = re.compile(r"\b(eq|section|figure|condition)s?\.? (\d[\d.-]*(?:(?:,|,? and) \d[\d.-]*)*)")
+# An equation, or several: "Eq 17", "Eq 28, 30 and 31", "Eqs. 9 to 11", "sections 3.2 and 9", and as ids have them.
+_NUMBERED = re.compile(r"\b(eq|section|sec|figure|fig|condition)s?\.? ?(\d[\d.-]*(?:(?:,|,? and) \d[\d.-]*)*)")
+_IN_FULL = {"sec": "section", "fig": "figure"}
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text; a number goes with what it numbers, as in "eq17", and so does each of several."""
+    """Return the words of a text; a number goes with what it numbers, as in "eq17", and so does each of several.
+
+    Dots part words and ids alike, but for those within numbers: "sec3.2.constant" is "section3.2" and "constant".
+    """
     text = re.sub(r"(?<=\d)(?:–| to )(?=\d)", "-", text.lower())
-    return re.findall(r"[\w.]*\w", _NUMBERED.sub(_spelled_out, text))
+    return re.findall(r"\w+(?:\.\d+)*", _NUMBERED.sub(_spelled_out, text))
 
 
 def _spelled_out(found: re.Match[str]) -> str:
     numbers: list[Any] = []
     for first, last in re.findall(r"(\d+(?:\.\d+)*)(?:-(\d+))?", found[2]):
         numbers += range(int(first), int(last) + 1) if last and first.isdecimal() else [first]
-    return f" {' '.join(f'{found[1]}{number}' for number in numbers)} "
+    name = _IN_FULL.get(found[1], found[1])
+    return f" {' '.join(f'{name}{number}' for number in numbers)} "
 
 
 @functools.cache

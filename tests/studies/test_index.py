@@ -1,5 +1,6 @@
 """Where the paper is measured: from a question to the line, past at most three files."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def test_every_claim_is_found_by_what_it_cites_and_no_other_equation_is_taken_fo
     assert studies.where("Eq 99") == ()
 
 
+CLAIMS = [(study.name, claim) for study in studies.STUDIES for claim in study.claims]
+IDS = sorted({one.id for one in studies.STATEMENTS} | {claim.id for _, claim in CLAIMS})
+
+
+@pytest.mark.parametrize("asked", IDS)
+def test_an_id_finds_first_what_has_it_and_its_parts_find_it_too(asked):
+    wanted = {(study, claim.id) for study, claim in CLAIMS if asked in (claim.id, claim.statement)}
+    assert wanted
+    places = studies.where(asked)
+    assert asked in (places[0].claim, places[0].statement)
+    in_parts = re.sub(r"\.(?!\d)", " ", asked)  # "sec4.2 steps"
+    for question in (asked, asked.upper(), in_parts, in_parts.replace("_", " ")):
+        assert wanted <= {(place.study, place.claim) for place in studies.where(question)}, question
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -63,6 +79,10 @@ def test_every_claim_is_found_by_what_it_cites_and_no_other_equation_is_taken_fo
         ("Sections 3.2 and 9", ["section3.2", "section9"]),
         ("Eq 24 (condition 3)", ["eq24", "condition3"]),
         ("Bi & Poo 2001", ["bi", "poo", "2001"]),
+        ("sec3.2.constant", ["section3.2", "constant"]),
+        ("fig1.nearest_neighbour", ["figure1", "nearest_neighbour"]),
+        ("eq17.half, Fig. 2 and Sec. 4.2", ["eq17", "half", "figure2", "and", "section4.2"]),
+        ("within 0.5 s.d.", ["within", "0.5", "s", "d"]),
     ],
 )
 def test_numbers_go_with_what_they_number(text, words):
