@@ -86,7 +86,7 @@ CLAIMS = (
         "Squared error of held-out halves with Eq 1 on the hidden rows, alone or beside the delta rule on the clamped "
         "ones (the better of the two), relative to the mean image: weights grow until the units saturate.",
         criterion=at_least(1.0),
-        measure=lambda data: mean_interval(np.minimum(*(_relative(data, n, "mean") for n in ("literal", "objective")))),
+        measure=lambda data: mean_interval(data.error.sel(rule=["literal", "objective"]).min("rule") / data.mean_error),
         control=lambda data: _relative(data, "delta", "mean").mean(),
         control_is="the delta rule on clamped rows alone",
         bearing="refutes",
