@@ -170,9 +170,9 @@ def sampled_counts(
     counts = []
     for index, block in enumerate(blocks):
         progress(index / len(blocks), f"spike trains of sequence {block[0] + 1} of {config.n_sequences}")
-        rates = (part[block[0] : block[-1] + 1] for part in (sequences.pre_probability, sequences.post_probability))
+        pre, post = (part[block[0] : block[-1] + 1] for part in (sequences.pre_probability, sequences.post_probability))
         options: dict[str, Any] = {"boundary": config.boundary, "first_sequence": int(block[0])}
-        sampled = sample_lag_counts(key, *rates, config.n_trials, config.window, config.coincidence, **options)
+        sampled = sample_lag_counts(key, pre, post, config.n_trials, config.window, config.coincidence, **options)
         counts.append(np.asarray(sampled))
     return np.concatenate(counts)
 

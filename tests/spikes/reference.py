@@ -1,5 +1,7 @@
 """Pairing in plain Python, from the words of section 5.1 alone; tables train by train; words of 32 trials."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +31,7 @@ def loop_nearest_lag(pre, post, window, coincidence="skip", sides="one", boundar
     return lags if boundary == "silent" else lags[window : n_steps - window]
 
 
-def lag_counts_by_train(key, pre, post, n_trials, window, coincidence="skip", *, first_sequence=0, **options):
+def lag_counts_by_train(key, pre, post, n_trials, window, coincidence: Any = "skip", *, first_sequence=0, **options):
     """Return the table of `sample_lag_counts`: each trial replayed by itself and paired by `nearest_lag`."""
     *batch, n_steps = pre.shape
     n_counted = n_steps - (2 * window if options.get("boundary") == "valid" else 0)

@@ -75,7 +75,7 @@ CLAIMS = (
         note=lambda data: f"{data.sizes['trial']} runs; half of exp(-E) lies in either mode.",
     ),
     beyond(
-        "ours.sampling",
+        "ours.langevin",
         "Largest |z| of E[s^2], E[rho rho] and the active share with a Metropolis step, against quadrature.",
         statement="Langevin dynamics",
         criterion=at_most(4.0),

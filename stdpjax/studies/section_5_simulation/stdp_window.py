@@ -147,11 +147,11 @@ def run(key: Key[Array, ""], config: StdpWindowConfig, progress: Progress) -> xr
     progress(0.95, "conditions for the decay")
     sparse = dataclasses.replace(config, max_probability=config.sparse_probability)
     sparse_counts = np.asarray(exact_counts(make_sequences(named_key(key, "sequences"), sparse), sparse), np.float64)
-    sums = [sums_by_lag(sequences.slope, counts) for counts in (sparse_counts, exact)]
+    sparse_sums, sums = (sums_by_lag(sequences.slope, counts) for counts in (sparse_counts, exact))
     points = [(*point, math.nan)[:3] for point in config.data]
     return merged(
         by_lag,
-        _conditions(resampled, *sums, config),
+        _conditions(resampled, sparse_sums, sums, config),
         _kernels(sampled, config),
         _sampling(sequences, sampled, exact, config),
         labelled(("point", "column"), measured=np.array(points, np.float64).reshape(-1, 3)),
