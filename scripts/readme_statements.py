@@ -32,7 +32,7 @@ def updated(readme: str, judgements: Sequence[Mapping[str, Any]]) -> str:
     verdicts = [one["verdict"] for one in judgements]
     hold, limited, corrected, unknown = (verdicts.count(verdict) for verdict in VERDICTS)
     columns = (
-        (one["id"], short(one["where"]), words.get(one["id"], one["says"]), VERDICTS[one["verdict"]])
+        (one["id"], short(one["where"]), words.get(one["id"]) or str(one["says"]), VERDICTS[one["verdict"]])
         for one in judgements
     )
     lines = [
