@@ -27,6 +27,7 @@ from stdpjax.lab import (
     within,
 )
 from stdpjax.lab.study import failures, make_record
+from stdpjax.studies import STATEMENTS, STUDIES
 
 # Multiples of 1/8 of moderate size: sums and differences are exact, so an edge is an edge.
 EIGHTHS = st.integers(-800, 800).map(lambda n: n / 8)
@@ -161,6 +162,33 @@ def test_the_verdict_of_a_statement_follows_from_its_claims_and_is_open_without_
     for name, claim in claims.items():
         for other in (record_of(claim, Measurement(1.5, 2.0)), record_of(claim, Measurement(1.0, 1.0)), {}):
             assert verdict_of(statement, {**records, name: other}) == "open"
+
+
+def _just_met_and_just_missed(criterion: Criterion) -> tuple[float, float]:
+    """Return a number that meets a criterion with nothing to spare, and one that misses it by a little."""
+    limit, tolerance = criterion.expected, criterion.tolerance
+    by = 1e-6 * max(1.0, abs(limit), tolerance)
+    return {
+        "at_most": (limit, limit + by),
+        "at_least": (limit, limit - by),
+        "within": (limit, limit + tolerance + by),
+    }[criterion.comparison]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda one: one.id)
+def test_each_deciding_number_that_misses_its_criterion_opens_the_statement(statement):
+    deciding = [(study, claim) for study in STUDIES for claim in study.claims if claim.id in statement.claims]
+    records, missed = {}, {}
+    for study, claim in deciding:
+        meets, misses = _just_met_and_just_missed(claim.criterion)
+        for into, number, control in ((records, meets, misses), (missed, misses, misses)):
+            into[claim.id] = make_record(study, claim, Measurement(number, control), study.config, False, ())
+    found = verdict_of(statement, records)
+    bearings = {claim.bearing for _, claim in deciding}
+    expected = {True: "holds_with_conditions", False: "holds"}["limits" in bearings]
+    assert found == ("corrected" if "refutes" in bearings else expected)
+    for name, record in missed.items():
+        assert verdict_of(statement, {**records, name: record}) == "open"
 
 
 def test_a_control_that_meets_the_criterion_takes_the_verdict_away():
