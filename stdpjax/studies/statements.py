@@ -41,7 +41,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "A presynaptic spike may stand in the place of the presynaptic rate, with the same average, if input spikes "
         "are Poisson and synchrony is ignored.",
         "It may where spikes do not move the postsynaptic neuron; a spike of probability p that does adds step "
-        "rho'(s_i) W_ij p (1-p) to the mean, if it is paired with the change that it causes.",
+        "rho'(s_i) W_ij p (1-p) to the mean if it is paired with the change that it causes, and takes a tenth of that "
+        "away if it is paired with the next one (at step 0.1).",
         ("eq2.mean", "eq2.same_step"),
         "Delta W_ij ~ ds_i/dt xi_j",
     ),
