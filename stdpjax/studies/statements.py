@@ -534,9 +534,10 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec8.equilibrium",
         "Section 8, paragraph 1",
         "At a fixed point the gradient of the energy is 0 on average, and so are the weight updates.",
-        "Without noise both are 0, as nothing moves; if an outer drive moves the units about it, the two updates of a "
-        "pair are opposite, and cancel in a shared weight.",
-        ("sec8.rest", "sec8.driven"),
+        "Without noise nothing moves; under the noise of Eq 7 the mean update is 0 if the presynaptic rate is read "
+        "midway through a step, but of the order of step^2 noise^2 if it is read before the step (up to 1.8e-6 at step "
+        "0.1 and noise 0.06).",
+        ("sec8.rest", "sec8.noise"),
     ),
     Statement(
         "eq27",
