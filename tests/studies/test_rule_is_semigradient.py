@@ -44,7 +44,7 @@ def test_two_steps_are_those_of_a_loop(key):
     params, state, noise = numbers(key)
     weights, bias, start, eta = as_double(params.weights, params.bias, state, noise)
     first = loop_step(weights, bias, start, eta[0], 0.3)
-    current, reached = study.two_steps(params, state, noise, 0.3)
+    current, reached = study.two_steps(params, state, noise, study.hard_sigmoid(), 0.3)
     np.testing.assert_allclose(current, first, atol=1e-6)
     np.testing.assert_allclose(reached, loop_step(weights, bias, first, eta[1], 0.3), atol=1e-6)
 
@@ -107,7 +107,7 @@ def test_a_weight_of_both_directions_has_the_gradients_of_both(key):
     descent = -jax.grad(of_pairs)(params.weights)
     one_way = study.formulas(params, state, noise, 0.3)["semigradient"]
     np.testing.assert_allclose(descent, np.triu(one_way + one_way.T), atol=1e-6)
-    current, reached = study.two_steps(params, state, noise, 0.3)
+    current, reached = study.two_steps(params, state, noise, study.hard_sigmoid(), 0.3)
     rule = np.outer(reached - current, study.hard_sigmoid().value(state))
     found = study.directions(params, state, noise, jnp.zeros(4), jnp.asarray(0.3))
     for name, update in (("pair", np.triu(rule, 1)), ("both", np.triu(rule + rule.T, 1))):
@@ -157,12 +157,12 @@ def _other_sign(patch):
 
 
 def _leak_twice(patch):
-    right = study.transition
+    right = steps_along_rule.transition
 
     def printed(params, state, noise, rate_fn, step):
         return right(params, state, noise, rate_fn, step) - step * (state + noise)
 
-    patch.setattr(study, "transition", printed)
+    patch.setattr(steps_along_rule, "transition", printed)
 
 
 def _without_the_half(patch):

@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax.dynamics import transition
 from stdpjax.energy import Params, energy, target
 from stdpjax.lab import Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
@@ -19,7 +18,7 @@ from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
 from stdpjax.studies.measures import cosine, limits, off_diagonal, order, refutes, relative_difference, supports
 from stdpjax.studies.section_3_rule.rule_is_semigradient_figure import plot
-from stdpjax.studies.section_3_rule.steps_along_rule import error_changes, rate_less_activity
+from stdpjax.studies.section_3_rule.steps_along_rule import error_changes, rate_less_activity, two_steps
 
 TARGETS: tuple[str, ...] = (*get_args(GradientTarget), "outside")
 """What the gradient of J_STDP holds fixed; "outside": nothing, but the next state comes from outside the network."""
@@ -205,7 +204,7 @@ def directions(
 ) -> dict[str, Array]:
     """Return the cosines of Eq 1 with the gradients, and how far J_STDP is from the squared speed."""
     rho = hard_sigmoid()
-    current, reached = two_steps(params, state, noise, step)
+    current, reached = two_steps(params, state, noise, rho, step)
     speed = half_squared_speed(params, state)
 
     def rule(goal: Float[Array, "unit"]) -> Float[Array, "post pre"]:
@@ -234,7 +233,7 @@ def formulas(
 ) -> dict[str, Array]:
     """Return gradients by automatic differentiation and their formulas, for Eq 5, 10 and 11."""
     rho = hard_sigmoid()
-    current, reached = two_steps(params, state, noise, step)
+    current, reached = two_steps(params, state, noise, rho, step)
     noisy, change = state + noise[0], reached - current
     semigradient = off_diagonal(-jax.grad(stdp_objective)(params, state, noise, rho, step).weights)
     formula = step * off_diagonal((rho.slope(noisy) * change)[:, None] * rho.value(noisy)[None, :])
@@ -269,14 +268,6 @@ def rises(params: Params, state: Float[Array, "unit"], step: float | Array) -> d
         return half_squared_speed(params._replace(weights=params.weights + by), state) / before - 1
 
     return {"rise": rise(rule), "hebb_rise": rise(hebb * jnp.linalg.norm(rule) / jnp.linalg.norm(hebb))}
-
-
-def two_steps(
-    params: Params, state: Float[Array, "unit"], noise: Float[Array, "two unit"], step: float | Array
-) -> tuple[Float[Array, "unit"], Float[Array, "unit"]]:
-    """Return s_t and s_{t+1} from s_{t-1}."""
-    current = transition(params, state, noise[0], hard_sigmoid(), step)
-    return current, transition(params, current, noise[1], hard_sigmoid(), step)
 
 
 def half_squared_speed(params: Params, state: Float[Array, "unit"]) -> Float[Array, ""]:

@@ -14,9 +14,10 @@ def _eq_1(change: Float[Array, "unit"], rates: Float[Array, "unit"]) -> Float[Ar
     return off_diagonal(change[:, None] * rates[None, :])
 
 
-def _two_steps(
+def two_steps(
     params: Params, state: Float[Array, "unit"], noise: Float[Array, "two unit"], rho: RateFunction, step: float | Array
 ) -> tuple[Float[Array, "unit"], Float[Array, "unit"]]:
+    """Return s_t and s_{t+1} from s_{t-1}."""
     current = transition(params, state, noise[0], rho, step)
     return current, transition(params, current, noise[1], rho, step)
 
@@ -33,7 +34,7 @@ def error_changes(
     The next state is the network's own, or is held as it was before, or comes from outside.
     """
     rho = hard_sigmoid()
-    current, reached = _two_steps(params, state, noise, rho, step)
+    current, reached = two_steps(params, state, noise, rho, step)
 
     def change(goal: Float[Array, "unit"], is_own: bool = False) -> Float[Array, ""]:
         def error(params: Params) -> Float[Array, ""]:
@@ -55,7 +56,7 @@ def rate_less_activity(
     Cosines with either times rho(s_j), the next state held fixed.
     """
     rho = sigmoid()
-    current, reached = _two_steps(params, state, noise, rho, step)
+    current, reached = two_steps(params, state, noise, rho, step)
     descent = off_diagonal(-jax.grad(stdp_objective)(params, state, noise, rho, step).weights)
     pre_rates = rho.value(state)
     of_rate = cosine(descent, _eq_1(rho.value(reached) - rho.value(current), pre_rates))
