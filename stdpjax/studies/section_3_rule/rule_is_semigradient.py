@@ -46,12 +46,6 @@ def _cosine(data: xr.Dataset, held: str) -> xr.DataArray:
     return data.cosine.sel(step=0.02, method="nearest").sel(target=held)
 
 
-def _over_steps(data: xr.Dataset, held: str) -> str:
-    means = data.cosine.sel(target=held).mean("network")
-    by_step = ", ".join(f"{step:g}: {mean:+.4f}" for step, mean in zip(data.step.values, means.values, strict=True))
-    return f"{data.sizes['network']} networks. At steps {by_step}."
-
-
 def _relative_size(data: xr.Dataset, rows: xr.DataArray) -> float:
     """Return the size of the semi-gradient relative to step times Eq 1 on the weights of some rows."""
     whole = float(np.abs(data.plain_rule.where(rows, 0)).sum())
@@ -86,7 +80,6 @@ CLAIMS = (
         measure=lambda data: mean_interval(_cosine(data, "free")),
         control=lambda data: _cosine(data, "outside").mean(),
         control_is="a next state that comes from outside, as for clamped units, with nothing held fixed either",
-        note=lambda data: _over_steps(data, "free"),
     ),
     limits(
         "eq3.stop",
@@ -95,7 +88,6 @@ CLAIMS = (
         measure=lambda data: mean_interval(_cosine(data, "stop")),
         control=lambda data: _cosine(data, "predictor_stop").mean(),
         control_is="the prediction s_t held fixed, and the next state not",
-        note=lambda data: _over_steps(data, "stop"),
     ),
     limits(
         "eq5.formula",
