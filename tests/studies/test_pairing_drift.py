@@ -1,4 +1,4 @@
-"""What Eq 1 adds up to: sums against plain loops, the driven mean against its stationary equations, and a twin."""
+"""What Eq 1 adds up to: sums against plain loops, means under noise against a recursion, and a twin."""
 
 import functools
 from typing import Any
@@ -13,10 +13,9 @@ from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import PAIRINGS
 from stdpjax.studies import run
 from stdpjax.studies.section_3_rule import pairing_drift
-from stdpjax.studies.section_3_rule.driven_network import driven_mean
-from stdpjax.studies.section_3_rule.pairing_drift import PairingDriftConfig, slopes, totals_of
+from stdpjax.studies.section_3_rule.pairing_drift import PairingDriftConfig, noisy_means, slopes, totals_of
 
-QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 1000, "n_trials": 16, "n_driven_steps": 100, "n_burn_in": 50}
+QUICK: dict[str, Any] = {"n_networks": 8, "n_steps": 1000, "n_trials": 16, "n_noisy_steps": 100, "n_burn_in": 50}
 
 
 def test_totals_are_those_of_a_plain_loop(key):
@@ -32,7 +31,7 @@ def test_totals_are_those_of_a_plain_loop(key):
             expected[index] += np.outer(change, rate)
     totals = totals_of(path, hard_sigmoid().value(path))
     tied = expected + np.swapaxes(expected, 1, 2)
-    np.testing.assert_allclose(totals.tied, tied, atol=2e-6)
+    np.testing.assert_allclose(totals.one_way, expected, atol=2e-6)
     np.testing.assert_allclose(totals.co_movement, together, atol=1e-6)
     # The identity itself, for a path that no network has made.
     for pairing, c in (("current", -1), ("midpoint", 0), ("next", 1)):
@@ -50,20 +49,16 @@ def test_an_interior_network_rests_at_its_fixed_point_and_never_gets_farther(key
     np.testing.assert_allclose(state, network.fixed_point, atol=1e-5)
 
 
-def test_the_driven_mean_is_antisymmetric_and_that_of_a_long_recursion():
-    weights = np.array([[0.0, 0.5, -0.2], [-0.4, 0.0, 0.3], [0.1, 0.2, 0.0]])
-    exact = driven_mean(weights, 0.06)
-    np.testing.assert_allclose(exact, -exact.T, atol=1e-15)
-    # Second moments step by step, from rest.
-    step, decay = 0.1, np.exp(-1 / 20)
-    drive = 0.06**2 * (0.75 * np.eye(3) + 0.25)
-    keep = (1 - step) * np.eye(3) + step * weights
-    ss, sd, after_before = np.zeros((3, 3, 3))
+def test_means_under_noise_are_those_of_a_long_recursion():
+    weights = np.array([[0.0, 0.5, -0.2], [0.5, 0.0, 0.3], [-0.2, 0.3, 0.0]])
+    # Second moments step by step, from rest: of the state, and of the state after a step with that before it.
+    keep, covariance = 0.9 * np.eye(3) + 0.1 * weights, np.zeros((3, 3))
     for _ in range(3000):
-        after_before = keep @ ss + step * sd.T
-        ss = keep @ ss @ keep.T + step * (keep @ sd + sd.T @ keep.T) + step**2 * drive
-        sd = decay * (keep @ sd + step * drive)
-    np.testing.assert_allclose(exact, 0.5 * (after_before - after_before.T), rtol=1e-9)
+        covariance = keep @ covariance @ keep.T + (0.1 * 0.06) ** 2 * weights @ weights.T
+    after_before = keep @ covariance
+    before, midway = noisy_means(weights, 0.1, 0.06)
+    np.testing.assert_allclose(before, after_before - covariance, rtol=1e-9)
+    np.testing.assert_allclose(midway, 0.5 * (after_before - after_before.T), atol=1e-15)
 
 
 def test_slopes_of_made_up_numbers():
@@ -84,27 +79,21 @@ def _rate_after_the_step_in_place_of_midway(patch):
     patch.setattr(pairing_drift, "rate_update", wrong)
 
 
-def _tied_weights_driven(patch):
-    # The closed form is that of the network as it is.
-    right = pairing_drift.drive_network
-
-    def wrong(key, network, *others):
-        weights = 0.5 * (network.params.weights + network.params.weights.T)
-        return right(key, network._replace(params=network.params._replace(weights=weights)), *others)
-
-    patch.setattr(pairing_drift, "drive_network", wrong)
+def _noise_added_to_the_state(patch):
+    right = pairing_drift.NoisyIntegrator
+    patch.setattr(pairing_drift, "NoisyIntegrator", lambda rate_fn: right(rate_fn, "added"))
 
 
-# Enough trials to tell the driven network's mean update from none.
-LONGER = {"n_trials": 128, "n_driven_steps": 500, "n_burn_in": 200}
+# Enough trials to tell the mean update under noise from none.
+LONGER = {"n_trials": 128, "n_noisy_steps": 1000, "n_burn_in": 200}
 right_verdicts = functools.cache(lambda: verdicts(**LONGER))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("patch", "lost"),
-    [(_rate_after_the_step_in_place_of_midway, "eq1.drift"), (_tied_weights_driven, "sec8.driven")],
-    ids=["rate after the step", "tied weights"],
+    [(_rate_after_the_step_in_place_of_midway, "eq1.drift"), (_noise_added_to_the_state, "sec8.noise")],
+    ids=["rate after the step", "noise added to the state"],
 )
 def test_a_wrong_model_does_not_get_its_verdict(patch, lost, monkeypatch):
     assert right_verdicts()[lost] == "met"
@@ -113,7 +102,7 @@ def test_a_wrong_model_does_not_get_its_verdict(patch, lost, monkeypatch):
 
 
 def test_a_network_that_leaves_the_active_region_decides_nothing():
-    assert set(verdicts(drive_std=0.5).values()) == {"inconclusive"}
+    assert set(verdicts(noise_std=0.5).values()) == {"inconclusive"}
 
 
 def test_steps_have_to_increase():

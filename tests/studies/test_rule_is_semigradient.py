@@ -11,10 +11,11 @@ from stdpjax import networks
 from stdpjax.rates import RateFunction
 from stdpjax.studies import run
 from stdpjax.studies.section_3_rule import rule_is_semigradient as study
+from stdpjax.studies.section_3_rule import steps_along_rule
 
 
 def verdicts():
-    result = run(study.STUDY.name, show_progress=False, n_networks=8)
+    result = run(study.STUDY.name, show_progress=False, n_networks=32)
     return {record["id"]: record["verdict"] for record in result.records}
 
 
@@ -43,7 +44,7 @@ def test_two_steps_are_those_of_a_loop(key):
     params, state, noise = numbers(key)
     weights, bias, start, eta = as_double(params.weights, params.bias, state, noise)
     first = loop_step(weights, bias, start, eta[0], 0.3)
-    current, reached = study.two_steps(params, state, noise, 0.3)
+    current, reached = study.two_steps(params, state, noise, study.hard_sigmoid(), 0.3)
     np.testing.assert_allclose(current, first, atol=1e-6)
     np.testing.assert_allclose(reached, loop_step(weights, bias, first, eta[1], 0.3), atol=1e-6)
 
@@ -82,10 +83,18 @@ def test_a_step_along_the_rule_lowers_the_loss_with_a_fixed_target_and_raises_th
         return np.sum((first - (reached if goal is None else goal)) ** 2), first, reached
 
     before, first, reached = losses(weights)
-    along = np.outer(reached - first, np.clip(state + 0.5, 0, 1)) * (1 - np.eye(4))
-    actual, fixed = losses(weights + 0.1 * along)[0] - before, losses(weights + 0.1 * along, reached)[0] - before
+    outside = np.array([0.4, -0.2, 0.0, 0.1])
+
+    def change(goal, held=None):
+        along = np.outer(goal - first, np.clip(state + 0.5, 0, 1)) * (1 - np.eye(4))
+        return losses(weights + along, held)[0] / (before if held is None else losses(weights, held)[0]) - 1
+
+    actual, fixed, given = change(reached), change(reached, reached), change(outside, outside)
     assert fixed < 0 < actual
     assert actual / fixed == pytest.approx(-1, abs=0.1)
+    found = steps_along_rule.error_changes(params, start, 0.1 * noise, jnp.asarray(outside, float), 0.02)
+    for name, expected in (("own", actual), ("held", fixed), ("outside", given)):
+        assert float(found[f"{name}_change"]) == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_weight_of_both_directions_has_the_gradients_of_both(key):
@@ -95,8 +104,15 @@ def test_a_weight_of_both_directions_has_the_gradients_of_both(key):
         pairs = jnp.triu(upper, 1)
         return study.stdp_objective(params._replace(weights=pairs + pairs.T), state, noise, study.hard_sigmoid(), 0.3)
 
+    descent = -jax.grad(of_pairs)(params.weights)
     one_way = study.formulas(params, state, noise, 0.3)["semigradient"]
-    np.testing.assert_allclose(-jax.grad(of_pairs)(params.weights), np.triu(one_way + one_way.T), atol=1e-6)
+    np.testing.assert_allclose(descent, np.triu(one_way + one_way.T), atol=1e-6)
+    current, reached = study.two_steps(params, state, noise, study.hard_sigmoid(), 0.3)
+    rule = np.outer(reached - current, study.hard_sigmoid().value(state))
+    found = study.directions(params, state, noise, jnp.zeros(4), jnp.asarray(0.3))
+    for name, update in (("pair", np.triu(rule, 1)), ("both", np.triu(rule + rule.T, 1))):
+        expected = np.sum(update * descent) / np.linalg.norm(update) / np.linalg.norm(descent)
+        assert float(found[f"{name}_cosine"]) == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_rises_are_those_of_a_loop(key):
@@ -131,13 +147,22 @@ def _no_slope(patch):
     patch.setattr(study, "hard_sigmoid", lambda: RateFunction(rho.value, jnp.ones_like))
 
 
+def _linear_rates(patch):
+    patch.setattr(steps_along_rule, "sigmoid", lambda: RateFunction(lambda s: s + 0.5, jnp.ones_like))
+
+
+def _other_sign(patch):
+    right = steps_along_rule._eq_1
+    patch.setattr(steps_along_rule, "_eq_1", lambda change, rates: -right(change, rates))
+
+
 def _leak_twice(patch):
-    right = study.transition
+    right = steps_along_rule.transition
 
     def printed(params, state, noise, rate_fn, step):
         return right(params, state, noise, rate_fn, step) - step * (state + noise)
 
-    patch.setattr(study, "transition", printed)
+    patch.setattr(steps_along_rule, "transition", printed)
 
 
 def _without_the_half(patch):
@@ -155,9 +180,18 @@ right_verdicts = functools.cache(verdicts)
         (_gradient_of_everything, {"eq3.stop", "eq5.formula", "eq5.saturation"}),
         (_no_slope, {"eq5.saturation", "eq10.bias"}),
         (_leak_twice, {"eq5.formula"}),
+        (_linear_rates, {"sec2.1.objective"}),
+        (_other_sign, {"sec1.predict", "sec2.1.objective"}),
         (_without_the_half, {"eq5.formula", "eq9.order"}),
     ],
-    ids=["nothing held fixed", "no slope", "leak subtracted twice", "J without the half"],
+    ids=[
+        "nothing held fixed",
+        "no slope",
+        "leak subtracted twice",
+        "linear rates",
+        "Eq 1 backwards",
+        "J without the half",
+    ],
 )
 def test_a_wrong_model_does_not_get_its_verdict(patch, lost, monkeypatch):
     assert set(right_verdicts().values()) == {"met"}

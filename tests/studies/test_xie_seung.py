@@ -111,7 +111,7 @@ def _sum_with_the_other_sign(patch):
     ("patch", "lost"),
     [
         (_unbounded_rates, {"ours.slope_theory", "xie2000.followed"}),
-        (_rates_that_do_not_saturate, {"sec2.1.objective", "xie2000.followed"}),
+        (_rates_that_do_not_saturate, {"xie2000.followed"}),
         (_larger_activity, {"sec2.1.active", "ours.slope_theory"}),
         (_asymmetric_window, {"xie2000.sign"}),
         (_other_sign, {"xie2000.sign", "xie2000.followed"}),

@@ -1,4 +1,4 @@
-"""What the four readings of Eq 1 add up to, and the antisymmetric update of a driven network."""
+"""What the four readings of Eq 1 add up to, and the mean update of a network with noise."""
 
 import numpy as np
 import xarray as xr
@@ -42,18 +42,21 @@ def _order(ax: Axes, data: xr.Dataset) -> None:
     ax.legend(loc="center right", title="rate read")
 
 
-def _driven(ax: Axes, data: xr.Dataset) -> None:
+def _noisy(ax: Axes, data: xr.Dataset) -> None:
     first, second = np.triu_indices(data.sizes["post"], 1)
-    mean, exact = mean_interval(1e4 * data.driven_update, "trial"), 1e4 * data.driven_exact.values
-    there, back = (Estimate(*(np.asarray(part)[i, j] for part in mean)) for i, j in ((first, second), (second, first)))
-    points(ax, there, back, "D", "nearest", "sampled, 95 %", capsize=0)
-    points(ax, exact[first, second], exact[second, first], "x", "exact", "closed form", ms=9)
+    exact = 1e6 * data.noisy_exact.sel(reading="current").values[first, second]
+    for reading in data.reading.values:
+        words, color, marker, _ = _LOOKS[reading]
+        mean = mean_interval(1e6 * data.noisy_update.sel(reading=reading), "trial")
+        of_pairs = Estimate(*(np.asarray(part)[first, second] for part in mean[:3]))
+        points(ax, exact, of_pairs, marker, color, f"{words}, 95 %", capsize=0)
     reach = 1.2 * np.abs(exact).max()
-    curve(ax, [-reach, reach], [reach, -reach], "-", "0.75", lw=0.8, zorder=0)
-    points(ax, 0, 0, "*", "sum", "as printed: no change", ms=12)
-    ax.set_title("Driven for ever: opposite changes in the two directions")
-    frame(ax, r"mean change of $W_{ij}$ per step ($10^{-4}$)", r"mean change of $W_{ji}$ ($10^{-4}$)", zero="xy")
-    ax.legend(loc="upper right")
+    curve(ax, [-reach, reach], [-reach, reach], "-", "exact", "closed form", lw=1, zorder=0)
+    curve(ax, [-reach, reach], [0, 0], "--", "0.5", "as printed: no change", lw=1, zorder=0)
+    ax.set_title("Under noise for ever: 0 on average only midway")
+    xlabel = r"closed form, rate read before the step ($10^{-6}$)"
+    frame(ax, xlabel, r"mean change of $W_{ij}$ per step ($10^{-6}$)", zero="xy")
+    ax.legend(title="rate read", loc="upper left")
 
 
-plot = panels(15.0, 4.6, _drift, _order, _driven)
+plot = panels(15.0, 4.6, _drift, _order, _noisy)
