@@ -124,8 +124,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 3.3, Eq 6",
         "Units that are not clamped integrate their input with a leak: they go a step towards what the network asks "
         "of them.",
-        "They do, with their own state h_t as the leak: the printed s_t is the state of all units, clamped ones "
-        "included, and a slip, as the differential equation after it shows.",
+        "They do, with their own state h_t as the leak, and come to rest at R_h(s): the printed s_t is the state of "
+        "all units, clamped ones included, and a slip, as the differential equation after it shows.",
         ("eq6.leak",),
         "h_(t+1) = h_t + step (R_h(s~_t) - s_t)",
     ),
@@ -252,8 +252,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq17",
         "Section 4.2, Eq 17",
         "The energy gives this update, of a leak, the weighted input times rho', and added noise.",
-        "The leak is subtracted twice: as printed the network comes to rest at R(s) / 2, and with one leak at R(s).",
-        ("eq17.half", "eq17.corrected"),
+        "It subtracts the leak twice, so that the network comes to rest at R(s) / 2, and not at R(s).",
+        ("eq17.half",),
         "s_(t+1,i) = (1 - step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - s~_(t,i)) = (1 - 2 "
         "step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - eta_(t,i))",
     ),
@@ -470,7 +470,7 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq26",
         "Section 7, Eq 26",
-        "Each unit's state is then the slope of its rate times its input.",
+        "Each unit's state is then its input times rho'(s_i).",
         "Where no unit is at a threshold; in general the average over time is b + W rho(s), cut off at the thresholds.",
         ("eq26.clip",),
         "s_i = rho'(s_i) (b_i + sum_j W_ij rho(s_j))",
@@ -631,8 +631,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "If neural computation is approximately inference, each step leads on average to a configuration of h that is "
         "as likely as before, given x, or likelier.",
         "Without noise, and between the thresholds, it does for steps below 2 over the largest eigenvalue of the "
-        "energy's second derivative; with noise the mean energy falls only from above its final value; at thresholds "
-        "every other step raises it, by the order of the step.",
-        ("sec9.kinks", "sec9.kink_size", "sec9.interior", "sec9.noise"),
+        "energy's second derivative; at thresholds, and with noise as in Eq 7, the mean energy falls only from above "
+        "its final value, and rises from below.",
+        ("sec9.interior", "sec9.thresholds", "sec9.noise"),
     ),
 )
