@@ -56,15 +56,6 @@ def test_energy_changes_at_a_threshold_as_in_a_plain_loop(key):
     assert energies[-1] < energies[0]
 
 
-@pytest.mark.parametrize("field", [0.8, 1.7, 3.7])
-def test_one_unit_at_a_kink_goes_up_as_often_as_it_comes_and_goes(key, field):
-    params = Params(jnp.zeros((1, 1), float), jnp.array([field], float))
-    hyper, kernel = StepHyper(jnp.asarray(0.01, float)), LeakyIntegrator(hard_sigmoid())
-    up_share = float(_at_kink(params, jnp.array([0.1], float), hyper, 2000, key, kernel)["up"])
-    active = 0.5 / field
-    assert up_share == pytest.approx(2 * active * (1 - active), abs=0.03)
-
-
 def test_the_mean_energy_with_noise_settles_at_the_trace_of_the_stationary_covariance(key):
     config = EnergyDescentConfig(n_noise_steps=2000)
     params = _noisy_network(key, config.n_units)

@@ -11,11 +11,11 @@ from jaxtyping import Array, Key
 
 from stdpjax.dynamics import Kernel, Langevin, MetropolisLangevin, NoisyIntegrator, simulate
 from stdpjax.energy import Params, energy_of, make_params
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, within
+from stdpjax.lab import Claim, Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.stats import mean_interval, normal_interval
+from stdpjax.stats import mean_interval
 from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, required
 from stdpjax.studies.network_runs import Settled, cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_density_figure import plot
@@ -47,12 +47,6 @@ def _off_exact(data: xr.Dataset, sampler: str) -> float:
     return largest_z(cell.measured - data.exact, cell.measured_error)
 
 
-def _spread(data: xr.Dataset, sampler: str) -> Estimate:
-    """Return the variance of a unit's state relative to that under exp(-E)."""
-    cell = data.sel(sampler=sampler)
-    return normal_interval(*(float(part / data.exact_variance) for part in (cell.variance, cell.variance_error)))
-
-
 _inference = partial(Claim, statement="sec4.1.inference")
 
 
@@ -71,8 +65,8 @@ CLAIMS = (
         "sec4.1.spread",
         "Variance of a unit's state with the paper's noise, relative to that under exp(-E).",
         criterion=at_most(0.01),
-        measure=lambda data: _spread(data, "paper"),
-        control=lambda data: _spread(data, "langevin").value,
+        measure=lambda data: mean_interval(data.paper_variance / data.exact_variance),
+        control=lambda data: data.langevin_variance.mean() / data.exact_variance,
         control_is="Langevin dynamics at the same step",
         bearing="refutes",
     ),
@@ -131,11 +125,16 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     samples = [np.asarray(each.states[0], np.float64) for each in chains.values()]
     moments = [mean_interval(_statistics_of(states), 0) for states in samples]
     shares = [_histogram(states) for states in samples]
-    spread = [mean_interval(((each - each.mean((0, 1))) ** 2).mean((1, 2))) for each in samples]
     progress(0.7, "towards probable states, and two modes")
     one = jax.tree.map(lambda leaf: leaf[0], network)
-    is_likelier = _likelier(named_key(key, "likelier"), one, chains["metropolis"].states[0, ::8, -1], config)
-    has_moved = _two_modes(named_key(key, "modes"), config)
+    starts = chains["metropolis"].states[0, ::8, -1]
+    energies = [
+        jax.vmap(lambda state: energy_of(one, state, hard_sigmoid()))(states)
+        for states in (starts, *_ends(named_key(key, "likelier"), one, starts, (config.noise_std,), config))
+    ]
+    modes = np.full((max(2, config.n_trials // 4), 2), 0.5)
+    pair = make_params(config.mode_weight * _PAIR, np.full(2, -0.5 * config.mode_weight))
+    ends = _ends(named_key(key, "modes"), pair, jnp.asarray(modes, float), config.mode_noises, config)
     progress(0.9, "quadrature")
     centres = np.linspace(-_REACH, _REACH, _N_BINS + 1)[:-1] + _REACH / _N_BINS
     return merged(
@@ -149,14 +148,12 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
             required(f"{name}_trial", "trials with finite states", **{f"{name}_is_finite": np.all(each.is_finite, 0)})
             for name, each in chains.items()
         ),
-        labelled(
-            "sampler",
-            "activity^2",
-            variance=np.stack([each.value for each in spread]),
-            variance_error=np.stack([each.standard_error for each in spread]),
+        *(
+            labelled(f"{name}_trial", "activity^2", **{f"{name}_variance": ((s - s.mean((0, 1))) ** 2).mean((1, 2))})
+            for name, s in zip(chains, samples, strict=True)
         ),
-        labelled(("noise", "trial"), has_moved=(has_moved, "whether a run ends in the other mode")),
-        labelled(("ended_by", "start_trial"), is_likelier=(is_likelier, "whether a run ends at a more probable state")),
+        labelled(("noise", "trial"), has_moved=(np.sum(ends, 2) < 0, "whether a run ends in the other mode")),
+        labelled(("ended_by", "start_trial"), is_likelier=np.stack(energies[1:]) < energies[0]),
         _exact(one),
         sampler=list(chains),
         ended_by=["paper", "langevin"],
@@ -184,31 +181,18 @@ def _chains(key: Key[Array, ""], network: Params, config: LangevinDensityConfig)
     }
 
 
-def _likelier(key: Key[Array, ""], params: Params, starts: Array, config: LangevinDensityConfig) -> np.ndarray:
-    """Return whether runs end at states that are more probable under exp(-E) than their starts, by noise."""
-    rho = hard_sigmoid()
-    energies, is_likelier = jax.vmap(lambda state: energy_of(params, state, rho)), []
-    for kernel, *size in ((NoisyIntegrator(rho), config.noise_std), (Langevin(rho),)):
-        hyper = kernel.Hyper(config.step, *size)
-        ends = simulate(key, params, kernel, hyper, state=starts, n_steps=config.n_steps).state
-        is_likelier.append(energies(ends) < energies(starts))
-    return np.array(is_likelier, float)
-
-
-def _two_modes(key: Key[Array, ""], config: LangevinDensityConfig) -> np.ndarray:
-    """Return whether runs of two units that excite each other end in the other mode than they begin in, by noise."""
-    weights, rho = config.mode_weight * _PAIR, hard_sigmoid()
-    params = make_params(weights, -0.5 * weights.sum(1))
-    start = jnp.full((max(2, config.n_trials // 4), 2), 0.5, float)
-    has_moved = []
+def _ends(
+    key: Key[Array, ""], params: Params, starts: Array, sizes: tuple[float, ...], config: LangevinDensityConfig
+) -> list[Array]:
+    """Return where runs end with the paper's noise of each size, and with Langevin noise."""
+    rho, ends = hard_sigmoid(), []
     for name, kernel, *size in (
-        *(("paper", NoisyIntegrator(rho), size) for size in config.mode_noises),
+        *(("paper", NoisyIntegrator(rho), size) for size in sizes),
         ("langevin", Langevin(rho)),
     ):
         hyper = kernel.Hyper(config.step, *size)
-        ends = simulate(named_key(key, name), params, kernel, hyper, state=start, n_steps=config.n_steps).state
-        has_moved.append(np.asarray(ends).sum(1) < 0)
-    return np.array(has_moved, float)
+        ends.append(simulate(named_key(key, name), params, kernel, hyper, state=starts, n_steps=config.n_steps).state)
+    return ends
 
 
 def _exact(network: Params) -> xr.Dataset:
