@@ -153,7 +153,7 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
             for name, s in zip(chains, samples, strict=True)
         ),
         labelled(("noise", "trial"), has_moved=(np.sum(ends, 2) < 0, "whether a run ends in the other mode")),
-        labelled(("ended_by", "start_trial"), is_likelier=np.stack(energies[1:]) < energies[0]),
+        labelled(("ended_by", "start_trial"), is_likelier=np.stack(energies[1:]) < np.asarray(energies[0])),
         _exact(one),
         sampler=list(chains),
         ended_by=["paper", "langevin"],
