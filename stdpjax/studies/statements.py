@@ -135,8 +135,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 3.3, Eq 6",
         "Units that are not clamped integrate their input with a leak: they go a step towards what the network asks "
         "of them.",
-        "They do, with their own state h_t as the leak: the printed s_t is the state of all units, clamped ones "
-        "included, and a slip, as the differential equation after it shows.",
+        "They do, with their own state h_t as the leak, and come to rest at R_h(s): the printed s_t is the state of "
+        "all units, clamped ones included, and a slip, as the differential equation after it shows.",
         ("eq6.leak",),
         "h_(t+1) = h_t + step (R_h(s~_t) - s_t)",
     ),
@@ -155,8 +155,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Units that are not clamped approach R_h(s) exponentially, while noise makes them wander.",
         "Without noise, and with all units between the thresholds of Eq 18, their distance from the fixed point "
         "shrinks in each step by the factor 1 - step (1 - lambda), lambda an eigenvalue of the weights, which is 1 - "
-        "step only if the target stays.",
-        ("sec3.3.eigenvectors",),
+        "step only if the target stays; with noise they do not wander off, as their spread does not grow with time.",
+        ("sec3.3.eigenvectors", "sec3.3.bounded"),
     ),
     Statement(
         "eq8",
@@ -208,9 +208,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.1, paragraph 1",
         "The hypothesis: with weights fixed, hidden units move, roughly, to states that are more probable given the "
         "input, and in the end visit each as often as it is probable.",
-        "In the network of Eq 6 they move to one state and stay there: the mean square of their activity is 0.09, and "
-        "1.0 under exp(-E), which Langevin sampling does reach.",
-        ("sec4.1.density",),
+        "In the network of Eq 6 they move to more probable states, in 99 % of runs from states drawn from exp(-E), "
+        "but stay there: their variance is 0.0004 of that under exp(-E), which Langevin noise does reach.",
+        ("sec4.1.towards", "sec4.1.spread"),
     ),
     Statement(
         "sec4.1.noise",
@@ -218,7 +218,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Without injected noise units would find one likely state only; noise lets them explore the rest of the "
         "distribution.",
         "Noise added to the state, as in Langevin sampling, does: half of the runs end in the other of two modes; "
-        "noise of size 0.3 inside R, as in Eq 7, moves none there.",
+        "noise inside R, as in Eq 7, moves none there, whether of size 0.1, 0.3 or 0.6.",
         ("sec4.1.modes",),
     ),
     Statement(
@@ -226,9 +226,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.1, Eq 13",
         "If R is a linear combination of the input rates, work on denoising auto-encoders makes R(s) - s proportional "
         "to the gradient of log P(s), with P ~ exp(-E).",
-        "Where rates are linear in the states it is such a gradient; with a sigmoid it is the gradient of no energy, "
-        "as its derivative by s is not symmetric, unless each unit's input is multiplied by its rho'(s_i), as in Eq "
-        "17.",
+        "Where rates are linear in the states, and W_ij = W_ji, it is such a gradient; with a sigmoid it is the "
+        "gradient of no energy, as its derivative by s is not symmetric, unless each unit's input is multiplied by "
+        "its rho'(s_i), as in Eq 17.",
         ("eq13.linear",),
         "R(s) - s ~ d log P(s) / ds = -dE(s) / ds",
     ),
@@ -254,17 +254,17 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq16",
         "Section 4.2, Eq 16",
         "With this energy the R that follows from its gradient as in Eq 13 is roughly what real neurons compute.",
-        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), if W_ij = W_ji; with two "
-        "different weights for a pair R is the gradient of no energy.",
-        ("eq16.gradient", "eq16.tied"),
+        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), if W_ij = W_ji, which Eq 1, "
+        "applied to each direction by itself, does not keep.",
+        ("eq16.gradient", "eq16.kept"),
         "E(s) = sum_i s_i^2 / 2 - sum_(i<j) W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)",
     ),
     Statement(
         "eq17",
         "Section 4.2, Eq 17",
         "The energy gives this update, of a leak, the weighted input times rho', and added noise.",
-        "The leak is subtracted twice: as printed the network comes to rest at R(s) / 2, and with one leak at R(s).",
-        ("eq17.half", "eq17.corrected"),
+        "It subtracts the leak twice, so that the network comes to rest at R(s) / 2, and not at R(s).",
+        ("eq17.half",),
         "s_(t+1,i) = (1 - step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - s~_(t,i)) = (1 - 2 "
         "step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - eta_(t,i))",
     ),
@@ -273,9 +273,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.2, Eq 18",
         "If rates rise in a straight line between two thresholds and are constant outside, rho' is 1 between the "
         "thresholds (the active region) and 0 beyond (saturation).",
-        "It is, except at the thresholds, where it jumps; and there networks often come to rest: with biases under "
-        "which equal inputs hold all units midway, descents of the energy end with a unit at a threshold where the "
-        "weights have an eigenvalue above 1, and seldom elsewhere.",
+        "It is, except at the thresholds, where it jumps; and there networks often come to rest: with biases of minus "
+        "half of a unit's summed weights, descents of the energy end with a unit at a threshold where the weights "
+        "have an eigenvalue above 1, and seldom elsewhere.",
         ("eq18.kinks",),
         "rho(v) = 0 if v < beta_1, v - beta_1 if beta_1 <= v <= beta_2, 1 if v > beta_2",
     ),
@@ -489,7 +489,7 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq26",
         "Section 7, Eq 26",
-        "Each unit's state is then the slope of its rate times its input.",
+        "Each unit's state is then its input times rho'(s_i).",
         "Where no unit is at a threshold; in general the average over time is b + W rho(s), cut off at the thresholds.",
         ("eq26.clip",),
         "s_i = rho'(s_i) (b_i + sum_j W_ij rho(s_j))",
@@ -508,8 +508,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 7, paragraph 2",
         "So wherever the whole network rests without noise, each state is the bias plus the weighted rates of the "
         "others.",
-        "Fixed points are such solutions, but not all of these are fixed points: those of 25 of 40 random networks "
-        "have saturated units, and these networks have no fixed point.",
+        "It is, wherever the network does come to rest.",
         ("sec7.solution",),
         "s = b + W rho(s)",
     ),
@@ -526,8 +525,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 7, paragraph 2",
         "Without noise there is a stable attractor exactly where weights are small, which means a determinant of R' "
         "below 1.",
-        "Attractors exist for large weights too, with units at their thresholds; and whether a given fixed point is "
-        "stable is decided by the eigenvalues of R' and not by the determinant, which errs in both directions.",
+        "Attractors exist for large weights too, with units at their thresholds; and read as a condition on a given "
+        "fixed point it fails in both directions, as the eigenvalues of R' decide and not the determinant.",
         ("sec7.determinant", "sec7.spectral", "sec7.attractors"),
     ),
     Statement(
@@ -651,8 +650,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "If neural computation is approximately inference, each step leads on average to a configuration of h that is "
         "as likely as before, given x, or likelier.",
         "Without noise, and between the thresholds, it does for steps below 2 over the largest eigenvalue of the "
-        "energy's second derivative; with noise the mean energy falls only from above its final value; at thresholds "
-        "every other step raises it, by the order of the step.",
-        ("sec9.kinks", "sec9.kink_size", "sec9.interior", "sec9.noise"),
+        "energy's second derivative; at thresholds, and with noise as in Eq 7, the mean energy falls only from above "
+        "its final value, and rises from below.",
+        ("sec9.interior", "sec9.thresholds", "sec9.noise"),
     ),
 )

@@ -58,6 +58,7 @@ UNLABELLED = {
     "paper_trial",
     "langevin_trial",
     "metropolis_trial",
+    "start_trial",
     "mode",
 }
 # Small enough for two more runs by default.

@@ -88,9 +88,9 @@ def test_shares_of_one_unit_between_the_kinks_are_those_of_the_normal_law():
 @pytest.mark.parametrize(
     ("name", "wrong", "lost"),
     [
-        ("MetropolisLangevin", HalfTheNoise, {"ours.langevin", "sec4.1.density"}),
+        ("MetropolisLangevin", HalfTheNoise, {"ours.langevin"}),
         ("Langevin", Cold, {"sec4.1.modes"}),
-        ("NoisyIntegrator", AtTemperatureOneWhateverTheNoise, {"sec4.1.density", "sec4.1.modes"}),
+        ("NoisyIntegrator", AtTemperatureOneWhateverTheNoise, {"sec4.1.towards", "sec4.1.spread", "sec4.1.modes"}),
     ],
 )
 def test_other_noise_loses_the_verdicts(name, wrong, lost, monkeypatch):

@@ -111,6 +111,13 @@ def test_settings_that_cannot_be_used_are_refused(settings, message):
         make_config(find("langevin_noise"), True, settings)
 
 
+class Wandering(NoisyIntegrator):
+    """Units that noise moves and nothing brings back."""
+
+    def __call__(self, key, state, field, hyper):
+        return state + hyper.step * hyper.noise_std * jax.random.normal(key, state.shape, state.dtype)
+
+
 def _white_walks(key, *_, n_walks, n_steps):
     return jax.random.normal(key, (n_walks, n_steps, 4)), jnp.ones((n_walks, 2))
 
@@ -125,9 +132,10 @@ def verdicts():
     [
         ("NoisyIntegrator", AtTemperatureOneWhateverTheNoise, {"eq14.variance", "eq7.smoothed"}),
         ("NoisyIntegrator", lambda rho: NoisyIntegrator(rho, "added"), {"eq14.variance", "eq7.smoothed"}),
+        ("NoisyIntegrator", Wandering, {"sec3.3.bounded", "eq14.variance"}),
         ("_noisy_walks", _white_walks, {"eq14.long_run", "eq15.algebra"}),
     ],
-    ids=["Langevin noise", "noise added to the step", "white noise"],
+    ids=["Langevin noise", "noise added to the step", "a random walk", "white noise"],
 )
 def test_other_noise_instead_of_the_papers_loses_the_verdicts(name, wrong, lost, monkeypatch):
     monkeypatch.setattr(langevin_noise, name, wrong)

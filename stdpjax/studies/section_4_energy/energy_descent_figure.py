@@ -1,4 +1,4 @@
-"""The energy inside, at kinks and with noise, and the return from saturation."""
+"""The energy inside, at thresholds and with noise, and the return from saturation."""
 
 from typing import Any
 
@@ -9,15 +9,13 @@ from matplotlib.figure import Figure
 
 from stdpjax.lab import Estimate
 from stdpjax.lab.plotting import CYCLE, curve, frame, new_figure, points
-from stdpjax.stats import mean_interval
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the energy over time in three situations, the size of its rises, and the return."""
-    figure = new_figure(15.0, 8.2)
-    draws = {"a": _inside, "b": _chatter, "c": _size, "d": _noise, "e": _return}
-    for name, ax in figure.subplot_mosaic("aabbcc;dddeee").items():
-        draws[name](ax, data)
+    """Draw the energy over time in three situations, and the return."""
+    figure = new_figure(12.5, 8.2)
+    for ax, draw in zip(figure.subplots(2, 2).flat, (_inside, _chatter, _noise, _return), strict=True):
+        draw(ax, data)
     return figure
 
 
@@ -38,20 +36,9 @@ def _chatter(ax: Axes, data: xr.Dataset) -> None:
         row = data.kink_energy.isel(step=index)
         curve(ax, row.kink_time, row - row.min(), ".-", color, rf"$\varepsilon$ = {float(row.step):g}", lw=1)
     share = f"{100 * float(data.kink_up.mean()):.0f} % of steps go up"
-    ax.set_title("At kinks: up and down for ever")
+    ax.set_title("At thresholds: up and down for ever")
     frame(ax, "time (steps, after settling)", "energy above its lowest in view", headroom=0.15)
     ax.legend(loc="upper right", ncols=2, title=share)
-
-
-def _size(ax: Axes, data: xr.Dataset) -> None:
-    langevin, none = (mean_interval(data[name], "network") for name in ("langevin_rise", "kink_rise"))
-    points(ax, data.step, langevin, "s-", "control", "Langevin noise, T = 0.01")
-    points(ax, data.step, none, "o-", "sum", "no noise")
-    guide = 0.6 * np.asarray(none.value)[0] * data.step / data.step[0]
-    curve(ax, data.step, guide, ":", "exact", "proportional to the step")
-    ax.set_title("At kinks: rises shrink with the step")
-    frame(ax, r"step $\varepsilon$ (time constants)", "largest rise of the energy", log="xy", xticks=data.step)
-    ax.legend(loc="upper left")
 
 
 def _noise(ax: Axes, data: xr.Dataset) -> None:
@@ -73,8 +60,8 @@ def _return(ax: Axes, data: xr.Dataset) -> None:
         far, label = np.abs(row.return_start) / 0.5, rf"formula, $\varepsilon$ = {step:g}"
         curve(ax, far, row.return_formula, "-", color, label, lw=1, drawstyle="steps-post")
         points(ax, far, row.return_count, "o", color, None if index else "counted", ms=3, mew=0)
-        printed = row.return_printed.where(row.return_printed >= 0)
-        points(ax, far, printed, "x", "control", None if index else "Eq 17 as printed", ms=3)
+        smooth = row.return_smooth.where(row.return_smooth >= 0)
+        points(ax, far, smooth, "x", "control", None if index else "thresholds rounded off", ms=3)
     ax.set_title("Back from saturation, on time")
     frame(ax, "start over threshold, $|s_0| / |\\beta|$", "steps until active", log="x")
     ax.legend(loc="center right")

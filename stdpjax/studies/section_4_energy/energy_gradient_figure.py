@@ -41,11 +41,11 @@ def _asymmetry(ax: Axes, data: xr.Dataset) -> None:
     for place, color in enumerate(("eq1", "rate", "sum")):
         row = data.asymmetry.isel(form=place)
         points(ax, place + spread, row, ".", color, ms=3)
-        ax.annotate(f"{float(row.mean()):.2f}", (place, -0.1), ha="center", fontsize=8)
-    ax.set_title("With the factor $\\rho'$ and tied weights $R$ is a gradient")
-    names = [str(form).replace("slope", "$\\rho'$") for form in data.form.values]
+        ax.annotate(f"{float(row.mean()):.2f}", (place, -0.05), ha="center", fontsize=8)
+    ax.set_title("With the factor $\\rho'$ $R$ is a gradient")
+    names = [str(form).replace("rho'", "$\\rho'$") for form in data.form.values]
     xlabel, ylabel = "form of $R$; a dot is a network, the number the mean", "asymmetry $|R' - R'^T|\\,/\\,|R'|$"
-    frame(ax, xlabel, ylabel, zero="y", ylim=(-0.2, 2.0), xticks=names)
+    frame(ax, xlabel, ylabel, zero="y", ylim=(-0.1, 0.6), xticks=names)
 
 
 def _ends(ax: Axes, data: xr.Dataset) -> None:

@@ -59,8 +59,8 @@ def _statistics(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _moved(ax: Axes, data: xr.Dataset) -> None:
-    bars(ax, np.arange(3), mean_interval(data.has_moved, "trial"), "eq1", width=0.5)
+    bars(ax, np.arange(data.sizes["noise"]), mean_interval(data.has_moved, "trial"), "eq1", width=0.5)
     ax.axhline(0.5, ls="--", color=COLORS["exact"], label="exp(-E)")
     ax.set_title("Two modes: who finds the other")
-    frame(ax, "noise", "share of runs that end there", ylim=(0, 0.8), xticks=["none", "paper's", "Langevin"])
+    frame(ax, "noise", "share of runs that end there", ylim=(0, 0.8), xticks=list(data.noise.values))
     ax.legend(loc="upper left")

@@ -69,10 +69,19 @@ def _long_run(data: xr.Dataset) -> Estimate:
 
 
 CLAIMS = (
+    limits(
+        "sec3.3.bounded",
+        "Largest growth of the mean square of the state with noise, first to last third of a run, over its mean.",
+        statement="sec3.3.exponential",
+        criterion=at_most(0.05),
+        measure=lambda data: largest_with_margin(np.abs(data.growth), data.growth_error),
+        control=lambda data: data.walk_growth,
+        control_is="a random walk, whose mean square grows like time",
+    ),
     refutes(
         "eq14.variance",
-        "Largest relative difference of a linear mode's variance from step noise^2 m^2 / ((1-m) (2 - step (1-m))), "
-        "m its eigenvalue, over modes and steps.",
+        "Largest relative difference of the variance along an eigenvector of the weights, eigenvalue m, from "
+        "step noise^2 m^2 / ((1-m) (2 - step (1-m))), linear rates, over eigenvectors and steps.",
         criterion=at_most(0.02),
         measure=lambda data: largest_with_margin(
             _off_law(data.variance, data), data.variance_error / data.predicted_variance
@@ -143,7 +152,11 @@ def _linear_modes(key: Key[Array, ""], modes: np.ndarray, config: LangevinNoiseC
     numbers, n_steps = cases(kernel, step=steps, noise_std=config.noise_std), config.n_linear_steps
     sizes = {"n_trials": config.n_linear_trials, "n_steps": n_steps, "n_settling": n_steps // 4, "every": 10}
     found = settled_states(named_key(key, "linear"), params, kernel, numbers, **sizes)
-    variance = mean_interval(((np.asarray(found.states, np.float64) @ BASIS) ** 2).mean(2), axis=1)
+    square = (np.asarray(found.states, np.float64) @ BASIS) ** 2
+    variance = mean_interval(square.mean(2), axis=1)
+    n_third = square.shape[2] // 3
+    gain = (square[:, :, -n_third:].mean(2) - square[:, :, :n_third].mean(2)) / square.mean((1, 2))[:, None]
+    growth, times = mean_interval(gain.mean(2), axis=1), np.arange(n_steps // 4 + 10, n_steps + 1, 10)
     return merged(
         labelled(
             ("step", "mode"),
@@ -152,6 +165,8 @@ def _linear_modes(key: Key[Array, ""], modes: np.ndarray, config: LangevinNoiseC
             variance_error=variance.standard_error,
             predicted_variance=linear_variance(modes[None], steps[:, None], config.noise_std),
         ),
+        labelled("step", growth=(growth.value, "growth of the mean square"), growth_error=growth.standard_error),
+        labelled((), walk_growth=(times[-n_third:].mean() - times[:n_third].mean()) / times.mean()),
         labelled("mode", _SQUARE, target_variance=(1 / (1 - modes), "variance of the mode under exp(-E)")),
         required("trial", _FINITE, linear_is_finite=np.asarray(found.is_finite).all(0)),
     )

@@ -38,12 +38,12 @@ def _rest(ax: Axes, data: xr.Dataset) -> None:
 
 def _error(ax: Axes, data: xr.Dataset) -> None:
     size = data["size"]
-    for update, (words, color, marker) in _LOOKS.items():
-        error = mean_interval(data.error.sel(update=update), "network")
-        points(ax, size, error, f"{marker}-", color, f"{words}, mean of networks, 95 %")
-    guide = 0.6 * float(data.error.sel(update="corrected").isel(size=0).mean()) * size / size[0]
+    for scheme, color, marker in (("Eq 6", "nearest", "o"), ("midpoint", "control", "s")):
+        error = mean_interval(data.error.sel(scheme=scheme), "network")
+        points(ax, size, error, f"{marker}-", color, f"{scheme}, mean of networks, 95 %")
+    guide = 0.6 * float(data.error.sel(scheme="Eq 6").isel(size=0).mean()) * size / size[0]
     curve(ax, size, guide, ":", "exact", "proportional to the step")
-    ax.set_title("Corrected, half the step is half the error")
+    ax.set_title("Half the step is half the error")
     xlabel, ylabel = r"step $\varepsilon$ (time constants)", "distance from differential equation"
     frame(ax, xlabel, ylabel, log="xy", xticks=size)
     ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))

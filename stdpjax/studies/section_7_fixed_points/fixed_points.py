@@ -1,4 +1,4 @@
-"""Where the network settles: fixed points between the kinks, and the kinks themselves, which Eq 25 and 26 leave out."""
+"""Where the network settles: fixed points between the thresholds, and at these, which Eq 25 and 26 leave out."""
 
 import jax
 import jax.numpy as jnp
@@ -7,13 +7,12 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax.dynamics import NoiseHyper
-from stdpjax.energy import Params, target_of
-from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
+from stdpjax.energy import Params, field_of, target_of
+from stdpjax.lab import Progress, Study, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.stats import normal_interval
 from stdpjax.studies.measures import labelled, largest, limits, merged, required, supports
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.fixed_points_figure import plot
@@ -42,51 +41,42 @@ def _finest_average(data: xr.Dataset) -> xr.DataArray:
     return data.average.sel(step=data.step.min())
 
 
-def _has_no_fixed_point(data: xr.Dataset) -> xr.DataArray:
-    return data.n_inside + data.n_saturated == 0
-
-
-def _share_without(data: xr.Dataset) -> Estimate:
-    share = float(_has_no_fixed_point(data).mean())
-    _, low, high, _ = normal_interval(share, np.sqrt(share * (1 - share) / data.sizes["network"]))
-    return Estimate(share, np.maximum(low, 0.0), np.minimum(high, 1.0))
-
-
 CLAIMS = (
     limits(
         "eq25.interior",
-        "Largest |R(s) - s| where the raw iteration ends (largest step), energy minima between the kinks.",
+        "Largest |R(s) - s| where the raw iteration ends (largest step), energy minima between the thresholds.",
         criterion=at_most(1e-5, double=1e-10),
         measure=lambda data: data.distance.where(~_has_kinks(data)).max(),
         control=lambda data: data.distance.where(_has_kinks(data)).min(),
-        control_is="minima with units at kinks, the smallest",
+        control_is="minima with units at thresholds, the smallest",
         note=lambda data: f"{int((~_has_kinks(data)).sum())} of {data.sizes['network']} networks.",
     ),
     limits(
         "eq26.clip",
-        "Largest difference of the raw iteration's time average (step 0.002) from s = clip(b + W rho(s), kinks).",
+        "Largest difference of the raw iteration's time average (step 0.002) from b + W rho(s), cut off at thresholds.",
         criterion=at_most(3e-3),
         measure=lambda data: largest(_finest_average(data) - data.minimum),
         control=lambda data: np.minimum(abs(_finest_average(data)), abs(_finest_average(data) - data.solution)).max(),
-        control_is="Eq 26 as printed, with the slope, 0 or 1, that fits better",
-        note="The solution by enumeration of which units are at kinks; it is the energy's minimum between the kinks.",
+        control_is="Eq 26 as printed, with the rho', 0 or 1, that fits better",
+        note="The solution by enumeration of which units are at thresholds: the energy's minimum between them.",
     ),
     supports(
         "sec7.saturated",
-        "Fixed points s = R(s) with a unit beyond its kinks, over all networks and all pieces (enumeration).",
+        "Fixed points s = R(s) with a unit beyond a threshold, over all networks (enumeration).",
         criterion=at_most(0.0),
         measure=lambda data: data.n_saturated.sum(),
         control=lambda data: data.n_saturated_without_slope.sum(),
-        control_is="the usual s = b + W rho(s), without the slope",
-        note=lambda data: f"{data.sizes['network']} networks, {3 ** data.sizes['unit']} pieces each.",
+        control_is="the usual s = b + W rho(s), without rho'",
+        note=lambda data: f"{data.sizes['network']} networks, each unit below, between or above.",
     ),
-    limits(
+    supports(
         "sec7.solution",
-        "Share of random networks that have no fixed point, as their solution of s = b + W rho(s) has saturated units.",
-        criterion=at_least(0.2),
-        measure=_share_without,
-        control=lambda data: _has_no_fixed_point(data).where(~_has_kinks(data)).mean(),
-        control_is="the networks whose solution lies between the kinks",
+        "Largest |s - b - W rho(s)| where networks come to rest, energy minima between the thresholds.",
+        criterion=at_most(1e-5, double=1e-10),
+        measure=lambda data: data.off_solution.where(~_has_kinks(data)).max(),
+        control=lambda data: data.off_average.where(_has_kinks(data)).min(),
+        control_is="the time averages of networks that do not come to rest, the smallest",
+        note=lambda data: f"By enumeration {int((data.n_inside > 0).sum())} networks have a fixed point.",
     ),
 )
 
@@ -136,24 +126,36 @@ def _settled(key: Key[Array, ""], params: Params, config: FixedPointsConfig) -> 
     keys = member_keys(key, shape[0] * shape[1])
     state, _, _ = settle(keys, every, jnp.zeros_like(every.bias), hyper, n_steps, False)
     state, average, is_finite = settle(keys, every, state, hyper, n_steps, False)
-    distance = jnp.abs(jax.vmap(lambda one, at: target_of(one, at, hard_sigmoid()))(every, state) - state).max(axis=1)
+    rho = hard_sigmoid()
+    distance = jnp.abs(jax.vmap(lambda one, at: target_of(one, at, rho))(every, state) - state).max(axis=1)
+    off, off_average = (
+        jnp.abs(jax.vmap(lambda one, s: field_of(one, rho.value(s)))(every, at) - at).max(axis=1)
+        for at in (state, average)
+    )
+    coarsest = np.argmax(config.steps)
     cells = ("step", "network")
     words = "time average of the raw iteration"
     return merged(
         labelled((*cells, "unit"), "activity", average=(np.reshape(average, (*shape, -1)), words)),
-        labelled("network", "activity", distance=(np.reshape(distance, shape)[np.argmax(config.steps)], "|R(s) - s|")),
+        labelled(
+            "network",
+            "activity",
+            distance=(np.reshape(distance, shape)[coarsest], "|R(s) - s|"),
+            off_solution=(np.reshape(off, shape)[coarsest], "|s - b - W rho(s)|"),
+            off_average=(np.reshape(off_average, shape)[coarsest], "the same of the time average"),
+        ),
         required(cells, "networks with finite states", is_finite=np.reshape(is_finite, shape)),
     )
 
 
 STUDY = Study(
     name="fixed_points",
-    title="Fixed points, and the kinks",
+    title="Fixed points, and the thresholds",
     figure="Eq 25 and 26",
     source="Bengio et al. 2015, section 7, Eq 25 and 26",
     caption="Inside the active region the network comes to rest where s = b + W rho(s). With a unit driven past its "
-    "kink it has no fixed point: the unit chatters about the kink, with an average at the energy's minimum on the box "
-    "between the kinks. In general s = clip(b + W rho(s)).",
+    "threshold it has no fixed point: the unit chatters about it, with an average at the energy's minimum on the box "
+    "between the thresholds. In general s = clip(b + W rho(s)).",
     config=FixedPointsConfig(),
     smoke=dict(n_networks=10, n_steps=500),
     claims=CLAIMS,

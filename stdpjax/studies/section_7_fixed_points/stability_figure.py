@@ -64,8 +64,7 @@ def _random(ax: Axes, data: xr.Dataset, config: Any) -> None:
 def _decay(ax: Axes, data: xr.Dataset) -> None:
     span = [0.9 * float(data.predicted_time.min()), 1.1 * float(data.predicted_time.max())]
     curve(ax, span, span, "-", "0.75", lw=1, zorder=0)
-    determinant = data.determinant_time.clip(min=0)
-    points(ax, determinant, data.decay_time, "x", "points", "1 / (1 - determinant)")
+    ax.axvline(1, color=COLORS["points"], lw=1, ls=":", label="a unit on its own")
     points(ax, data.predicted_time, data.decay_time, "o", "nearest", "-step / ln(spectral radius)", mfc="none")
     ax.set_title("Stable tied networks: how fast they settle")
     xlabel, ylabel = (f"{word} decay time (units of $\\tau$, log scale)" for word in ("predicted", "measured"))
