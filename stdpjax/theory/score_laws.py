@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from numpy.typing import ArrayLike
 
 from stdpjax.energy import Params, energy_of, target_of
@@ -103,12 +103,18 @@ def explicit(theta: Float[Array, "parameter"], law: Law, build: Build, rate_fn: 
     return 0.5 / law.temperature * jnp.sum(law.sample_weights * jax.vmap(distance)(law.states))
 
 
-def mean_prediction_error(theta: Float[Array, "parameter"], law: Law, build: Build, rate_fn: RateFunction) -> Array:
-    """Return the mean over the data of J_x (Eq 19) without noise, all units clamped, in units of step^2."""
+def mean_prediction_error(
+    theta: Float[Array, "parameter"],
+    law: Law,
+    build: Build,
+    rate_fn: RateFunction,
+    visible: Bool[Array, "unit"] | None = None,
+) -> Float[Array, ""]:
+    """Return the mean over the data of J_x (Eq 19) without noise, in units of step^2; by default all units are x."""
     step = 0.5
 
     def one(state: Float[Array, "unit"]) -> Float[Array, ""]:
-        return prediction_error(build(theta), state, jnp.zeros_like(state), state, rate_fn, step)
+        return prediction_error(build(theta), state, jnp.zeros_like(state), state, rate_fn, step, visible)
 
     return jnp.sum(law.sample_weights * jax.vmap(one)(law.states)) / step**2
 

@@ -126,4 +126,4 @@ def test_the_delta_rule_with_the_wrong_sign_loses_every_verdict_on_what_it_learn
     monkeypatch.setitem(digits_unsupervised.RULES, "delta", right._replace(on_clamped=-right.on_clamped))
     result = run("digits_unsupervised", n_networks=2, n_epochs=20, show_progress=False)
     verdicts = {record["id"]: record["verdict"] for record in result.records}
-    assert "met" not in {verdicts[f"sec6.3.{name}"] for name in ("law", "fills_in")}
+    assert "met" not in {verdicts[f"sec9.{name}"] for name in ("law", "fills_in")}

@@ -48,13 +48,16 @@ def test_the_parts_of_the_objective_equal_a_plain_loop(network):
         np.testing.assert_allclose((after - before)[2:], 0.2 * (score + next_score)[2:], atol=1e-14)
         assert found["gradient_before"][t - 1] == pytest.approx(np.linalg.norm(score[2:]), rel=1e-4)
         assert found["gradient_now"][t - 1] == pytest.approx(np.linalg.norm(next_score[2:]), rel=1e-4)
+        printed = (0.5 * np.sum((after - before - 0.2 * pull) ** 2) for pull in (score, next_score))
+        assert found["printed"][t - 1] == pytest.approx(next(printed), rel=1e-4)
+        assert found["printed_now"][t - 1] == pytest.approx(next(printed), rel=1e-4)
         assert found["two_steps"][t - 1] == pytest.approx(np.linalg.norm(after - before), rel=1e-4)
 
 
-def test_one_update_moves_the_gradients_as_the_formulas_say(network):
+def test_one_update_moves_the_gradients_as_the_formulas_say(key, network):
     params, before = network
     step, rate = 0.2, 0.5
-    found = jax.jit(lambda: clamped_networks.one_update(params, before, jnp.asarray(step), jnp.asarray(rate), 2))()
+    found = jax.jit(lambda: clamped_networks.one_update(key, params, before, jnp.asarray(step), jnp.asarray(rate), 2))()
     weights, bias = np.asarray(params.weights, np.float64), np.asarray(params.bias, np.float64)
     state = np.asarray(before, np.float64)
 
@@ -71,10 +74,12 @@ def test_one_update_moves_the_gradients_as_the_formulas_say(network):
 
     def log_ratio(mask, is_frozen):
         slope = np.zeros_like(weights)
-        for place in np.ndindex(weights.shape):
+        for i, j in zip(*np.triu_indices(len(weights), 1), strict=True):
             shift = np.zeros_like(weights)
-            shift[place] = 1e-6
-            slope[place] = (loss(weights + shift, mask, is_frozen) - loss(weights - shift, mask, is_frozen)) / 2e-6
+            shift[i, j] = shift[j, i] = 1e-6
+            slope[i, j] = slope[j, i] = (
+                loss(weights + shift, mask, is_frozen) - loss(weights - shift, mask, is_frozen)
+            ) / 2e-6
         sizes = [np.linalg.norm((state - pulled(w, bias, state)) * mask) for w in (weights, weights - rate * slope)]
         return np.log(sizes[1] / sizes[0])
 
@@ -84,6 +89,7 @@ def test_one_update_moves_the_gradients_as_the_formulas_say(network):
     assert found[2] == pytest.approx(log_ratio(1 - visible, False), rel=1e-2)
     assert found[0] < 0 < found[1]
     assert found[2] < 0
+    assert abs(found[3]) < abs(found[1])
 
 
 def test_noise_adds_its_weight_decay_to_the_clamped_part(key, network):
@@ -121,7 +127,7 @@ def test_wrong_models_lose_their_verdicts(monkeypatch):
     def another_energy(patch):
         patch.setattr(clamped_networks, "energy_of", lambda *arguments: 1.01 * energy(*arguments))
         patch.setattr(hidden_objective, "smoothed_hard_sigmoid", lambda noise_std: stdpjax.rates.hard_sigmoid())
-        return {"eq19.parts", "eq20.drift", "eq22.weight_decay", "sec6.2.index", "sec6.2.late"}
+        return {"eq19.parts", "eq20.step", "eq20.drift", "eq21.gradient", "eq22.weight_decay", "sec6.2.index"}
 
     def opposite_goal(patch):
         # The change that is to be predicted, backwards: hidden units that predict it descend.
@@ -129,7 +135,7 @@ def test_wrong_models_lose_their_verdicts(monkeypatch):
             return part(params, state, noise, 2 * state - goal, *others)
 
         patch.setattr(clamped_networks, "prediction_error", wrong)
-        return {"eq19.parts", "eq21.descends", "sec6.2.ascends", "sec6.2.index", "sec6.2.late", "sec6.2.ratio"}
+        return {"eq19.parts", "eq21.gradient", "sec6.2.ascends", "sec6.2.index", "sec6.2.late", "sec6.2.ratio"}
 
     for change in (another_energy, opposite_goal):
         with monkeypatch.context() as patch:

@@ -9,9 +9,9 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import transition
-from stdpjax.energy import Params, energy_of, random_params, target_of
+from stdpjax.energy import Params, energy_of, field_of, random_params, target_of
 from stdpjax.objectives import prediction_error
-from stdpjax.random import member_keys
+from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies.network_runs import drift_at
 
@@ -39,30 +39,40 @@ def relaxation(
     def advance(state: Float[Array, "unit"], _: None):
         return transition(params, state, still, rate_fn, step, clamps), state
 
-    _, path = jax.lax.scan(advance, start, None, length=n_steps + 2)
+    end, path = jax.lax.scan(advance, start, None, length=n_steps + 2)
+    bends = jax.hessian(lambda state: energy_of(params, state, rate_fn))(end)[n_visible:, n_visible:]
+    slowest = jnp.linalg.eigvalsh(bends)[0]
 
     def at(before: Float[Array, "unit"], now: Float[Array, "unit"], after: Float[Array, "unit"]) -> dict[str, Array]:
         before_slope, now_slope = slope_of(params, before), slope_of(params, now)
         error = partial(prediction_error, params, before, still, after, rate_fn, step)
         return {
             "total": error(),
+            "printed": 0.5 * jnp.sum((after - before + step * before_slope) ** 2),
+            "printed_now": 0.5 * jnp.sum((after - before + step * now_slope) ** 2),
             "hidden": error(~jnp.asarray(is_visible)),
             "gradient_now": jnp.linalg.norm(now_slope[n_visible:]),
             "gradient_before": jnp.linalg.norm(before_slope[n_visible:]),
             "visible_gradient": jnp.linalg.norm(before_slope[:n_visible]),
             "two_steps": jnp.linalg.norm((after - before)[n_visible:]),
+            "slowest": slowest,
         }
 
     return jax.vmap(at)(path[:-2], path[1:-1], path[2:])
 
 
 def one_update(
-    params: Params, before: Float[Array, "unit"], step: Float[Array, ""], rate: Float[Array, ""], n_visible: int
-) -> Float[Array, "three"]:
+    key: Key[Array, ""],
+    params: Params,
+    before: Float[Array, "unit"],
+    step: Float[Array, ""],
+    rate: Float[Array, ""],
+    n_visible: int,
+) -> Float[Array, "four"]:
     """Return log ratios of the energy gradient's norm after to before one gradient step on the weights.
 
-    Of the clamped units after a step down J_x; of the hidden ones after a step down J_h with the target frozen, and
-    down its true gradient.
+    Of the clamped units after a step down J_x; of the hidden ones after a step down J_h with the target frozen, down
+    its true gradient, and after a random change as large as the first of these. A pair has one weight.
     """
     rate_fn, still = hard_sigmoid(), jnp.zeros_like(before)
     is_visible = np.arange(before.shape[0]) < n_visible
@@ -77,16 +87,21 @@ def one_update(
         goal = reached(params if is_frozen else changed)
         return prediction_error(changed, before, still, goal, rate_fn, step, mask)
 
-    def log_ratio(mask: Array, is_frozen: bool) -> Float[Array, ""]:
-        after = params.weights - rate * jax.grad(objective)(params.weights, mask, is_frozen)
-        # Untied weights have no energy, but R and s - R still.
+    def tied(change: Float[Array, "post pre"]) -> Float[Array, "post pre"]:
+        return jnp.where(np.eye(before.shape[0], dtype=bool), 0.0, change + change.T)
+
+    def log_ratio(mask: Array, change: Float[Array, "post pre"]) -> Float[Array, ""]:
         norms = [
-            jnp.linalg.norm(jnp.where(mask, before - target_of(params._replace(weights=weights), before, rate_fn), 0.0))
-            for weights in (params.weights, after)
+            jnp.linalg.norm(jnp.where(mask, slope_of(params._replace(weights=weights), before), 0.0))
+            for weights in (params.weights, params.weights + change)
         ]
         return jnp.log(norms[1] / norms[0])
 
-    return jnp.stack([log_ratio(visible, True), log_ratio(~visible, True), log_ratio(~visible, False)])
+    asked = ((visible, True), (~visible, True), (~visible, False))
+    changes = [tied(-rate * jax.grad(objective)(params.weights, *which)) for which in asked]
+    random = tied(jax.random.normal(key, params.weights.shape, float))
+    changes.append(jnp.linalg.norm(changes[1]) / jnp.linalg.norm(random) * random)
+    return jnp.stack([log_ratio(mask, change) for (mask, _), change in zip((*asked, asked[1]), changes, strict=True)])
 
 
 def noisy_objective(
@@ -119,4 +134,14 @@ def measure(key, steps, strength, noise_std, large_noise_std, *, n_visible, n_hi
     mean, error = jax.vmap(partial(drift_at, noise_std=large_noise_std, n_draws=n_draws))(draw_keys, few, far)
     plain = jax.vmap(lambda params, state: target_of(params, state, hard_sigmoid()))(few, far)
     noisy = jax.vmap(under_noise)(draw_keys, few, near)
-    return of_steps(params, states), jax.vmap(update)(params, states), noisy, (mean - plain, error, plain), (few, far)
+    updates = jax.vmap(update)(jax.vmap(lambda key: named_key(key, "random"))(keys), params, states)
+    # Eq 20 without noise: R against a step down the energy's gradient, and R without the factor rho'.
+    down = jax.vmap(lambda params, state: state - slope_of(params, state))(few, far)
+    fields = jax.vmap(lambda params, state: field_of(params, hard_sigmoid().value(state)))(few, far)
+    return (
+        of_steps(params, states),
+        updates,
+        noisy,
+        (mean - plain, error, plain, plain - down, fields - down),
+        (few, far),
+    )

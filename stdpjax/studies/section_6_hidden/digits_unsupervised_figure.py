@@ -11,11 +11,12 @@ from stdpjax.lab.plotting import curve, frame, new_figure, points
 from stdpjax.stats import mean_interval
 
 _METHODS = {
-    "delta": ("delta rule on\nclamped rows", "eq1"),
+    "delta": ("delta rule\ninto x", "eq1"),
     "pca": ("PCA, tuned", "exact"),
     "wide": ("delta rule, pixels\nreach the kinks", "rate"),
-    "objective": ("… and Eq 1 on\nhidden rows", "sum"),
-    "literal": ("Eq 1 alone\n(as printed)", "sum"),
+    "plain delta": ("delta rule, plain", "eq1"),
+    "objective": ("… plain, and\nEq 1 into h", "sum"),
+    "literal": ("Eq 1 alone,\nplain", "sum"),
 }
 _ROWS = ["image", "seen", "delta rule", "PCA"]
 

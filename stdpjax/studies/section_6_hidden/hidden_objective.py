@@ -12,7 +12,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax.energy import target_of
-from stdpjax.lab import Claim, at_least, at_most
+from stdpjax.lab import Claim, Estimate, at_least, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
@@ -59,7 +59,14 @@ def late_ratios(data: xr.Dataset) -> xr.Dataset:
     late = data.sel(step=data.step, time=xr.DataArray(times, dims="step"))
     descent, one_step = late.step * late.gradient_before, np.sqrt(2 * late.hidden)
     ratios = {"index": 2 * late.hidden / descent**2, "two_steps": late.two_steps / descent}
+    ratios["law"] = (1 - late.step * late.slowest) ** 2
     return xr.Dataset({**ratios, "one_step": one_step / descent})
+
+
+def _off_law(difference: xr.DataArray) -> Estimate:
+    return max(
+        (mean_interval(at_step) for at_step in difference.transpose("step", ...)), key=lambda one: abs(one.value)
+    )
 
 
 _near = partial(Claim, statement="sec6.2.near", bearing="limits")
@@ -78,6 +85,16 @@ CLAIMS = (
         bearing="supports",
     ),
     Claim(
+        "eq20.step",
+        "Largest difference of R(s), in f without noise, from s - dE/ds, at states between the thresholds and beyond.",
+        statement="eq20",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: largest(data.off_descent),
+        control=lambda data: largest(data.off_descent_without),
+        control_is="R without the factor rho', which is the same between the thresholds",
+        bearing="supports",
+    ),
+    Claim(
         "eq20.drift",
         "Largest |z| of the mean noise of f - (s - step grad E(s)), sampled, from its formula.",
         statement="eq20",
@@ -85,22 +102,23 @@ CLAIMS = (
         measure=lambda data: largest_z(data.drift - data.smoothed_drift, data.drift_error),
         control=lambda data: largest_z(data.drift, data.drift_error),
         control_is="noise of mean 0",
-        bearing="limits",
+        bearing="supports",
         note=lambda data: f"Largest mean {largest(data.drift):.3f} times the step.",
     ),
     Claim(
-        "eq21.descends",
-        "Log ratio of |dE/dx| after to before one step down J_x; mean over networks.",
+        "eq21.gradient",
+        "Largest relative difference of J (Eq 3, x as next state), without noise, from the printed right side, along "
+        "relaxations.",
         statement="eq21",
-        criterion=at_most(-0.05),
-        measure=lambda data: mean_interval(data.clamped_update),
-        control=lambda data: data.free_update.mean(),
-        control_is="the same of hidden units and J_h, whose target moves along",
+        criterion=at_most(1e-3, double=1e-11),
+        measure=lambda data: largest(data.printed / data.total - 1),
+        control=lambda data: largest(data.printed_now / data.total - 1),
+        control_is="the gradient one step later",
         bearing="supports",
     ),
     Claim(
         "eq22.weight_decay",
-        "Largest |z| of the mean of J_x under noise from step^2/2 (|dE/dx|^2 + noise^2 |W_x|^2).",
+        "Largest |z| of the mean of J_x under noise from step^2/2 (|dE/dx|^2 + noise^2 |W_x|^2), W_x into x.",
         statement="eq22",
         criterion=at_most(4.0),
         measure=lambda data: largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
@@ -113,10 +131,13 @@ CLAIMS = (
         "Log ratio of |dE/dh| after to before one step down J_h with the target frozen; mean over networks.",
         criterion=at_least(0.02),
         measure=lambda data: mean_interval(data.free_update),
-        control=lambda data: data.true_update.mean(),
-        control_is="the true gradient of J_h",
-        bearing="refutes",
-        note=lambda data: f"Rises in {float((data.free_update > 0).mean()):.0%} of networks.",
+        control=lambda data: data.random_update.mean(),
+        control_is="a random symmetric change of the weights of the same size",
+        bearing="limits",
+        note=lambda data: (
+            f"Rises in {float((data.free_update > 0).mean()):.0%} of networks; by the true gradient of J_h "
+            f"{float(data.true_update.mean()):+.2f}."
+        ),
     ),
     _two(
         "sec6.2.index",
@@ -129,11 +150,21 @@ CLAIMS = (
     ),
     _near(
         "sec6.2.late",
-        "J_h relative to step^2/2 |dE/dh(h_{t-1})|^2 late in the relaxation, at a small step; mean over networks.",
-        criterion=at_least(0.95),
-        measure=lambda data: mean_interval(late_ratios(data).index.isel(step=0)),
-        control=lambda data: late_ratios(data).index.isel(step=-1).mean(),
-        control_is="the largest step",
+        "J_h relative to step^2/2 |dE/dh(h_{t-1})|^2 late in the relaxation, less (1 - step lambda)^2 with the least "
+        "curvature lambda of the energy; mean over networks, step for which it is largest.",
+        criterion=within(0.0, 0.05),
+        measure=lambda data: _off_law(late_ratios(data).index - late_ratios(data).law),
+        control=lambda data: _off_law(late_ratios(data).index - 1).value,
+        control_is="1, the printed value",
+        revised="It was at least 0.95 at one step; then within 0.02, though faster modes are not quite gone by then.",
+        note=lambda data: (
+            "Ratios "
+            + ", ".join(
+                f"{float(one.mean()):.2f} at step {float(one.step):g}"
+                for one in late_ratios(data).index.transpose("step", ...)
+            )
+            + "."
+        ),
     ),
     _near(
         "sec6.2.ratio",
@@ -154,19 +185,23 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
     n_times, keys = round(config.late / config.steps[0]), member_keys(named_key(key, "networks"), config.n_networks)
     given = (named_key(key, "noise"), *(jnp.asarray(number, float) for number in numbers))
     found = measure(*given, **sizes, n_times=n_times, keys=keys)
-    paths, updates, noisy, (drift, error, plain), (params, far) = found
+    paths, updates, noisy, (drift, error, plain, off, without), (params, far) = found
     smooth = smoothed_hard_sigmoid(config.large_noise_std)
     shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - plain
     along = ("network", "step", "time")
     words = "log ratio of the gradient's norm, after to before a weight update"
-    ratios = ("clamped_update", "free_update", "true_update")
+    ratios = ("clamped_update", "free_update", "true_update", "random_update")
     terms = ("noisy_mean", "noisy_error", "noise_free", "decay_term")
     return merged(
-        labelled(along, "activity^2", **{name: paths.pop(name) for name in ("total", "hidden")}),
+        labelled(
+            along, "activity^2", **{name: paths.pop(name) for name in ("total", "hidden", "printed", "printed_now")}
+        ),
+        labelled(along, slowest=paths.pop("slowest")),
         labelled(along, "activity", **paths),
         labelled("network", **{name: (updates[:, index], words) for index, name in enumerate(ratios)}),
         labelled("noisy", "activity^2", **{name: noisy[:, index] for index, name in enumerate(terms)}),
         labelled(("noisy", "unit"), "activity", drift=drift, drift_error=error, smoothed_drift=shift),
+        labelled(("noisy", "unit"), "activity", off_descent=off, off_descent_without=without),
         step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
         time=("time", np.arange(1, n_times + 1), {"units": "steps"}),
         late=((), config.late, {"units": "tau", "long_name": "time after which it is late"}),

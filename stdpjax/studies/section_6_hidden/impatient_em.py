@@ -32,7 +32,8 @@ class ImpatientEMConfig:
     step: float = setting(0.05, "step of the Langevin chains while learning", above=0, at_most=0.5)
     learning_rate: float = setting(2.0, "factor on every update")
     n_updates: int = setting(120, "updates of each method", **TRAINS)
-    n_patient: int = setting(8, "chain steps for each update of patient EM")
+    n_burn_in: int = setting(80, "chain steps that patient EM waits before each update")
+    n_patient: int = setting(8, "chain steps after them, over which it averages")
     n_samples: int = setting(1000, "samples of the visible unit for each seed", **TRAINS)
     n_seeds: int = setting(8, "independent data sets, starts and chains", **TRAINS)
     n_flow_updates: int = setting(260, "mean updates of the three-unit model", **TRAINS)
@@ -68,7 +69,7 @@ def _relative(data: xr.Dataset, learner: str) -> xr.DataArray:
 
 _impatient = partial(Claim, statement="sec6.3.impatient", bearing="supports")
 _consistent = partial(
-    Claim, statement="sec6.3.consistent", bearing="limits", control_is="without the second derivative, as Eq 24 has it"
+    Claim, statement="sec6.3.consistent", bearing="refutes", control_is="without the second derivative, as Eq 24 has it"
 )
 
 CLAIMS = (
@@ -83,14 +84,15 @@ CLAIMS = (
     _impatient(
         "sec6.3.impatient",
         "Divergence after impatient EM less that after patient EM, over that before learning; mean over seeds.",
-        criterion=within(0.0, 0.3),
+        criterion=within(0.0, 0.1),
         measure=lambda data: mean_interval(_relative(data, "impatient") - _relative(data, "patient")),
         control=lambda data: (_relative(data, "dropped") - _relative(data, "patient")).mean(),
         control_is="impatient EM without the second derivative",
+        revised="It was within 0.3, with patient EM that did not wait.",
     ),
     _consistent(
         "sec6.3.learns",
-        "Divergence after impatient EM with the second derivative kept, over that before; mean over seeds.",
+        "Divergence after impatient EM with the second derivative kept, over that before (sigmoid rates, mean).",
         criterion=at_most(0.9),
         measure=lambda data: mean_interval(_relative(data, "impatient")),
         control=lambda data: _relative(data, "dropped").mean(),
@@ -105,15 +107,15 @@ CLAIMS = (
     ),
     _consistent(
         "sec6.3.path",
-        "Divergence after mean updates of three units, one hidden, over that before, by quadrature.",
+        "Divergence after mean updates of three units with sigmoid rates, one hidden, over that before, by quadrature.",
         criterion=at_most(1e-3),
         measure=lambda data: _of_flow(data, "kept"),
         control=lambda data: _of_flow(data, "dropped"),
     ),
     Claim(
-        "sec6.3.rows",
-        "Largest mean of Eq 1 between different units under exp(-E), as on hidden rows after inference (quadrature).",
-        statement="sec6.3.hidden",
+        "sec9.rows",
+        "Largest mean of Eq 1 between different units under exp(-E), as into sampled h (quadrature).",
+        statement="sec9.hidden",
         criterion=at_most(1e-3),
         measure=lambda data: _largest_apart(data, "Eq 1"),
         control=lambda data: _largest_apart(data, "with the slope"),
@@ -174,7 +176,9 @@ STUDY = Study(
     "the second derivative that the paper drops. With it kept, a model is learnt from its own samples; dropped, the "
     "model gets worse.",
     config=ImpatientEMConfig(),
-    smoke=dict(lengths=(50, 400), n_updates=10, n_patient=2, n_samples=20, n_seeds=2, n_flow_updates=10, n_nodes=6),
+    smoke=dict(
+        lengths=(50, 400), n_updates=10, n_burn_in=2, n_patient=2, n_samples=20, n_seeds=2, n_flow_updates=10, n_nodes=6
+    ),
     claims=CLAIMS,
     run=run,
     plot=plot,

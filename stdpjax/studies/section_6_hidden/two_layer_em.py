@@ -25,7 +25,7 @@ class Layers(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What one network learns by, all of it numbers; the optimiser makes a common factor of both parts irrelevant."""
+    """What one network learns by, all of it numbers; Adam makes a common factor of both parts irrelevant."""
 
     on_clamped: Float[Array, "*network"]
     """Share of the delta rule (x - R_x) rho'(x) rho(h) on the clamped rows."""
@@ -36,7 +36,9 @@ class Setting(NamedTuple):
     step: Float[Array, "*network"]
     """Of the chains, in (0, 1]."""
     learning_rate: Float[Array, "*network"]
-    """Largest step of Adam; it falls to 0 along a cosine."""
+    """Largest step of Adam, or factor on plain updates; it falls to 0 along a cosine."""
+    is_plain: Float[Array, "*network"]
+    """1: updates as they are; 0: scaled by Adam."""
     gain: Float[Array, "*network"]
     """Spread of the initial weights, as in `stdpjax.learning.random_layers`."""
 
@@ -106,7 +108,9 @@ def train_layers(
                 done = (number * n_batches + index).astype(values.dtype) / (n_epochs * n_batches)
                 rate = 0.5 * setting.learning_rate * (1 + jnp.cos(jnp.pi * done))
                 with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
-                    steps, memory = optimizer.update(delta, memory)
+                    scaled, memory = optimizer.update(delta, memory)
+                plain = setting.is_plain
+                steps = jax.tree.map(lambda one, other: plain * one + (1 - plain) * other, delta, scaled)
                 return (jax.tree.map(lambda leaf, change: leaf + rate * change, params, steps), memory), moved
 
             params, memory, chains = carry
