@@ -39,7 +39,7 @@ CLAIMS = (
         measure=lambda data: largest_z(data.mean_weight - data.expected_weight, data.mean_weight_error),
         control=lambda data: largest_z(data.mean_weight - data.weight_of_mean_rate, data.mean_weight_error),
         control_is="the mean presynaptic rate in place of that of the moment",
-        bearing="limits",
+        bearing="supports",
     ),
     Claim(
         "fig3.only_at_spikes",
