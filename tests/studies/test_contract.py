@@ -310,7 +310,7 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
         {"fig2.binned", "fig2.conditions"},
     ),
     "coincident spikes sampled otherwise": (
-        "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"ours.sampling"},
+        "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"ours.trains"},
     ),
     "kernel without sign": ("stdp_window", SMALL_PROTOCOL, _kernel_without_sign, {"fig1.nearest_neighbour"}),
     "spikes in every bin": (

@@ -37,8 +37,8 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     ):
         curve(saturated, data.time, values, style, color, words, lw=2 if style == ":" else 1.5)
     saturated.set_title("Constant rate, moving activity: saturation")
-    frame(saturated, "time (bins)", "activity, rate, change", zero="y")
-    saturated.legend(loc="upper right")
+    frame(saturated, "time (bins)", "activity, rate, change", zero="y", ylim=(-1.3, 3.0))
+    saturated.legend(loc="upper right", ncols=2)
 
     position = np.arange(data.sizes["causal_weight"])
     sampled = normal_interval(data.causal_sampled, data.causal_sampled_error)

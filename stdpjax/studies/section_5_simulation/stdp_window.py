@@ -130,7 +130,7 @@ CLAIMS = (
         note=lambda data: f"With the kernel of the figure {float(data.explained_nearest_neighbour_exact):.3f}.",
     ),
     Claim(
-        "ours.sampling",
+        "ours.trains",
         "Chi-square per degree of freedom of the sampled lag counts against the exact lag law.",
         statement="the sampler of spike trains",
         criterion=within(1.0, 0.05),
