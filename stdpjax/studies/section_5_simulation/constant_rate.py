@@ -38,9 +38,6 @@ class ConstantRateConfig:
         distinct=True,
     )
     n_trials: int = setting(200_000, "presynaptic spikes sampled at each probability", **TRIALS)
-    saturated_probability: float = setting(
-        0.1, "spike probability per bin at rate 1 where activity decays in saturation", probability=True, below=1
-    )
     decay: float = setting(0.01, "step over time constant of that decay", above=0, below=1)
     causal_probability: float = setting(
         0.03, "background spike probability per bin of the excited postsynaptic neuron", probability=True, below=1
@@ -126,7 +123,7 @@ def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> 
     return merged(
         exact,
         sampled,
-        _saturated(named_key(key, "saturated"), kernels[0], config),
+        _saturated(named_key(key, "saturated"), config),
         _causal(named_key(key, "causal"), kernels[0], config, progress),
         kernel=list(KERNELS),
         is_antisymmetric=("kernel", [name != "bi_poo" for name in KERNELS]),
@@ -160,28 +157,23 @@ def _sampled(
     return labelled(("kernel", "probability"), sampled=mean, sampled_error=error)
 
 
-def _saturated(key: Key[Array, ""], kernel: Float[Array, "lag"], config: ConstantRateConfig) -> xr.Dataset:
-    """Let a network decay in saturation to its upper threshold: the change of each step, and that by spikes."""
-    window, n_units = config.window, 8
+def _saturated(key: Key[Array, ""], config: ConstantRateConfig) -> xr.Dataset:
+    """Let a network decay in saturation to its upper threshold: the change of each step under Eq 1 and 5."""
+    n_units = 8
     # A bias that asks for more than the threshold holds the units there.
     params = random_params(key, n_units, 0.3)._replace(bias=jnp.ones(n_units, float))
-    hyper = NoiseHyper(config.decay, _NOISE_STD)
-    n_steps, start = _N_STEPS + 2 * window, jnp.full(n_units, 2.0, float)
-    kernel_of_eq_6 = NoisyIntegrator(hard_sigmoid())
-    trace = simulate(key, params, kernel_of_eq_6, hyper, state=start, n_steps=n_steps + 1, trace_every=1).trace
+    numbers, start = NoiseHyper(config.decay, _NOISE_STD), jnp.full(n_units, 2.0, float)
+    kernel = NoisyIntegrator(hard_sigmoid())
+    trace = simulate(key, params, kernel, numbers, state=start, n_steps=_N_STEPS + 1, trace_every=1).trace
     assert trace is not None
-    rate, inner = hard_sigmoid().value(trace), slice(window, window + _N_STEPS)
+    rate, factor = hard_sigmoid().value(trace), smoothed_hard_sigmoid(_NOISE_STD).slope(trace[:-1])
     eq1 = rate_update(trace[:-1], trace[1:], rate[:-1])
-    factor = smoothed_hard_sigmoid(_NOISE_STD).slope(trace[:-1])
-    law = lag_probability(config.saturated_probability * rate[:-1].T, window, boundary="valid")
-    eq1, eq5 = (np.asarray(each, np.float64).mean((1, 2))[inner] for each in (eq1, factor[:, :, None] * eq1))
     return labelled(
         "time",
-        saturated_activity=trace[:-1].mean(1)[inner],
-        saturated_rate=rate[:-1].min(1)[inner],
-        saturated_eq1=eq1,
-        saturated_eq5=eq5,
-        saturated_spikes=mean_update(law, kernel).mean(0),
+        saturated_activity=trace[:-1].mean(1),
+        saturated_rate=rate[:-1].min(1),
+        saturated_eq1=np.asarray(eq1, np.float64).mean((1, 2)),
+        saturated_eq5=np.asarray(factor[:, :, None] * eq1, np.float64).mean((1, 2)),
     )
 
 

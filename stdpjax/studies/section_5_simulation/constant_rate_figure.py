@@ -33,9 +33,8 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         (data.saturated_rate, "-", "rate", r"rate $\rho(s_i)$, lowest"),
         (data.saturated_eq1.cumsum(), "--", "sum", "summed change, Eq 1"),
         (data.saturated_eq5.cumsum(), "-.", "kernel", r"the same with $\rho'(\tilde s_i)$ (Eq 5)"),
-        (data.saturated_spikes.cumsum(), ":", "nearest", "summed change, nearest neighbour"),
     ):
-        curve(saturated, data.time, values, style, color, words, lw=2 if style == ":" else 1.5)
+        curve(saturated, data.time, values, style, color, words, lw=1.5)
     saturated.set_title("Constant rate, moving activity: saturation")
     frame(saturated, "time (bins)", "activity, rate, change", zero="y", ylim=(-1.3, 3.0))
     saturated.legend(loc="upper right", ncols=2)

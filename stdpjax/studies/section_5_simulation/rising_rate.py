@@ -52,11 +52,6 @@ def _farthest_ratio(data: xr.Dataset, gain: xr.DataArray) -> float:
     return float(ratio.flat[np.argmax(np.abs(ratio - 1))])
 
 
-def _least_on_side(curve: xr.DataArray) -> float:
-    near = curve.sel(lag=[lag for lag in curve.lag.values if 0 < abs(lag) <= 10])
-    return float((near * np.sign(near.lag)).min() / abs(near[-1]))
-
-
 CLAIMS = (
     Claim(
         "sec2.2.after",
@@ -133,17 +128,6 @@ CLAIMS = (
         control=lambda data: data.jump_one_sided,
         control_is="the rule as stated",
         bearing="supports",
-    ),
-    Claim(
-        "sec2.2.sign",
-        "Smallest exact mean change of Eq 1, times the sign of the lag, over lags up to 10 and relative to that at lag "
-        "10, when spikes on both sides are paired all the same.",
-        statement="sec2.2.cancellation",
-        criterion=at_least(0.0),
-        measure=lambda data: _least_on_side(data.eq1_both_sides),
-        control=lambda data: _least_on_side(data.hebb_both_sides),
-        control_is="plain Hebb, s for s_dot, paired alike",
-        bearing="limits",
     ),
 )
 
@@ -227,14 +211,14 @@ def _both_sides(resampling: Key[Array, ""], sequences: Sequences, drives: Protoc
         curve = mean_by_lag(change, count)
         return np.asarray(curve[..., near] / curve[..., far])
 
-    counts = [np.asarray(exact_counts(sequences, drives, sides), np.float64) for sides in ("one", "both")]
-    one, both = (sums_by_lag(sequences.slope, each) for each in counts)
-    hebb = sums_by_lag(sequences.activity, counts[1])
-    total_one, total_both, total_hebb = ([part.sum(0) for part in sums] for sums in (one, both, hebb))
+    one, both = (
+        sums_by_lag(sequences.slope, np.asarray(exact_counts(sequences, drives, sides), np.float64))
+        for sides in ("one", "both")
+    )
+    total_one, total_both = ([part.sum(0) for part in sums] for sums in (one, both))
     return merged(
         labelled((), jump_one_sided=jump(*total_one)),
         labelled("lag", eq1_one_sided=mean_by_lag(*total_one), eq1_both_sides=mean_by_lag(*total_both)),
-        labelled("lag", hebb_both_sides=mean_by_lag(*total_hebb)),
         xr.Dataset(keep_estimate("jump_both_sides", stats.bootstrap(resampling, jump, *both))),
     )
 
