@@ -33,7 +33,7 @@ def run(
         >>> import stdpjax
         >>> result = stdpjax.studies.run("example_traces", smoke=True, show_progress=False)
         >>> [record["id"] for record in result.records]
-        ['eq2.mean', 'fig3.spread']
+        ['eq2.mean', 'fig3.only_at_spikes']
     """
     return reproduce.run(find(study), seed, smoke, show_progress=show_progress, **overrides)
 

@@ -311,7 +311,7 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
         {"fig2.binned", "fig2.conditions"},
     ),
     "coincident spikes sampled otherwise": (
-        "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"ours.sampling"},
+        "stdp_window", SMALL_PROTOCOL, _other_coincidence_in_the_samples, {"ours.trains"},
     ),
     "kernel without sign": ("stdp_window", SMALL_PROTOCOL, _kernel_without_sign, {"fig1.nearest_neighbour"}),
     "spikes in every bin": (
@@ -322,13 +322,14 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
         "constant_rate", {}, _asymmetric_exponential, {"sec3.2.antisymmetric"},
     ),
     "rate that falls": (
-        "rising_rate", {}, _falling_ramp, {"sec2.2.falling", "sec2.2.gain", "sec2.2.conditional_lag"},
+        "rising_rate", {}, _falling_ramp,
+        {"sec2.2.falling", "sec2.2.fitted", "sec2.2.gain", "sec2.2.conditional_lag"},
     ),
     "no pairs with spikes on both sides": ("rising_rate", {}, _no_cancellation, {"sec2.2.cancellation"}),
     "rate in place of spikes": (
-        "example_traces", {}, _rate_in_place_of_spikes, {"eq2.mean", "fig3.spread"},
+        "example_traces", {}, _rate_in_place_of_spikes, {"eq2.mean", "fig3.only_at_spikes"},
     ),
-    "spikes at another rate": ("example_traces", {}, _spikes_from_another_rate, {"eq2.mean", "fig3.spread"}),
+    "spikes at another rate": ("example_traces", {}, _spikes_from_another_rate, {"eq2.mean"}),
     "slope of another bin": ("example_traces", {}, _spike_based_on_the_slope_before, {"eq2.mean"}),
 }  # fmt: skip
 

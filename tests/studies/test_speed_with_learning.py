@@ -38,19 +38,25 @@ def test_drives_have_the_sizes_and_times_that_they_should():
     assert np.ptp(found["constant + noise"], axis=1).max() == 0
 
 
+def case_of(drive, rate, tie=0.0, after=(0.0, 0.0), felt=1.0, shift=0):
+    """Two cases; numbers that are not pairs are those of both."""
+    columns = (rate, tie, after, felt)
+    numbers = (jnp.broadcast_to(jnp.asarray(column, float), 2) for column in columns)
+    return Case(jnp.asarray(drive, jnp.int32), *numbers, jnp.broadcast_to(jnp.asarray(shift, jnp.int32), 2))
+
+
 def learned(n_networks, n_steps, cases, scale=1.0):
     """Networks of 4 units after each case, with what they started from and what drove them."""
     keys = stdpjax.random.member_keys(stdpjax.random.key(3), n_networks)
     params = jax.vmap(lambda key: random_params(key, 4, 0.3))(keys)
     drives = scale * jax.vmap(lambda key: drives_of(key, 4, n_steps))(keys)
     start = Params(jnp.broadcast_to(params.weights, (len(cases.rate), n_networks, 4, 4)), params.bias)
-    found = plastic_networks.learn(keys, start, drives, cases, jnp.asarray(3.0), n_dropped=20, is_plastic=True)
+    found = plastic_networks.learn(keys, start, drives, cases, jnp.asarray(3.0), n_dropped=20)
     return keys, params, drives, found
 
 
 def test_a_case_among_others_is_a_simulation_on_its_own():
-    zero = jnp.zeros(2)
-    keys, params, drives, found = learned(2, 60, Case(jnp.array([1, 2], jnp.int32), jnp.array([0.5, -0.5]), zero, zero))
+    keys, params, drives, found = learned(2, 60, case_of([1, 2], [0.5, -0.5]))
     alone = simulate(
         keys[1], Params(params.weights[1], params.bias[1]), NoisyIntegrator(RHO), NoiseHyper(0.1, 0.1),
         drive=drives[1, 1], state=jnp.zeros(4), rule=differential_rule(), learning_rate=0.5, trace_every=1,
@@ -64,8 +70,7 @@ def test_a_case_among_others_is_a_simulation_on_its_own():
 
 def test_tied_weights_with_rates_midway_follow_the_rates_of_the_moment():
     # So a network that learns is a static one whose energy has a quartic term. Weak drives: no unit saturates.
-    one = jnp.ones(2)
-    cases = Case(jnp.zeros(2, jnp.int32), jnp.array([0.1, -0.1]), one, jnp.array([0.5, 0.0]))
+    cases = case_of([0, 0], [0.1, -0.1], 1.0, (0.5, 0.0))
     _, params, _, found = learned(3, 200, cases, scale=0.16)
     rates = np.asarray(RHO.value(found.state), np.float64)
     product = rates[..., :, None] * rates[..., None, :] - 0.25  # all start at rate 1/2
@@ -73,6 +78,18 @@ def test_tied_weights_with_rates_midway_follow_the_rates_of_the_moment():
     np.testing.assert_allclose(found.weights[0], expected[0], atol=5e-6)
     # With the rate at the start of the step they do not.
     assert np.abs(found.weights[1] - expected[1]).max() > 2e-5
+
+
+def test_units_that_feel_no_weights_move_alike_whatever_is_learned():
+    _, _, _, found = learned(3, 60, case_of([0, 0], [0.0, 0.5], felt=0.0))
+    np.testing.assert_array_equal(found.state[0], found.state[1])
+    assert np.abs(found.weights[0] - found.weights[1]).max() > 0.01
+
+
+def test_a_misplaced_change_is_that_of_the_units_before():
+    _, params, _, found = learned(3, 60, case_of([0, 0], [0.5, 0.5], felt=0.0, shift=[0, 1]))
+    right, misplaced = np.asarray(found.weights) - np.asarray(params.weights)
+    np.testing.assert_allclose(misplaced, np.roll(right, (1, 1), (1, 2)), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +107,7 @@ def test_settings_that_cannot_be_used_are_refused(settings, message):
 
 @pytest.mark.slow
 def test_the_opposite_rule_loses_the_verdicts(monkeypatch):
-    small: dict[str, Any] = {"n_networks": 8, "n_steps": 3600, "n_fresh_steps": 600}
+    small: dict[str, Any] = {"n_networks": 8, "n_steps": 3600}
     lost = {"sec5.1.rises", "sec5.1.wave"}
 
     def met():

@@ -29,15 +29,15 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         ax.legend(title="lines: exact; points: sampled, 95 %", ncols=2)
 
     for values, style, color, words in (
-        (data.saturated_activity, "-", "eq1", "activity $s_i$"),
-        (data.saturated_rate, "-", "rate", r"rate $\rho(s_i)$"),
+        (data.saturated_activity, "-", "eq1", "activity $s_i$, mean of units"),
+        (data.saturated_rate, "-", "rate", r"rate $\rho(s_i)$, lowest"),
         (data.saturated_eq1.cumsum(), "--", "sum", "summed change, Eq 1"),
-        (data.saturated_spikes.cumsum(), ":", "nearest", "summed change, nearest neighbour"),
+        (data.saturated_eq5.cumsum(), "-.", "kernel", r"the same with $\rho'(\tilde s_i)$ (Eq 5)"),
     ):
-        curve(saturated, data.time, values, style, color, words, lw=2 if style == ":" else 1.5)
+        curve(saturated, data.time, values, style, color, words, lw=1.5)
     saturated.set_title("Constant rate, moving activity: saturation")
-    frame(saturated, "time (bins)", "activity, rate, change", zero="y")
-    saturated.legend(loc="upper right")
+    frame(saturated, "time (bins)", "activity, rate, change", zero="y", ylim=(-1.3, 3.0))
+    saturated.legend(loc="upper right", ncols=2)
 
     position = np.arange(data.sizes["causal_weight"])
     sampled = normal_interval(data.causal_sampled, data.causal_sampled_error)

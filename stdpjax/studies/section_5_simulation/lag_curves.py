@@ -34,6 +34,15 @@ def shape_match(curve: np.ndarray, other: np.ndarray) -> np.ndarray:
     return stats.correlation(_sizes(curve), np.broadcast_to(reference, (*curve.shape[:-1], reference.size)))
 
 
+def shape_explained(curve: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the share of the other curve's variation of size with lag that a curve has; no scale is free but sides'.
+
+    A correlation would take any decay, however small, for the other.
+    """
+    reference = _sizes(other)
+    return np.asarray(1 - ((_sizes(curve) - reference) ** 2).sum(-1) / ((reference - 1) ** 2).sum())
+
+
 def _sizes(values: np.ndarray) -> np.ndarray:
     window = values.shape[-1] // 2
     sides = (-values[..., :window][..., ::-1], values[..., window + 1 :])

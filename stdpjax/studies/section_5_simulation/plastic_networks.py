@@ -5,20 +5,21 @@ cases is traced numbers: the form of the rule too, which is compiled once for al
 """
 
 import math
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, Key
 
 from stdpjax.drives import ornstein_uhlenbeck
-from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
+from stdpjax.dynamics import Field, NoisyIntegrator, simulate
 from stdpjax.energy import Params
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.rules import Sample, eq1_rule
+from stdpjax.rules import Rule, Sample, eq1_rule
 
 STEP = 0.1
 """Step over time constant of every network here."""
@@ -35,6 +36,35 @@ class Case(NamedTuple):
     rate: Float[Array, "*case"]
     tie: Float[Array, "*case"]
     after: Float[Array, "*case"]
+    felt: Float[Array, "*case"]
+    """Share of the weights that moves the units; 0 where their voltages are prescribed, as in section 5.1."""
+    shift: Int32[Array, "*case"]
+    """By how many units each change of a weight is misplaced, at both of its ends."""
+
+
+class FeltHyper(NamedTuple):
+    """Numbers of a noisy step in which units feel a share of their weights."""
+
+    step: Any = STEP
+    noise_std: Any = 0.0
+    felt: Any = 1.0
+
+
+@dataclass(frozen=True)
+class _Felt(NoisyIntegrator):
+    Hyper: ClassVar[type] = FeltHyper
+
+    def __call__(self, key: Key[Array, ""], state: Float[Array, "unit"], field: Field, hyper: Any) -> Any:
+        params = field.params._replace(weights=hyper.felt * field.params.weights)
+        return super().__call__(key, state, replace(field, params=params), hyper)
+
+
+def _misplaced(rule: Rule, shift: Int32[Array, ""]) -> Rule:
+    def update(sample: Sample, rule_state: Any, weights: Float[Array, "post pre"]) -> Any:
+        delta_w, rule_state = rule.update(sample, rule_state, weights)
+        return jnp.roll(delta_w, (shift, shift), (0, 1)), rule_state
+
+    return Rule(rule.init, update)
 
 
 class Learned(NamedTuple):
@@ -70,7 +100,7 @@ def _speed(sample: Sample) -> Float[Array, ""]:
     return jnp.sum(slope * slope)
 
 
-@partial(jax.jit, static_argnames=("n_dropped", "is_plastic"))
+@partial(jax.jit, static_argnames="n_dropped")
 def learn(
     keys: Key[Array, "network"],
     params: Params,
@@ -79,31 +109,29 @@ def learn(
     bound: Float[Array, ""],
     *,
     n_dropped: int,
-    is_plastic: bool,
 ) -> Learned:
     """Run every case of every network from rest; results have the leading axes `[case, network]`.
 
     Each network has a key for its noise and a sample of each drive, the same in all cases; weights are
-    `[case, network, post, pre]`, biases `[network, unit]`. `is_plastic` False leaves all weights as they are.
+    `[case, network, post, pre]`, biases `[network, unit]`.
     """
     n_steps, n_units = drives.shape[-2:]
     noise_std = jnp.asarray(NOISE_STD, float)
 
     def one(weights, case, key, bias, drives):
-        rule: dict[str, Any] = {}
-        if is_plastic:
-            rule = {"rule": eq1_rule(hard_sigmoid(), tie=case.tie, after=case.after), "learning_rate": case.rate}
-            rule["weight_bounds"] = (-bound, bound)
+        rule = eq1_rule(hard_sigmoid(), tie=case.tie, after=case.after)
         run = simulate(
             key,
             Params(weights, bias),
-            NoisyIntegrator(hard_sigmoid()),
-            NoiseHyper(STEP, noise_std[case.drive]),
+            _Felt(hard_sigmoid()),
+            FeltHyper(STEP, noise_std[case.drive], case.felt),
             state=jnp.zeros(n_units, float),
             n_steps=n_steps,
             drive=lambda number: drives[case.drive, number],
             observe={"late": mean_of(_speed, burn_in=n_dropped)},
-            **rule,
+            rule=_misplaced(rule, case.shift),
+            learning_rate=case.rate,
+            weight_bounds=(-bound, bound),
         )
         return Learned(run.observed["late"].mean, run.params.weights, run.state, run.is_finite)
 

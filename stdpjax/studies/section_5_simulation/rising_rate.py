@@ -64,13 +64,33 @@ CLAIMS = (
         bearing="supports",
     ),
     Claim(
+        "sec2.2.one_spike",
+        "Smallest probability, over random rising rates, that a spike which is the only one in the window lies after.",
+        statement="sec2.2.one_spike",
+        criterion=at_least(0.52),
+        measure=lambda data: data.alone_after,
+        control=lambda data: data.alone_after_at_spike,
+        control_is="rates of the protocol that rise at the presynaptic spike, but not all through the window",
+        bearing="supports",
+    ),
+    Claim(
         "sec2.2.falling",
         "Largest mean update over falling ramps under a kernel that is antisymmetric in time (exact).",
         statement="sec2.2.falling",
         criterion=at_most(-1e-4),
         measure=lambda data: data.falling_update.max(),
-        control=lambda data: data.falling_update_bi_poo.max(),
-        control_is="the published kernel of Bi & Poo, which potentiates at slow falls",
+        control=lambda data: data.falling_update_hebb.max(),
+        control_is="the same kernel without its sign: neurons that fire together strengthen, in whichever order",
+        bearing="supports",
+    ),
+    Claim(
+        "sec2.2.fitted",
+        "Largest mean update over falling ramps under the published curve of Bi & Poo (exact).",
+        statement="sec2.2.falling",
+        criterion=at_least(1e-4),
+        measure=lambda data: data.falling_update_bi_poo.max(),
+        control=lambda data: data.falling_update_even.max(),
+        control_is="that curve with each side scaled to the same area",
         bearing="limits",
     ),
     Claim(
@@ -87,11 +107,13 @@ CLAIMS = (
         "sec2.2.conditional_lag",
         "Change of the mean lag of potentiating pairs from a flat to the steepest rate, at the sparsest rate (bins).",
         statement="sec2.2.timing",
-        criterion=within(0.725, 0.01),
+        criterion=at_least(0.0),
         measure=lambda data: data.mean_lag[0, -1] - data.mean_lag[0, 0],
         control=lambda data: data.mean_lag[-1, -1] - data.mean_lag[-1, 0],
         control_is="the highest spike probability, at which the lag does become shorter",
         bearing="limits",
+        revised="It asked for 0.725 within 0.01, the number of an earlier run; the statement needs no more than that "
+        "the lag does not become shorter.",
         note=lambda data: (
             "Whatever lies on the other side, the next spike comes sooner: within half a window with probability "
             f"{float(data.spike_soon[0, -1]):.3f} at the steepest rate, {float(data.spike_soon[0, 0]):.3f} at the flat."
@@ -143,7 +165,10 @@ def _on_ramps(config: RisingRateConfig) -> xr.Dataset:
     laws = laws.reshape(len(config.probabilities), slopes.size, -1)
     kernel = lag_kernel("exponential", window, tau=config.tau)
     # A ramp that falls is one that rises, run backwards.
-    falls = [mean_update(laws[:, 1:, ::-1], each) for each in (kernel, lag_kernel("bi_poo", window))]
+    bi_poo = lag_kernel("bi_poo", window)
+    area = jnp.where(jnp.arange(2 * window + 1) < window, -jnp.sum(bi_poo[:window]), jnp.sum(bi_poo[window:]))
+    kernels = {"": kernel, "_hebb": jnp.abs(kernel), "_bi_poo": bi_poo, "_even": bi_poo / area}
+    falls = {f"falling_update{name}": mean_update(laws[:, 1:, ::-1], each) for name, each in kernels.items()}
     # Without the silence of all other bins: 2 sum of d kernel(d).
     sparse_gain = 2 * np.sum(distance * np.asarray(kernel[window + 1 :], np.float64))
     positive = np.asarray(laws, np.float64)[..., window + 1 :]
@@ -152,7 +177,7 @@ def _on_ramps(config: RisingRateConfig) -> xr.Dataset:
     return merged(
         labelled(cells, mean_update=mean_update(laws, kernel), spike_soon=1 - np.prod(silent, axis=-1)),
         labelled(cells, "bins", mean_lag=positive @ distance / positive.sum(-1)),
-        labelled(("probability", "falling_slope"), falling_update=falls[0], falling_update_bi_poo=falls[1]),
+        labelled(("probability", "falling_slope"), **falls),
         labelled("probability", gain=[float(ramp_gain(q, kernel)) for q in config.probabilities]),
         labelled((), sparse_gain=sparse_gain),
         falling_slope=("falling_slope", -slopes[1:], {"units": "1/bin^2"}),
@@ -170,8 +195,11 @@ def _rising_rates(key: Key[Array, ""], sequences: Sequences, config: RisingRateC
     drives = np.asarray(sequences.post_probability, dtype=np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(drives, 2 * window + 1, axis=1)
     at_spike = windows[np.asarray(sequences.slope) > 0]
-    return labelled(
-        "distance", excess_after=_excess_after(rising, window), excess_after_at_spike=_excess_after(at_spike, window)
+    found = [(_excess_after(rates, window), _alone_after(rates, window)) for rates in (rising, at_spike)]
+    excess, alone = zip(*found, strict=True)
+    return merged(
+        labelled("distance", excess_after=excess[0], excess_after_at_spike=excess[1]),
+        labelled((), alone_after=alone[0], alone_after_at_spike=alone[1]),
     )
 
 
@@ -207,6 +235,12 @@ def _excess_after(probability: np.ndarray, window: int) -> np.ndarray:
     after = np.cumprod(1 - probability[:, window + 1 :], axis=1)
     before = np.cumprod(1 - probability[:, :window][:, ::-1], axis=1)
     return (before - after).min(axis=0)
+
+
+def _alone_after(probability: np.ndarray, window: int) -> float:
+    """Smallest probability, over rates, that a spike lies after, if it is the only one in the window."""
+    odds = np.delete(probability / (1 - probability), window, axis=1)
+    return float((odds[:, window:].sum(1) / odds.sum(1)).min())
 
 
 STUDY = Study(

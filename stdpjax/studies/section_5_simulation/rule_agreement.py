@@ -55,6 +55,15 @@ CLAIMS = (
         note=lambda data: f"Exact expectation: {float(data.binned_correlation_exact):.4f}.",
     ),
     _related(
+        "fig2.steps",
+        "Correlation of the two rules step by step, without averages over bins (exact).",
+        criterion=at_most(0.97),
+        measure=lambda data: data.step_correlation,
+        control=lambda data: data.binned_correlation_exact,
+        control_is="means over bins",
+        bearing="limits",
+    ),
+    _related(
         "fig2.gain",
         "Gain of the binned relation (update over Eq 1) in the outer half of the bins over that in the inner half: 1 "
         "if proportional.",
@@ -118,7 +127,8 @@ def _relation(key: Key[Array, ""], sequences: Sequences, counts: np.ndarray, con
 
             found = stats.bootstrap(named_key(key, "bootstrap"), of_sums, *sums, n_resamples=config.n_resamples)
             variables |= keep_estimate(f"{label}_{name}", found, ("bin",) if label == "update" else ())
-    return xr.Dataset(variables)
+    steps = labelled((), step_correlation=stats.correlation(eq1.ravel(), exact.ravel()))
+    return merged(xr.Dataset(variables), steps)
 
 
 def _local_update(sequences: Sequences, config: RuleAgreementConfig) -> np.ndarray:

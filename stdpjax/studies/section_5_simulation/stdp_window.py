@@ -25,7 +25,14 @@ from stdpjax.studies.protocol import (
     part_of,
     sampled_counts,
 )
-from stdpjax.studies.section_5_simulation.lag_curves import Sums, mean_by_lag, net_area, shape_match, sums_by_lag
+from stdpjax.studies.section_5_simulation.lag_curves import (
+    Sums,
+    mean_by_lag,
+    net_area,
+    shape_explained,
+    shape_match,
+    sums_by_lag,
+)
 from stdpjax.studies.section_5_simulation.points import is_point, read_lag_points
 from stdpjax.studies.section_5_simulation.stdp_window_figure import plot
 from stdpjax.studies.section_5_simulation.sweep_points import STDP_WINDOW_POINT
@@ -88,7 +95,7 @@ CLAIMS = (
         measure=lambda data: estimate(data, "shape_eq1_mean"),
         control=lambda data: data.shape_eq1_mean_sparse,
         control_is="the sparse spike probability",
-        bearing="limits",
+        bearing="supports",
         note=lambda data: _exact(data, "shape_eq1_mean"),
     ),
     _middle(
@@ -112,18 +119,18 @@ CLAIMS = (
     ),
     Claim(
         "fig1.nearest_neighbour",
-        "Correlation over lags of the size of the summed change under the nearest-neighbour rule with that of the "
-        "Bi & Poo curve, either side relative to its mean.",
+        "Share of the variation with lag of the Bi & Poo curve, either side relative to its mean, that the summed "
+        "change under the nearest-neighbour rule has, if a pair changes the weight alike at every lag.",
         statement="fig1.right",
-        criterion=at_least(0.8),
-        measure=lambda data: estimate(data, "shape_nearest_neighbour"),
-        control=lambda data: data.shape_growing_kernel,
-        control_is="a kernel that grows with lag, on the same pairs of spikes",
+        criterion=at_least(0.5),
+        measure=lambda data: estimate(data, "explained_flat"),
+        control=lambda data: data.explained_all_pairs,
+        control_is="all pairs of spikes, none hidden by a nearer one, with the same amplitude",
         bearing="limits",
-        note=lambda data: _exact(data, "shape_nearest_neighbour"),
+        note=lambda data: f"With the kernel of the figure {float(data.explained_nearest_neighbour_exact):.3f}.",
     ),
     Claim(
-        "ours.sampling",
+        "ours.trains",
         "Chi-square per degree of freedom of the sampled lag counts against the exact lag law.",
         statement="the sampler of spike trains",
         criterion=within(1.0, 0.05),
@@ -152,7 +159,7 @@ def run(key: Key[Array, ""], config: StdpWindowConfig, progress: Progress) -> xr
     return merged(
         by_lag,
         _conditions(resampled, sparse_sums, sums, config),
-        _kernels(sampled, config),
+        _kernels(sequences, config),
         _sampling(sequences, sampled, exact, config),
         labelled(("point", "column"), measured=np.array(points, np.float64).reshape(-1, 3)),
         lag=("lag", lags_of(config), {"units": "bins", "long_name": "post minus pre"}),
@@ -178,7 +185,12 @@ def _statistics(config: StdpWindowConfig) -> dict[str, _Statistic]:
         f"shape_{name}": lambda change, count, curve=curve: shape_match(curve(change, count), biology)
         for name, curve in curves.items()
     }
-    return {**curves, **shapes, "net_area": lambda change, count: net_area(mean_by_lag(change, count))}
+    flat = np.sign(kernel)
+    explained: dict[str, _Statistic] = {
+        "explained_flat": lambda change, count: shape_explained(flat * count, biology),
+        "explained_nearest_neighbour": lambda change, count: shape_explained(kernel * count, biology),
+    }
+    return {**curves, **shapes, **explained, "net_area": lambda change, count: net_area(mean_by_lag(change, count))}
 
 
 def _by_lag(
@@ -214,13 +226,16 @@ def _conditions(resampled: _Resampled, sparse: Sums, frequent: Sums, config: Std
     )
 
 
-def _kernels(sampled: np.ndarray, config: StdpWindowConfig) -> xr.Dataset:
-    """Return the biological curve, the kernel of the nearest-neighbour rule, and the match of one that grows."""
-    biology, growing = _biology(config), lags_of(config) / config.window
-    match = shape_match(growing * sampled.sum((0, 1)), biology)
+def _kernels(sequences: Sequences, config: StdpWindowConfig) -> xr.Dataset:
+    """Return the biological curve, the kernel of the nearest-neighbour rule, and how well all pairs match."""
+    biology, kernel, window = _biology(config), np.asarray(kernel_of(config), np.float64), config.window
+    pre, post = (np.asarray(part, np.float64) for part in (sequences.pre_probability, sequences.post_probability))
+    after = np.lib.stride_tricks.sliding_window_view(post, 2 * window + 1, axis=1)
+    pairs = np.einsum("st,stl->l", pre[:, window:-window], after)
     return merged(
-        labelled("lag", biology=biology, kernel=kernel_of(config)),
-        labelled((), net_area_biology=net_area(biology), shape_growing_kernel=match),
+        labelled("lag", biology=biology, kernel=kernel),
+        labelled((), net_area_biology=net_area(biology)),
+        labelled((), explained_all_pairs=shape_explained(np.sign(kernel) * pairs, biology)),
     )
 
 
