@@ -239,7 +239,16 @@ STUDY = Study(
     "over networks.",
     config=DigitsSupervisedConfig(),
     smoke=dict.fromkeys(("n_networks", "n_deep_networks", "n_stages"), 2)
-    | dict(data="digits", n_images=60, n_hidden=8, n_epochs=1, n_deep_epochs=1, batch_size=20, deep_batch_size=20),
+    | dict(
+        data="digits",
+        n_images=60,
+        n_hidden=8,
+        n_deep_hidden=8,
+        n_epochs=1,
+        n_deep_epochs=1,
+        batch_size=20,
+        deep_batch_size=20,
+    ),
     claims=CLAIMS,
     run=run,
     plot=plot,
