@@ -70,7 +70,7 @@ def train_networks(
 ) -> tuple[Float[Array, "rule network stage"], Bool[Array, "rule network"]]:
     """Train a network on each of the splits by each of several rules, from the same weights and in the same order.
 
-    Return shares of the test images classified right, the first before any update, and which networks are finite.
+    Return shares of the test images classified right after each stage, and which networks are finite.
     """
     numbers = list(jnp.arange(len(configs), dtype=jnp.int32))
     # One program for all rules, compiled once.
@@ -111,7 +111,7 @@ def _train(key, training, test, number, *, configs, sizes, n_stages):
 
     states = jax.vmap(partial(start, learner))(starts)
     last, later = jax.lax.scan(stage, states, jnp.arange(n_stages, dtype=jnp.uint32))
-    return jnp.concatenate([measure(starts)[None], later]).T, last.is_finite
+    return later.T, last.is_finite
 
 
 def _switched(number: Int[Array, ""], configs: tuple[TrainConfig, ...], sizes: tuple[int, ...]) -> Update:

@@ -86,7 +86,7 @@ def _all_untied(patch):
         (_printed_leak, {"sec8.time"}),
         (
             _gradient_of_another_goal,
-            {"eq28.prefactor", "eq30.direction", "eq31.prefactor", "sec8.weights", "sec8.alignment"},
+            {"sec8.first_move", "eq28.prefactor", "eq30.direction", "eq31.prefactor", "sec8.weights", "sec8.alignment"},
         ),
         (_all_untied, {"eq28.prefactor", "eq29.transposed", "eq30.direction", "eq31.prefactor", "sec8.weights"}),
     ],

@@ -97,5 +97,5 @@ def test_updates_with_the_wrong_sign_learn_nothing(monkeypatch):
         show_progress=False,
     )
     verdicts = {record["id"]: record["verdict"] for record in result.records}
-    assert "met" not in {verdicts[name] for name in ("sec8.hidden_layer", "sec8.behind", "scellier2017.hidden_layer")}
+    assert "met" not in {verdicts[name] for name in ("sec8.hidden_layer", "sec8.behind", "sec8.two_layers")}
     assert float(result.data.accuracy.sel(rule="symmetric")[:, -1].max()) < 0.5

