@@ -12,12 +12,12 @@ from jaxtyping import Array, Float
 from stdpjax.lab import Claim, Estimate
 from stdpjax.lab.claim import Bearing
 from stdpjax.stats import normal_interval
+from stdpjax.studies.statements import STATEMENTS
 
 
 def _claim(bearing: Bearing, name: str, measured: str, *, statement: str = "", **parts: Any) -> Claim:
-    """Return a claim; its statement, if not given, is the equation that the id begins with, or has the same id."""
-    equation, _, _ = name.partition(".")
-    statement = statement or (equation if equation.startswith("eq") else name)
+    """Return a claim; its statement, if not given, is the one that names it."""
+    statement = statement or next(row.id for row in STATEMENTS if name in row.claims)
     return Claim(name, measured, statement=statement, bearing=bearing, **parts)
 
 

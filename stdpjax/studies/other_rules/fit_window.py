@@ -20,7 +20,7 @@ from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rules import presets
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import beyond, labelled, merged, required
 from stdpjax.studies.other_rules.fit_window_figure import plot
 
 NAMES = tuple(parameter.name for parameter in find_model("pair").parameters)
@@ -130,7 +130,7 @@ def _told_apart(name: str, words: str, rule: str, revised: str) -> Claim:
 _ONE_SET = "It asked one drawn data set for a difference of 10, which equal sides missed (7.2)."
 
 CLAIMS = (
-    Claim(
+    beyond(
         "ours.coverage",
         "Share of true numbers that lie in their own 95 % interval.",
         statement="fitting",
@@ -138,7 +138,6 @@ CLAIMS = (
         measure=lambda data: mean_interval(_is_covered(data, 1.0).mean(axis=1)),
         control=lambda data: _is_covered(data, 0.5).mean(),
         control_is=f"errors stated half as large, {2 * special.ndtr(QUANTILE / 2) - 1:.3f} expected",
-        bearing="beyond",
     ),
     _told_apart("bi2001.paper_window", "the paper's windowed rule", "window", _ONE_SET),
     _told_apart("bi2001.equal_sides", "pairs with equal sides", ANTISYMMETRIC.name, _ONE_SET),

@@ -15,7 +15,7 @@ from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.rules import lag_kernel, linear_response, mean_update, xie_seung_rule
 from stdpjax.spikes import lag_probability
-from stdpjax.studies.measures import labelled, largest, merged, supports
+from stdpjax.studies.measures import beyond, labelled, largest, merged, supports
 from stdpjax.studies.other_rules.xie_seung_figure import plot
 from stdpjax.studies.other_rules.xie_seung_parts import ASYMMETRIC, WINDOWS, slow_pairs, step_by_step
 from stdpjax.studies.protocol import (
@@ -89,7 +89,6 @@ CLAIMS = (
     supports(
         "sec2.1.active",
         "Lowest correlation of ds/dt with d rho/dt while units seldom saturate, over both rate functions.",
-        statement="sec2.1.activity",
         criterion=at_least(0.9),
         measure=lambda data: data.scale_rules.where(data.scale <= data.seldom).min(),
         control=lambda data: data.scale_rules.isel(scale=-1).max(),
@@ -120,7 +119,7 @@ CLAIMS = (
         control=lambda data: data.form_without_b0[-1].sel(pair_window=list(ASYMMETRIC)).min(),
         control_is="without b0, of the windows that do not balance the one that needs it least",
     ),
-    Claim(
+    beyond(
         "ours.slope_theory",
         "Largest difference from theory of the correlation of ds/dt with d rho/dt, and of the ratio of those that STDP "
         "has with either, over widths and scales.",
@@ -129,7 +128,6 @@ CLAIMS = (
         measure=lambda data: max(_off_theory(data, "scale"), _off_theory(data, "width")),
         control=lambda data: largest(_ratio(data, "width").values - data.width_rules_theory.values),
         control_is="the limit of slow drives at every width",
-        bearing="beyond",
     ),
 )
 

@@ -103,7 +103,6 @@ CLAIMS = (
         "sec4.2.satisfied",
         "Largest part of condition 2, and so of 1, that no factor explains for the energy of Eq 16, three rate "
         "functions.",
-        statement="sec4.2.conditions",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: largest(_paper(data).residual),
         control=lambda data: _others(data).residual.min(),

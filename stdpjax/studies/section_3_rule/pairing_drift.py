@@ -85,7 +85,6 @@ CLAIMS = (
     supports(
         "sec8.rest",
         "Largest change of any unit in a step at an interior fixed point, which bounds the update of every weight.",
-        statement="sec8.equilibrium",
         criterion=at_most(1e-7, double=1e-14),
         measure=lambda data: data.last_change.isel(step=-1).max(),
         control=lambda data: data.kink_last_change.min(),
@@ -97,7 +96,6 @@ CLAIMS = (
         "Largest |z|, over pairs of units, of the mean update of a network that the noise of Eq 7 moves about its "
         "fixed point: against 0 if the rate is read midway, and against -(I + A)^-1 step^2 noise^2 W^2 if it is read "
         "before the step, with A = (1 - step) I + step W.",
-        statement="sec8.equilibrium",
         criterion=at_most(4.5),
         measure=lambda data: _off_mean(data, data.noisy_exact),
         control=lambda data: _off_mean(data, 0.0),

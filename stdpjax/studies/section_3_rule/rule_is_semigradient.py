@@ -67,7 +67,6 @@ CLAIMS = (
         "sec2.1.objective",
         "Networks of sigmoid units with saturated ones: cosine of the descent of J_STDP, the next state held fixed, "
         "with d rho(s_i)/dt rho(s_j), less that with Eq 1 (mean).",
-        statement="sec2.1.activity",
         criterion=at_least(0.1),
         measure=lambda data: mean_interval(data.rate_less_activity),
         control=lambda data: data.rate_less_activity_active.mean(),

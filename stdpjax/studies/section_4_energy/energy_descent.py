@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from stdpjax.dynamics import Kernel, LeakyIntegrator, NoiseHyper, NoisyIntegrator
 from stdpjax.energy import Params, energy_of, random_params, tie
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most, keep_estimate
+from stdpjax.lab import Progress, Study, at_least, at_most, keep_estimate
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import is_active, resting_bias
 from stdpjax.random import key as key_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, on_host, required, supports
+from stdpjax.studies.measures import labelled, limits, merged, on_host, required, supports
 from stdpjax.studies.network_runs import path_from
 from stdpjax.studies.section_4_energy.energy_descent_figure import plot
 from stdpjax.theory.linear_noise import mean_energy
@@ -47,10 +47,8 @@ class EnergyDescentConfig:
     return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return", above=0, at_most=0.5)
 
 
-_downhill = partial(Claim, statement="sec9.downhill", bearing="limits")
-
 CLAIMS = (
-    _downhill(
+    limits(
         "sec9.interior",
         "Largest share of upward steps, over networks inside the active region, no noise, step below 2/lambda_max(H).",
         criterion=at_most(0.0),
@@ -62,7 +60,7 @@ CLAIMS = (
             f"{float(data.bound.min()):.3g} to {float(data.bound.max()):.3g}."
         ),
     ),
-    _downhill(
+    limits(
         "sec9.thresholds",
         "Mean change of the energy, without noise, of networks that go from rest to where all units are at thresholds.",
         criterion=at_most(0.0),
@@ -71,7 +69,7 @@ CLAIMS = (
         control_is="from the minimum, which is at the thresholds",
         note=lambda data: f"There {float(data.kink_up.mean()):.0%} of single steps raise it, and its mean stays.",
     ),
-    _downhill(
+    limits(
         "sec9.noise",
         "Mean change of the energy in the first step with noise, from above equilibrium.",
         criterion=at_most(0.0),
@@ -85,7 +83,6 @@ CLAIMS = (
     supports(
         "sec4.2.steps",
         "Share of saturated units that are active again after exactly ceil(ln(|s_0|/|kink|) / -ln(1-step)) steps.",
-        statement="sec4.2.saturation",
         criterion=at_least(1.0),
         measure=lambda data: (data.return_count == data.return_formula).mean(),
         control=lambda data: (data.return_smooth == data.return_formula).mean(),

@@ -1,6 +1,5 @@
 """What the paper's dynamics sample, beside proper Langevin dynamics and exp(-E) itself (section 4.1, Eq 14)."""
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -11,12 +10,12 @@ from jaxtyping import Array, Key
 
 from stdpjax.dynamics import Kernel, Langevin, MetropolisLangevin, NoisyIntegrator, simulate
 from stdpjax.energy import Params, energy_of, make_params
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most, within
+from stdpjax.lab import Progress, Study, at_least, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, required
+from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, refutes, required, supports
 from stdpjax.studies.network_runs import Settled, cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_density_figure import plot
 
@@ -47,33 +46,27 @@ def _off_exact(data: xr.Dataset, sampler: str) -> float:
     return largest_z(cell.measured - data.exact, cell.measured_error)
 
 
-_inference = partial(Claim, statement="sec4.1.inference")
-
-
 CLAIMS = (
-    _inference(
+    supports(
         "sec4.1.towards",
         "Share of runs with the paper's noise that begin at a draw from exp(-E) and end at a more probable state.",
         criterion=at_least(0.9),
         measure=lambda data: mean_interval(data.is_likelier.sel(ended_by="paper")),
         control=lambda data: data.is_likelier.sel(ended_by="langevin").mean(),
         control_is="Langevin dynamics, after which the end is a draw as the start is",
-        bearing="supports",
         note=lambda data: f"{data.sizes['start_trial']} runs of two units, none of them clamped.",
     ),
-    _inference(
+    refutes(
         "sec4.1.spread",
         "Variance of a unit's state with the paper's noise, relative to that under exp(-E).",
         criterion=at_most(0.01),
         measure=lambda data: mean_interval(data.paper_variance / data.exact_variance),
         control=lambda data: data.langevin_variance.mean() / data.exact_variance,
         control_is="Langevin dynamics at the same step",
-        bearing="refutes",
     ),
     limits(
         "sec4.1.modes",
         "Share of runs that are begun in one of two modes and end in the other, with Langevin noise.",
-        statement="sec4.1.noise",
         criterion=within(0.5, 0.05),
         measure=lambda data: mean_interval(data.has_moved.sel(noise="Langevin")),
         control=lambda data: data.has_moved.drop_sel(noise="Langevin").mean("trial").max(),

@@ -72,7 +72,6 @@ CLAIMS = (
     limits(
         "sec3.3.bounded",
         "Largest growth of the mean square of the state with noise, first to last third of a run, over its mean.",
-        statement="sec3.3.exponential",
         criterion=at_most(0.05),
         measure=lambda data: largest_with_margin(np.abs(data.growth), data.growth_error),
         control=lambda data: data.walk_growth,

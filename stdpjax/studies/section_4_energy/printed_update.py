@@ -79,7 +79,6 @@ CLAIMS = (
         "sec3.3.eigenvectors",
         "Largest difference of a deviation along an eigenvector from 1-step(1-lambda) times the one before, "
         "relative to the first.",
-        statement="sec3.3.exponential",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: data.decay.sel(factor="1-step(1-lambda)").max(),
         control=lambda data: data.decay.sel(factor="1-step").max(),

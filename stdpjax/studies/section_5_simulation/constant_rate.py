@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
 from stdpjax.energy import random_params
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most
+from stdpjax.lab import Progress, Study, at_least, at_most
 from stdpjax.lab.settings import TRAINS, TRIALS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import lag_kernel, lag_update, mean_update, rate_update
 from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
 from stdpjax.stats import normal_interval
-from stdpjax.studies.measures import labelled, largest, largest_z, merged
+from stdpjax.studies.measures import labelled, largest, largest_z, limits, merged
 from stdpjax.studies.section_5_simulation.constant_rate_figure import plot
 
 KERNELS = ("exponential", "sign", "inverse", "linear", "bi_poo")
@@ -76,10 +76,8 @@ def _excited(data: xr.Dataset) -> xr.Dataset:
     return data.isel(causal_weight=weights.index(0.01) if 0.01 in weights else -1)
 
 
-_predicted = partial(Claim, statement="sec3.2.constant", bearing="limits")
-
 CLAIMS = (
-    _predicted(
+    limits(
         "sec3.2.antisymmetric",
         "Largest |z| of the sampled mean update at constant rate, over antisymmetric kernels and rates.",
         criterion=at_most(4.0),
@@ -88,7 +86,7 @@ CLAIMS = (
         control_is="the published asymmetric kernel of Bi & Poo, on the same spikes",
         note=lambda data: f"By the exact law at most {largest(_chosen(data, True).exact):.1g}.",
     ),
-    _predicted(
+    limits(
         "sec3.2.saturated",
         "Summed change of Eq 1, mean over pairs, while a network of Eq 6 decays in saturation, at constant rates.",
         criterion=at_most(-0.5),
@@ -97,7 +95,7 @@ CLAIMS = (
         control_is="Eq 5 with the factor rho' of the noisy state, in the same decay",
         note=lambda data: f"Rates stay above {float(data.saturated_rate.min()):.2f}.",
     ),
-    _predicted(
+    limits(
         "sec3.2.causal",
         "Mean update per presynaptic spike when each raises the postsynaptic probability (0.03) by 0.01 for 5 bins.",
         criterion=at_least(0.01),

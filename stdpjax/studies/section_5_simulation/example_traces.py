@@ -9,13 +9,13 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax.drives import DRIVES, bounded_voltage
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most
+from stdpjax.lab import Progress, Study, at_least, at_most
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.rules import Sample, differential_rule, run_along
 from stdpjax.spikes import sample_spikes
-from stdpjax.studies.measures import labelled, largest_z, merged
+from stdpjax.studies.measures import labelled, largest_z, merged, supports
 from stdpjax.studies.section_5_simulation.example_traces_figure import plot
 
 
@@ -31,25 +31,21 @@ class ExampleTracesConfig:
 
 
 CLAIMS = (
-    Claim(
+    supports(
         "eq2.mean",
         "Largest |z|, over time, of the weight averaged over spike trains against Eq 1 times the spike probability.",
-        statement="eq2",
         criterion=at_most(4.0),
         measure=lambda data: largest_z(data.mean_weight - data.expected_weight, data.mean_weight_error),
         control=lambda data: largest_z(data.mean_weight - data.weight_of_mean_rate, data.mean_weight_error),
         control_is="the mean presynaptic rate in place of that of the moment",
-        bearing="supports",
     ),
-    Claim(
+    supports(
         "fig3.only_at_spikes",
         "Share of the changes of the weight, regardless of sign, that fall on presynaptic spikes, over all trains.",
-        statement="fig3",
         criterion=at_least(0.999),
         measure=lambda data: data.share_at_spikes,
         control=lambda data: data.share_at_spikes_eq1,
         control_is="Eq 1, the presynaptic rate in the place of the spike",
-        bearing="supports",
     ),
 )
 

@@ -11,12 +11,12 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks, stats
 from stdpjax.drives import ramp
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most, estimate, keep_estimate, within
+from stdpjax.lab import Progress, Study, at_least, at_most, estimate, keep_estimate, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rules import lag_kernel, mean_update, ramp_gain
 from stdpjax.spikes import lag_probability, sample_spikes
-from stdpjax.studies.measures import labelled, merged
+from stdpjax.studies.measures import labelled, limits, merged, supports
 from stdpjax.studies.protocol import ProtocolConfig, Sequences, exact_counts, make_sequences
 from stdpjax.studies.section_5_simulation.lag_curves import mean_by_lag, sums_by_lag
 from stdpjax.studies.section_5_simulation.rising_rate_figure import plot
@@ -53,65 +53,53 @@ def _farthest_ratio(data: xr.Dataset, gain: xr.DataArray) -> float:
 
 
 CLAIMS = (
-    Claim(
+    supports(
         "sec2.2.after",
         "Smallest excess of the probability of a spike within d bins after over that before, over random rising rates.",
-        statement="sec2.2.after",
         criterion=at_least(1e-4),
         measure=lambda data: data.excess_after.min(),
         control=lambda data: data.excess_after_at_spike.min(),
         control_is="rates of the protocol that rise at the presynaptic spike, but not all through the window",
-        bearing="supports",
     ),
-    Claim(
+    supports(
         "sec2.2.one_spike",
         "Smallest probability, over random rising rates, that a spike which is the only one in the window lies after.",
-        statement="sec2.2.one_spike",
         criterion=at_least(0.52),
         measure=lambda data: data.alone_after,
         control=lambda data: data.alone_after_at_spike,
         control_is="rates of the protocol that rise at the presynaptic spike, but not all through the window",
-        bearing="supports",
     ),
-    Claim(
+    supports(
         "sec2.2.falling",
         "Largest mean update over falling ramps under a kernel that is antisymmetric in time (exact).",
-        statement="sec2.2.falling",
         criterion=at_most(-1e-4),
         measure=lambda data: data.falling_update.max(),
         control=lambda data: data.falling_update_hebb.max(),
         control_is="the same kernel without its sign: neurons that fire together strengthen, in whichever order",
-        bearing="supports",
     ),
-    Claim(
+    limits(
         "sec2.2.fitted",
         "Largest mean update over falling ramps under the published curve of Bi & Poo (exact).",
-        statement="sec2.2.falling",
         criterion=at_least(1e-4),
         measure=lambda data: data.falling_update_bi_poo.max(),
         control=lambda data: data.falling_update_even.max(),
         control_is="that curve with each side scaled to the same area",
-        bearing="limits",
     ),
-    Claim(
+    supports(
         "sec2.2.gain",
         "Mean update over slope and closed-form gain, at the ramp where it is farthest from 1 (exact).",
-        statement="sec2.2.slope",
         criterion=within(1.0, 0.05),
         measure=lambda data: _farthest_ratio(data, data.gain),
         control=lambda data: _farthest_ratio(data, data.sparse_gain),
         control_is="the gain of rare spikes, which knows of no other spike in the window",
-        bearing="supports",
     ),
-    Claim(
+    limits(
         "sec2.2.conditional_lag",
         "Change of the mean lag of potentiating pairs from a flat to the steepest rate, at the sparsest rate (bins).",
-        statement="sec2.2.timing",
         criterion=at_least(0.0),
         measure=lambda data: data.mean_lag[0, -1] - data.mean_lag[0, 0],
         control=lambda data: data.mean_lag[-1, -1] - data.mean_lag[-1, 0],
         control_is="the highest spike probability, at which the lag does become shorter",
-        bearing="limits",
         revised="It asked for 0.725 within 0.01, the number of an earlier run; the statement needs no more than that "
         "the lag does not become shorter.",
         note=lambda data: (
@@ -119,15 +107,13 @@ CLAIMS = (
             f"{float(data.spike_soon[0, -1]):.3f} at the steepest rate, {float(data.spike_soon[0, 0]):.3f} at the flat."
         ),
     ),
-    Claim(
+    supports(
         "sec2.2.cancellation",
         "Exact mean change of Eq 1 at lag 1 over that at lag 10 when spikes on both sides are paired all the same.",
-        statement="sec2.2.cancellation",
         criterion=at_most(0.3),
         measure=lambda data: estimate(data, "jump_both_sides"),
         control=lambda data: data.jump_one_sided,
         control_is="the rule as stated",
-        bearing="supports",
     ),
 )
 

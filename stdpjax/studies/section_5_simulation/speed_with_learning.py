@@ -11,11 +11,11 @@ from jaxtyping import Array, Key
 
 from stdpjax import _checks
 from stdpjax.energy import Params, random_params
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import labelled, limits, merged, required, supports
 from stdpjax.studies.section_5_simulation.plastic_networks import DRIVES, Case, drives_of, learn
 from stdpjax.studies.section_5_simulation.speed_with_learning_figure import plot
 
@@ -80,41 +80,35 @@ def _on_wave(data: xr.Dataset, name: str) -> xr.DataArray:
 
 
 CLAIMS = (
-    Claim(
+    limits(
         "sec5.1.prescribed",
         "Largest |log ratio| of the mean squared speed with to without learning at the larger rate, where voltages "
         "are driven from outside.",
-        statement="sec5.1.speed",
         criterion=at_most(1e-6),
         measure=lambda data: np.abs(np.log(data.prescribed_speed).diff("prescribed_rate")).max(),
         control=lambda data: np.abs(
             log_ratio(data, "speed").sel(form="Eq 1", drive="OU", learning_rate=data.learning_rate[-1])
         ).min(),
         control_is="the same drive in a network that moves its units, the one that it changes least",
-        bearing="limits",
         note=lambda data: f"Weights change by up to {float(data.prescribed_change):.2g}.",
     ),
-    Claim(
+    supports(
         "sec5.1.rises",
         "Least mean log ratio of the mean squared speed with to without learning, times the sign of the rate; four "
         "drives, all but the travelling wave, four rates, Eq 1 and tied.",
-        statement="sec5.1.speed",
         criterion=at_least(0.02),
         measure=lambda data: _least(_signed(data)),
         control=lambda data: _least(log_ratio(data, "misplaced_speed").sel(drive=_MAIN)).value,
         control_is="each change given to the weight between the next two units, at rate +0.02",
-        bearing="supports",
         note=lambda data: f"{float((_signed(data) > 0).mean()):.1%} of networks follow the sign.",
     ),
-    Claim(
+    limits(
         "sec5.1.wave",
         "On a travelling wave, tied: mean log ratio with the presynaptic rate of the start of a step, rate +0.02.",
-        statement="sec5.1.speed",
         criterion=at_most(-0.01),
         measure=lambda data: mean_interval(_on_wave(data, "speed").values),
         control=lambda data: _on_wave(data, "midway_speed").mean(),
         control_is="the presynaptic rate midway through the step",
-        bearing="limits",
     ),
 )
 

@@ -10,11 +10,11 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import stats
-from stdpjax.lab import Claim, Progress, Study, at_least, estimate, keep_estimate, within
+from stdpjax.lab import Progress, Study, at_least, estimate, keep_estimate, within
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rules import lag_kernel
-from stdpjax.studies.measures import labelled, merged
+from stdpjax.studies.measures import beyond, labelled, limits, merged, supports
 from stdpjax.studies.protocol import (
     ProtocolConfig,
     Sequences,
@@ -74,10 +74,8 @@ def _exact(data: xr.Dataset, name: str) -> str:
     return f"Exact expectation: {float(data[f'{name}_exact']):.3f}."
 
 
-_middle = partial(Claim, statement="fig1.middle")
-
 CLAIMS = (
-    _middle(
+    supports(
         "fig1.sign",
         "Share of lags, up to the drive's time scale, at which the mean change under Eq 1 has, with all of its 95 % "
         "interval, the sign of the lag.",
@@ -85,9 +83,8 @@ CLAIMS = (
         measure=lambda data: _share_clear(data, "eq1_mean"),
         control=lambda data: _share_clear(data, "eq1_mean_control"),
         control_is="plain Hebb, s for s_dot",
-        bearing="supports",
     ),
-    _middle(
+    supports(
         "fig1.biology_mean",
         "Correlation over lags of the size of the mean change under Eq 1 with that of the Bi & Poo curve, either side "
         "relative to its mean.",
@@ -95,41 +92,36 @@ CLAIMS = (
         measure=lambda data: estimate(data, "shape_eq1_mean"),
         control=lambda data: data.shape_eq1_mean_sparse,
         control_is="the sparse spike probability",
-        bearing="supports",
         note=lambda data: _exact(data, "shape_eq1_mean"),
     ),
-    _middle(
+    limits(
         "fig1.sparse",
         "At the sparse spike probability: exact mean change at half a window over that at lag 1.",
         criterion=at_least(1.5),
         measure=lambda data: estimate(data, "rise_sparse"),
         control=lambda data: data.rise_frequent,
         control_is="the spike probability of the figure",
-        bearing="limits",
     ),
-    _middle(
+    limits(
         "fig1.antisymmetry",
         "Net area of the curve of Eq 1 by lag, relative to its area regardless of sign: 0 if antisymmetric.",
         criterion=within(0.0, 0.1),
         measure=lambda data: estimate(data, "net_area"),
         control=lambda data: data.net_area_biology,
         control_is="the published curve of Bi & Poo",
-        bearing="limits",
         note=lambda data: _exact(data, "net_area"),
     ),
-    Claim(
+    limits(
         "fig1.nearest_neighbour",
         "Share of the variation with lag of the Bi & Poo curve, either side relative to its mean, that the summed "
         "change under the nearest-neighbour rule has, if a pair changes the weight alike at every lag.",
-        statement="fig1.right",
         criterion=at_least(0.5),
         measure=lambda data: estimate(data, "explained_flat"),
         control=lambda data: data.explained_all_pairs,
         control_is="all pairs of spikes, none hidden by a nearer one, with the same amplitude",
-        bearing="limits",
         note=lambda data: f"With the kernel of the figure {float(data.explained_nearest_neighbour_exact):.3f}.",
     ),
-    Claim(
+    beyond(
         "ours.trains",
         "Chi-square per degree of freedom of the sampled lag counts against the exact lag law.",
         statement="the sampler of spike trains",
@@ -137,7 +129,6 @@ CLAIMS = (
         measure=lambda data: data.chi_square,
         control=lambda data: data.chi_square_control,
         control_is="the law of the other reading of coincident spikes",
-        bearing="beyond",
     ),
 )
 

@@ -1,6 +1,5 @@
 """Handwritten digits learned without labels by impatient score matching: missing halves filled in (section 6.3)."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,14 +9,14 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax import _checks
-from stdpjax.lab import Claim, at_least, at_most
+from stdpjax.lab import at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
 from stdpjax.studies.digit_training import draw_split, images_of
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import labelled, limits, merged, refutes, required, supports
 from stdpjax.studies.section_6_hidden.completion import completion_error, halves, tune_components
 from stdpjax.studies.section_6_hidden.digits_unsupervised_figure import plot
 from stdpjax.studies.section_6_hidden.two_layer_em import Layers, Setting, complete, train_layers
@@ -81,10 +80,8 @@ def _by_rule(values: xr.DataArray) -> str:
     return ", ".join(f"{float(values.sel(rule=name).mean()):.3g} ({name})" for name in RULES)
 
 
-_hidden = partial(Claim, statement="sec9.hidden")
-
 CLAIMS = (
-    _hidden(
+    refutes(
         "sec9.blow_up",
         "Squared error of held-out halves after plain updates by Eq 1 of the weights into h, alone or beside the delta "
         "rule into x (the better of the two), relative to the mean image.",
@@ -92,11 +89,10 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.error.sel(rule=["literal", "objective"]).min("rule") / data.mean_error),
         control=lambda data: _relative(data, "plain delta", "mean").mean(),
         control_is="the delta rule into x alone, as fast and plain",
-        bearing="refutes",
         revised="Adam, which was taken out, scales up updates that are 0 on average.",
         note=lambda data: f"Weights grow {_by_rule(data.growth)} times.",
     ),
-    _hidden(
+    supports(
         "sec9.fills_in",
         "Squared error of held-out halves, filled in by settling after the delta rule into x, relative to "
         "probabilistic PCA with the best number of components.",
@@ -104,17 +100,15 @@ CLAIMS = (
         measure=lambda data: mean_interval(_relative(data, "delta", "pca")),
         control=lambda data: _relative(data, "wide", "pca").mean(),
         control_is="pixels that reach from kink to kink",
-        bearing="supports",
         note=lambda data: f"Relative to the mean image: {_by_rule(data.error / data.mean_error)}.",
     ),
-    _hidden(
+    limits(
         "sec9.law",
         "Relative difference of W W^T after the delta rule from probabilistic PCA with the noise of the chains.",
         criterion=at_most(0.2),
         measure=lambda data: mean_interval(data.law_difference),
         control=lambda data: data.subspace_difference.mean(),
         control_is="the principal subspace with equal weights, as of Oja's rule",
-        bearing="limits",
     ),
 )
 

@@ -3,8 +3,6 @@
 J = J_h + J_x (Eq 19); f and the objective by the energy's gradient (Eq 20 to 22); and what J_h asks for (section 6.2).
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,13 +10,13 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from stdpjax.energy import target_of
-from stdpjax.lab import Claim, Estimate, at_least, at_most, within
+from stdpjax.lab import Estimate, at_least, at_most, within
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest, largest_z, merged
+from stdpjax.studies.measures import labelled, largest, largest_z, limits, merged, supports
 from stdpjax.studies.section_6_hidden.clamped_networks import measure
 from stdpjax.studies.section_6_hidden.hidden_objective_figure import plot
 
@@ -69,86 +67,71 @@ def _off_law(difference: xr.DataArray) -> Estimate:
     )
 
 
-_near = partial(Claim, statement="sec6.2.near", bearing="limits")
-_two = partial(Claim, statement="sec6.2.two_steps")
-
 CLAIMS = (
-    Claim(
+    supports(
         "eq19.parts",
         "Largest relative difference of J (Eq 3, x as next state), without noise, from step^2/2 (|dE/dh(h_t)|^2 + "
         "|dE/dx(h_{t-1})|^2), along relaxations.",
-        statement="eq19",
         criterion=at_most(1e-3, double=1e-11),
         measure=lambda data: _off_whole(data, 1.0),
         control=lambda data: _off_whole(data, 0.0),
         control_is="clamped units that predict themselves, as their state does not change",
-        bearing="supports",
     ),
-    Claim(
+    supports(
         "eq20.step",
         "Largest difference of R(s), in f without noise, from s - dE/ds, at states between the thresholds and beyond.",
-        statement="eq20",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: largest(data.off_descent),
         control=lambda data: largest(data.off_descent_without),
         control_is="R without the factor rho', which is the same between the thresholds",
-        bearing="supports",
     ),
-    Claim(
+    supports(
         "eq20.drift",
         "Largest |z| of the mean noise of f - (s - step grad E(s)), sampled, from its formula.",
-        statement="eq20",
         criterion=at_most(4.0),
         measure=lambda data: largest_z(data.drift - data.smoothed_drift, data.drift_error),
         control=lambda data: largest_z(data.drift, data.drift_error),
         control_is="noise of mean 0",
-        bearing="supports",
         note=lambda data: f"Largest mean {largest(data.drift):.3f} times the step.",
     ),
-    Claim(
+    supports(
         "eq21.gradient",
         "Largest relative difference of J (Eq 3, x as next state), without noise, from the printed right side, along "
         "relaxations.",
-        statement="eq21",
         criterion=at_most(1e-3, double=1e-11),
         measure=lambda data: largest(data.printed / data.total - 1),
         control=lambda data: largest(data.printed_now / data.total - 1),
         control_is="the gradient one step later",
-        bearing="supports",
     ),
-    Claim(
+    supports(
         "eq22.weight_decay",
         "Largest |z| of the mean of J_x under noise from step^2/2 (|dE/dx|^2 + noise^2 |W_x|^2), W_x into x.",
-        statement="eq22",
         criterion=at_most(4.0),
         measure=lambda data: largest_z(data.noisy_mean - data.noise_free - data.decay_term, data.noisy_error),
         control=lambda data: largest_z(data.noisy_mean - data.noise_free, data.noisy_error),
         control_is="the printed term alone",
-        bearing="supports",
     ),
-    _two(
+    limits(
         "sec6.2.ascends",
         "Log ratio of |dE/dh| after to before one step down J_h with the target frozen; mean over networks.",
         criterion=at_least(0.02),
         measure=lambda data: mean_interval(data.free_update),
         control=lambda data: data.random_update.mean(),
         control_is="a random symmetric change of the weights of the same size",
-        bearing="limits",
         note=lambda data: (
             f"Rises in {float((data.free_update > 0).mean()):.0%} of networks; by the true gradient of J_h "
             f"{float(data.true_update.mean()):+.2f}."
         ),
     ),
-    _two(
+    supports(
         "sec6.2.index",
         "Largest relative difference of J_h from step^2/2 |dE/dh(h_t)|^2, without noise, early in the relaxation.",
         criterion=at_most(5e-3, double=1e-11),
         measure=lambda data: _off_index(data, data.gradient_now),
         control=lambda data: _off_index(data, data.gradient_before),
         control_is="the gradient at h_{t-1}",
-        bearing="supports",
     ),
-    _near(
+    limits(
         "sec6.2.late",
         "J_h relative to step^2/2 |dE/dh(h_{t-1})|^2 late in the relaxation, less (1 - step lambda)^2 with the least "
         "curvature lambda of the energy; mean over networks, step for which it is largest.",
@@ -166,7 +149,7 @@ CLAIMS = (
             + "."
         ),
     ),
-    _near(
+    limits(
         "sec6.2.ratio",
         "|h_{t+1} - h_{t-1}| over step |dE/dh(h_{t-1})| late in the relaxation; mean over networks, least step.",
         criterion=at_least(1.8),

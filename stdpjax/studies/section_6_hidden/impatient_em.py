@@ -13,7 +13,7 @@ from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest, merged
+from stdpjax.studies.measures import labelled, largest, limits, merged, supports
 from stdpjax.studies.section_6_hidden.em_training import METHODS, divergences, train_all
 from stdpjax.studies.section_6_hidden.impatient_em_figure import plot
 from stdpjax.theory.em_laws import chain_law, flows, gradients_at_truth, stein_means
@@ -67,13 +67,12 @@ def _relative(data: xr.Dataset, learner: str) -> xr.DataArray:
     return path.isel(round=-1) / path.isel(round=0)
 
 
-_impatient = partial(Claim, statement="sec6.3.impatient", bearing="supports")
 _consistent = partial(
     Claim, statement="sec6.3.consistent", bearing="refutes", control_is="without the second derivative, as Eq 24 has it"
 )
 
 CLAIMS = (
-    _impatient(
+    supports(
         "sec6.3.bias",
         "Largest relative change of T times the running average's bias over T >= 400 steps (exact law of the chain).",
         criterion=at_most(0.1),
@@ -81,7 +80,7 @@ CLAIMS = (
         control=lambda data: _change_of_bias(data, 0.5),
         control_is="times the root of T, as the spread of an average falls",
     ),
-    _impatient(
+    supports(
         "sec6.3.impatient",
         "Divergence after impatient EM less that after patient EM, over that before learning; mean over seeds.",
         criterion=within(0.0, 0.1),
@@ -112,15 +111,13 @@ CLAIMS = (
         measure=lambda data: _of_flow(data, "kept"),
         control=lambda data: _of_flow(data, "dropped"),
     ),
-    Claim(
+    limits(
         "sec9.rows",
         "Largest mean of Eq 1 between different units under exp(-E), as into sampled h (quadrature).",
-        statement="sec9.hidden",
         criterion=at_most(1e-3),
         measure=lambda data: _largest_apart(data, "Eq 1"),
         control=lambda data: _largest_apart(data, "with the slope"),
         control_is="the gradient of J_h with the target frozen, whose mean is that of the second derivative",
-        bearing="limits",
     ),
 )
 

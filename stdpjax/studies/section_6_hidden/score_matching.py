@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 
-from stdpjax.lab import Claim, at_most
+from stdpjax.lab import at_most
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.objectives import Correction
 from stdpjax.random import named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
-from stdpjax.studies.measures import labelled, largest, merged, on_host
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes
 from stdpjax.studies.section_6_hidden.score_matching_figure import plot
 from stdpjax.theory.score_laws import (
     Build,
@@ -60,46 +60,40 @@ def _hard_ratio(data: xr.Dataset, estimator: str) -> xr.DataArray:
 
 
 CLAIMS = (
-    Claim(
+    refutes(
         "eq23.sign",
         "Range, over random parameters, of the corrected objective less the explicit squared distance of scores.",
-        statement="eq23",
         criterion=at_most(2e-5, double=1e-8),
         measure=lambda data: data.spread.sel(estimator="exact").max(),
         control=lambda data: data.spread.sel(estimator="printed").min(),
         control_is="the printed sign",
-        bearing="refutes",
         note=lambda data: (
             "Three models. With the printed sign the bias "
             f"{float(data.hard_bias[-1]):g} of one hard unit is fitted as "
             f"{float(data.estimate.sel(estimator='printed')[data.sizes['hard_bias'] - 1]):.3f}."
         ),
     ),
-    Claim(
+    refutes(
         "eq24.dropped",
         "Largest ratio of a parameter fitted without the second derivative to the one that made the data, with the "
         "rates of Eq 18 and temperature 1 (quadrature).",
-        statement="eq24",
         criterion=at_most(0.5),
         measure=lambda data: _hard_ratio(data, "dropped").max(),
         control=lambda data: _hard_ratio(data, "exact").min(),
         control_is="the second derivative kept, thresholds included",
-        bearing="refutes",
         revised="It was at most 1e-4 for the distance of these fits from their closed form, which is algebra.",
         note=lambda data: (
             f"A unit with sigmoid rates {float((data.estimate.sel(estimator='dropped') / data.truth).max()):.2f}."
         ),
     ),
-    Claim(
+    limits(
         "sec6.1.cold",
         "Largest error of weight and bias that minimise J_x of one of two units, the other held as data, for data that "
         "keep away from the thresholds.",
-        statement="sec6.1.minimiser",
         criterion=at_most(1e-3),
         measure=lambda data: _held_error(data, -1),
         control=lambda data: _held_error(data, 0),
         control_is="data of temperature 1, which pass the thresholds",
-        bearing="limits",
         revised="It was at most 1e-4 for the bias of one unit without another.",
         note=lambda data: (
             "The control's weight and bias: "

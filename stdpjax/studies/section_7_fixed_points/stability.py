@@ -1,7 +1,5 @@
 """Whether a fixed point is stable: eigenvalues decide, and not the determinant (section 7)."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,12 +9,12 @@ from jaxtyping import Array, Key
 from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, StepHyper, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
-from stdpjax.lab import Claim, Progress, Study, at_least, at_most
+from stdpjax.lab import Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, required
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes, required
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.stability_figure import plot
 from stdpjax.theory.box_minima import box_points
@@ -65,8 +63,6 @@ def _agreement(data: xr.Dataset, size: xr.DataArray) -> float:
     return float(((size < 1) == (data.left <= _DECAYED)).values[_is_judged(data)].mean())
 
 
-_determinant = partial(Claim, statement="sec7.determinant", bearing="refutes")
-
 CLAIMS = (
     limits(
         "sec7.approach",
@@ -77,7 +73,7 @@ CLAIMS = (
         control_is="the time constant of a unit on its own, 1, as Eq 6 suggests",
         note="Networks at rest between the thresholds, along the slowest mode.",
     ),
-    _determinant(
+    refutes(
         "sec7.determinant",
         "Of the fixed points at 0 of networks A, A' and B, how many are stable just where the determinant is below 1.",
         criterion=at_most(0.0),
@@ -86,7 +82,7 @@ CLAIMS = (
         control_is="the spectral criterion",
         note=lambda data: f"Determinants {', '.join(f'{value:.3f}' for value in data.example_determinant.values)}.",
     ),
-    _determinant(
+    refutes(
         "sec7.spectral",
         "Share of random untied networks on which the spectral criterion agrees with simulation.",
         criterion=at_least(1.0),
@@ -98,7 +94,7 @@ CLAIMS = (
             f"the limit. The determinant as printed agrees on {_agreement(data, data.determinant):.0%}."
         ),
     ),
-    _determinant(
+    refutes(
         "sec7.attractors",
         "Largest distance of the time average (step 0.005, weights with eigenvalues above 1) from a minimum of the "
         "energy between the thresholds.",

@@ -174,7 +174,6 @@ CLAIMS = (
     limits(
         "sec8.alignment",
         "Smallest cosine with -dC/dh_k up to 12 tau, over layers; mean over networks (hard rates).",
-        statement="sec8.differences",
         criterion=at_least(0.9),
         measure=lambda data: _largest_mean((1 - _hidden(data).angle).min("theta"), "min"),
         control=lambda data: _least_aligned(data.long_angle.isel(stability=1).sel(layer=slice(1, None))),
@@ -183,7 +182,6 @@ CLAIMS = (
     supports(
         "sec8.turning",
         "Exponent of 1 - cosine in time, from 0.3 to 1 tau, mean over networks and hidden layers (hard rates).",
-        statement="sec8.differences",
         criterion=within(4.0, 0.25),
         measure=lambda data: mean_interval(_turning(data).values),
         control=lambda data: _turning(data, "smooth").mean(),

@@ -90,7 +90,6 @@ CLAIMS = (
     limits(
         "sec8.one_sided",
         "Exponent in the pull of the relative error of Eq 1 (midpoint) against the gradient of the settled loss.",
-        statement="sec8.supervised",
         criterion=within(1.0, 0.15),
         measure=lambda data: _exponent(_errors(data, "paper_midpoint")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint", "smooth")).value,

@@ -80,7 +80,6 @@ CLAIMS = (
         "sec9.others",
         "Power to find a change at a constant rate with the stated number of cells, median of the rules and windows of "
         "others that are asymmetric.",
-        statement="sec9.experiment",
         criterion=at_least(0.8),
         measure=lambda data: data.power_constant.sel(rule=list(rules.ASYMMETRIC)).median(),
         control=lambda data: _share_found(data, "n_false").value,
@@ -90,7 +89,6 @@ CLAIMS = (
     supports(
         "sec9.cells",
         "Share of simulated experiments that tell rising from falling under the same rule, with that number of cells.",
-        statement="sec9.experiment",
         criterion=within(0.8, 0.03),
         measure=lambda data: _share_found(data, "n_found_stated"),
         control=lambda data: _share_found(data, "n_found_half").value,

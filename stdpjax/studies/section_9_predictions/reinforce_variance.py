@@ -60,7 +60,6 @@ CLAIMS = (
         "sec9.linear",
         "Log-log slope of the REINFORCE estimate's variance, over the squared gradient, against neurons, with the mean "
         "cost as baseline (sigmoid).",
-        statement="sec9.reinforce",
         criterion=within(1.0, 0.1),
         measure=lambda data: _slope(data, "centred"),
         control=lambda data: _slope(data, "change").value,
