@@ -637,7 +637,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 8, last paragraph",
         "Back-propagation amounts to a variational update after one step of inference, which suggests that the "
         "framework works well with inexpensive inference, without many iterations for each useful update.",
-        "With one hidden layer and 2,000 MNIST digits two steps after the outputs are pulled do as well as six and as "
+        "With one hidden layer and 4,000 MNIST digits two steps after the outputs are pulled do as well as six and as "
         "back-propagation, to within 1 % of the images; with two, on small digits, most networks stay far behind it.",
         ("sec8.hidden_layer", "sec8.steps", "sec8.behind", "sec8.two_layers"),
     ),

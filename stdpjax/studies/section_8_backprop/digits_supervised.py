@@ -33,7 +33,7 @@ class DigitsSupervisedConfig:
 
     data: str = setting("mnist", f"one hidden layer:{_NAMED}")
     deep_data: str = setting("digits", f"two hidden layers:{_NAMED}")
-    n_images: int = setting(2500, "images that each network draws, or all if there are fewer", at_least=20)
+    n_images: int = setting(5000, "images that each network draws, or all if there are fewer", at_least=20)
     test_share: float = setting(0.2, "share of them that is kept for the test", above=0, below=1)
     n_hidden: int = setting(128, "units of one hidden layer")
     n_deep_hidden: int = setting(64, "units in each of two hidden layers")
