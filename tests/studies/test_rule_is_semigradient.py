@@ -148,7 +148,7 @@ def _no_slope(patch):
 
 
 def _linear_rates(patch):
-    patch.setattr(steps_along_rule, "sigmoid", lambda: RateFunction(lambda s: s + 0.5, jnp.ones_like))
+    patch.setattr(steps_along_rule, "sigmoid", lambda: RateFunction(lambda s: jnp.asarray(s) + 0.5, jnp.ones_like))
 
 
 def _other_sign(patch):

@@ -38,11 +38,10 @@ def test_drives_have_the_sizes_and_times_that_they_should():
     assert np.ptp(found["constant + noise"], axis=1).max() == 0
 
 
-def case_of(drive, rate, tie=0.0, after=(0.0, 0.0), felt=1.0, shift=0):
+def case_of(drive, rate, tie=0.0, after=(0.0, 0.0), felt=1.0, shift: Any = 0):
     """Two cases; numbers that are not pairs are those of both."""
-    columns = (rate, tie, after, felt)
-    numbers = (jnp.broadcast_to(jnp.asarray(column, float), 2) for column in columns)
-    return Case(jnp.asarray(drive, jnp.int32), *numbers, jnp.broadcast_to(jnp.asarray(shift, jnp.int32), 2))
+    columns = zip((drive, rate, tie, after, felt, shift), (jnp.int32, *4 * (float,), jnp.int32), strict=True)
+    return Case._make(jnp.broadcast_to(jnp.asarray(column, dtype), 2) for column, dtype in columns)
 
 
 def learned(n_networks, n_steps, cases, scale=1.0):

@@ -51,7 +51,7 @@ COEFFICIENTS = (-3.0, -1.0, 0.0, 1.0)
 def _off(drift: xr.DataArray) -> Estimate:
     """Return the largest difference of four drifts at the smallest step from what is expected of them."""
     drift = drift.isel(step=0)
-    difference = np.abs(drift.mean("network") - xr.DataArray(list(COEFFICIENTS), {"pairing": list(PAIRINGS)}))
+    difference = abs(drift.mean("network") - xr.DataArray(list(COEFFICIENTS), {"pairing": list(PAIRINGS)}))
     return largest_with_margin(difference, drift.std("network", ddof=1) / np.sqrt(drift.sizes["network"]))
 
 
@@ -181,7 +181,7 @@ def noisy_means(
     """
     identity = np.eye(len(weights))
     before = -np.linalg.solve((2 - step) * identity + step * weights, step**2 * noise_std**2 * weights @ weights)
-    return np.stack([before, np.zeros_like(before)])
+    return np.stack([before, np.zeros_like(before)]).astype(np.float64)
 
 
 def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> xr.Dataset:

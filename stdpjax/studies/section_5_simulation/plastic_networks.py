@@ -62,7 +62,7 @@ class _Felt(NoisyIntegrator):
 def _misplaced(rule: Rule, shift: Int32[Array, ""]) -> Rule:
     def update(sample: Sample, rule_state: Any, weights: Float[Array, "post pre"]) -> Any:
         delta_w, rule_state = rule.update(sample, rule_state, weights)
-        return jnp.roll(delta_w, (shift, shift), (0, 1)), rule_state
+        return jnp.roll(jnp.roll(delta_w, shift, 0), shift, 1), rule_state
 
     return Rule(rule.init, update)
 

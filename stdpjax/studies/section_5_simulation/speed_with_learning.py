@@ -53,9 +53,8 @@ def cases(config: SpeedWithLearningConfig) -> Case:
     rows += [(drive, small, tie, 0.0, 1.0, 1) for tie, drive in product(forms, drives)]
     rows += [(DRIVES.index("OU"), rate, 0.0, 0.0, 0.0, 0) for rate in (0.0, config.large_rate)]
     rows += [(DRIVES.index(_WAVE), small, 1.0, 0.5, 1.0, 0)]
-    drive, *numbers, shift = zip(*rows, strict=True)
-    columns = (jnp.asarray(column, float) for column in numbers)
-    return Case(jnp.asarray(drive, jnp.int32), *columns, jnp.asarray(shift, jnp.int32))
+    types = (jnp.int32, float, float, float, float, jnp.int32)
+    return Case._make(jnp.asarray(column, dtype) for column, dtype in zip(zip(*rows, strict=True), types, strict=True))
 
 
 def log_ratio(data: xr.Dataset, name: str) -> xr.DataArray:
@@ -126,7 +125,7 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
     progress(0.1, "networks that learn")
     learned = learn(noise_keys, start, drives, case, bound, n_dropped=n_steps // 3 * 2)
     shape, unit = (len(FORMS), len(DRIVES), len(main_rates(config))), "(activity / time constant)^2"
-    speeds = np.split(np.asarray(learned.speed), np.cumsum([np.prod(shape), np.prod(shape[:2]), 2]))
+    speeds = np.split(np.asarray(learned.speed), np.cumsum(np.array([np.prod(shape), np.prod(shape[:2]), 2])))
     main, misplaced, prescribed, midway = speeds
     words = "mean squared speed of all units"
     changed = jnp.abs(learned.weights - start.weights)[-2]

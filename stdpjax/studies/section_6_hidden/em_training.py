@@ -40,12 +40,14 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
     mask = ~jnp.eye(2, dtype=bool)
     visible_units = jnp.array([True, False])  # not at import: that would start the devices before a cluster is joined
 
-    def learner(rule, **steps: int) -> Learner:
-        update = em_update(SIGMOID, Langevin(SIGMOID), visible_units, hyper, rule=rule, **steps)
+    def learner(rule, n_steps: int = 1, n_burn_in: int = 0) -> Learner:
+        update = em_update(
+            SIGMOID, Langevin(SIGMOID), visible_units, hyper, rule=rule, n_steps=n_steps, n_burn_in=n_burn_in
+        )
         return Learner(update, optax.sgd(config.learning_rate))
 
     # In the order of METHODS, but for the likelihood, which needs no chains.
-    patient = learner("exact", n_steps=config.n_patient, n_burn_in=config.n_burn_in)
+    patient = learner("exact", config.n_patient, config.n_burn_in)
     learners = [learner("exact"), learner("dropped"), patient]
 
     def one_seed(which, key):

@@ -35,7 +35,8 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
 
 def _ratios(ax: Axes, data: xr.Dataset, name: str, cases: dict[str, str], before: str, looks: Any) -> None:
     for row, case in enumerate(cases):
-        logs = np.log(data[name].sel(case=case).mean("input"))
+        mean = data[name].sel(case=case).mean("input")
+        logs = mean.copy(data=np.log(mean.values))
         changes = {"impatient": looks, **_OTHERS}
         for place, (change, (words, color, marker)) in enumerate(changes.items()):
             mean = mean_interval(logs.sel(change=change) - logs.sel(change=before))
