@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stdpjax.studies import STATEMENTS
+
 README = Path(__file__).parent.parent / "README.md"
 # What README calls each verdict.
 VERDICTS = {"holds": "holds", "holds_with_conditions": "conditions", "corrected": "corrected", "open": "open"}
@@ -36,8 +38,8 @@ def updated(readme: str, judgements: Sequence[Mapping[str, Any]]) -> str:
         for one in judgements
     )
     lines = [
-        f"Of {len(verdicts)} statements {hold} hold, {limited} hold under conditions that the paper does not state, "
-        f"{corrected} are corrected, {unknown} open.",
+        f"Of {len(verdicts)} statements {hold} hold, {limited} hold with conditions or but for slips, {corrected} are "
+        f"corrected, {unknown} are open.",
         "",
         "| id | where | what the paper says | verdict |",
         "|---|---|---|---|",
@@ -54,10 +56,14 @@ def short(where: str) -> str:
 
 def main(out: Path) -> None:
     """Write README's index from a folder of results."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in out.glob("*/record.json")]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in out.glob("*/record.json")]
+    records = [record for record in found if "is_smoke" in record]  # not those of a training or a fit
     if any(record["is_smoke"] or record["seed"] for record in records):
         raise SystemExit(f"{out}: expected a run at full size with seed 0")
     judgements = json.loads((out / "statements.json").read_text(encoding="utf-8"))
+    missing = {one.id for one in STATEMENTS} - {one["id"] for one in judgements}
+    if missing:
+        raise SystemExit(f"{out}: expected a run of all studies, got nothing of {', '.join(sorted(missing))}")
     readme = README.read_text(encoding="utf-8")
     README.write_text(updated(readme, judgements), encoding="utf-8")
     old, new = ({one["id"] for one in side} for side in (rows(readme), judgements))

@@ -80,8 +80,8 @@ def run_into(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     ledger = stdpjax.studies.run_into(
         ...         folder, ["example_traces"], smoke=True, show_progress=False, say=lambda line: None)
-        >>> len(ledger)
-        3
+        >>> [record["id"] for record in ledger]
+        ['eq2.mean', 'fig3.only_at_spikes']
     """
     if studies is not None and (isinstance(studies, str) or not isinstance(studies, Sequence) or not studies):
         raise ValueError(

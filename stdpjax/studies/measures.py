@@ -17,8 +17,8 @@ from stdpjax.studies.statements import STATEMENTS
 
 def _claim(bearing: Bearing, name: str, measured: str, *, statement: str = "", **parts: Any) -> Claim:
     """Return a claim; its statement, if not given, is the one that names it."""
-    statement = statement or next(row.id for row in STATEMENTS if name in row.claims)
-    return Claim(name, measured, statement=statement, bearing=bearing, **parts)
+    named_by = [row.id for row in STATEMENTS if name in row.claims]
+    return Claim(name, measured, statement=statement or "".join(named_by[:1]), bearing=bearing, **parts)
 
 
 supports, limits, refutes = partial(_claim, "supports"), partial(_claim, "limits"), partial(_claim, "refutes")

@@ -7,9 +7,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec1.predict",
         "Section 1, last paragraph",
         "By Eq 1 neurons would together learn to predict their own future state better.",
-        "A step of rate 1 along Eq 1 raises the squared error of the prediction by 5.6 % (step 0.02), by as much as "
-        "it would lower it if the next state stayed what it was; a next state that comes from outside is predicted "
-        "better.",
+        "A small change of the weights along Eq 1 raises the squared error with which the network's next state is "
+        "predicted, by as much as it would lower it if the next state stayed what it was; a next state that comes "
+        "from outside is predicted better.",
         ("sec1.predict",),
     ),
     Statement(
@@ -17,10 +17,10 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 2.1, Eq 1",
         "On average a weight changes in proportion to the rate of its presynaptic neuron times the speed with which "
         "the activity of its postsynaptic neuron changes.",
-        "A definition, in which time steps leave open when the presynaptic rate is read: with the updates of both "
-        "directions of a pair added, reading it midway through a step gives the change of rho(s_i) rho(s_j); reading "
-        "it one step early (as in Eq 5), before or after the step adds -3, -1 or +1 times the product of the two "
-        "changes, which vanishes with the step.",
+        "A definition, in which time steps leave open when the presynaptic rate is read: between the thresholds, and "
+        "with the updates of both directions of a pair added, reading it midway through a step gives the change of "
+        "rho(s_i) rho(s_j); reading it one step early (as in Eq 5), before or after the step adds about -3, -1 or +1 "
+        "times the product of the two changes, which vanishes with the step.",
         ("eq1.order", "eq1.drift"),
         "Delta W_ij ~ ds_i/dt rho(s_j)",
     ),
@@ -30,9 +30,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "The change of the activity is used, and not that of the firing rate as by Xie and Seung, because the rule "
         "then descends a clear objective; this is called a small difference.",
         "The two correlate at 0.95 where units are saturated a tenth of the time and at 0.78 where they are 40 % of "
-        "it; but the reason is the reverse: where sigmoid units saturate, descent of the objective agrees with the "
-        "change of the rate better than with that of the activity (cosine greater by 0.18), as it has the factor "
-        "rho'(s_i), which Eq 5 leaves out.",
+        "it; but where sigmoid units saturate, descent of the objective agrees better with the change of the rate "
+        "(cosine greater by 0.18), as it has the factor rho'(s_i), which Eq 5 leaves out.",
         ("sec2.1.objective", "sec2.1.active"),
     ),
     Statement(
@@ -51,7 +50,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 2.2, paragraph 1, Figure 2 left",
         "While postsynaptic activity rises, a Poisson neuron is more likely to spike in a window after a presynaptic "
         "spike than in one of the same length before it.",
-        "It is, in windows of every length through which the rate rises.",
+        "It is, in windows of every length if the rate rises through all of both; where it rises at the presynaptic "
+        "spike alone, spikes before can be the likelier ones.",
         ("sec2.2.after",),
     ),
     Statement(
@@ -69,7 +69,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "While postsynaptic activity falls, a spike before the presynaptic one is the more likely, and weights "
         "decrease on average.",
         "They do if the change at a lag is minus that at the opposite lag; under the curve that was fitted to the "
-        "data of Figure 1 left weights still increase while activity falls slowly.",
+        "data of Figure 1 left they still increase where activity falls slowly.",
         ("sec2.2.falling", "sec2.2.fitted"),
     ),
     Statement(
@@ -134,8 +134,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "As long as a neuron's firing rate is steady, however high, its weights stay the same on average: it is not "
         "enough that two neurons fire together.",
         "Under Eq 1 this holds while the activity is steady, but not in saturation, where the rate is steady and the "
-        "activity moves; under nearest-neighbour rules it holds if the change at a lag is minus that at the opposite "
-        "lag and presynaptic spikes do not themselves cause postsynaptic ones.",
+        "activity moves; under the nearest-neighbour rule of section 5 it holds if the change at a lag is minus that "
+        "at the opposite lag and presynaptic spikes do not themselves cause postsynaptic ones.",
         ("sec3.2.antisymmetric", "sec3.2.saturated", "sec3.2.causal"),
     ),
     Statement(
@@ -161,9 +161,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec3.3.exponential",
         "Section 3.3, paragraph after Eq 7",
         "Units that are not clamped approach R_h(s) exponentially, while noise makes them wander.",
-        "Without noise, and with all units between the thresholds of Eq 18, their distance from the fixed point "
-        "shrinks in each step by the factor 1 - step (1 - lambda), lambda an eigenvalue of the weights, which is 1 - "
-        "step only if the target stays; with noise they do not wander off, as their spread does not grow with time.",
+        "Without noise, and with all units between the thresholds of Eq 18, what separates them from the fixed point "
+        "shrinks along each eigenvector of the weights by the factor 1 - step (1 - lambda) a step, lambda its "
+        "eigenvalue, which is 1 - step only if the target stays; with noise their spread does not grow with time.",
         ("sec3.3.eigenvectors", "sec3.3.bounded"),
     ),
     Statement(
@@ -205,11 +205,11 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4, Eq 12",
         "To predict each observation from a state that sums up all earlier ones is to maximise the likelihood of the "
         "sequence.",
-        "It is, by the chain rule of probability, for a state that loses nothing of the past; the network's hidden "
-        "units keep a part of it: with them, units that learn to predict the next frame make 0.20 (moving bars) and "
-        "0.75 (digits seen column by column) of the squared error of the best linear guess from the present frame.",
+        "It is, by the chain rule of probability, for a state that loses nothing of the past; with the network's "
+        "hidden units the next frame is predicted with 0.20 (moving bars) and 0.75 (digits seen column by column) of "
+        "the squared error of the best linear guess from the present frame, so that they keep some of it.",
         ("eq12.bars", "eq12.digits"),
-        "P(x_1 ... x_T) = prod_t P(x_t | s_(t-1))",
+        "P(x_1 ... x_T) = prod_t P(x_t | x_(t-1), ..., x_1) = prod_t P(x_t | s_(t-1))",
     ),
     Statement(
         "sec4.1.inference",
@@ -226,7 +226,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Without injected noise units would find one likely state only; noise lets them explore the rest of the "
         "distribution.",
         "Noise added to the state, as in Langevin sampling, does: half of the runs end in the other of two modes; "
-        "noise inside R, as in Eq 7, moves none there, whether of size 0.1, 0.3 or 0.6.",
+        "noise inside R, as in Eq 7, moves none there within 40 time constants, whether of size 0.1, 0.3 or 0.6.",
         ("sec4.1.modes",),
     ),
     Statement(
@@ -245,8 +245,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.1, Eq 14",
         "The noisy update seems to be a Langevin chain of exp(-E).",
         "The equation is right, the reading is not: noise enters through R alone, so that states spread far less than "
-        "under exp(-E), and no single temperature T makes it exp(-E / T), as along an eigenvector of the weights with "
-        "eigenvalue m the temperature is near step noise^2 m^2 / 2.",
+        "under exp(-E); and between the thresholds no single temperature T makes it exp(-E / T), as along an "
+        "eigenvector of the weights with eigenvalue m it is near step noise^2 m^2 / 2.",
         ("eq14.variance", "eq14.long_run"),
         "s_(t+1) = s_t + step (-dE(s~_t)/ds~_t + eta_t)",
     ),
@@ -261,9 +261,10 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq16",
         "Section 4.2, Eq 16",
-        "With this energy the R that follows from its gradient as in Eq 13 is roughly what real neurons compute.",
-        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), if W_ij = W_ji, which Eq 1, "
-        "applied to each direction by itself, does not keep.",
+        "An energy is proposed whose gradient, as in Eq 13, gives an R of weighted input rates, meant to be roughly "
+        "what real neurons compute.",
+        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), as long as W_ij = W_ji, which "
+        "Eq 1, applied to each direction by itself, does not keep.",
         ("eq16.gradient", "eq16.kept"),
         "E(s) = sum_i s_i^2 / 2 - sum_(i<j) W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)",
     ),
@@ -281,11 +282,11 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.2, Eq 18",
         "If rates rise in a straight line between two thresholds and are constant outside, rho' is 1 between the "
         "thresholds (the active region) and 0 beyond (saturation).",
-        "It is, except at the thresholds, where it jumps; and there networks often come to rest: with biases of minus "
-        "half of a unit's summed weights, descents of the energy end with a unit at a threshold where the weights "
-        "have an eigenvalue above 1, and seldom elsewhere.",
+        "It is, except at the thresholds, where it jumps; descents of the energy often end there, with biases of "
+        "minus half of a unit's summed weights where the weights have an eigenvalue above 1, and seldom elsewhere.",
         ("eq18.kinks",),
-        "rho(v) = 0 if v < beta_1, v - beta_1 if beta_1 <= v <= beta_2, 1 if v > beta_2",
+        "rho(v) = 0 if v < beta_1, v - beta_1 if beta_1 <= v <= beta_2, 1 if v > beta_2, with beta_2 - beta_1 = 1 and "
+        "beta_1 < 0 < beta_2",
     ),
     Statement(
         "sec4.2.saturation",
@@ -316,8 +317,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Figure 3",
         "An example of Eq 2: a weight changes only when its presynaptic neuron spikes, by the change of the "
         "postsynaptic activity at that moment.",
-        "It does: all of its changes are at presynaptic spikes, and 11 % of those under Eq 1, which has the rate in "
-        "the place of the spike.",
+        "It does: all changes of the weight fall on presynaptic spikes, while under Eq 1, which has the rate in the "
+        "place of the spike, 11 % do (the caption's s_j for the postsynaptic activity is a slip for s_i).",
         ("fig3.only_at_spikes",),
     ),
     Statement(
@@ -332,12 +333,13 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "fig1.middle",
-        "Section 5.2, Figure 1 middle; section 1, paragraph 3; section 2.2, last paragraph",
+        "Section 5.2, Figure 1 middle; abstract; section 1, par. 3; section 2.2, last par.",
         "When weights change by Eq 1, simulated spikes show the precise relationship between timing and weight change "
         "that is observed in biology.",
-        "The sign is that of the biological data at every lag up to 10 steps; the mean change decays with the lag if "
-        "spikes are frequent, and grows over half of the window if they are rare; before and after mirror each other, "
-        "which in the data they do not.",
+        "The sign is that of the biological data at every lag up to 10 steps; the mean change falls with the lag only "
+        "in the outer half of the window where spikes are frequent, and grows over the inner half where they are "
+        "rare, while the data fall from the first lag on; before and after mirror each other, which in the data they "
+        "do not.",
         ("fig1.sign", "fig1.biology_mean", "fig1.sparse", "fig1.antisymmetry"),
     ),
     Statement(
@@ -354,9 +356,10 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 5.2, Figure 2 right",
         "Averaged over all moments at which Eq 1 gives the same change, the nearest-neighbour rule gives a change in "
         "proportion; the two agree closely.",
-        "Such averages correlate at 0.99, and at 0.97 or more up to a spike probability of 0.3 per time step, single "
-        "steps at STEPS; but they are only roughly in proportion: for large changes the nearest-neighbour rule gives "
-        "a third less for each unit of Eq 1 than for small ones.",
+        "Averages over moments with the same change by Eq 1 correlate at 0.99, and at 0.97 or more up to a spike "
+        "probability of 0.3 per time step; single moments correlate at 0.93, and the averages are only roughly in "
+        "proportion: for large changes the nearest-neighbour rule gives a third less for each unit of Eq 1 than for "
+        "small ones.",
         ("fig2.binned", "fig2.steps", "fig2.gain", "fig2.conditions"),
     ),
     Statement(
@@ -364,8 +367,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6, Eq 19",
         "The objective is the sum of a part of the hidden units, whose target is their next state, and a part of the "
         "clamped ones, whose target is x.",
-        "It is, if f_x is where the network would take x if it were not clamped; by Eq 3, where f is the state s_t, "
-        "the second part would be 0.",
+        "It is, with f_x the prediction of x, as in section 3.3, and not the clamped state, for which the second part "
+        "would be 0.",
         ("eq19.parts",),
         "J = |h_(t+1) - f_h(s_(t-1), eta_(t-1))|^2 / 2 + |x - f_x(s_(t-1), eta_(t-1))|^2 / 2",
     ),
@@ -411,8 +414,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.1, Eq 24 (condition 3)",
         "For the energy of Eq 16 the diagonal second derivatives by x do not depend on the parameters, so that their "
         "sum can be ignored.",
-        "Away from the thresholds they do not; at the thresholds they do, and without that a fit to data of "
-        "temperature 1, which pass them, finds at most 8 % of a parameter that made the data.",
+        "Away from the thresholds they do not; at the thresholds they do, and a fit that ignores it finds at most 8 % "
+        "of a parameter from data drawn from exp(-E), which pass the thresholds.",
         ("eq24.dropped", "eq24.mass", "eq24.almost_everywhere"),
         "d^3E(x, h) / (dx_i^2 dtheta) = 0",
     ),
@@ -420,8 +423,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec6.1.minimiser",
         "Section 6.1, last paragraph",
         "With h held, the parameters that make J_x least also make the score-matching criterion on x least.",
-        "They do for data that keep away from the thresholds; for two units, x and h, of temperature 1 J_x is least "
-        "at a weight of 0.016 and a bias of 0.004, and not where the data were made, at 0.2 and 0.05.",
+        "They do for data that keep away from the thresholds; for two units, x and h, drawn from exp(-E) itself, J_x "
+        "is least at a weight of 0.016 and a bias of 0.004, and not where the data were made, at 0.2 and 0.05.",
         ("sec6.1.cold",),
     ),
     Statement(
@@ -436,11 +439,10 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "sec6.2.faster",
-        "Section 6.2, paragraph 2",
+        "Section 6.2, paragraph 2; section 9, last sentence",
         "Both views suggest that J_h makes the Markov chain converge faster to its stationary distribution.",
-        "Without noise it does not: after descent on J_h the slowest mode's time constant is 13 % longer where rates "
-        "are low, 5 % longer where they are high and the same in between; the time to rest becomes 16 % longer, 2 % "
-        "shorter and 1 % longer.",
+        "Without noise it does not where rates are low: after descent on J_h the time to rest is 16 % longer there, 1 "
+        "% longer where they are in the middle and 2 % shorter where they are high; with noise it was not measured.",
         ("sec6.2.relaxation", "sec6.2.simulated"),
     ),
     Statement(
@@ -448,9 +450,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.2, paragraph 3",
         "Near a fixed point, where h_(t+1) is close to h_(t-1), J_h becomes similar to score matching with the "
         "inferred h as data.",
-        "It comes as near to the printed value as (1 - step lambda)^2, lambda the least curvature of the energy (97 % "
-        "of it at step 0.02, 71 % at 0.2); but the reason given fails, as h_(t+1) - h_(t-1) stays near two steps of "
-        "the gradient.",
+        "It comes to (1 - step lambda)^2 times the printed value, lambda the least eigenvalue of the energy's second "
+        "derivative (97 % of it at step 0.02, 71 % at 0.2); but the reason given fails, as h_(t+1) - h_(t-1) stays "
+        "near two steps of the gradient.",
         ("sec6.2.late", "sec6.2.ratio"),
         "J_h ~= step^2 |dE(x, h_(t-1))/dh_(t-1)|^2 / 2",
     ),
@@ -459,8 +461,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.3, paragraphs 1 and 2",
         "Score matching is consistent without latent variables; with h drawn by MCMC and taken as data, as in EM, it "
         "extends to models that have them.",
-        "It does if the second derivative is kept that Eq 24 drops: the model then comes nearer to the one that made "
-        "the data, and without it, as in J_x, moves away from it.",
+        "It does, with sigmoid rates and h drawn by Langevin dynamics, if the second derivative is kept that Eq 24 "
+        "drops: the mean updates then end at the model that made the data, and without it, as in J_x, move away from "
+        "it.",
         ("sec6.3.learns", "sec6.3.stationary", "sec6.3.path"),
     ),
     Statement(
@@ -477,9 +480,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec6.3.faster",
         "Section 6.3, paragraph 3",
         "Impatient updates may have an advantage: they should move the parameters so that inference converges faster.",
-        "In small networks with x clamped they do not: without noise inference takes as long as after patient "
-        "updates, to 1 %, and after many updates by Eq 1 it does not come to rest for 68 % of the inputs, after "
-        "patient ones for 2 %.",
+        "In small networks with x clamped and without noise they do not: inference takes as long as after updates "
+        "that wait for rest, to 1 %, and after many updates by Eq 1 it does not come to rest for 68 % of the inputs "
+        "(2 % if they wait).",
         ("sec6.3.time", "sec6.3.unsettled"),
     ),
     Statement(
@@ -496,7 +499,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq26",
         "Section 7, Eq 26",
         "Each unit's state is then its input times rho'(s_i).",
-        "Where no unit is at a threshold; in general the average over time is b + W rho(s), cut off at the thresholds.",
+        "It is where no unit is at a threshold; in general its average over time is b + W rho(s), cut off at the "
+        "thresholds.",
         ("eq26.clip",),
         "s_i = rho'(s_i) (b_i + sum_j W_ij rho(s_j))",
     ),
@@ -508,6 +512,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "It cannot: among all patterns of saturated and active units of 40 random networks none has a fixed point "
         "with a saturated unit.",
         ("sec7.saturated",),
+        "s_(t+1,i) = (1 - step) s_(t,i)",
     ),
     Statement(
         "sec7.solution",
@@ -522,8 +527,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec7.approach",
         "Section 7, paragraph 2",
         "A real network is likely to come near a fixed point without ever being at it.",
-        "Where there is one it does: the distance shrinks exponentially, by a factor that the largest eigenvalue of "
-        "R' sets, and is never 0.",
+        "Where there is one it does: between the thresholds the distance shrinks exponentially, and in the end by a "
+        "factor a step that the largest eigenvalue of R' sets.",
         ("sec7.approach",),
     ),
     Statement(
@@ -540,8 +545,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 8, paragraph 1",
         "At a fixed point the gradient of the energy is 0 on average, and so are the weight updates.",
         "Without noise nothing moves; under the noise of Eq 7 the mean update is 0 if the presynaptic rate is read "
-        "midway through a step, but of the order of step^2 noise^2 if it is read before the step (up to 1.8e-6 at step "
-        "0.1 and noise 0.06).",
+        "midway through a step, but of the order of step^2 noise^2 if it is read before the step (up to 1.8e-6 at "
+        "step 0.1 and noise 0.06).",
         ("sec8.rest", "sec8.noise"),
     ),
     Statement(
@@ -584,15 +589,18 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq30",
         "Section 8, Eq 30",
         "So the first hidden layer moves along the gradient of the error that back-propagation gives, times 2 step^3.",
-        "The direction is that of back-propagation, but down the error: the factor is -step^2 / 2 for |X - x|^2.",
+        "The direction is that of back-propagation, but down the error, as the factor is -step^2 / 2; and the last "
+        "two printed lines differ by step^2.",
         ("eq30.direction",),
-        "Delta h_1 = 2 step^3 d|X - x|^2/dh_1 + o(Delta x)",
+        "Delta h_1 = 2 step^3 dJ/dh_1 + o(Delta x) = 2 step^3 d|X - x|^2/dh_1 + o(Delta x)",
     ),
     Statement(
         "eq31",
         "Section 8, Eq 31",
-        "The layer after it moves in the next step in the same way, with one more factor of the step.",
-        "It does, as do the layers behind it; layer k moves by -step^(k+1) / 2 times the gradient.",
+        "The layer after it moves in the next step along the gradient of the error that back-propagation gives, times "
+        "2 step^4.",
+        "It moves in the next step and along that gradient, but down the error and by -step^3 / 2 times it; layer k "
+        "moves by -step^(k+1) / 2 times the gradient.",
         ("eq31.prefactor",),
         "Delta h_2 = 2 step^4 d|X - x|^2/dh_2 + o(Delta x)",
     ),
@@ -609,8 +617,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec8.time",
         "Section 8, paragraph after Eq 31",
         "It takes a time of the order of k time constants until the change of layer k is significant.",
-        "It does: half of the first-order change of each hidden layer is there 0.86 time constants after that of the "
-        "layer before.",
+        "It does: each hidden layer has moved by half of what back-propagation asks of it 0.86 time constants later "
+        "than the layer before.",
         ("sec8.time",),
     ),
     Statement(
@@ -619,9 +627,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "When inputs are clamped, the network has settled, and then outputs are pulled to a target, the hidden layers "
         "and weights change towards a smaller error of the outputs.",
         "At first the weight changes by Eq 1 are those of back-propagation; summed until the network has settled "
-        "again they become, as the pull gets weak, the gradient of the settled outputs' squared error (rates between "
-        "the thresholds).",
+        "again they become, as the pull gets weak, a step down the gradient of the settled outputs' squared error.",
         ("sec8.supervised", "sec8.one_sided"),
+        "|Delta y|^2 = step^2 |Y - y|^2",
     ),
     Statement(
         "sec8.differences",
@@ -637,8 +645,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 8, last paragraph",
         "Back-propagation amounts to a variational update after one step of inference, which suggests that the "
         "framework works well with inexpensive inference, without many iterations for each useful update.",
-        "With one hidden layer and 4,000 MNIST digits two steps after the outputs are pulled do as well as six and as "
-        "back-propagation, to within 1 % of the images; with two, on small digits, most networks stay far behind it.",
+        "With one hidden layer and 4,000 MNIST digits, once inputs have settled (16 steps), two steps after the "
+        "outputs are pulled do as well as six and as back-propagation, to within 1 % of the images, and a single one "
+        "teaches nothing; with two hidden layers most networks stay far behind.",
         ("sec8.hidden_layer", "sec8.steps", "sec8.behind", "sec8.two_layers"),
     ),
     Statement(
@@ -676,9 +685,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "It is conjectured that minimising the objective, with x clamped and h inferred, makes the model more "
         "consistent with the pairs (x, h), which is what raising the variational bound on the likelihood of x "
         "requires.",
-        "Updates of the weights into x do, as far as filling in missing halves of digit images shows it (as well as "
-        "principal components, by the law of probabilistic PCA); Eq 1 on the weights into h, whose mean is 0 if h is "
-        "sampled from the model, ends with halves 30 times worse than the mean image.",
+        "Updates of the weights into x do, as far as filling in missing halves of digit images shows it, where they "
+        "reach the error of principal components; Eq 1 on the weights into h does not: its mean is 0 if h is drawn "
+        "from the model, and with it halves end 30 times worse than the mean image.",
         ("sec9.blow_up", "sec9.fills_in", "sec9.law", "sec9.rows"),
     ),
 )

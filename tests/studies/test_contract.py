@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -113,6 +114,12 @@ def test_a_claim_says_what_it_measures_against_a_criterion_that_can_fail(study: 
     for claim in study.claims:
         assert claim.measured.endswith((")", "."))
         assert (claim.criterion.tolerance > 0) == (claim.criterion.comparison == "within")
+
+
+def test_no_placeholder_is_left_in_what_a_statement_says():
+    known = {"MCMC", "MNIST", "REINFORCE", "STDP"}
+    for one in STATEMENTS:
+        assert {*re.findall(r"\b[A-Z]{4,}\b", f"{one.says} {one.answer}")} <= known, one.id
 
 
 def test_statements_and_claims_name_each_other():

@@ -62,7 +62,7 @@ def _off_mean(data: xr.Dataset, expected: xr.DataArray | float) -> float:
 
 
 CLAIMS = (
-    limits(
+    supports(
         "eq1.order",
         "Order in the step of what the updates of both directions of a pair, the rate read before the step, add up to "
         "beyond the change of r_i r_j (slope on logarithmic axes).",

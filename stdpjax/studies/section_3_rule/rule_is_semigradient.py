@@ -16,7 +16,7 @@ from stdpjax.objectives import GradientTarget, prediction_error, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import cosine, limits, off_diagonal, order, refutes, relative_difference, supports
+from stdpjax.studies.measures import cosine, limits, off_diagonal, order, refutes, relative_difference
 from stdpjax.studies.section_3_rule.rule_is_semigradient_figure import plot
 from stdpjax.studies.section_3_rule.steps_along_rule import error_changes, rate_less_activity, two_steps
 
@@ -72,7 +72,7 @@ CLAIMS = (
         control=lambda data: data.rate_less_activity_active.mean(),
         control_is="the same networks with all units between the thresholds of the hard sigmoid",
     ),
-    refutes(
+    limits(
         "eq3.free",
         "Cosine of Eq 1 with minus the true gradient of J_STDP, nothing held fixed, at step 0.02 (mean).",
         criterion=at_most(-0.99),
@@ -114,7 +114,7 @@ CLAIMS = (
         control=lambda data: _relative_size(data, ~data.is_saturated),
         control_is="weights into active units",
     ),
-    supports(
+    limits(
         "eq9.order",
         "Order in the step with which J_STDP / step^2, without noise, approaches |R(s) - s|^2 / 2 (slope on "
         "logarithmic axes, mean).",

@@ -17,7 +17,7 @@ from stdpjax.lab.train_settings import RATE
 from stdpjax.learning.data import load_digits
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, limits, merged, required
+from stdpjax.studies.measures import labelled, merged, required, supports
 from stdpjax.studies.section_3_rule.sequence_prediction_figure import plot
 
 BAR_WIDTH = 3
@@ -56,7 +56,7 @@ def _errors(data: xr.Dataset) -> str:
 
 
 def _predicts(kind: str, words: str, limit: float) -> Claim:
-    return limits(
+    return supports(
         f"eq12.{kind}",
         f"Error of the next frame of {words}, learned online with hidden units, relative to ridge regression on one "
         "frame.",

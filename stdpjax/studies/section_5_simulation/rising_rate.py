@@ -53,7 +53,7 @@ def _farthest_ratio(data: xr.Dataset, gain: xr.DataArray) -> float:
 
 
 CLAIMS = (
-    supports(
+    limits(
         "sec2.2.after",
         "Smallest excess of the probability of a spike within d bins after over that before, over random rising rates.",
         criterion=at_least(1e-4),
@@ -61,7 +61,7 @@ CLAIMS = (
         control=lambda data: data.excess_after_at_spike.min(),
         control_is="rates of the protocol that rise at the presynaptic spike, but not all through the window",
     ),
-    supports(
+    limits(
         "sec2.2.one_spike",
         "Smallest probability, over random rising rates, that a spike which is the only one in the window lies after.",
         criterion=at_least(0.52),

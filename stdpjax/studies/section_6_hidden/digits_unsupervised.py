@@ -16,7 +16,7 @@ from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
 from stdpjax.studies.digit_training import draw_split, images_of
-from stdpjax.studies.measures import labelled, limits, merged, refutes, required, supports
+from stdpjax.studies.measures import labelled, limits, merged, required, supports
 from stdpjax.studies.section_6_hidden.completion import completion_error, halves, tune_components
 from stdpjax.studies.section_6_hidden.digits_unsupervised_figure import plot
 from stdpjax.studies.section_6_hidden.two_layer_em import Layers, Setting, complete, train_layers
@@ -81,7 +81,7 @@ def _by_rule(values: xr.DataArray) -> str:
 
 
 CLAIMS = (
-    refutes(
+    limits(
         "sec9.blow_up",
         "Squared error of held-out halves after plain updates by Eq 1 of the weights into h, alone or beside the delta "
         "rule into x (the better of the two), relative to the mean image.",

@@ -25,7 +25,7 @@ from stdpjax.studies.section_6_hidden.hidden_objective_figure import plot
 class HiddenObjectiveConfig:
     """Settings of the study of J_h and J_x; tied random networks whose first units are clamped."""
 
-    n_networks: int = setting(64, "random networks", **TRAINS)
+    n_networks: int = setting(64, "random networks", at_least=8, at_most=10**7)
     n_visible: int = setting(3, "units of each that are clamped")
     n_hidden: int = setting(5, "units that are not")
     steps: tuple[float, ...] = setting((0.02, 0.2), "step over time constant", **STEP, increasing=True)

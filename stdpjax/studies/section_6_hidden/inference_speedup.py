@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax.lab import Claim, Estimate, at_least
+from stdpjax.lab import Estimate, at_least
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, merged, on_host, required
+from stdpjax.studies.measures import labelled, limits, merged, on_host, required
 from stdpjax.studies.section_6_hidden.inference_speedup_figure import plot
 from stdpjax.studies.section_6_hidden.relaxations import CHANGES, STEP, Case, settle_networks
 
@@ -61,12 +61,10 @@ def _words(estimates: list[Estimate]) -> str:
     return ", ".join(f"{case} {mean.value:+.3f}" for case, mean in zip(CENTRES, estimates, strict=True))
 
 
-_claim = partial(Claim, bearing="refutes", control_is="the change of the same size that makes the slowest mode faster")
-_faster = partial(_claim, statement="sec6.2.faster")
-_impatient = partial(_claim, statement="sec6.3.faster")
+_not_faster = partial(limits, control_is="the change of the same size that makes the slowest mode faster")
 
 CLAIMS = (
-    _faster(
+    _not_faster(
         "sec6.2.relaxation",
         "Log ratio of the slowest mode's time constant, after to before descent on J_h along relaxations without "
         "noise; smallest mean of three fixed points.",
@@ -79,7 +77,7 @@ CLAIMS = (
             f"size {_words(_alone(data, 'relaxation_time', 'random'))}."
         ),
     ),
-    _faster(
+    _not_faster(
         "sec6.2.simulated",
         "Log ratio of the simulated time to 5 % of the distance, after to before descent on J_h; three fixed points.",
         criterion=at_least(0.0),
@@ -90,7 +88,7 @@ CLAIMS = (
             f"{_words(_alone(data, 'time', 'random'))}."
         ),
     ),
-    _impatient(
+    _not_faster(
         "sec6.3.time",
         "Log ratio of the simulated time to 5 % of the distance, inputs clamped, after updates at every step of "
         "inference to after patient ones, smaller mean of descent on J and Eq 1.",
@@ -100,7 +98,7 @@ CLAIMS = (
         revised="It asked for a difference, in one direction for each, and there was none.",
         note=lambda data: f"After random symmetric changes {_with_inputs(data, 'random').value:+.4f}.",
     ),
-    _impatient(
+    _not_faster(
         "sec6.3.unsettled",
         "Share of inputs with which networks do not come to rest from some start after more updates by Eq 1.",
         criterion=at_least(0.1),

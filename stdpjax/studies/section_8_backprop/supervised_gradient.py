@@ -25,7 +25,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, either
 from stdpjax.rules import rate_update
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import beyond, labelled, limits, merged, on_host, order, required, stacked
+from stdpjax.studies.measures import beyond, labelled, limits, merged, on_host, order, required, stacked, supports
 from stdpjax.studies.section_8_backprop.layered_networks import RATES, networks_with
 from stdpjax.studies.section_8_backprop.supervised_gradient_figure import plot
 from stdpjax.theory.layered import chain_gradient, displacements, weight_errors
@@ -79,7 +79,7 @@ def _eq_1_note(data: xr.Dataset) -> str:
 
 
 CLAIMS = (
-    limits(
+    supports(
         "sec8.supervised",
         "Largest relative error of Eq 1 at first arrival against -(step^(k+1) / 2) dC/dW, C = |Y - y|^2 (hard rates).",
         criterion=at_most(1e-4, double=1e-12),
