@@ -88,6 +88,7 @@ def launched(command, n_processes, n_devices):
 DEVICES = """
     import jax, jax.numpy as jnp
     from stdpjax import parallel
+    from stdpjax.parallel import devices
 
     all_devices, compiled_blocks = jax.devices(), parallel.compiled_blocks
     assert len(all_devices) == parallel.n_devices() == parallel.mesh().size == 8
@@ -103,7 +104,7 @@ DEVICES = """
 
         return call
 
-    parallel.compiled_blocks = recorded
+    devices.compiled_blocks = recorded
 
     def mixed(key, rate):
         return {"draws": jax.random.normal(key, (5,)), "curve": [jnp.tanh(rate), jnp.cumsum(rate)], "next": key}
@@ -112,8 +113,9 @@ DEVICES = """
     rates = np.random.default_rng(1).uniform(size=(11, 4)).astype(np.float32)
     seen = set()
     for n_devices, words_at_once in ((1, 2**15), (2, 64), (4, 2**15), (8, 64)):
-        parallel.mesh = lambda: jax.sharding.Mesh(np.array(all_devices[:n_devices]), (parallel.AXIS,))
-        parallel.n_devices = lambda: n_devices
+        for module in (parallel, devices):
+            module.mesh = lambda: jax.sharding.Mesh(np.array(all_devices[:n_devices]), (parallel.AXIS,))
+            module.n_devices = lambda: n_devices
         seen.add(fingerprint(tables(words_at_once)))
         mapped = parallel.map_sharded(mixed, keys, rates)
         assert mapped["curve"][1].shape == (11, 4) and mapped["next"].shape == (11, 2)
