@@ -1,4 +1,4 @@
-"""The studies in the order of the paper, as a literal tuple, and where each statement is measured."""
+"""The studies as a literal tuple, in the order of a report, and where each statement is measured."""
 
 import functools
 import re
@@ -139,7 +139,8 @@ def where(question: str) -> tuple[Place, ...]:
 
     Args:
         question: an equation ("Eq 17"), a figure, a section, words ("the determinant"), or the id of a statement or
-            claim; a claim is found if all the words are in the claim, or in what its study says of itself.
+            claim; a claim is found if each word is in the claim, in what its statement says and answers, or in what its
+            study says of itself.
 
     Returns:
         The claims: first those whose own id, or their statement's, is the question; then those whose study has the

@@ -99,7 +99,6 @@ def _best_other(data: xr.Dataset) -> str:
 
 _of_schemes = partial(Claim, statement="Morrison, Diesmann & Gerstner 2008", bearing="beyond")
 
-# The criteria of drift and agreement were fixed before any run.
 CLAIMS = (
     _of_schemes(
         "morrison2008.drift",

@@ -84,7 +84,6 @@ def _off_theory(data: xr.Dataset, axis: str) -> float:
 
 _of_xie_seung = partial(Claim, statement="Xie & Seung 2000", bearing="beyond")
 
-# The criteria of xie2000 and ours were fixed before any run.
 CLAIMS = (
     supports(
         "sec2.1.active",

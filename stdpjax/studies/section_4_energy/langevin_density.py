@@ -177,7 +177,7 @@ def _chains(key: Key[Array, ""], network: Params, config: LangevinDensityConfig)
 def _ends(
     key: Key[Array, ""], params: Params, starts: Array, sizes: tuple[float, ...], config: LangevinDensityConfig
 ) -> list[Array]:
-    """Return where runs end with the paper's noise of each size, and with Langevin noise."""
+    """Return where runs end with the paper's noise of each size, the same numbers scaled, and with Langevin noise."""
     rho, ends = hard_sigmoid(), []
     for name, kernel, *size in (
         *(("paper", NoisyIntegrator(rho), size) for size in sizes),

@@ -247,7 +247,7 @@ def _arrivals(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dat
 
 
 def _growths(both: dict[str, np.ndarray], n_done: np.ndarray, config: BackpropLinkConfig) -> xr.Dataset:
-    """How the displacement of each layer turns, at two step sizes, and at the finer one how it grows."""
+    """How the displacement of each layer turns and grows, at two step sizes."""
     layers, gradient = layer_slices(config.sizes), both["by_state"][:, :, 0, None]
     coarse, fine = np.moveaxis(both["grown"], 2, 0)
     size, coarse_size = (_sizes_of(moved, layers) / (0.5 * _sizes_of(gradient, layers)) for moved in (fine, coarse))
