@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stdpjax import _checks
+from stdpjax.lab.statement import StatementVerdict
 
 # Of statements, and of claims.
-VERDICTS = {
+VERDICTS: dict[StatementVerdict, str] = {
     "holds": "The statement was measured and stands.",
     "holds_with_conditions": "It stands under conditions that it does not state; they are given.",
     "corrected": "As it is stated it fails; what is right instead was measured.",

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stdpjax import _checks
 
@@ -40,11 +40,8 @@ class Statement:
         """Refuse what is no statement."""
         for name in ("id", "where", "says", "answer", "formula"):
             _checks.text(name, getattr(self, name), may_be_empty=name == "formula")
-        if (
-            not isinstance(self.claims, tuple)
-            or not self.claims
-            or not all(isinstance(one, str) for one in self.claims)
-        ):
+        are_ids = isinstance(self.claims, tuple) and all(isinstance(one, str) for one in self.claims)
+        if not (are_ids and self.claims):
             raise ValueError(f"claims: expected a tuple of ids, at least one, got {self.claims!r:.80}")
         _checks.distinct("claims", self.claims)
 
@@ -53,7 +50,7 @@ def verdict_of(statement: Statement, records: Mapping[str, Mapping[str, Any]]) -
     """Return what a run's records, by the ids of their claims, say of a statement.
 
     All of its claims have to be met. Then it is "corrected" if one of them refutes it, it "holds_with_conditions" if
-    one limits it, and else it "holds". A claim that is not met, decides nothing or was not run leaves it "open".
+    one limits it, and else it "holds". A claim that is not met, decides nothing or is not there leaves it "open".
 
     Args:
         statement: what is judged.
@@ -83,7 +80,10 @@ def verdict_of(statement: Statement, records: Mapping[str, Mapping[str, Any]]) -
 
 
 def judged(statements: Iterable[Statement], records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return as plain data each statement whose claims were all run, with its verdict and its deciding number."""
+    """Return as plain data each statement whose claims were all run, with its verdict and its deciding number.
+
+    The others are left out, where `verdict_of` would call them open.
+    """
     by_id = {record["id"]: record for record in records}
     return [
         {
@@ -106,7 +106,5 @@ def counts(judgements: Iterable[Mapping[str, Any]]) -> str:
         'of 3 statements 2 hold, 0 hold with conditions, 1 corrected, 0 open'
     """
     verdicts = [one["verdict"] for one in judgements]
-    words = {"holds": "hold", "holds_with_conditions": "hold with conditions", "corrected": "corrected", "open": "open"}
-    return f"of {len(verdicts)} statements " + ", ".join(
-        f"{verdicts.count(verdict)} {word}" for verdict, word in words.items()
-    )
+    parts = (f"{verdicts.count(each)} {each.replace('holds', 'hold')}" for each in get_args(StatementVerdict))
+    return f"of {len(verdicts)} statements {', '.join(parts)}".replace("_", " ")
