@@ -18,9 +18,9 @@ import numpy.typing
 from jaxtyping import Array, Key
 
 from stdpjax import _units
-from stdpjax._units import Measured
 
 ArrayLike = jax.typing.ArrayLike | numpy.typing.ArrayLike
+Bound = float | None
 
 
 def is_concrete(value: object) -> bool:
@@ -33,10 +33,8 @@ def as_array(name: str, value: ArrayLike) -> Array | np.ndarray:
     value = _units.in_unit(name, value, "dimensionless")
     if isinstance(value, jax.Array):
         return value
-    try:
+    with suppress(TypeError, ValueError, jax.errors.JAXTypeError):
         return np.asarray(value)
-    except (TypeError, ValueError, jax.errors.JAXTypeError):
-        pass
     try:
         return jnp.asarray(value)  # a list that holds traced numbers
     except (TypeError, ValueError) as error:
@@ -51,11 +49,11 @@ def real_array(name: str, value: ArrayLike) -> Array | np.ndarray:
     return array
 
 
-def _finite_array(name: str, value: ArrayLike) -> tuple[Array, tuple[float, float]]:
-    """Return `value` as a float array, refusing NaN and infinity, and its range: 0 to 0 if it is traced or empty."""
+def _finite_array(name: str, value: ArrayLike) -> tuple[Array, tuple[float, float] | None]:
+    """Return `value` as a float array, refusing NaN and infinity, and its range: None if it is traced or empty."""
     array = real_array(name, value)
     array = jnp.asarray(array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float))
-    return array, _finite_range(name, array) if is_concrete(array) and array.size else (0.0, 0.0)
+    return array, _finite_range(name, array) if is_concrete(array) and array.size else None
 
 
 def at_least_single(dtype: Any) -> Any:
@@ -114,7 +112,8 @@ def _count_bad_and_range(array: Array) -> tuple[Array, Array, Array]:
 def probability(name: str, value: ArrayLike) -> Array:
     """Return `value` as a float array of spike probabilities per bin, refusing anything outside [0, 1]."""
     array, limits = _finite_array(name, value)
-    _refuse_outside_unit(name, *limits)
+    if limits is not None:
+        _refuse_outside_unit(name, *limits)
     return array
 
 
@@ -125,7 +124,7 @@ def probabilities(pre_probability: ArrayLike, post_probability: ArrayLike) -> tu
     return pre, post
 
 
-def one_probability(name: str, value: Any, **bounds: float | None) -> Any:
+def one_probability(name: str, value: Any, **bounds: Bound) -> Any:
     """Return one spike probability per bin, refusing anything outside [0, 1] and further bounds, as in `number`."""
     if is_concrete(number(name, value)):
         # In plain numbers: settings are checked on import, when JAX must not have started its devices yet.
@@ -135,8 +134,7 @@ def one_probability(name: str, value: Any, **bounds: float | None) -> Any:
 
 def _refuse_outside_unit(name: str, low: float, high: float) -> None:
     if low < 0 or high > 1:
-        looks_like_hz = low >= 0 and high >= 2
-        hint = "; these look like rates in Hz: multiply by the bin width in seconds" if looks_like_hz else ""
+        hint = "; these look like rates in Hz: multiply by the bin width in seconds" if low >= 0 and high >= 2 else ""
         raise ValueError(
             f"{name}: expected spike probabilities per bin in [0, 1], got values from {low:g} to {high:g}{hint}"
         )
@@ -199,8 +197,11 @@ def seed(value: int, n_seeds: int = 1) -> int:
 _BOUNDS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
 
 
-def number(name: str, value: Any, **bounds: float | None) -> Any:
-    """Return `value`, refusing what is not one number, and a known one outside the bounds, named as in `_BOUNDS`."""
+def number(
+    name: str, value: Any, *, above: Bound = None, at_least: Bound = None, below: Bound = None, at_most: Bound = None
+) -> Any:
+    """Return `value`, refusing what is not one number, and a known one outside the bounds."""
+    bounds = {"above": above, "at_least": at_least, "below": below, "at_most": at_most}
     value = _units.in_unit(name, value, "dimensionless")
     if np.ndim(value) != 0:
         raise ValueError(f"{name}: expected one number, got {described(value)}")
@@ -208,28 +209,27 @@ def number(name: str, value: Any, **bounds: float | None) -> Any:
         value = np.asarray(value).item()
     if not is_concrete(value):
         return value
-    try:
+    as_float = np.nan
+    with suppress(TypeError, ValueError):
         as_float = np.nan if np.asarray(value).dtype.kind in "bSUOc" else float(value)
-    except (TypeError, ValueError):
-        as_float = np.nan
     inside = all(bound is None or _BOUNDS[side](as_float, bound) for side, bound in bounds.items())
     if not (np.isfinite(as_float) and inside):
         raise ValueError(f"{name}: expected {f'a finite number {bounds_in_words(**bounds)}'.strip()}, got {value!r}")
     return value
 
 
-def bounds_in_words(**bounds: float | None) -> str:
+def bounds_in_words(**bounds: Bound) -> str:
     """Return bounds as in `number` in words: "above 0 and at most 1"."""
     known = {name.replace("_", " "): bounds[name] for name in _BOUNDS if bounds.get(name) is not None}
     return " and ".join(f"{name} {bound if isinstance(bound, int) else f'{bound:g}'}" for name, bound in known.items())
 
 
-def milliseconds(name: str, value: Measured, **bounds: float | None) -> Any:
+def milliseconds(name: str, value: _units.Measured, **bounds: Bound) -> Any:
     """Return a time as a number of milliseconds, converting one that carries its unit; bounds as in `number`."""
     return number(name, _units.in_unit(name, value, "ms"), **bounds)
 
 
-def hertz(name: str, value: Measured, **bounds: float | None) -> Any:
+def hertz(name: str, value: _units.Measured, **bounds: Bound) -> Any:
     """Return a rate as a number of spikes per second, converting one that carries its unit; bounds as in `number`."""
     return number(name, _units.in_unit(name, value, "Hz"), **bounds)
 
