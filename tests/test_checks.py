@@ -122,3 +122,9 @@ def test_what_is_no_number_is_none(value):
     with pytest.raises(ValueError, match="x: expected"):
         _checks.number("x", value)
     assert _checks.number("x", np.ma.masked_array(5.0)) == 5.0
+
+
+def test_a_bound_of_another_name_is_an_error_whatever_its_value():
+    for bound in (0, None):
+        with pytest.raises(TypeError, match="atleast"):
+            _checks.milliseconds("tau", 1.0, atleast=bound)
