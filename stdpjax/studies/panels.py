@@ -1,25 +1,35 @@
-"""Figures whose panels need nothing but the data."""
+"""Figures of panels, each drawn by a function of its own."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdpjax.lab.plotting import new_figure
 
 
 def panels(
-    width: float, height: float, *draws: Callable[[Axes, xr.Dataset], None], n_rows: int = 1
+    width: float,
+    height: float,
+    *draws: Callable[..., None],
+    n_rows: int = 1,
+    title: str = "",
+    with_config: bool = False,
+    **layout: Any,
 ) -> Callable[[xr.Dataset, Any], Figure]:
-    """Return a study's `plot`: a figure of that size, in inches, with a panel by each of the functions, row by row."""
+    """Return a study's `plot`: a figure of that size, in inches, with a panel by each of the functions, row by row.
+
+    They take the axes and the data, and where `with_config` the configuration; `layout` is that of `subplots`.
+    """
 
     def plot(data: xr.Dataset, config: Any) -> Figure:
         figure = new_figure(width, height)
-        for ax, draw in zip(np.ravel(figure.subplots(n_rows, len(draws) // n_rows)), draws, strict=True):
-            draw(ax, data)
+        if title:
+            figure.suptitle(title, fontweight="bold")
+        for ax, draw in zip(np.ravel(figure.subplots(n_rows, len(draws) // n_rows, **layout)), draws, strict=True):
+            draw(ax, data, *([config] if with_config else []))
         return figure
 
     return plot

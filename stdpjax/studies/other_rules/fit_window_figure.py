@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy import special
 
-from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure, points
+from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, points
 from stdpjax.stats import Estimate, wilson_interval
+from stdpjax.studies.panels import panels
 
 _RULES = {
     "pair": ("pairs, two sides", "eq1"),
@@ -22,14 +22,6 @@ _SYMBOLS = {
     "tau_plus": "time constant, potentiation",
     "tau_minus": "time constant, depression",
 }
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw fits and what they are worth."""
-    figure = new_figure(14.0, 4.5)
-    for ax, draw in zip(figure.subplots(1, 3), (_window, _coverage, _comparison), strict=True):
-        draw(ax, data)
-    return figure
 
 
 def _window(ax: Axes, data: xr.Dataset) -> None:
@@ -86,3 +78,6 @@ def _comparison(ax: Axes, data: xr.Dataset) -> None:
     xlabel = "AIC above that of pairs with two sides (4 numbers)"
     frame(ax, xlabel, "rule", zero="x", yticks=names, ylim=(len(names) - 0.4, -1.2))
     ax.legend(loc="upper right", ncols=2)
+
+
+plot = panels(14.0, 4.5, _window, _coverage, _comparison)

@@ -1,22 +1,12 @@
 """The energy inside, at thresholds and with noise, and the return from saturation."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stdpjax.lab import Estimate
-from stdpjax.lab.plotting import CYCLE, curve, frame, new_figure, points
-
-
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the energy over time in three situations, and the return."""
-    figure = new_figure(12.5, 8.2)
-    for ax, draw in zip(figure.subplots(2, 2).flat, (_inside, _chatter, _noise, _return), strict=True):
-        draw(ax, data)
-    return figure
+from stdpjax.lab.plotting import CYCLE, curve, frame, points
+from stdpjax.studies.panels import panels
 
 
 def _inside(ax: Axes, data: xr.Dataset) -> None:
@@ -65,3 +55,6 @@ def _return(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("Back from saturation, on time")
     frame(ax, "start over threshold, $|s_0| / |\\beta|$", "steps until active", log="x")
     ax.legend(loc="center right")
+
+
+plot = panels(12.5, 8.2, _inside, _chatter, _noise, _return, n_rows=2)
