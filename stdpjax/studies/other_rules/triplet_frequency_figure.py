@@ -1,14 +1,15 @@
 """Changes against frequency, errors of the rules, and of their refits to data that they made."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy import special
 
-from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.lab.plotting import COLORS, curve, frame, points
+from stdpjax.studies.panels import panels
 
 _SETS = (
     ("all_to_all", "visual_cortex_full", "all spikes, full", "eq1", "-"),
@@ -19,19 +20,6 @@ _SETS = (
 )
 
 
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the ten points with the curves of each rule, and how well the rules do."""
-    figure = new_figure(10.0, 8.0)
-    (before, after), (errors, refits) = figure.subplots(2, 2)
-    before.set_title("Lag +10 ms: presynaptic spike first")
-    _frequency(before, data, 10.0)
-    after.set_title("Lag -10 ms: postsynaptic spike first")
-    _frequency(after, data, -10.0)
-    _errors(errors, data)
-    _refits(refits, data)
-    return figure
-
-
 def _frequency(ax: Axes, data: xr.Dataset, lag: float) -> None:
     for scheme, rule, words, color, style in _SETS:
         change = data.curve.sel(order="read_before", scheme=scheme, rule=rule, pair_lag=lag)
@@ -40,6 +28,7 @@ def _frequency(ax: Axes, data: xr.Dataset, lag: float) -> None:
     look: dict[str, Any] = {"fmt": "o", "ms": 5, "capsize": 2, "color": "black", "zorder": 3}
     label = "measured, standard error"
     ax.errorbar(point.point_frequency, 100 * point.measured, 100 * point.sem, label=label, **look)
+    ax.set_title(f"Lag {lag:+g} ms: {'presynaptic' if lag > 0 else 'postsynaptic'} spike first")
     frame(ax, "frequency of pairs (Hz)", "weight change by 60 pairs (%)", zero="y", ylim=(-60, 150))
     ax.legend(loc="upper left")
 
@@ -86,3 +75,6 @@ def _refits(ax: Axes, data: xr.Dataset) -> None:
     ax.set_title("Pairs fit worse than chance allows")
     frame(ax, "least sum of squares (standard errors squared)", "share per unit", ylim=(0, 0.3))
     ax.legend(loc="upper right")
+
+
+plot = panels(10.0, 8.0, partial(_frequency, lag=10.0), partial(_frequency, lag=-10.0), _errors, _refits, n_rows=2)
