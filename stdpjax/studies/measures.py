@@ -16,9 +16,9 @@ from stdpjax.studies.statements import STATEMENTS
 
 
 def _claim(bearing: Bearing, name: str, measured: str, *, statement: str = "", **parts: Any) -> Claim:
-    """Return a claim; its statement, if not given, is the one that names it."""
-    named_by = [row.id for row in STATEMENTS if name in row.claims]
-    return Claim(name, measured, statement=statement or "".join(named_by[:1]), bearing=bearing, **parts)
+    """Return a claim; its statement is the one that names it, or if none does the given one."""
+    statement = next((row.id for row in STATEMENTS if name in row.claims), statement)
+    return Claim(name, measured, statement=statement, bearing=bearing, **parts)
 
 
 supports, limits, refutes = partial(_claim, "supports"), partial(_claim, "limits"), partial(_claim, "refutes")
@@ -95,4 +95,4 @@ def cosine(first: Float[Array, "..."], second: Float[Array, "..."]) -> Float[Arr
 
 def off_diagonal(matrix: Float[Array, "post pre"]) -> Float[Array, "post pre"]:
     """Return a matrix with 0 on the diagonal: no unit connects to itself."""
-    return matrix - jnp.diag(jnp.diagonal(matrix))
+    return jnp.fill_diagonal(matrix, 0.0, inplace=False)
