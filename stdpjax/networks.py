@@ -146,7 +146,7 @@ def interior_network(
     spread = _checks.number("spread", spread, at_least=0, below=0.5)
     distance = _checks.number("distance", distance, at_least=0)
     raw = jax.random.normal(weight_key, (n_units, n_units), float)
-    weights = tie(raw) if _checks.flag("tied", tied) else raw - jnp.diag(jnp.diagonal(raw))
+    weights = tie(raw) if _checks.flag("tied", tied) else jnp.fill_diagonal(raw, 0.0, inplace=False)
     weights = coupling * weights / jnp.max(jnp.sum(jnp.abs(weights), axis=1))
     fixed_point = jax.random.uniform(point_key, (n_units,), float, -spread, spread)
     start = fixed_point + jax.random.uniform(start_key, (n_units,), float, -distance, distance)

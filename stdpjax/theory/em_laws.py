@@ -125,17 +125,14 @@ def mean_delta(
     rows = slopes * (place.states - slopes * fields) - keep * curvature(SIGMOID, place.states)
     rows = jnp.where(jnp.arange(rows.shape[1])[None] < n_visible, rows * joint[:, None], 0.0)
     weights = rows.T @ rates
-    return Params(_tied(weights + weights.T), jnp.sum(rows, axis=0))
+    return Params(jnp.fill_diagonal(weights + weights.T, 0.0, inplace=False), jnp.sum(rows, axis=0))
 
 
-def likelihood_delta(params: Params, joint: Float[Array, "sample"], model: Float[Array, "sample"], place: Grid):
+def likelihood_delta(joint: Float[Array, "sample"], model: Float[Array, "sample"], place: Grid) -> Params:
     """Return the gradient of the log likelihood by tied weights and biases, given the two laws on the grid."""
     rates, away = SIGMOID.value(place.states), (joint - model)[:, None]
-    return Params(_tied(rates.T @ (away * rates)), jnp.sum(away * rates, axis=0))
-
-
-def _tied(weights: Float[Array, "unit unit"]) -> Float[Array, "unit unit"]:
-    return weights - jnp.diag(jnp.diagonal(weights))
+    weights = jnp.fill_diagonal(rates.T @ (away * rates), 0.0, inplace=False)
+    return Params(weights, jnp.sum(away * rates, axis=0))
 
 
 @partial(jax.jit, static_argnames=("n_visible", "n_nodes", "n_updates"))
@@ -166,7 +163,7 @@ def flows(truth: Params, start: Params, rate, *, n_visible: int, n_nodes: int, n
             ratio = jnp.broadcast_to(data / jnp.maximum(visible, 1e-30), place.shape).ravel()
             joint = model * ratio
             score = mean_delta(params, joint, place, n_visible, (method == 0).astype(joint.dtype))
-            likely = likelihood_delta(params, joint, model, place)
+            likely = likelihood_delta(joint, model, place)
             delta = jax.tree.map(lambda one, other: jnp.where(method == 2, one, other), likely, score)
             bias = jnp.where(jnp.arange(start.bias.shape[0]) < n_visible, delta.bias, 0.0)
             moved = Params(params.weights + rate * jnp.where(mask, delta.weights, 0.0), params.bias + rate * bias)

@@ -69,7 +69,7 @@ def train_all(key: Key[Array, ""], config: Any) -> Float[Array, "seed method upd
             model = law(params, place, SIGMOID)
             visible = of_visible(model, place, 1)
             joint = (model.reshape(place.shape) * seen[:, None] / jnp.maximum(visible, 1e-30)).ravel()
-            return likelihood_delta(params, joint, model, place), chains
+            return likelihood_delta(joint, model, place), chains
 
         branches = [*(partial(by_chains, one) for one in learners), likelihood]
 
