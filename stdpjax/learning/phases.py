@@ -6,7 +6,7 @@ The clamped inputs act on the other units like a bias, so the phases run on the 
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -98,12 +98,15 @@ class Movement(NamedTuple):
     """Whether the change is of s_i times rho'(s_i) before the step, as in Eq 5, or of s_i, as in Eq 1."""
 
 
-class _Summed(NamedTuple):
+class Summed(NamedTuple):
+    """Eq 1 over a phase."""
+
     products: Float[Array, "unit unit"]
     change: Float[Array, "sample free"]
+    """Of each unit, which the biases follow."""
 
 
-class _Free(NamedTuple):
+class FreeUnits(NamedTuple):
     """The free units, driven by the inputs, and the inputs' rates."""
 
     weights: Float[Array, "free free"] | LayeredWeights
@@ -111,7 +114,9 @@ class _Free(NamedTuple):
     input_rates: Float[Array, "sample input"]
 
 
-def free_units(params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, phases: Phases) -> _Free:
+def free_units(
+    params: Params, inputs: Float[Array, "sample input"], rate_fn: RateFunction, phases: Phases
+) -> FreeUnits:
     """Return the free units of a network whose inputs are held."""
     if phases.order == "alternating" and rate_fn.kinks is None:
         raise ValueError("order: expected 'simultaneous' for a rate function without kinks, got 'alternating'")
@@ -120,12 +125,12 @@ def free_units(params: Params, inputs: Float[Array, "sample input"], rate_fn: Ra
     drive = rates @ params.weights[n_inputs:, :n_inputs].T + params.bias[None, n_inputs:]
     recurrent = params.weights[n_inputs:, n_inputs:]
     if phases.sizes is not None and len(phases.sizes) > 2:
-        return _Free(take_layers(recurrent, phases.sizes[1:]), drive, rates)
-    return _Free(recurrent, drive, rates)
+        return FreeUnits(take_layers(recurrent, phases.sizes[1:]), drive, rates)
+    return FreeUnits(recurrent, drive, rates)
 
 
 def run_phase(
-    free: _Free,
+    free: FreeUnits,
     start: Float[Array, "sample free"],
     rate_fn: RateFunction,
     phases: Phases,
@@ -133,8 +138,8 @@ def run_phase(
     pull: Pull | None = None,
     strength: float | Array = 0.0,
     movement: Movement | None = None,
-) -> tuple[Float[Array, "sample free"], Any]:
-    """Run a phase; also sum up Eq 1 on the way, as `movement` says."""
+) -> tuple[Float[Array, "sample free"], Summed | None]:
+    """Run a phase; also sum up Eq 1 on the way, as `movement` says, if it is given."""
     strength = jnp.asarray(strength, start.dtype)
     if phases.order == "alternating":
         moves = _alternating(free, rate_fn, phases, pull, strength)
@@ -171,14 +176,14 @@ def run_phase(
     change = states - start
     if movement.with_slope:
         change = jnp.sum(jnp.stack([jnp.sum(one, axis=0) for one, _ in passed]), axis=0)
-    return states, _Summed(n_steps * len(moves) * movement_update(changes, paired, layers), change)
+    return states, Summed(n_steps * len(moves) * movement_update(changes, paired, layers), change)
 
 
 Move = Callable[[Float[Array, "sample free"]], Float[Array, "sample free"]]
 
 
 def _simultaneous(
-    free: _Free, rate_fn: RateFunction, phases: Phases, pull: Pull | None, strength: Float[Array, ""]
+    free: FreeUnits, rate_fn: RateFunction, phases: Phases, pull: Pull | None, strength: Float[Array, ""]
 ) -> Move:
     """Return a step of all units."""
     towards = TOWARDS[natural_form(rate_fn)]
@@ -197,7 +202,7 @@ def _simultaneous(
 
 
 def _alternating(
-    free: _Free, rate_fn: RateFunction, phases: Phases, pull: Pull | None, strength: Float[Array, ""]
+    free: FreeUnits, rate_fn: RateFunction, phases: Phases, pull: Pull | None, strength: Float[Array, ""]
 ) -> list[Move]:
     """Return the two halves of a sweep: every second layer moves given its neighbours, then the others do."""
     assert phases.sizes is not None

@@ -120,6 +120,7 @@ def phase_update(rate_fn: RateFunction, phases: Phases, n_outputs: int) -> Updat
 
         def moved(strength, movement):
             _, summed = pulled(strength, movement)
+            assert summed is not None
             change = jnp.concatenate([jnp.zeros_like(inputs), summed.change], axis=1)
             scaled = jax.tree.map(lambda leaf: leaf / strength, (summed.products, jnp.mean(change, axis=0)))
             return Params(*scaled)
