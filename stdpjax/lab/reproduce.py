@@ -277,11 +277,11 @@ def _summary(out: Path, outline: Outline) -> tuple[dict[str, str], list[dict[str
         for name, wrong in read.items()
         if isinstance(wrong, str)
     ]
-    texts = {LEDGER: folder.as_text(ledger)}
     found = judged(outline.statements, ledger)
-    if found:
+    texts = {LEDGER: folder.as_text(ledger), REPORT: report.render(sections, found)}
+    if outline.statements:
         texts[JUDGED] = folder.as_text(found)
-    return {**texts, REPORT: report.render(sections, found)}, ledger, damaged
+    return texts, ledger, damaged
 
 
 def _names_in(out: Path, outline: Outline) -> list[str]:

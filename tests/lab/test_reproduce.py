@@ -27,6 +27,7 @@ from stdpjax.studies import find, index, run, run_into
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY_FILES = {"figure.png", "figure.svg", "result.nc", "record.json"}
+SUMMARY = {"ledger.json", "report.html", "statements.json"}
 NAMES = ("first", "second", "third")
 
 
@@ -135,8 +136,9 @@ def read_ledger(out: Path) -> list[dict[str, Any]]:
 def test_a_reproduction_is_exactly_the_files_that_the_architecture_names(fakes, tmp_path):
     out = tmp_path / "deep" / "results"
     write(out)
-    expected = {"ledger.json", "report.html"} | {f"{name}/{file}" for name in NAMES for file in STUDY_FILES}
+    expected = SUMMARY | {f"{name}/{file}" for name in NAMES for file in STUDY_FILES}
     assert set(snapshot(out)) == expected
+    assert json.loads((out / "statements.json").read_text(encoding="utf-8")) == []  # none of these studies' own
     assert hidden(out) == []
 
 
@@ -240,7 +242,7 @@ def test_a_folder_that_is_no_study_of_ours_is_not_overwritten(fakes, tmp_path):
     assert list(snapshot(tmp_path)) == ["first/diary.txt"]
 
 
-@pytest.mark.parametrize("name", ["ledger.json", "report.html"])
+@pytest.mark.parametrize("name", sorted(SUMMARY))
 def test_a_ledger_or_report_that_is_not_ours_is_not_overwritten(fakes, tmp_path, name):
     (tmp_path / name).write_text("mine")
     for force in (False, True):
@@ -265,7 +267,7 @@ def test_a_damaged_file_of_a_finished_study_is_named_and_not_taken_for_done(fake
         write(tmp_path, "first")
 
 
-@pytest.mark.parametrize("name", ["ledger.json", "report.html"])
+@pytest.mark.parametrize("name", sorted(SUMMARY))
 @pytest.mark.parametrize("text", [None, "", "[{"])
 def test_a_damaged_ledger_or_report_is_written_again(fakes, tmp_path, name, text):
     write(tmp_path, "first", "third")
@@ -361,7 +363,7 @@ def test_an_interrupted_run_keeps_what_is_finished_and_goes_on_where_it_stopped(
     fakes("second", run=stop)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path)
-    assert set(snapshot(tmp_path)) == {"ledger.json", "report.html", *(f"first/{file}" for file in STUDY_FILES)}
+    assert set(snapshot(tmp_path)) == SUMMARY | {f"first/{file}" for file in STUDY_FILES}
     assert [record["id"] for record in read_ledger(tmp_path)] == ["first.mean", "first.one"]
     assert hidden(tmp_path) == []
     finished = snapshot(tmp_path / "first")
