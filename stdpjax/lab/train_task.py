@@ -62,8 +62,8 @@ def make_task(config: TrainConfig, seed: int, given: Collection[str]) -> Task:
         seed,
         sizes,
         make_learner(config, sizes, config.n_epochs * (n_training // config.batch_size)),
-        _as_rates(for_training),
-        _as_rates(for_test),
+        as_rates(for_training),
+        as_rates(for_test),
         float(for_training.pixels.mean()),
         origin,
         description,
@@ -78,7 +78,7 @@ def _checksum(images: Images) -> str:
     return digest.hexdigest()[:16]
 
 
-def _as_rates(images: Images) -> Labelled:
+def as_rates(images: Images) -> Labelled:
     """Return activities at which the input units' rates are the pixels."""
     assert RATE.kinks is not None
     rates = jnp.asarray(images.pixels.reshape(len(images.labels), -1), float)

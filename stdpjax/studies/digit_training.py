@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from stdpjax import _checks
 from stdpjax._threads import map_threaded
 from stdpjax.lab.train_settings import BACKPROPAGATION, RATE, TrainConfig
+from stdpjax.lab.train_task import as_rates
 from stdpjax.learning.backpropagation import backpropagation_update
 from stdpjax.learning.data import Images, load_digits, load_images, load_mnist
 from stdpjax.learning.labelled import Labelled
@@ -53,11 +54,8 @@ def draw_splits(
     n_test = min(max(1, int(n_used * test_share)), n_there)
     keys = jax.random.key_data(member_keys(named_key(key, "splits"), n_networks))
     drawn = [draw_split(np.random.default_rng(np.asarray(one)), images, n_used, n_test) for one in keys]
-    low, _ = RATE.kinks or (-0.5, 0.5)
-    inputs = jnp.asarray(images.pixels.reshape(n_all, -1), float) + low
-    training, test = (jnp.asarray(np.stack(part)) for part in zip(*drawn, strict=True))
-    labels = jnp.asarray(images.labels)
-    return Labelled(inputs[training], labels[training]), Labelled(inputs[test], labels[test])
+    data, (training, test) = as_rates(images), (jnp.asarray(np.stack(part)) for part in zip(*drawn, strict=True))
+    return Labelled(*(leaf[training] for leaf in data)), Labelled(*(leaf[test] for leaf in data))
 
 
 def train_networks(
