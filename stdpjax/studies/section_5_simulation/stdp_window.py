@@ -165,21 +165,23 @@ _Resampled = Callable[..., stats.Estimate]
 
 
 def _statistics(config: StdpWindowConfig) -> dict[str, _Statistic]:
-    """Return the curves of Figure 1, how they match the biological one, and the net area of the first."""
+    """Return the curves of Figure 1, how their sizes match the biological one, and the net area of the first."""
     kernel, biology = np.asarray(kernel_of(config), dtype=np.float64), _biology(config)
     curves: dict[str, _Statistic] = {
         "eq1_mean": mean_by_lag,
         "eq1_sum": lambda change, count: change / config.n_sequences,
         "nearest_neighbour": lambda change, count: kernel * count / config.n_sequences,
     }
+    shapes = {
+        f"shape_{name}": lambda change, count, curve=curve: shape_match(curve(change, count), biology)
+        for name, curve in curves.items()
+    }
     flat = np.sign(kernel)
-    sizes: dict[str, _Statistic] = {
-        "shape_eq1_mean": lambda change, count: shape_match(mean_by_lag(change, count), biology),
-        "net_area": lambda change, count: net_area(mean_by_lag(change, count)),
+    explained: dict[str, _Statistic] = {
         "explained_flat": lambda change, count: shape_explained(flat * count, biology),
         "explained_nearest_neighbour": lambda change, count: shape_explained(kernel * count, biology),
     }
-    return {**curves, **sizes}
+    return {**curves, **shapes, **explained, "net_area": lambda change, count: net_area(mean_by_lag(change, count))}
 
 
 def _by_lag(

@@ -6,11 +6,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
+from stdpjax.dynamics import NoiseHyper
 from stdpjax.energy import Params, field_of, target_of
 from stdpjax.lab import Progress, Study, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import tied_networks
-from stdpjax.random import named_key
+from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies.measures import labelled, largest, limits, merged, required, supports
 from stdpjax.studies.network_runs import settle
@@ -121,9 +122,10 @@ def _settled(key: Key[Array, ""], params: Params, config: FixedPointsConfig) -> 
     """Time averages of the raw iteration from rest, once settled, for each step size, and where the largest ends."""
     n_steps, shape = config.n_steps, (len(config.steps), config.n_networks)
     every = jax.tree.map(lambda leaf: jnp.tile(leaf, (shape[0], *[1] * (leaf.ndim - 1))), params)
-    steps = jnp.repeat(jnp.asarray(config.steps, float), shape[1])
-    state, _, _ = settle(key, every, jnp.zeros_like(every.bias), steps, n_steps)
-    state, average, is_finite = settle(key, every, state, steps, n_steps)
+    hyper = NoiseHyper(jnp.repeat(jnp.asarray(config.steps, float), shape[1]), jnp.zeros(shape[0] * shape[1], float))
+    keys = member_keys(key, shape[0] * shape[1])
+    state, _, _ = settle(keys, every, jnp.zeros_like(every.bias), hyper, n_steps, False)
+    state, average, is_finite = settle(keys, every, state, hyper, n_steps, False)
     rho = hard_sigmoid()
     distance = jnp.abs(jax.vmap(lambda one, at: target_of(one, at, rho))(every, state) - state).max(axis=1)
     off, off_average = (

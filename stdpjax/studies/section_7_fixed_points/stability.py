@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax.dynamics import LeakyIntegrator, StepHyper, simulate
+from stdpjax.dynamics import LeakyIntegrator, NoiseHyper, StepHyper, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relaxation_time, spectral_stability
 from stdpjax.lab import Progress, Study, at_least, at_most
@@ -179,11 +179,14 @@ def _attractors(key: Key[Array, ""], network_key: Key[Array, ""], config: Stabil
     weights, bias = tied_networks(network_key, config.n_strong, N_UNITS, (1.2, 3.0), 0.5)
     params = Params(*(jnp.asarray(np.concatenate([part] * shape[0]), float) for part in (weights, bias)))
     start = jax.random.uniform(named_key(key, "start"), (config.n_strong, N_UNITS), float, -1.0, 1.0)
-    steps, state = jnp.repeat(jnp.asarray(config.steps, float), shape[1]), jnp.tile(start, (shape[0], 1))
+    hyper = NoiseHyper(jnp.repeat(jnp.asarray(config.steps, float), shape[1]), jnp.zeros(shape[0] * shape[1], float))
+    keys = member_keys(key, shape[0] * shape[1])
     # Coarsely first: some networks leave the neighbourhood of a saddle slowly.
-    for each in (jnp.full_like(steps, max(config.steps)), steps):
-        state, _, _ = settle(key, params, state, each, config.n_steps)
-    _, average, is_finite = settle(key, params, state, steps, config.n_steps)
+    coarse = hyper._replace(step=jnp.full_like(hyper.step, max(config.steps)))
+    state = jnp.tile(start, (shape[0], 1))
+    for each in (coarse, hyper):
+        state, _, _ = settle(keys, params, state, each, config.n_steps, False)
+    _, average, is_finite = settle(keys, params, state, hyper, config.n_steps, False)
     found = box_points(weights, bias)
     average = np.asarray(average, np.float64).reshape(*shape, N_UNITS)
     distance = np.abs(average[:, :, None] - found.state[None]).max(axis=-1)
