@@ -7,7 +7,7 @@ others are (`Preset.unit` says which). A time constant that a source leaves out,
 the pair and has no effect.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -50,24 +50,11 @@ class Preset(NamedTuple):
         return self.make(**{**self.parameters, **overrides})
 
 
-class _Presets(Mapping[str, Preset]):
+class _Presets(dict[str, Preset]):
     """The table; a name that it lacks is a `ValueError` with the known ones."""
 
-    def __init__(self, table: Mapping[str, Preset]) -> None:
-        self._table = MappingProxyType(dict(table))
-
-    def __getitem__(self, name: str) -> Preset:
-        _checks.choice("preset", name, self._table)
-        return self._table[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._table
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._table)
-
-    def __len__(self) -> int:
-        return len(self._table)
+    def __missing__(self, name: str) -> Preset:
+        return self[_checks.choice("preset", name, self)]
 
 
 _BY_PAIR = "change relative to the weight before, by one pair or triplet of spikes"
@@ -104,7 +91,7 @@ def _triplet(
     )
 
 
-presets: Mapping[str, Preset] = _Presets(
+_TABLE = _Presets(
     {
         "bi_poo_2001": _pair(
             "Bi & Poo 2001 (Annu Rev Neurosci 24:139), exponential fit to Bi & Poo 1998 (J Neurosci 18:10464)",
@@ -165,3 +152,4 @@ presets: Mapping[str, Preset] = _Presets(
         ),
     }
 )
+presets: Mapping[str, Preset] = MappingProxyType(_TABLE)
