@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _main(arguments)
     except (ValueError, OSError) as error:
         if parallel.is_main_process():
-            print(f"stdpjax: error: {_one_line(error)}", file=sys.stderr)
+            print(f"stdpjax: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except parallel.MainProcessError:  # which says what is wrong
         return 2
@@ -362,10 +362,6 @@ def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:
     for record in ledger:
         measured = "not finite" if record["measured"] is None else f"{record['measured']:.4g}"
         print(f"{record['id']:{width}}  {record['verdict']:12}  {measured:>10}  {record['claim']}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 class _Command(NamedTuple):

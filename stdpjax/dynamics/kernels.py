@@ -199,15 +199,14 @@ class MetropolisLangevin(CarryingKernel):
         from blackjax.mcmc import mala
 
         # blackjax draws in the default floating-point type, whatever that of the state.
-        field, hyper = _in_default_type(field), jax.tree.map(lambda number: number.astype(float), hyper)
+        field, hyper = _in_default_type(field, hyper)
         return mala.init(field.hold(state.astype(float)), _log_density(field, hyper))
 
     def move(self, key: Key[Array, ""], known: Any, field: Field, hyper: Any) -> tuple[Float[Array, "unit"], Any, Any]:
         """Return the next state, its acceptance, and the position with its log density and gradient."""
         from blackjax.mcmc import mala
 
-        dtype = field.params.bias.dtype
-        field, hyper = _in_default_type(field), jax.tree.map(lambda number: number.astype(float), hyper)
+        dtype, (field, hyper) = field.params.bias.dtype, _in_default_type(field, hyper)
         # Drift step * grad(-E) and noise sqrt(2 step T), the proposal of `Langevin`.
         # blackjax needs `jit`, which turns its numbers into arrays.
         with jax.disable_jit(False):
@@ -247,12 +246,12 @@ def _log_density(field: Field, hyper: Any) -> Callable[[Float[Array, "unit"]], F
     return lambda position: -field.energy(position) / hyper.temperature
 
 
-def _in_default_type(field: Field) -> Field:
+def _in_default_type(field: Field, hyper: Any) -> tuple[Field, Any]:
     def as_default(leaf: Array) -> Array:
         return leaf if leaf.dtype == bool else leaf.astype(float)
 
-    params, drive, clamps = jax.tree.map(as_default, (field.params, field.drive, field.clamps))
-    return Field(params, field.rate_fn, drive, clamps)
+    hyper, params, drive, clamps = jax.tree.map(as_default, (hyper, field.params, field.drive, field.clamps))
+    return Field(params, field.rate_fn, drive, clamps), hyper
 
 
 def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Array) -> Float[Array, "unit"]:
