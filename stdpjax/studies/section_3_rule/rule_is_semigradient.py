@@ -249,7 +249,7 @@ def formulas(
 
 
 def rises(params: Params, state: Float[Array, "unit"], step: float | Array) -> dict[str, Float[Array, ""]]:
-    """Return how half the squared speed rises by a tenth of a step of Eq 1, and by as much of s_i rho(s_j)."""
+    """Return the relative rise of half the squared speed at a state by Eq 1 / 10, and by as much of s_i rho(s_j)."""
     rates = hard_sigmoid().value(state)[None, :]
     rule = 0.1 * step * off_diagonal((target(params, state, hard_sigmoid()) - state)[:, None] * rates)
     hebb = off_diagonal(state[:, None] * rates)
