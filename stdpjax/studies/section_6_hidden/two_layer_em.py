@@ -25,7 +25,7 @@ class Layers(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What one network learns by, all of it numbers; a factor of both parts matters to plain updates alone."""
+    """What one network learns by, all of it numbers; Adam makes a common factor of both parts irrelevant."""
 
     on_clamped: Float[Array, "*network"]
     """Share of the delta rule (x - R_x) rho'(x) rho(h) on the clamped rows."""
