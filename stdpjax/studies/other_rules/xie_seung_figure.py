@@ -5,13 +5,28 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import curve, frame, points
+from stdpjax.lab.plotting import curve, frame, new_figure, points
 from stdpjax.stats import Estimate
-from stdpjax.studies.panels import panels
 
 _SLOPES = {"ds/dt": ("eq1", r"$ds/dt$ (Eq 1)"), "d rho/dt": ("sum", r"$d\rho/dt$ (Xie & Seung)")}
 _FUNCTIONS = {"hard": ("-", "o", "hard sigmoid"), "smooth": ("--", "s", "smooth sigmoid")}
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw where the two rules part and which of them spikes follow."""
+    figure = new_figure(14.0, 8.0)
+    axes = figure.subplot_mosaic([["example", "example", "signs"], ["scales", "widths", "form"]])
+    for name, draw in (
+        ("example", _example),
+        ("scales", _scales),
+        ("widths", _widths),
+        ("signs", _signs),
+        ("form", _form),
+    ):
+        draw(axes[name], data, config)
+    return figure
 
 
 def _example(ax: Axes, data: xr.Dataset, config: Any) -> None:
@@ -87,7 +102,3 @@ def _form(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ylabel = "error (standard deviations of the update)"
     frame(ax, "width of the drive (bins)", ylabel, log="xy", ylim=(None, 40), xticks=data.slow_width)
     ax.legend(loc="upper left")
-
-
-_MOSAIC = [["example", "example", "signs"], ["scales", "widths", "form"]]
-plot = panels(14.0, 8.0, _example, _signs, _scales, _widths, _form, mosaic=_MOSAIC, with_config=True)

@@ -23,8 +23,8 @@ from stdpjax.stats import normal_interval
 from stdpjax.studies.measures import labelled, limits, merged, required
 from stdpjax.studies.section_3_rule.spike_input_bias_figure import plot
 
-# Units of the network: the postsynaptic neuron and one that drives it; a third, of the same rate, does not.
-_POST, _DRIVING = 0, 1
+# Units of the network: the postsynaptic neuron, one that drives it, and one of the same rate that does not.
+_POST, _DRIVING, _SILENT = 0, 1, 2
 
 
 @configuration

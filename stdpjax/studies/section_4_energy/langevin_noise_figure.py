@@ -5,10 +5,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, bars, curve, frame, points
+from stdpjax.lab.plotting import COLORS, bars, curve, frame, new_figure, points
 from stdpjax.stats import normal_interval
-from stdpjax.studies.panels import panels
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw what the noise of Eq 14 and 15 does to variances, sums and means."""
+    figure = new_figure(13.0, 4.4)
+    figure.suptitle("Eq 14 and 15: the noise inside R is not Langevin noise", fontweight="bold")
+    for ax, draw in zip(figure.subplots(1, 3), (_modes, _sums, _means), strict=True):
+        draw(ax, data, config)
+    return figure
 
 
 def _modes(ax: Axes, data: xr.Dataset, config: Any) -> None:
@@ -43,7 +52,3 @@ def _means(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.set_title("The mean follows rates that noise smooths")
     frame(ax, "unit", "mean state, fixed point (activity)", xticks=data.unit, headroom=0.25)
     ax.legend(loc="upper center")
-
-
-_TITLE = "Eq 14 and 15: the noise inside R is not Langevin noise"
-plot = panels(13.0, 4.4, _modes, _sums, _means, title=_TITLE, with_config=True)

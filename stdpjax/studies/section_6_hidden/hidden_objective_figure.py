@@ -5,10 +5,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, curve, frame, points
+from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
 from stdpjax.stats import normal_interval
-from stdpjax.studies.panels import panels
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw the two parts of the objective, what an update does to either, and what noise adds."""
+    figure = new_figure(9.0, 7.6)
+    figure.suptitle("Section 6: what the hidden and the clamped part of the objective do", fontweight="bold")
+    for ax, draw in zip(figure.subplots(2, 2).flat, (_index, _displacement, _signs, _noise), strict=True):
+        draw(ax, data, config)
+    return figure
 
 
 def _index(ax: Axes, data: xr.Dataset, config: Any) -> None:
@@ -63,7 +72,3 @@ def _noise(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.set_title("Noise in $J_x$ is a weight decay")
     frame(ax, "noise² |W|² / 2 (10⁻³ activity²)", "$J_x$ / step² beyond the noise-free (10⁻³ activity²)")
     ax.legend(loc="upper left")
-
-
-_TITLE = "Section 6: what the hidden and the clamped part of the objective do"
-plot = panels(9.0, 7.6, _index, _displacement, _signs, _noise, n_rows=2, title=_TITLE, with_config=True)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import curve, frame, points
-from stdpjax.studies.panels import panels
+from stdpjax.lab.plotting import curve, frame, new_figure, points
 
 # Words, colour, marker.
 _LOOKS = {
@@ -15,6 +15,14 @@ _LOOKS = {
     "dropped": ("second derivative dropped (Eq 24)", "sum", "s"),
     "exact": ("corrected: kinks kept", "nearest", "o"),
 }
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw fitted against true parameters, the objectives, and when the dropped term matters."""
+    figure = new_figure(12.5, 4.0)
+    for ax, draw in zip(figure.subplots(1, 3), (_estimates, _objectives, _temperature), strict=True):
+        draw(ax, data, config)
+    return figure
 
 
 def _estimates(ax: Axes, data: xr.Dataset, config: Any) -> None:
@@ -55,6 +63,3 @@ def _temperature(ax: Axes, data: xr.Dataset, config: Any) -> None:
     xlabel, ylabel = "temperature of the data (log scale)", "fitted bias (units of activity)"
     frame(ax, xlabel, ylabel, log="x", ylim=(0, 1.15 * config.cold_bias))
     ax.legend(loc="lower left")
-
-
-plot = panels(12.5, 4.0, _estimates, _objectives, _temperature, with_config=True)

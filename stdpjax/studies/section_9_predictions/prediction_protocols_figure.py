@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, curve, frame, points
+from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
 from stdpjax.stats import Estimate
-from stdpjax.studies.panels import panels
 
 _NAMES = {
     "windowed": "windowed (the paper's)",
@@ -29,6 +29,15 @@ _ARMS = (("constant", "kernel", "s", 0.0), ("rising", "sum", "^", 0.25), ("falli
 # Changes in percent up to this one are drawn to scale, larger ones by their logarithm.
 _LINEAR = 20.0
 _TICKS = (-200, -100, -50, -20, -10, 0, 10, 20, 50, 100, 200, 400)
+
+
+def plot(data: xr.Dataset, config: Any) -> Figure:
+    """Draw rates, changes by arm and rule, and cells needed."""
+    figure = new_figure(14, 6)
+    axes = figure.subplots(1, 3, width_ratios=(1, 1.55, 1.2))
+    for ax, draw in zip(axes, (_rates, _changes, _cells), strict=True):
+        draw(ax, data, config)
+    return figure
 
 
 def _rates(ax: Axes, data: xr.Dataset, config: Any) -> None:
@@ -90,6 +99,3 @@ def _cells(ax: Axes, data: xr.Dataset, config: Any) -> None:
     frame(ax, xlabel, "rule, as on the left", log="x", xlim=(1.5, most))
     ax.set_yticks(position, [])
     ax.legend(loc="upper left", title="two-sided t-test that")
-
-
-plot = panels(14, 6, _rates, _changes, _cells, with_config=True, width_ratios=(1, 1.55, 1.2))
