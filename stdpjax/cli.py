@@ -278,17 +278,14 @@ class _Into(NamedTuple):
     """What --force does."""
     interrupted: str
     """How an interrupted run goes on."""
-    parts: Callable[[], tuple[Any, Callable[..., Any]]]
-    """Its default configuration and its function."""
 
 
-def _training() -> tuple[Any, Callable[..., Any]]:
-    from stdpjax.lab.train import TrainConfig, train
+def _parts_of(command: str) -> tuple[Any, Callable[..., Any]]:
+    """Return the default configuration of such a command, and its function."""
+    if command == "train":
+        from stdpjax.lab.train import TrainConfig, train
 
-    return TrainConfig(), train
-
-
-def _fitting() -> tuple[Any, Callable[..., Any]]:
+        return TrainConfig(), train
     from stdpjax.lab.fit import FitConfig, fit_into
 
     return FitConfig(), fit_into
@@ -299,27 +296,21 @@ _INTO = {
         "training",
         "start over and overwrite the training in the folder",
         "the same command goes on after the last epoch that is complete",
-        _training,
     ),
-    "fit": _Into(
-        "fit",
-        "overwrite the fit in the folder",
-        "nothing was written; the same command starts over",
-        _fitting,
-    ),
+    "fit": _Into("fit", "overwrite the fit in the folder", "nothing was written; the same command starts over"),
 }
 
 
-def _fill_into(into: _Into, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    _add_folder(parser, into.out, into.force)
-    _add_settings(parser, into.parts()[0])
+def _fill_into(command: str, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    _add_folder(parser, _INTO[command].out, _INTO[command].force)
+    _add_settings(parser, _parts_of(command)[0])
 
 
 def _into(options: argparse.Namespace) -> int:
     from stdpjax.lab import settings
 
     into = _INTO[options.command]
-    defaults, run = into.parts()
+    defaults, run = _parts_of(options.command)
     given = _given_settings(defaults, options.command, options)
     config = settings.replace(defaults, given, options.command)
     is_training = options.command == "train"
@@ -394,14 +385,14 @@ _COMMANDS = {
         "Rules: the paper's over the second phase (paper, paper_midpoint, paper_two_sided; with _gradient times the "
         "slope of the rate, Eq 5), equilibrium propagation (one_sided, random_sign, symmetric), or back-propagation.",
         _into,
-        partial(_fill_into, _INTO["train"]),
+        partial(_fill_into, "train"),
     ),
     "fit": _Command(
         "fit a plasticity rule to measured weight changes",
         ", with intervals by profile likelihood and bootstrap, a figure, and a comparison with other rules (AIC, AICc, "
         "BIC). Decimal points or commas are taken where they are unambiguous, columns of other names are left alone.",
         _into,
-        partial(_fill_into, _INTO["fit"]),
+        partial(_fill_into, "fit"),
     ),
     "list": _Command("list the studies", ".", _list),
 }
