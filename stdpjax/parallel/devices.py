@@ -52,9 +52,9 @@ def map_sharded(function: Callable[..., Any], *arrays: Any) -> Any:
 
     Returns:
         The function's results stacked along the leading axis, as numpy arrays (keys as their words), whole in every
-        process. Integers are
-        the same for every number of devices and processes. Floating-point numbers are as far as XLA's rounding does
-        not depend on how many elements a device has: elementwise arithmetic does not, a matrix product may.
+        process. Integers are the same for every number of devices and processes. Floating-point numbers are as far as
+        XLA's rounding does not depend on how many elements a device has: elementwise arithmetic does not, a matrix
+        product may.
 
     Raises:
         ValueError: no arrays, no leading axis, different lengths, or a call under `jit`, `vmap` or `grad` (use

@@ -94,7 +94,7 @@ def sweep(
         _fill(out, plan, manifest, todo, show_progress, say)
     # The others may have a disk of their own, on which there is nothing.
     is_here = parallel.is_main_process() or (out / store.MANIFEST).exists()
-    return store.open_store(out) if is_here else plan.layout.template
+    return xr.open_zarr(out, chunks=None) if is_here else plan.layout.template
 
 
 def _fill(

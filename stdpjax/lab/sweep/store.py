@@ -199,8 +199,3 @@ def intact_blocks(out: Path, layout: Layout, manifest: Mapping[str, Any]) -> lis
         if checksum(contents) == expected:
             intact.append(int(block))
     return intact
-
-
-def open_store(out: Path) -> xr.Dataset:
-    """Open a store lazily, as `xarray.open_zarr` does."""
-    return xr.open_zarr(out, chunks=None)
