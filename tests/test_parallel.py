@@ -90,7 +90,7 @@ DEVICES = """
     from stdpjax import parallel
     from stdpjax.parallel import devices
 
-    all_devices, compiled_blocks = jax.devices(), parallel.compiled_blocks
+    all_devices, compiled_blocks = jax.devices(), devices.compiled_blocks
     assert len(all_devices) == parallel.n_devices() == parallel.mesh().size == 8
     texts = []
 
@@ -113,9 +113,8 @@ DEVICES = """
     rates = np.random.default_rng(1).uniform(size=(11, 4)).astype(np.float32)
     seen = set()
     for n_devices, words_at_once in ((1, 2**15), (2, 64), (4, 2**15), (8, 64)):
-        for module in (parallel, devices):
-            module.mesh = lambda: jax.sharding.Mesh(np.array(all_devices[:n_devices]), (parallel.AXIS,))
-            module.n_devices = lambda: n_devices
+        devices.mesh = lambda: jax.sharding.Mesh(np.array(all_devices[:n_devices]), (devices.AXIS,))
+        parallel.n_devices = lambda: n_devices
         seen.add(fingerprint(tables(words_at_once)))
         mapped = parallel.map_sharded(mixed, keys, rates)
         assert mapped["curve"][1].shape == (11, 4) and mapped["next"].shape == (11, 2)

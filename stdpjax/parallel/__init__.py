@@ -4,22 +4,11 @@ Blocks never talk to each other; the only communication is the gathering of what
 every one of them calls the same functions with the same arguments in the same order, and gets the whole result.
 """
 
-from stdpjax.parallel.devices import (
-    AXIS,
-    compiled_blocks,
-    is_placed,
-    is_traced,
-    map_blocks,
-    map_sharded,
-    mesh,
-    n_devices,
-)
+from stdpjax.parallel.devices import is_placed, is_traced, map_blocks, map_sharded, mesh, n_devices
 from stdpjax.parallel.processes import MainProcessError, initialize, is_main_process, on_main_process
 
 __all__ = [
-    "AXIS",
     "MainProcessError",
-    "compiled_blocks",
     "initialize",
     "is_main_process",
     "is_placed",
