@@ -6,16 +6,7 @@ ever. Both kinds obey s = clip(b + W rho(s), kinks), the optimality conditions o
 kinks, and the clip form finds both.
 """
 
-from stdpjax.fixed_points.relaxation import (
-    TOWARDS,
-    FixedPoint,
-    Form,
-    clip_field,
-    clip_target,
-    gradient_target,
-    natural_form,
-    relax,
-)
+from stdpjax.fixed_points.relaxation import TOWARDS, FixedPoint, Form, clip_field, natural_form, relax
 from stdpjax.fixed_points.stability import Stability, relaxation_time, spectral_stability
 
 __all__ = [
@@ -24,8 +15,6 @@ __all__ = [
     "Form",
     "Stability",
     "clip_field",
-    "clip_target",
-    "gradient_target",
     "natural_form",
     "relax",
     "relaxation_time",

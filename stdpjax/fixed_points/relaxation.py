@@ -166,22 +166,22 @@ def _check_soft_clamps(clamps: Clamps, kinks: tuple[float, float]) -> None:
             )
 
 
-def gradient_target(
+def _gradient_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
     """Return R(s) under the clamps: what a step of the dynamics moves to."""
     return hold_state(clamp_target(target_of(params, state, rate_fn), state, clamps), clamps)
 
 
-def clip_target(
+def _clip_target(
     params: Params, rate_fn: RateFunction, clamps: Clamps, state: Float[Array, "unit"]
 ) -> Float[Array, "unit"]:
-    """Return where each unit would minimise the energy between the kinks, the others held."""
+    """Return what `clip_field` does, for the field at a state."""
     return clip_field(field_of(params, rate_fn.value(state)), rate_fn, clamps)
 
 
 def clip_field(field: Float[Array, "unit"], rate_fn: RateFunction, clamps: Clamps) -> Float[Array, "unit"]:
-    """Return the same, given the field that the other units make."""
+    """Return where each unit would minimise the energy between the kinks, given the field that the others make."""
     # A unit minimises total s^2 / 2 - pull s: soft clamps add to both, an input clamp replaces what was before it.
     pull, total = field, jnp.ones_like(field)
     in_box = jnp.ones(pull.shape, bool)
@@ -197,7 +197,7 @@ def clip_field(field: Float[Array, "unit"], rate_fn: RateFunction, clamps: Clamp
     return hold_state(jnp.where(in_box, jnp.clip(goal, low, high), goal), clamps)
 
 
-TOWARDS = {"clip": clip_target, "gradient": gradient_target}
+TOWARDS = {"clip": _clip_target, "gradient": _gradient_target}
 
 
 def natural_form(rate_fn: RateFunction) -> Form:

@@ -47,7 +47,6 @@ MODULES = (
 THEORY = ("theory.linear_noise", "theory.principal_components")
 # Public, but not called by users with values that could be wrong.
 LEFT_OUT: dict[str, str] = {
-    "parallel.compiled_blocks": "the program behind `map_blocks`, which checks",
     # Without checks, for loops over time that have checked before.
     **dict.fromkeys(
         (
@@ -58,8 +57,6 @@ LEFT_OUT: dict[str, str] = {
             "energy.field_of",
             "energy.target_of",
             "fixed_points.clip_field",
-            "fixed_points.clip_target",
-            "fixed_points.gradient_target",
         ),
         "what a step of the dynamics is made of",
     ),
