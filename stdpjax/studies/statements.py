@@ -340,7 +340,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "in the outer half of the window where spikes are frequent, and grows over the inner half where they are "
         "rare, while the data fall from the first lag on; before and after mirror each other, which in the data they "
         "do not.",
-        ("fig1.sign", "fig1.biology_mean", "fig1.sparse", "fig1.antisymmetry"),
+        ("fig1.sign", "fig1.level", "fig1.sparse", "fig1.antisymmetry"),
     ),
     Statement(
         "fig1.right",

@@ -272,6 +272,10 @@ def _kernel_without_sign(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stdp_window, "kernel_of", lambda config: jnp.abs(right(config)))
 
 
+def _sums_by_lag(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(stdp_window, "mean_by_lag", lambda change, count: change)
+
+
 def _asymmetric_exponential(patch: pytest.MonkeyPatch) -> None:
     right = constant_rate.lag_kernel
 
@@ -311,8 +315,9 @@ SMALL_PROTOCOL = {"n_sequences": 300, "n_trials": 300, "n_resamples": 200}
 SMALL_TABLE = {**SMALL_PROTOCOL, "probabilities": (0.02, 1.0), "widths": (10.0, 20.0)}
 TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     "slope with the wrong sign, by lag": (
-        "stdp_window", SMALL_PROTOCOL, _flip_slope, {"fig1.sign", "fig1.biology_mean"},
+        "stdp_window", SMALL_PROTOCOL, _flip_slope, {"fig1.sign"},
     ),
+    "sums in the place of means by lag": ("stdp_window", SMALL_PROTOCOL, _sums_by_lag, {"fig1.level"}),
     "slope with the wrong sign, rules": (
         "rule_agreement", SMALL_TABLE, _flip_slope,
         {"fig2.binned", "fig2.conditions"},

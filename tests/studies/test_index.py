@@ -21,7 +21,7 @@ QUESTIONS = {
     "Eq 28": ("eq28.", "backprop_link"),
     "condition 3": ("eq24.", "conditions"),
     "the impatient EM": ("sec6.3.impatient", "impatient_em"),
-    "the window of Bi & Poo": ("fig1.biology", "stdp_window"),
+    "the window of Bi & Poo": ("fig1.level", "stdp_window"),
 }
 
 

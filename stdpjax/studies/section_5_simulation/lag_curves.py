@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdpjax import stats
-
 Sums = tuple[np.ndarray, np.ndarray]
 
 
@@ -23,15 +21,6 @@ def net_area(curve: np.ndarray) -> np.ndarray:
     """Return the area of a curve over that regardless of sign; at lag 0 there is no update."""
     sides = np.delete(curve, curve.shape[-1] // 2, axis=-1)
     return np.asarray(sides.sum(-1) / np.abs(sides).sum(-1))
-
-
-def shape_match(curve: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the correlation of two curves in how their size varies with lag, each side relative to its mean.
-
-    With the signs left in, the bare sign of the lag would match the biological curve at 0.95.
-    """
-    reference = _sizes(other)
-    return stats.correlation(_sizes(curve), np.broadcast_to(reference, (*curve.shape[:-1], reference.size)))
 
 
 def shape_explained(curve: np.ndarray, other: np.ndarray) -> np.ndarray:
