@@ -5,16 +5,15 @@ cases is traced numbers: the form of the rule too, which is compiled once for al
 """
 
 import math
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, Key
 
 from stdpjax.drives import ornstein_uhlenbeck
-from stdpjax.dynamics import Field, NoisyIntegrator, simulate
+from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
 from stdpjax.energy import Params
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
@@ -36,27 +35,8 @@ class Case(NamedTuple):
     rate: Float[Array, "*case"]
     tie: Float[Array, "*case"]
     after: Float[Array, "*case"]
-    felt: Float[Array, "*case"]
-    """Share of the weights that moves the units; 0 where their voltages are prescribed, as in section 5.1."""
     shift: Int32[Array, "*case"]
     """By how many units each change of a weight is misplaced, at both of its ends."""
-
-
-class FeltHyper(NamedTuple):
-    """Numbers of a noisy step in which units feel a share of their weights."""
-
-    step: Any = STEP
-    noise_std: Any = 0.0
-    felt: Any = 1.0
-
-
-@dataclass(frozen=True)
-class _Felt(NoisyIntegrator):
-    Hyper: ClassVar[type] = FeltHyper
-
-    def __call__(self, key: Key[Array, ""], state: Float[Array, "unit"], field: Field, hyper: Any) -> Any:
-        params = field.params._replace(weights=hyper.felt * field.params.weights)
-        return super().__call__(key, state, replace(field, params=params), hyper)
 
 
 def _misplaced(rule: Rule, shift: Int32[Array, ""]) -> Rule:
@@ -123,8 +103,8 @@ def learn(
         run = simulate(
             key,
             Params(weights, bias),
-            _Felt(hard_sigmoid()),
-            FeltHyper(STEP, noise_std[case.drive], case.felt),
+            NoisyIntegrator(hard_sigmoid()),
+            NoiseHyper(STEP, noise_std[case.drive]),
             state=jnp.zeros(n_units, float),
             n_steps=n_steps,
             drive=lambda number: drives[case.drive, number],
