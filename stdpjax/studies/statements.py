@@ -7,9 +7,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec1.predict",
         "Section 1, last paragraph",
         "By Eq 1 neurons would together learn to predict their own future state better.",
-        "A small change of the weights along Eq 1 raises the squared error with which the network's next state is "
-        "predicted, by as much as it would lower it if the next state stayed what it was; a next state that comes "
-        "from outside is predicted better.",
+        "After a small change of the weights along Eq 1 the network predicts its next state with a larger squared "
+        "error than without it, by as much as the error would fall if the next state stayed what it was; a next state "
+        "that comes from outside is predicted better.",
         ("sec1.predict",),
     ),
     Statement(

@@ -74,25 +74,28 @@ def test_gradients_are_those_of_finite_differences(key):
 
 def test_a_step_along_the_rule_lowers_the_loss_with_a_fixed_target_and_raises_the_actual_one_as_much(key):
     params, _, noise = numbers(key)
+    later = 0.1 * noise[::-1]
     start = jnp.array([0.1, 0.3, -0.3, -0.2])
-    weights, bias, state, eta = as_double(params.weights, params.bias, start, 0.1 * noise)
+    weights, bias, state, eta, eta_later = as_double(params.weights, params.bias, start, 0.1 * noise, later)
+    first = loop_step(weights, bias, state, eta[0], 0.02)
+    reached = loop_step(weights, bias, first, eta[1], 0.02)
 
     def losses(weights, goal=None):
-        first = loop_step(weights, bias, state, eta[0], 0.02)
-        reached = loop_step(weights, bias, first, eta[1], 0.02)
-        return np.sum((first - (reached if goal is None else goal)) ** 2), first, reached
+        predicted = loop_step(weights, bias, reached, eta_later[0], 0.02)
+        own = loop_step(weights, bias, predicted, eta_later[1], 0.02)
+        return np.sum((predicted - (own if goal is None else goal)) ** 2), own
 
-    before, first, reached = losses(weights)
+    before, following = losses(weights)
     outside = np.array([0.4, -0.2, 0.0, 0.1])
 
     def change(goal, held=None):
         along = np.outer(goal - first, np.clip(state + 0.5, 0, 1)) * (1 - np.eye(4))
         return losses(weights + along, held)[0] / (before if held is None else losses(weights, held)[0]) - 1
 
-    actual, fixed, given = change(reached), change(reached, reached), change(outside, outside)
+    actual, fixed, given = change(reached), change(reached, following), change(outside, outside)
     assert fixed < 0 < actual
     assert actual / fixed == pytest.approx(-1, abs=0.1)
-    found = steps_along_rule.error_changes(params, start, 0.1 * noise, jnp.asarray(outside, float), 0.02)
+    found = steps_along_rule.error_changes(params, start, 0.1 * noise, later, jnp.asarray(outside, float), 0.02)
     for name, expected in (("own", actual), ("held", fixed), ("outside", given)):
         assert float(found[f"{name}_change"]) == pytest.approx(expected, abs=1e-3)
 
@@ -152,8 +155,8 @@ def _linear_rates(patch):
 
 
 def _other_sign(patch):
-    right = steps_along_rule._eq_1
-    patch.setattr(steps_along_rule, "_eq_1", lambda change, rates: -right(change, rates))
+    right = steps_along_rule.eq_1
+    patch.setattr(steps_along_rule, "eq_1", lambda change, rates: -right(change, rates))
 
 
 def _leak_twice(patch):
@@ -203,8 +206,9 @@ def test_a_wrong_model_does_not_get_its_verdict(patch, lost, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": (0.1,)}, "steps: expected two or more step sizes, decreasing"),
-        ({"steps": (0.1, 0.2)}, "steps: expected two or more step sizes, decreasing"),
+        ({"steps": (0.1,)}, "steps: expected at least two increasing numbers"),
+        ({"steps": (0.2, 0.1)}, "steps: expected at least two increasing numbers"),
+        ({"finite_step": 0.05}, "finite_step: expected one of steps, got 0.05"),
         ({"exact_step": 1.5}, "exact_step: expected a finite number"),
         ({"n_units": 2}, "n_units: expected a whole number of at least 3"),
     ],

@@ -18,7 +18,7 @@ from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
 from stdpjax.studies.measures import cosine, limits, off_diagonal, order, refutes, relative_difference
 from stdpjax.studies.section_3_rule.rule_is_semigradient_figure import plot
-from stdpjax.studies.section_3_rule.steps_along_rule import error_changes, rate_less_activity, two_steps
+from stdpjax.studies.section_3_rule.steps_along_rule import eq_1, error_changes, rate_less_activity, two_steps
 
 TARGETS: tuple[str, ...] = (*get_args(GradientTarget), "outside")
 """What the gradient of J_STDP holds fixed; "outside": nothing, but the next state comes from outside the network."""
@@ -32,18 +32,24 @@ class RuleIsSemigradientConfig:
     n_units: int = setting(6, "units of each network", at_least=3)
     weight_scale: float = setting(0.3, "standard deviation of the weights, times the root of n_units", above=0)
     noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity", at_least=0)
-    steps: tuple[float, ...] = setting((0.2, 0.1, 0.02, 0.01, 0.002, 0.001), "step sizes epsilon, decreasing", **STEP)
+    steps: tuple[float, ...] = setting(
+        (0.001, 0.002, 0.01, 0.02, 0.1, 0.2), "step sizes epsilon", **STEP, increasing=True
+    )
     exact_step: float = setting(0.1, "step size at which gradients are compared with their formulas", **STEP)
-    finite_step: float = setting(0.02, "step size at which weights are moved along Eq 1", **STEP)
+    finite_step: float = setting(0.02, "step size at which directions are compared, one of steps", **STEP)
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
-        if len(self.steps) < 2 or list(self.steps) != sorted(set(self.steps), reverse=True):
-            raise ValueError(f"steps: expected two or more step sizes, decreasing, got {self.steps}")
+        if self.finite_step not in self.steps:
+            raise ValueError(f"finite_step: expected one of steps, got {self.finite_step:g}")
 
 
 def _cosine(data: xr.Dataset, held: str) -> xr.DataArray:
-    return data.cosine.sel(step=0.02, method="nearest").sel(target=held)
+    return data.cosine.sel(step=data.finite_step, target=held)
+
+
+def _at_step(data: xr.Dataset) -> str:
+    return f"At step {float(data.finite_step):g}."
 
 
 def _relative_size(data: xr.Dataset, rows: xr.DataArray) -> float:
@@ -55,13 +61,13 @@ def _relative_size(data: xr.Dataset, rows: xr.DataArray) -> float:
 CLAIMS = (
     refutes(
         "sec1.predict",
-        "Relative change of the squared error with which a network predicts its next state, after a step of rate 1 "
-        "along Eq 1 (mean).",
+        "Relative change of the squared error with which a network predicts its next state from the one it has "
+        "reached, after a step of rate 1 along Eq 1 (mean).",
         criterion=at_least(0.0),
         measure=lambda data: mean_interval(data.own_change),
         control=lambda data: data.outside_change.mean(),
         control_is="a next state that comes from outside, as for clamped units",
-        note=lambda data: f"With the next state as it was before: {float(data.held_change.mean()):+.3f}.",
+        note=lambda data: f"With the next state as it would have been: {float(data.held_change.mean()):+.3f}.",
     ),
     refutes(
         "sec2.1.objective",
@@ -74,19 +80,21 @@ CLAIMS = (
     ),
     limits(
         "eq3.free",
-        "Cosine of Eq 1 with minus the true gradient of J_STDP, nothing held fixed, at step 0.02 (mean).",
+        "Cosine of Eq 1 with minus the true gradient of J_STDP, nothing held fixed (mean).",
         criterion=at_most(-0.99),
         measure=lambda data: mean_interval(_cosine(data, "free")),
         control=lambda data: _cosine(data, "outside").mean(),
         control_is="a next state that comes from outside, as for clamped units, with nothing held fixed either",
+        note=_at_step,
     ),
     limits(
         "eq3.stop",
-        "Cosine of Eq 1 with minus the gradient of J_STDP, the next state s_{t+1} held fixed, at step 0.02 (mean).",
+        "Cosine of Eq 1 with minus the gradient of J_STDP, the next state s_{t+1} held fixed (mean).",
         criterion=at_least(0.99),
         measure=lambda data: mean_interval(_cosine(data, "stop")),
         control=lambda data: _cosine(data, "predictor_stop").mean(),
         control_is="the prediction s_t held fixed, and the next state not",
+        note=_at_step,
     ),
     limits(
         "eq5.formula",
@@ -100,11 +108,12 @@ CLAIMS = (
     limits(
         "sec4.2.pairs",
         "Cosine of Eq 1 for one direction of each pair with minus the gradient by one weight of both, the next state "
-        "held fixed, at step 0.02 (mean).",
+        "held fixed (mean).",
         criterion=at_most(0.9),
-        measure=lambda data: mean_interval(data.pair_cosine.sel(step=0.02, method="nearest")),
-        control=lambda data: data.both_cosine.sel(step=0.02, method="nearest").mean(),
+        measure=lambda data: mean_interval(data.pair_cosine.sel(step=data.finite_step)),
+        control=lambda data: data.both_cosine.sel(step=data.finite_step).mean(),
         control_is="the sum of Eq 1 for both directions",
+        note=_at_step,
     ),
     limits(
         "eq5.saturation",
@@ -122,7 +131,7 @@ CLAIMS = (
         measure=lambda data: mean_interval(order(data.speed_difference.astype(float))),
         control=lambda data: order(data.noisy_speed_difference.astype(float)).mean(),
         control_is="J_STDP with noise, ten times that of the study",
-        note=lambda data: f"At step {float(data.step[-1]):g} at most {float(data.speed_difference[-1].max()):.2g} off.",
+        note=lambda data: f"At step {float(data.step[0]):g} at most {float(data.speed_difference[0].max()):.2g} off.",
     ),
     refutes(
         "eq10.bias",
@@ -162,14 +171,17 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
     everywhere = random_states(named_key(key, "anywhere"), n_networks, n_units, reach=1.0)
     anywhere = jnp.where(jnp.arange(n_units)[None, :] % 2 == 0, active, everywhere)
     outside = jnp.roll(active, 1, axis=0)  # a next state that does not depend on the weights
-    noise = config.noise_std * jax.random.normal(named_key(key, "noise"), (n_networks, 2, n_units), float)
+    noise, later = (
+        config.noise_std * jax.random.normal(named_key(key, name), (n_networks, 2, n_units), float)
+        for name in ("noise", "later noise")
+    )
 
     @jax.jit
     def everything():
-        networks, each = (0, 0, 0, None), (0, 0, 0, 0, None)
+        networks, each, later_too = (0, 0, 0, None), (0, 0, 0, 0, None), (0, 0, 0, 0, 0, None)
         by_step = jax.vmap(jax.vmap(directions, each), (*[None] * 4, 0))(params, active, noise, outside, steps)
         exact = jax.vmap(formulas, networks)(params, anywhere, noise, config.exact_step)
-        exact |= jax.vmap(error_changes, each)(params, active, noise, outside, config.finite_step)
+        exact |= jax.vmap(error_changes, later_too)(params, active, noise, later, outside, config.finite_step)
         for name, states in (("rate_less_activity", everywhere), ("rate_less_activity_active", active)):
             exact[name] = jax.vmap(rate_less_activity, networks)(params, states, noise, config.finite_step)
         return by_step, exact | jax.vmap(rises, (0, 0, None))(params, active, config.finite_step)
@@ -182,7 +194,11 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
 
     return xr.Dataset(
         variables(("step", "network", "target"), by_step) | variables(("network", "post", "pre"), exact),
-        {"step": ("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}), "target": list(TARGETS)},
+        {
+            "step": ("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}),
+            "finite_step": ((), config.finite_step, {"units": "1"}),
+            "target": list(TARGETS),
+        },
     )
 
 
@@ -198,20 +214,19 @@ def directions(
     current, reached = two_steps(params, state, noise, rho, step)
     speed = half_squared_speed(params, state)
 
-    def rule(goal: Float[Array, "unit"]) -> Float[Array, "post pre"]:
-        return off_diagonal((goal - current)[:, None] * rho.value(state)[None, :])
-
     def downhill(held: GradientTarget) -> Float[Array, "post pre"]:
         return off_diagonal(-jax.grad(stdp_objective)(params, state, noise, rho, step, held).weights)
 
     def off_speed(noise: Float[Array, "two unit"]) -> Float[Array, ""]:
         return jnp.abs(stdp_objective(params, state, noise, rho, step) / step**2 / speed - 1)
 
-    own, descent = rule(reached), {held: downhill(held) for held in get_args(GradientTarget)}
+    rates = rho.value(state)
+    own, descent = eq_1(reached - current, rates), {held: downhill(held) for held in get_args(GradientTarget)}
     from_outside = off_diagonal(-jax.grad(prediction_error)(params, state, noise[0], outside, rho, step).weights)
+    given = eq_1(outside - current, rates)
     of_both = jnp.triu(descent["stop"] + descent["stop"].T)
     return {
-        "cosine": jnp.stack([*(cosine(own, one) for one in descent.values()), cosine(rule(outside), from_outside)]),
+        "cosine": jnp.stack([*(cosine(own, one) for one in descent.values()), cosine(given, from_outside)]),
         "pair_cosine": cosine(jnp.triu(own), of_both),
         "both_cosine": cosine(jnp.triu(own + own.T), of_both),
         "speed_difference": off_speed(jnp.zeros_like(noise)),
@@ -227,11 +242,11 @@ def formulas(
     current, reached = two_steps(params, state, noise, rho, step)
     noisy, change = state + noise[0], reached - current
     semigradient = off_diagonal(-jax.grad(stdp_objective)(params, state, noise, rho, step).weights)
-    formula = step * off_diagonal((rho.slope(noisy) * change)[:, None] * rho.value(noisy)[None, :])
-    plain = step * off_diagonal(change[:, None] * rho.value(state)[None, :])
+    formula = step * eq_1(rho.slope(noisy) * change, rho.value(noisy))
+    plain = step * eq_1(change, rho.value(state))
     speed = target(params, state, rho) - state
     speed_gradient = off_diagonal(jax.grad(half_squared_speed)(params, state).weights)
-    speed_formula = off_diagonal((speed * rho.slope(state))[:, None] * rho.value(state)[None, :])
+    speed_formula = eq_1(speed * rho.slope(state), rho.value(state))
     downhill = -jax.grad(energy, argnums=1)(params, state, rho)
     return {
         "semigradient": semigradient,
@@ -249,10 +264,10 @@ def formulas(
 
 
 def rises(params: Params, state: Float[Array, "unit"], step: float | Array) -> dict[str, Float[Array, ""]]:
-    """Return the relative rise of half the squared speed at a state by Eq 1 / 10, and by as much of s_i rho(s_j)."""
-    rates = hard_sigmoid().value(state)[None, :]
-    rule = 0.1 * step * off_diagonal((target(params, state, hard_sigmoid()) - state)[:, None] * rates)
-    hebb = off_diagonal(state[:, None] * rates)
+    """Return the relative rise of half the squared speed by a tenth of step times Eq 1, and as much of s_i rho(s_j)."""
+    rates = hard_sigmoid().value(state)
+    rule = 0.1 * step * eq_1(target(params, state, hard_sigmoid()) - state, rates)
+    hebb = eq_1(state, rates)
     before = half_squared_speed(params, state)
 
     def rise(by: Float[Array, "post pre"]) -> Float[Array, ""]:

@@ -10,7 +10,8 @@ from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid
 from stdpjax.studies.measures import cosine, off_diagonal
 
 
-def _eq_1(change: Float[Array, "unit"], rates: Float[Array, "unit"]) -> Float[Array, "unit unit"]:
+def eq_1(change: Float[Array, "unit"], rates: Float[Array, "unit"]) -> Float[Array, "unit unit"]:
+    """Return the update of all weights by changes of the units and presynaptic rates."""
     return off_diagonal(change[:, None] * rates[None, :])
 
 
@@ -26,26 +27,30 @@ def error_changes(
     params: Params,
     state: Float[Array, "unit"],
     noise: Float[Array, "two unit"],
+    later: Float[Array, "two unit"],
     outside: Float[Array, "unit"],
     step: float | Array,
 ) -> dict[str, Float[Array, ""]]:
     """Return the relative change of the error of predicting the next state, after a step of rate 1 along Eq 1.
 
-    The next state is the network's own, or is held as it was before, or comes from outside.
+    The error is that of the prediction after the step, from the state that was reached, with later noise. What is
+    predicted is the network's own state, or that of the network before the step, or comes from outside.
     """
     rho = hard_sigmoid()
     current, reached = two_steps(params, state, noise, rho, step)
+    _, before = two_steps(params, reached, later, rho, step)
 
-    def change(goal: Float[Array, "unit"], is_own: bool = False) -> Float[Array, ""]:
+    def change(learned: Float[Array, "unit"], goal: Float[Array, "unit"] | None) -> Float[Array, ""]:
         def error(params: Params) -> Float[Array, ""]:
-            if is_own:
-                return stdp_objective(params, state, noise, rho, step)
-            return prediction_error(params, state, noise[0], goal, rho, step)
+            if goal is None:
+                return stdp_objective(params, reached, later, rho, step)
+            return prediction_error(params, reached, later[0], goal, rho, step)
 
-        moved = params._replace(weights=params.weights + _eq_1(goal - current, rho.value(state)))
+        moved = params._replace(weights=params.weights + eq_1(learned - current, rho.value(state)))
         return error(moved) / error(params) - 1
 
-    return {"own_change": change(reached, True), "held_change": change(reached), "outside_change": change(outside)}
+    own, held, given = change(reached, None), change(reached, before), change(outside, outside)
+    return {"own_change": own, "held_change": held, "outside_change": given}
 
 
 def rate_less_activity(
@@ -59,5 +64,5 @@ def rate_less_activity(
     current, reached = two_steps(params, state, noise, rho, step)
     descent = off_diagonal(-jax.grad(stdp_objective)(params, state, noise, rho, step).weights)
     pre_rates = rho.value(state)
-    of_rate = cosine(descent, _eq_1(rho.value(reached) - rho.value(current), pre_rates))
-    return of_rate - cosine(descent, _eq_1(reached - current, pre_rates))
+    of_rate = cosine(descent, eq_1(rho.value(reached) - rho.value(current), pre_rates))
+    return of_rate - cosine(descent, eq_1(reached - current, pre_rates))
