@@ -33,7 +33,7 @@ def run(
         >>> import stdpjax
         >>> result = stdpjax.studies.run("example_traces", smoke=True, show_progress=False)
         >>> [record["id"] for record in result.records]
-        ['eq2.mean', 'fig3.only_at_spikes']
+        ['eq2.mean']
     """
     return reproduce.run(find(study), seed, smoke, show_progress=show_progress, **overrides)
 
@@ -81,7 +81,7 @@ def run_into(
         ...     ledger = stdpjax.studies.run_into(
         ...         folder, ["example_traces"], smoke=True, show_progress=False, say=lambda line: None)
         >>> [record["id"] for record in ledger]
-        ['eq2.mean', 'fig3.only_at_spikes']
+        ['eq2.mean']
     """
     if studies is not None and (isinstance(studies, str) or not isinstance(studies, Sequence) or not studies):
         raise ValueError(

@@ -36,12 +36,12 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "eq2",
-        "Section 2.1, Eq 2",
+        "Section 2.1, Eq 2; Figure 3, an example",
         "A presynaptic spike may stand in the place of the presynaptic rate, with the same average, if input spikes "
         "are Poisson and synchrony is ignored.",
         "It may where spikes do not move the postsynaptic neuron; a spike of probability p that does adds step "
         "rho'(s_i) W_ij p (1-p) to the mean if it is paired with the change that it causes, and takes a tenth of that "
-        "away if it is paired with the next one (at step 0.1).",
+        "away if it is paired with the next one (at step 0.1); the activity that Figure 3 calls s_j is s_i.",
         ("eq2.mean", "eq2.same_step"),
         "Delta W_ij ~ ds_i/dt xi_j",
     ),
@@ -311,15 +311,6 @@ STATEMENTS: tuple[Statement, ...] = (
         "The gradient by such a weight is the sum of Eq 5 for both directions, of which Eq 1 is one term (cosine 0.72 "
         "with the sum).",
         ("sec4.2.pairs",),
-    ),
-    Statement(
-        "fig3",
-        "Figure 3",
-        "An example of Eq 2: a weight changes only when its presynaptic neuron spikes, by the change of the "
-        "postsynaptic activity at that moment.",
-        "It does: all changes of the weight fall on presynaptic spikes, while under Eq 1, which has the rate in the "
-        "place of the spike, 11 % do (the caption's s_j for the postsynaptic activity is a slip for s_i).",
-        ("fig3.only_at_spikes",),
     ),
     Statement(
         "sec5.1.speed",

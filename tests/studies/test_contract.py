@@ -339,7 +339,7 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     ),
     "no pairs with spikes on both sides": ("rising_rate", {}, _no_cancellation, {"sec2.2.cancellation"}),
     "rate in place of spikes": (
-        "example_traces", {}, _rate_in_place_of_spikes, {"eq2.mean", "fig3.only_at_spikes"},
+        "example_traces", {}, _rate_in_place_of_spikes, {"eq2.mean"},
     ),
     "spikes at another rate": ("example_traces", {}, _spikes_from_another_rate, {"eq2.mean"}),
     "slope of another bin": ("example_traces", {}, _spike_based_on_the_slope_before, {"eq2.mean"}),

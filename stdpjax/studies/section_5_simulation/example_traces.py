@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax.drives import DRIVES, bounded_voltage
-from stdpjax.lab import Progress, Study, at_least, at_most
+from stdpjax.lab import Progress, Study, at_most
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
@@ -39,14 +39,6 @@ CLAIMS = (
         control=lambda data: largest_z(data.mean_weight - data.weight_of_mean_rate, data.mean_weight_error),
         control_is="the mean presynaptic rate in place of that of the moment",
     ),
-    supports(
-        "fig3.only_at_spikes",
-        "Share of the changes of the weight, regardless of sign, that fall on presynaptic spikes, over all trains.",
-        criterion=at_least(0.999),
-        measure=lambda data: data.share_at_spikes,
-        control=lambda data: data.share_at_spikes_eq1,
-        control_is="Eq 1, the presynaptic rate in the place of the spike",
-    ),
 )
 
 
@@ -73,13 +65,10 @@ def run(key: Key[Array, ""], config: ExampleTracesConfig, progress: Progress) ->
     weights, spread = weights.astype(np.float64), weights.astype(np.float64).std(0, ddof=1)
     change, p = np.diff(np.asarray(post, np.float64)), np.asarray(probability, np.float64)
     error, mean = spread / np.sqrt(config.n_trials), weights.mean(0)
-    steps, eq1 = np.abs(np.diff(weights, axis=1, prepend=0)), np.abs(p * change)
     return merged(
         labelled("time", pre_rate=pre_rate, post_activity=post[:-1], pre_spikes=spikes[0], weight=weights[0]),
         labelled("time", mean_weight=mean, mean_weight_error=error, weight_std=spread),
         labelled("time", expected_weight=np.cumsum(p * change), weight_of_mean_rate=np.cumsum(p.mean() * change)),
-        labelled((), share_at_spikes=(steps * spikes).sum() / steps.sum()),
-        labelled((), share_at_spikes_eq1=(eq1 * spikes).sum() / (len(spikes) * eq1.sum())),
         time=("time", np.arange(config.n_steps), {"units": "bins"}),
     )
 
