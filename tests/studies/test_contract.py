@@ -383,8 +383,9 @@ def test_a_wrong_model_does_not_get_its_verdict(twin, monkeypatch):
             {"probabilities": (0.1, 0.7)},
             "probabilities: expected a finite number above 0 and at most 0.666667",
         ),
-        ("constant_rate", {"causal_weights": (0.0, 0.01, 0.01)}, "causal_weights: expected different values"),
-        ("constant_rate", {"causal_weights": (0.01, 0.0)}, "causal_weights: expected 0, the control"),
+        ("constant_rate", {"causal_weights": (0.0, 0.01, 0.01)}, "causal_weights: expected at least two increasing"),
+        ("constant_rate", {"causal_weights": (0.01, 0.0)}, "causal_weights: expected at least two increasing"),
+        ("constant_rate", {"causal_weights": (0.01, 0.02)}, "causal_weights: expected 0, the control"),
         ("constant_rate", {"n_causal_trains": 10**12}, "n_causal_trains: expected a whole number of at most 10000000"),
         ("example_traces", {"n_trials": 10**12}, "n_trials: expected a whole number of at most 10000000, got"),
         *(

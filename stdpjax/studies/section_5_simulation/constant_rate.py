@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stdpjax import _checks
 from stdpjax.dynamics import NoiseHyper, NoisyIntegrator, simulate
 from stdpjax.energy import random_params
-from stdpjax.lab import Progress, Study, at_least, at_most
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import TRAINS, TRIALS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
@@ -43,7 +43,7 @@ class ConstantRateConfig:
         0.03, "background spike probability per bin of the excited postsynaptic neuron", probability=True, below=1
     )
     causal_weights: tuple[float, ...] = setting(
-        (0.0, 0.01, 0.03), "by how much a presynaptic spike raises it; the first is 0", at_least=0, distinct=True
+        (0.0, 0.01, 0.03), "by how much a presynaptic spike raises it; the first is 0", at_least=0, increasing=True
     )
     causal_bins: int = setting(5, "how many bins the rise lasts")
     causal_pre_probability: float = setting(0.02, "presynaptic spike probability per bin", probability=True, below=1)
@@ -70,10 +70,10 @@ def _sampled_z(data: xr.Dataset, is_antisymmetric: bool) -> float:
     return largest_z(chosen.sampled, chosen.sampled_error)
 
 
-def _excited(data: xr.Dataset) -> xr.Dataset:
-    """Return the data of the synapse that the criterion is about, or else of the strongest."""
-    weights = data.causal_weight.values.tolist()
-    return data.isel(causal_weight=weights.index(0.01) if 0.01 in weights else -1)
+def _causal_share(data: xr.Dataset, index: int) -> Estimate:
+    """Return the mean update of a synapse over that by the exact law of the weakest one that excites."""
+    chosen, exact = data.isel(causal_weight=index), float(data.causal_exact[1])
+    return normal_interval(chosen.causal_sampled.values / exact, chosen.causal_sampled_error.values / exact)
 
 
 CLAIMS = (
@@ -97,16 +97,16 @@ CLAIMS = (
     ),
     limits(
         "sec3.2.causal",
-        "Mean update per presynaptic spike when each raises the postsynaptic probability (0.03) by 0.01 for 5 bins.",
-        criterion=at_least(0.01),
-        measure=lambda data: normal_interval(
-            _excited(data).causal_sampled.values, _excited(data).causal_sampled_error.values
-        ),
-        control=lambda data: data.causal_sampled[0],
+        "Mean update per presynaptic spike, the weakest synapse that excites, over the exact law of an isolated spike.",
+        criterion=at_least(0.5),
+        measure=lambda data: _causal_share(data, 1),
+        control=lambda data: _causal_share(data, 0).value,
         control_is="spikes that are independent given the rates, as the paper assumes",
         revised="It asked for 0.0182 within 0.006, the number of one earlier run with a margin that its error nearly "
-        "used up; what the statement needs is a change that is clearly there.",
-        note=lambda data: f"Exact law of an isolated presynaptic spike: {float(_excited(data).causal_exact):.4f}.",
+        "used up; what the statement needs is a change that is clearly there, half of what the law says.",
+        note=lambda data: (
+            f"That law: {float(data.causal_exact[1]):.4f} with a rise by {float(data.causal_weight[1]):g}."
+        ),
     ),
 )
 
@@ -159,10 +159,10 @@ def _saturated(key: Key[Array, ""], config: ConstantRateConfig) -> xr.Dataset:
     """Let a network decay in saturation to its upper threshold: the change of each step under Eq 1 and 5."""
     n_units = 8
     # A bias that asks for more than the threshold holds the units there.
-    params = random_params(key, n_units, 0.3)._replace(bias=jnp.ones(n_units, float))
+    params = random_params(named_key(key, "weights"), n_units, 0.3)._replace(bias=jnp.ones(n_units, float))
     numbers, start = NoiseHyper(config.decay, _NOISE_STD), jnp.full(n_units, 2.0, float)
-    kernel = NoisyIntegrator(hard_sigmoid())
-    trace = simulate(key, params, kernel, numbers, state=start, n_steps=_N_STEPS + 1, trace_every=1).trace
+    kernel, noise = NoisyIntegrator(hard_sigmoid()), named_key(key, "noise")
+    trace = simulate(noise, params, kernel, numbers, state=start, n_steps=_N_STEPS + 1, trace_every=1).trace
     assert trace is not None
     rate, factor = hard_sigmoid().value(trace), smoothed_hard_sigmoid(_NOISE_STD).slope(trace[:-1])
     eq1 = rate_update(trace[:-1], trace[1:], rate[:-1])
