@@ -85,18 +85,18 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 2.2, paragraph 2, and the caption of Figure 2",
         "A faster rise also brings the postsynaptic spike closer to the presynaptic one, provided that spikes on both "
         "sides change nothing.",
-        "Only where spikes are frequent, and little: from a steady rate to the steepest rise the mean lag of the "
-        "pairs that strengthen a weight falls by 0.05 time steps at a spike probability of 0.2 per step, and grows by "
-        "0.7 steps at 0.02.",
-        ("sec2.2.conditional_lag",),
+        "A spike soon after becomes likelier; but the mean lag of the pairs that strengthen a weight becomes shorter "
+        "only where spikes are frequent, and little: from a steady rate to the steepest rise it falls by 0.05 time "
+        "steps at a spike probability of 0.2 per step, and grows by 0.7 steps at 0.02.",
+        ("sec2.2.conditional_lag", "sec2.2.soon"),
     ),
     Statement(
         "sec2.2.cancellation",
         "Section 2.2, paragraph 2",
         "The argument assumes that the effects of spikes on both sides of the presynaptic one cancel.",
-        "The jump of the curve of Eq 1 at lag 0 needs it: with the assumption the change at lag 1 is 0.43 of that at "
-        "lag 10, and 0.12 if the nearest spike counts although there are some on both sides.",
-        ("sec2.2.cancellation",),
+        "For the sign of the change the argument does not need it; for its size at short lags it does: with the "
+        "assumption the change at lag 1 is 0.43 of that at lag 10, without it 0.12.",
+        ("sec2.2.cancellation", "sec2.2.sign"),
     ),
     Statement(
         "eq3",

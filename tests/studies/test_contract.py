@@ -290,6 +290,16 @@ def _falling_ramp(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rising_rate, "ramp", lambda n, q, slope: ramp(n, q, -slope))
 
 
+def _hebb(patch: pytest.MonkeyPatch) -> None:
+    right = rising_rate.make_sequences
+
+    def wrong(key: Any, config: Any) -> Any:
+        sequences = right(key, config)
+        return sequences._replace(slope=sequences.activity)
+
+    patch.setattr(rising_rate, "make_sequences", wrong)
+
+
 def _no_cancellation(patch: pytest.MonkeyPatch) -> None:
     right = rising_rate.exact_counts
     patch.setattr(rising_rate, "exact_counts", lambda sequences, config, sides: right(sequences, config, "one"))
@@ -335,8 +345,9 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     ),
     "rate that falls": (
         "rising_rate", {}, _falling_ramp,
-        {"sec2.2.falling", "sec2.2.fitted", "sec2.2.gain", "sec2.2.conditional_lag"},
+        {"sec2.2.falling", "sec2.2.fitted", "sec2.2.gain", "sec2.2.conditional_lag", "sec2.2.soon"},
     ),
+    "activity in the place of its change": ("rising_rate", {}, _hebb, {"sec2.2.sign"}),
     "no pairs with spikes on both sides": ("rising_rate", {}, _no_cancellation, {"sec2.2.cancellation"}),
     "rate in place of spikes": (
         "example_traces", {}, _rate_in_place_of_spikes, {"eq2.mean"},
@@ -371,10 +382,10 @@ def test_a_wrong_model_does_not_get_its_verdict(twin, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("rising_rate", {"probabilities": (0.02, 0.02)}, "probabilities: expected different values"),
-        ("rising_rate", {"slopes": (2e-4, 5e-4)}, "slopes: expected 0 and then increasing numbers"),
-        ("rising_rate", {"slopes": (0.0, 5e-4, 5e-4)}, "slopes: expected 0 and then increasing numbers"),
-        ("rising_rate", {"slopes": (0.0, 5e-4, 2e-4)}, "slopes: expected 0 and then increasing numbers"),
+        ("rising_rate", {"probabilities": (0.02, 0.02)}, "probabilities: expected at least two increasing numbers"),
+        ("rising_rate", {"slopes": (2e-4, 5e-4)}, "slopes: expected 0, a steady rate, and then others"),
+        ("rising_rate", {"slopes": (0.0, 5e-4, 5e-4)}, "slopes: expected at least two increasing numbers"),
+        ("rising_rate", {"slopes": (0.0, 5e-4, 2e-4)}, "slopes: expected at least two increasing numbers"),
         ("rule_agreement", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),
         ("rule_agreement", {"widths": (3.0, 3.0)}, "widths: expected different values"),
         ("constant_rate", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),
