@@ -41,7 +41,7 @@ def test_a_weight_moves_its_two_units_alike_and_no_other(key):
 
 
 def verdicts():
-    result = run(study.STUDY.name, show_progress=False, n_networks=8, widths=(0.05,))
+    result = run(study.STUDY.name, show_progress=False, n_networks=8, widths=(0.05, 0.1))
     return {record["id"]: record["verdict"] for record in result.records}
 
 
@@ -99,7 +99,8 @@ def test_a_wrong_model_does_not_get_its_verdict(patch, lost, monkeypatch):
     ("settings", "message"),
     [
         ({"n_units": 4}, "n_units: expected a whole number of at least 5"),
-        ({"widths": (0.2,)}, "widths: expected a finite number"),
+        ({"widths": (0.05, 0.2)}, "widths: expected a finite number"),
+        ({"widths": (0.1, 0.04)}, "widths: expected at least two increasing numbers"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

@@ -64,7 +64,7 @@ class ConditionsConfig:
     weight_scale: float = setting(0.5, "standard deviation of the weights, times the root of n_units", above=0)
     step: float = setting(0.1, "step size epsilon = dt / tau", **STEP)
     noise_std: float = setting(0.1, "standard deviation of the noise eta on the activity", at_least=0)
-    widths: tuple[float, ...] = setting((0.1, 0.04), "widths that smooth kinks", above=0, at_most=0.1, distinct=True)
+    widths: tuple[float, ...] = setting((0.04, 0.1), "widths that smooth kinks", above=0, at_most=0.1, increasing=True)
 
 
 def _paper(data: xr.Dataset) -> xr.Dataset:
@@ -122,7 +122,7 @@ CLAIMS = (
         "Smallest area under |d^3E / ds^2 db| about a kink that is smoothed, over the widths of smoothing.",
         criterion=within(1.0, 1e-3, double=1e-5),
         measure=lambda data: Estimate(*(float(f(_area(data)[1:])) for f in (np.min, np.min, np.max))),
-        control=lambda data: _area(data)[-1] * data.bend[1].max() / data.bend[-1].max(),
+        control=lambda data: _area(data)[1] * data.bend[-1].max() / data.bend[1].max(),
         control_is="a bend that does not get higher as it gets narrower, and so vanishes",
         note="Interval: range over widths.",
     ),

@@ -9,21 +9,22 @@ from stdpjax.stats import Estimate, mean_interval
 from stdpjax.studies.panels import panels
 
 _LOOKS = {
-    "previous": ("one step earlier (Eq 5 as printed)", "sum", "v", -3),
-    "current": ("before the step", "eq1", "o", -1),
-    "midpoint": ("midway", "nearest", "D", 0),
-    "next": ("after the step", "points", "^", 1),
+    "previous": ("one step earlier (Eq 5 as printed)", "sum", "v"),
+    "current": ("before the step", "eq1", "o"),
+    "midpoint": ("midway", "nearest", "D"),
+    "next": ("after the step", "points", "^"),
 }
 
 
 def _drift(ax: Axes, data: xr.Dataset) -> None:
     smallest = data.isel(step=0)
     reach = np.array([float(smallest.co_movement.min()), float(smallest.co_movement.max())])
-    for pairing, (_, color, marker, theory) in _LOOKS.items():
+    for pairing, (_, color, marker) in _LOOKS.items():
         row = smallest.sel(pairing=pairing)
+        theory = float(row.drift_exact)
         points(ax, smallest.co_movement, row.gap, marker, color, ms=2.5, alpha=0.7, mew=0)
         measured = round(float(row.drift.mean()), 2) + 0.0  # no -0.00
-        curve(ax, reach, theory * reach, "-", color, f"{theory:d} (measured {measured:.2f})", lw=1)
+        curve(ax, reach, theory * reach, "-", color, f"{theory:g} (measured {measured:.2f})", lw=1)
     ax.set_title(f"How much each reading drifts (step {float(smallest.step):g})")
     xlabel, ylabel = r"co-movement, sum of $\Delta s_i\,\Delta s_j$ over the path", r"update less change of $r_i r_j$"
     frame(ax, xlabel, ylabel, zero="xy")
@@ -32,7 +33,7 @@ def _drift(ax: Axes, data: xr.Dataset) -> None:
 
 def _order(ax: Axes, data: xr.Dataset) -> None:
     sizes = np.abs(data.gap).mean(("network", "pair"))
-    for pairing, (words, color, marker, _) in _LOOKS.items():
+    for pairing, (words, color, marker) in _LOOKS.items():
         curve(ax, data.step, sizes.sel(pairing=pairing), f"{marker}-", color, words, ms=5, lw=1)
     guide = 0.5 * float(sizes.sel(pairing="current")[0]) * data.step / data.step[0]
     curve(ax, data.step, guide, ":", "exact", "proportional to the step")
@@ -46,7 +47,7 @@ def _noisy(ax: Axes, data: xr.Dataset) -> None:
     first, second = np.triu_indices(data.sizes["post"], 1)
     exact = 1e6 * data.noisy_exact.sel(reading="current").values[first, second]
     for reading in data.reading.values:
-        words, color, marker, _ = _LOOKS[reading]
+        words, color, marker = _LOOKS[reading]
         mean = mean_interval(1e6 * data.noisy_update.sel(reading=reading), "trial")
         of_pairs = Estimate(*(np.asarray(part)[first, second] for part in mean[:3]))
         points(ax, exact, of_pairs, marker, color, f"{words}, 95 %", capsize=0)
