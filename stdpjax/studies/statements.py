@@ -4,6 +4,15 @@ from stdpjax.lab.statement import Statement
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
+        "sec1.xie_seung",
+        "Section 1, paragraph 2",
+        "With the randomness of spikes averaged out, Xie and Seung found STDP to be in proportion to the presynaptic "
+        "rate times the temporal derivative of the postsynaptic rate.",
+        "It is where the window is balanced; else a term in the postsynaptic rate itself is added, and together they "
+        "give the change by pairs under slow inputs to 5 %.",
+        ("xie2000.two_moments",),
+    ),
+    Statement(
         "sec1.predict",
         "Section 1, last paragraph",
         "By Eq 1 neurons would together learn to predict their own future state better.",
@@ -657,7 +666,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "constant.",
         "It can be tested: if cells scatter by 25 % of the weight, 129 of them for each course of the rate are enough "
         "to tell a rising rate from a falling one under the nearest-neighbour rule of section 5; at a constant rate "
-        "most rules published by others predict a change that the test finds.",
+        "most of five rules published by others, of pairs, triplets and suppression, predict a change that the test "
+        "finds.",
         ("sec9.cells", "sec9.others"),
     ),
     Statement(

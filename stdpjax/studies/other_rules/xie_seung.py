@@ -15,7 +15,7 @@ from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.rules import lag_kernel, linear_response, mean_update, xie_seung_rule
 from stdpjax.spikes import lag_probability
-from stdpjax.studies.measures import beyond, labelled, largest, merged, supports
+from stdpjax.studies.measures import beyond, labelled, largest, limits, merged, supports
 from stdpjax.studies.other_rules.xie_seung_figure import plot
 from stdpjax.studies.other_rules.xie_seung_parts import ASYMMETRIC, WINDOWS, slow_pairs, step_by_step
 from stdpjax.studies.protocol import (
@@ -110,7 +110,7 @@ CLAIMS = (
         control=lambda data: data.sign_value.sel(pair_sign="depressing"),
         control_is="a window that depresses whichever comes first",
     ),
-    _of_xie_seung(
+    limits(
         "xie2000.two_moments",
         "Relative error of b0 q + b1 dq/dt for pairs under the slowest drive (root mean square, worst window).",
         criterion=at_most(0.05),

@@ -61,10 +61,10 @@ def _share_found(data: xr.Dataset, name: str) -> Estimate:
     return Estimate(n_found / n, *wilson_interval(n_found, n))
 
 
-def _hardest(data: xr.Dataset) -> xr.DataArray:
-    """Return the power to find a change at a constant rate, for the asymmetric rule under which it is least."""
-    power = data.power_constant.sel(rule=list(rules.ASYMMETRIC))
-    return power[int(power.values.argmin())]
+def _published(data: xr.Dataset) -> xr.DataArray:
+    """Return the power to find a change at a constant rate under published rules, increasing."""
+    power = data.power_constant.sel(rule=list(rules.PUBLISHED))
+    return power[np.argsort(power.values)]
 
 
 def _cells(data: xr.Dataset) -> str:
@@ -78,13 +78,13 @@ def _cells(data: xr.Dataset) -> str:
 CLAIMS = (
     supports(
         "sec9.others",
-        "Power to find a change at a constant rate with the stated number of cells, median of the rules and windows of "
-        "others that are asymmetric.",
+        "Power to find a change at a constant rate with the stated number of cells, median of five published rules of "
+        "pairs, triplets and suppression.",
         criterion=at_least(0.8),
-        measure=lambda data: data.power_constant.sel(rule=list(rules.ASYMMETRIC)).median(),
-        control=lambda data: _share_found(data, "n_false").value,
-        control_is="simulated experiments under the paper's windowed rule",
-        note=lambda data: f"Found least often: {_hardest(data).rule.item()}, {_hardest(data).item():.1%}.",
+        measure=lambda data: _published(data).median(),
+        control=lambda data: data.power_constant.sel(rule=list(rules.SYMMETRIC)).max(),
+        control_is="of six rules without change at a constant rate, the paper's among them, that which is found most",
+        note=lambda data: f"Found least often: {_published(data).rule[0].item()}, {_published(data)[0].item():.1%}.",
     ),
     supports(
         "sec9.cells",
@@ -185,7 +185,6 @@ def _simulated(
     return merged(
         labelled("rule", power_constant=(at_constant, "power to find a change at a constant rate")),
         labelled((), "experiments", n_found_stated=n_found(n_stated), n_found_half=n_found(max(2, n_stated // 2))),
-        labelled((), "experiments", n_false=int(t_test_alarms(drawn[CONSTANT, :, :n_stated]).sum())),
         labelled((), "cells in each arm", n_stated=n_stated),
     )
 

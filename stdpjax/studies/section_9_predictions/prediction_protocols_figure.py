@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
 from stdpjax.stats import Estimate
+from stdpjax.studies.section_9_predictions.prediction_rules import SYMMETRIC
 
 _NAMES = {
     "windowed": "windowed (the paper's)",
@@ -55,7 +56,7 @@ def _rows(ax: Axes, data: xr.Dataset) -> np.ndarray:
     for row in position[::2]:
         ax.axhspan(row - 0.5, row + 0.5, color="0.96", lw=0, zorder=0)
     # Rules of which the prediction holds come first.
-    ax.axhline(-5.5, color="0.6", lw=0.8, ls=":")
+    ax.axhline(0.5 - len(SYMMETRIC), color="0.6", lw=0.8, ls=":")
     ax.set_ylim(-data.sizes["rule"] + 0.5, 2.0)
     ax.tick_params(axis="y", length=0)
     return position
