@@ -214,10 +214,11 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4, Eq 12",
         "To predict each observation from a state that sums up all earlier ones is to maximise the likelihood of the "
         "sequence.",
-        "It is, by the chain rule of probability, for a state that loses nothing of the past; with the network's "
-        "hidden units the next frame is predicted with 0.20 (moving bars) and 0.75 (digits seen column by column) of "
-        "the squared error of the best linear guess from the present frame, so that they keep some of it.",
-        ("eq12.bars", "eq12.digits"),
+        "It is, by the chain rule of probability, for a state that is a function of the past and loses nothing of it, "
+        "but not for one that is drawn, as in the noisy network; with the network's hidden units the next frame is "
+        "predicted with 0.20 (moving bars) and 0.75 (digits seen column by column) of the squared error of the best "
+        "linear guess from the present frame, so that they keep some of the past.",
+        ("eq12.drawn", "eq12.bars", "eq12.digits"),
         "P(x_1 ... x_T) = prod_t P(x_t | x_(t-1), ..., x_1) = prod_t P(x_t | s_(t-1))",
     ),
     Statement(

@@ -16,7 +16,7 @@ from stdpjax.objectives import GradientTarget, prediction_error, stdp_objective
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import cosine, limits, off_diagonal, order, refutes, relative_difference
+from stdpjax.studies.measures import cosine, labelled, limits, merged, off_diagonal, order, refutes, relative_difference
 from stdpjax.studies.section_3_rule.rule_is_semigradient_figure import plot
 from stdpjax.studies.section_3_rule.steps_along_rule import eq_1, error_changes, rate_less_activity, two_steps
 
@@ -128,8 +128,8 @@ CLAIMS = (
         "Order in the step with which J_STDP / step^2, without noise, approaches |R(s) - s|^2 / 2 (slope on "
         "logarithmic axes, mean).",
         criterion=within(1.0, 0.1),
-        measure=lambda data: mean_interval(order(data.speed_difference.astype(float))),
-        control=lambda data: order(data.noisy_speed_difference.astype(float)).mean(),
+        measure=lambda data: mean_interval(order(data.speed_difference)),
+        control=lambda data: order(data.noisy_speed_difference).mean(),
         control_is="J_STDP with noise, ten times that of the study",
         note=lambda data: f"At step {float(data.step[0]):g} at most {float(data.speed_difference[0].max()):.2g} off.",
     ),
@@ -186,19 +186,16 @@ def run(key: Key[Array, ""], config: RuleIsSemigradientConfig, progress: Progres
             exact[name] = jax.vmap(rate_less_activity, networks)(params, states, noise, config.finite_step)
         return by_step, exact | jax.vmap(rises, (0, 0, None))(params, active, config.finite_step)
 
-    by_step, exact = everything()
-
-    def variables(dims: tuple[str, ...], columns: dict[str, Array]) -> dict[str, tuple]:
-        words = {name: {"units": "1", "long_name": name.replace("_", " ")} for name in columns}
-        return {name: (dims[: value.ndim], np.asarray(value), words[name]) for name, value in columns.items()}
-
-    return xr.Dataset(
-        variables(("step", "network", "target"), by_step) | variables(("network", "post", "pre"), exact),
-        {
-            "step": ("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}),
-            "finite_step": ((), config.finite_step, {"units": "1"}),
-            "target": list(TARGETS),
-        },
+    dims = ("step", "network", "target"), ("network", "post", "pre")
+    return merged(
+        *(
+            labelled(of[: values.ndim], "1", **{name: (values, name.replace("_", " "))})
+            for of, columns in zip(dims, everything(), strict=True)
+            for name, values in columns.items()
+        ),
+        step=("step", np.asarray(config.steps), {"units": "1", "long_name": "dt / tau"}),
+        finite_step=((), config.finite_step, {"units": "1"}),
+        target=list(TARGETS),
     )
 
 

@@ -61,14 +61,8 @@ def cases(config: SpeedWithLearningConfig) -> dict[str, Case]:
     }
 
 
-def log_ratio(data: xr.Dataset, name: str) -> xr.DataArray:
-    """Return the log of a mean squared speed over that of the same form and drive without learning."""
-    ratio = data[name] / data.speed.sel(learning_rate=0.0, drop=True)
-    return ratio.copy(data=np.log(ratio.values))
-
-
 def _signed(data: xr.Dataset) -> xr.DataArray:
-    logs = log_ratio(data, "speed").sel(learning_rate=data.learning_rate != 0, drive=_MAIN)
+    logs = data.log_ratio.sel(learning_rate=data.learning_rate != 0, drive=_MAIN)
     return np.sign(logs.learning_rate) * logs
 
 
@@ -78,15 +72,8 @@ def _means(logs: xr.DataArray) -> list[Estimate]:
 
 def _slowest(data: xr.Dataset, drives: list[str]) -> Estimate:
     """Return the mean log ratio that is least with the whole of its interval, over drives, forms, positive rates."""
-    positive = log_ratio(data, "speed").sel(learning_rate=data.learning_rate > 0, drive=drives)
+    positive = data.log_ratio.sel(learning_rate=data.learning_rate > 0, drive=drives)
     return min(_means(positive), key=lambda mean: mean.high)
-
-
-def _moments(data: xr.Dataset) -> str:
-    """Say what the moment does at which the rate is read, tied, at the smaller of the positive rates."""
-    at_start = log_ratio(data, "speed").sel(form="tied", drive=_WAVE, learning_rate=data.learning_rate[-2])
-    midway = log_ratio(data, "midway_speed").sel(form="tied", drive=_WAVE)
-    return f"Tied, smaller rate: {float(at_start.mean()):+.3f}; read midway through a step {float(midway.mean()):+.3f}."
 
 
 CLAIMS = (
@@ -96,7 +83,7 @@ CLAIMS = (
         "drives, all but the travelling wave, four rates, Eq 1 and tied.",
         criterion=at_least(0.02),
         measure=lambda data: min(_means(_signed(data))),
-        control=lambda data: min(_means(log_ratio(data, "misplaced_speed").sel(drive=_MAIN))).value,
+        control=lambda data: min(_means(data.misplaced_log_ratio.sel(drive=_MAIN))).value,
         control_is="each change given to the weight between the next two units, at rate +0.02",
         note=lambda data: f"{float((_signed(data) > 0).mean()):.1%} of networks follow the sign.",
     ),
@@ -107,7 +94,9 @@ CLAIMS = (
         measure=lambda data: _slowest(data, [_WAVE]),
         control=lambda data: _slowest(data, _MAIN).value,
         control_is="the other four drives",
-        note=_moments,
+        note=lambda data: (
+            f"Tied, smaller rate, read midway through a step: {float(data.midway_log_ratio.mean()):+.3f}."
+        ),
     ),
 )
 
@@ -125,16 +114,20 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
     start = Params(jnp.broadcast_to(params.weights, (case.rate.shape[0], *params.weights.shape)), params.bias)
     progress(0.1, "networks that learn")
     learned = learn(noise_keys, start, drives, case, bound, n_dropped=n_steps // 3 * 2)
-    shape, unit = (len(FORMS), len(DRIVES), len(main_rates(config))), "(activity / time constant)^2"
+    shape = (len(FORMS), len(DRIVES), len(main_rates(config)), n_networks)
     ends = np.cumsum([len(part.rate) for part in parts.values()])
-    speed = dict(zip(parts, np.split(np.asarray(learned.speed), ends[:-1]), strict=True))
-    words = "mean squared speed of all units"
-    main, misplaced = speed["main"].reshape(*shape, -1), speed["misplaced"].reshape(*shape[:2], -1)
+    logs = dict(zip(parts, np.split(np.log(np.asarray(learned.speed, np.float64)), ends[:-1]), strict=True))
+    main, misplaced = logs["main"].reshape(shape), logs["misplaced"].reshape(*shape[:2], n_networks)
+    still, words = (
+        main[:, :, main_rates(config).index(0.0)],
+        "log ratio of mean squared speed, with to without learning",
+    )
+    on_wave = still[list(FORMS).index("tied"), DRIVES.index(_WAVE)]
     between, midway = f"{words}, each change between the next two units", f"{words}, rate midway through a step"
     return merged(
-        labelled(("form", "drive", "learning_rate", "network"), unit, speed=(main, words)),
-        labelled(("form", "drive", "network"), unit, misplaced_speed=(misplaced, between)),
-        labelled("network", unit, midway_speed=(speed["midway"][0], f"{midway}, tied, on a wave")),
+        labelled(("form", "drive", "learning_rate", "network"), "1", log_ratio=(main - still[:, :, None], words)),
+        labelled(("form", "drive", "network"), "1", misplaced_log_ratio=(misplaced - still, between)),
+        labelled("network", "1", midway_log_ratio=(logs["midway"][0] - on_wave, f"{midway}, tied, on a wave")),
         required(("case", "network"), "networks with finite states and weights", is_finite=learned.is_finite),
         form=list(FORMS),
         drive=list(DRIVES),

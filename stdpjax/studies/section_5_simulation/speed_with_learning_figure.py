@@ -18,22 +18,19 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     figure = new_figure(12.0, 8.0)
     axes = figure.subplot_mosaic([["Eq 1", "Eq 1", "misplaced"], ["tied", "tied", "wave"]])
     figure.suptitle("Section 5.1: learning with Eq 1 makes a network's units move more, not less", fontweight="bold")
-    logs = np.log(data.speed)
-    logs, wave = logs - logs.sel(learning_rate=0.0), logs.sel(form="tied", learning_rate=0.0)[-1]
     for form, title in (("Eq 1", "While learning (untied): up for +, down for −"), ("tied", "The same, tied")):
         axes[form].set_title(title)
-        _drives(axes[form], logs.sel(form=form), config)
+        _drives(axes[form], data.log_ratio.sel(form=form), config)
     axes["Eq 1"].legend(title="learning rate", ncols=2, loc="lower left")
-    misplaced = np.log(data.misplaced_speed) - np.log(data.speed.sel(learning_rate=0.0))
     for index, (form, color) in enumerate(zip(data.form.values, ("eq1", "sum"), strict=True)):
-        row = mean_interval(misplaced.sel(form=form), "network")
+        row = mean_interval(data.misplaced_log_ratio.sel(form=form), "network")
         points(axes["misplaced"], np.arange(row.value.size) + 0.17 * (index - 0.5), row, "o", color, str(form), ms=5)
     axes["misplaced"].set_title(f"Changes between other units ({config.small_rate:+g})")
-    frame(axes["misplaced"], "drive", _UNIT, zero="y", xticks=_names(misplaced))
+    frame(axes["misplaced"], "drive", _UNIT, zero="y", xticks=_names(data.misplaced_log_ratio))
     axes["misplaced"].legend(loc="upper left")
-    at_start = logs.sel(form="tied", learning_rate=config.small_rate)[-1]
-    moments = xr.concat([at_start, np.log(data.midway_speed) - wave], "moment", coords="minimal", compat="override")
-    points(axes["wave"], np.arange(2), mean_interval(moments, "network"), "o", "sum", None, ms=5)
+    at_start = data.log_ratio.sel(form="tied", learning_rate=config.small_rate)[-1]
+    moments = np.stack([at_start.values, data.midway_log_ratio.values])
+    points(axes["wave"], np.arange(2), mean_interval(moments, axis=1), "o", "sum", None, ms=5)
     axes["wave"].set_title(f"On a wave the moment decides (tied, {config.small_rate:+g})")
     frame(axes["wave"], "presynaptic rate taken at", _UNIT, zero="y", xticks=["start", "midpoint"])
     return figure
