@@ -113,7 +113,7 @@ def _is_covered(data: xr.Dataset, stated: float) -> NDArray[np.bool_]:
 
 
 def _told_apart(name: str, words: str, rule: str, revised: str) -> Claim:
-    return Claim(
+    return beyond(
         name,
         f"AIC of {words} above that of exponential pairs with two sides, on data that these made (mean).",
         statement="Bi & Poo 2001",
@@ -121,7 +121,6 @@ def _told_apart(name: str, words: str, rule: str, revised: str) -> Claim:
         measure=lambda data: mean_interval(data.aic_above.sel(other=rule, maker="pair")),
         control=lambda data: data.aic_above.sel(other=rule, maker="itself").values.mean(),
         control_is="data that this rule made",
-        bearing="beyond",
         revised=revised,
         note=lambda data: f"On the drawn points {float(criteria(data).sel(rule=rule)):+.1f}.",
     )

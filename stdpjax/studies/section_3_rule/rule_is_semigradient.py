@@ -32,9 +32,7 @@ class RuleIsSemigradientConfig:
     n_units: int = setting(6, "units of each network", at_least=3)
     weight_scale: float = setting(0.3, "standard deviation of the weights, times the root of n_units", above=0)
     noise_std: float = setting(0.01, "standard deviation of the noise eta on the activity", at_least=0)
-    steps: tuple[float, ...] = setting(
-        (0.001, 0.002, 0.01, 0.02, 0.1, 0.2), "step sizes epsilon", **STEP, increasing=True
-    )
+    steps: tuple[float, ...] = setting((0.001, 0.002, 0.01, 0.02, 0.1, 0.2), "step sizes", **STEP, increasing=True)
     exact_step: float = setting(0.1, "step size at which gradients are compared with their formulas", **STEP)
     finite_step: float = setting(0.02, "step size at which directions are compared, one of steps", **STEP)
 
@@ -46,10 +44,6 @@ class RuleIsSemigradientConfig:
 
 def _cosine(data: xr.Dataset, held: str) -> xr.DataArray:
     return data.cosine.sel(step=data.finite_step, target=held)
-
-
-def _at_step(data: xr.Dataset) -> str:
-    return f"At step {float(data.finite_step):g}."
 
 
 def _relative_size(data: xr.Dataset, rows: xr.DataArray) -> float:
@@ -85,7 +79,7 @@ CLAIMS = (
         measure=lambda data: mean_interval(_cosine(data, "free")),
         control=lambda data: _cosine(data, "outside").mean(),
         control_is="a next state that comes from outside, as for clamped units, with nothing held fixed either",
-        note=_at_step,
+        note=lambda data: f"At step {float(data.finite_step):g}.",
     ),
     limits(
         "eq3.stop",
@@ -94,7 +88,7 @@ CLAIMS = (
         measure=lambda data: mean_interval(_cosine(data, "stop")),
         control=lambda data: _cosine(data, "predictor_stop").mean(),
         control_is="the prediction s_t held fixed, and the next state not",
-        note=_at_step,
+        note=lambda data: f"At step {float(data.finite_step):g}.",
     ),
     limits(
         "eq5.formula",
@@ -113,7 +107,7 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.pair_cosine.sel(step=data.finite_step)),
         control=lambda data: data.both_cosine.sel(step=data.finite_step).mean(),
         control_is="the sum of Eq 1 for both directions",
-        note=_at_step,
+        note=lambda data: f"At step {float(data.finite_step):g}.",
     ),
     limits(
         "eq5.saturation",

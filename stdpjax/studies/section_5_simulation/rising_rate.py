@@ -110,7 +110,6 @@ CLAIMS = (
         measure=lambda data: data.spike_soon[0, -1] - data.spike_soon[0, 0],
         control=lambda data: data.spike_near[0, -1] - data.spike_near[0, 0],
         control_is="a spike within half a window on either side: the nearest one need not come closer",
-        note=lambda data: f"At the flat rate {float(data.spike_soon[0, 0]):.3f}.",
     ),
     supports(
         "sec2.2.cancellation",

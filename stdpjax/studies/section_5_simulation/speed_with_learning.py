@@ -123,11 +123,10 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
         "log ratio of mean squared speed, with to without learning",
     )
     on_wave = still[list(FORMS).index("tied"), DRIVES.index(_WAVE)]
-    between, midway = f"{words}, each change between the next two units", f"{words}, rate midway through a step"
     return merged(
         labelled(("form", "drive", "learning_rate", "network"), "1", log_ratio=(main - still[:, :, None], words)),
-        labelled(("form", "drive", "network"), "1", misplaced_log_ratio=(misplaced - still, between)),
-        labelled("network", "1", midway_log_ratio=(logs["midway"][0] - on_wave, f"{midway}, tied, on a wave")),
+        labelled(("form", "drive", "network"), "1", misplaced_log_ratio=(misplaced - still, words)),
+        labelled("network", "1", midway_log_ratio=(logs["midway"][0] - on_wave, words)),
         required(("case", "network"), "networks with finite states and weights", is_finite=learned.is_finite),
         form=list(FORMS),
         drive=list(DRIVES),

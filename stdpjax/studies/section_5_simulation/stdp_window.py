@@ -91,10 +91,7 @@ CLAIMS = (
         measure=lambda data: estimate(data, "rise_frequent"),
         control=lambda data: data.rise_biology,
         control_is="the published curve of Bi & Poo, after the presynaptic spike",
-        note=lambda data: (
-            "Share of the variation with lag of the Bi & Poo curve, either side relative to its mean, that the mean "
-            f"change has: {float(data.explained_eq1_mean_exact):.3f}."
-        ),
+        note=lambda data: f"It has {float(data.explained_eq1_mean_exact):.3f} of that curve's variation with lag.",
     ),
     limits(
         "fig1.sparse",
