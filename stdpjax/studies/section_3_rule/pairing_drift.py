@@ -197,7 +197,7 @@ def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> 
         labelled(("trial", "reading", "post", "pre"), "per step", noisy_update=update),
         labelled(("reading", "post", "pre"), "per step", noisy_exact=exact),
         required("trial", "trials with noise in the active region", noisy_active=stays_active),
-        labelled("pairing", drift_exact=COEFFICIENTS),
+        labelled("pairing", drift_exact=list(COEFFICIENTS)),
         pairing=list(PAIRINGS),
         reading=["current", "midpoint"],
         step=("step", list(config.steps), {"units": "tau"}),
