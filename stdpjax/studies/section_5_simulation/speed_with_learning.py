@@ -94,9 +94,7 @@ CLAIMS = (
         measure=lambda data: _slowest(data, [_WAVE]),
         control=lambda data: _slowest(data, _MAIN).value,
         control_is="the other four drives",
-        note=lambda data: (
-            f"Tied, smaller rate, read midway through a step: {float(data.midway_log_ratio.mean()):+.3f}."
-        ),
+        note=lambda data: f"Tied, smaller rate, read midway in a step: {float(data.midway_log_ratio.mean()):+.3f}.",
     ),
 )
 
@@ -118,10 +116,8 @@ def run(key: Key[Array, ""], config: SpeedWithLearningConfig, progress: Progress
     ends = np.cumsum([len(part.rate) for part in parts.values()])
     logs = dict(zip(parts, np.split(np.log(np.asarray(learned.speed, np.float64)), ends[:-1]), strict=True))
     main, misplaced = logs["main"].reshape(shape), logs["misplaced"].reshape(*shape[:2], n_networks)
-    still, words = (
-        main[:, :, main_rates(config).index(0.0)],
-        "log ratio of mean squared speed, with to without learning",
-    )
+    still = main[:, :, main_rates(config).index(0.0)]
+    words = "log ratio of mean squared speed, with to without learning"
     on_wave = still[list(FORMS).index("tied"), DRIVES.index(_WAVE)]
     return merged(
         labelled(("form", "drive", "learning_rate", "network"), "1", log_ratio=(main - still[:, :, None], words)),
