@@ -71,8 +71,8 @@ def _sampled_z(data: xr.Dataset, is_antisymmetric: bool) -> float:
 
 
 def _causal_share(data: xr.Dataset, index: int) -> Estimate:
-    """Return the mean update of a synapse over that by the exact law of the weakest one that excites."""
-    chosen, exact = data.isel(causal_weight=index), float(data.causal_exact[1])
+    """Return the mean update of a synapse over the size of that by the exact law of the weakest one that excites."""
+    chosen, exact = data.isel(causal_weight=index), abs(float(data.causal_exact[1]))
     return normal_interval(chosen.causal_sampled.values / exact, chosen.causal_sampled_error.values / exact)
 
 
