@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax.clamps import Clamps
-from stdpjax.dynamics import Kernel, LeakyIntegrator, NoiseHyper, NoisyIntegrator, StepHyper, simulate
+from stdpjax.dynamics import Kernel, LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import Params, target_of
 from stdpjax.observers import mean_of
 from stdpjax.rates import hard_sigmoid
@@ -88,21 +88,13 @@ def drift_at(
     return jnp.mean(pulls, axis=0), jnp.std(pulls, axis=0) / jnp.sqrt(1.0 * n_draws)
 
 
-@partial(jax.jit, static_argnames=("n_steps", "is_noisy"))
-def settle(keys, params: Params, state: Array, hyper: NoiseHyper, n_steps: int, is_noisy: bool):
-    """Run each network with numbers of its own; the state at the end, its time average, and whether all is finite."""
-    kernel = (NoisyIntegrator if is_noisy else LeakyIntegrator)(hard_sigmoid())
+@partial(jax.jit, static_argnames="n_steps")
+def settle(keys, params: Params, state: Array, step: Array, n_steps: int):
+    """Run each network with a step of its own; the state at the end, its time average, and whether all is finite."""
+    kernel, observe = LeakyIntegrator(hard_sigmoid()), {"state": mean_of(lambda sample: sample.next_post_state)}
 
-    def one(key, params: Params, state, step, noise_std):
-        done = simulate(
-            key,
-            params,
-            kernel,
-            NoiseHyper(step, noise_std) if is_noisy else StepHyper(step),
-            state=state,
-            n_steps=n_steps,
-            observe={"state": mean_of(lambda sample: sample.next_post_state)},
-        )
+    def one(key, params: Params, state, step):
+        done = simulate(key, params, kernel, StepHyper(step), state=state, n_steps=n_steps, observe=observe)
         return done.state, done.observed["state"].mean, done.is_finite
 
-    return jax.vmap(one)(keys, params, state, hyper.step, hyper.noise_std)
+    return jax.vmap(one)(keys, params, state, step)
