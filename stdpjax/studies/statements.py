@@ -274,9 +274,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.2, Eq 16",
         "An energy is proposed whose gradient, as in Eq 13, gives an R of weighted input rates, meant to be roughly "
         "what real neurons compute.",
-        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), as long as W_ij = W_ji, which "
-        "Eq 1, applied to each direction by itself, does not keep.",
-        ("eq16.gradient", "eq16.kept"),
+        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), as long as W_ij = W_ji.",
+        ("eq16.gradient",),
         "E(s) = sum_i s_i^2 / 2 - sum_(i<j) W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)",
     ),
     Statement(
@@ -293,9 +292,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.2, Eq 18",
         "If rates rise in a straight line between two thresholds and are constant outside, rho' is 1 between the "
         "thresholds (the active region) and 0 beyond (saturation).",
-        "It is, except at the thresholds, where it jumps; descents of the energy often end there, with biases of "
-        "minus half of a unit's summed weights where the weights have an eigenvalue above 1, and seldom elsewhere.",
-        ("eq18.kinks",),
+        "It is; at the thresholds themselves it jumps.",
+        ("eq18.slope",),
         "rho(v) = 0 if v < beta_1, v - beta_1 if beta_1 <= v <= beta_2, 1 if v > beta_2, with beta_2 - beta_1 = 1 and "
         "beta_1 < 0 < beta_2",
     ),
@@ -493,8 +491,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "At a fixed point, or a local minimum of the energy, the gradient is 0, so R(s) = s, and the update without "
         "noise leaves s where it is.",
         "At minima between the thresholds it does; in 25 of 40 random networks the minimum has units at thresholds, "
-        "where the energy has no gradient, and the update does not come to rest.",
-        ("eq25.interior",),
+        "where the energy has no gradient and the update does not come to rest, and with biases of minus half of a "
+        "unit's summed weights all descents end so where the weights have an eigenvalue above 1, and seldom elsewhere.",
+        ("eq25.interior", "eq25.kinks"),
         "dE/ds = 0 => R(s) = s => f(s, 0) = s",
     ),
     Statement(

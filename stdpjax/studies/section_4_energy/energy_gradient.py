@@ -1,6 +1,4 @@
-"""The energy of Eq 16: its gradient, what has none, and where its minima lie (Eq 13, 16 and 18)."""
-
-from functools import partial
+"""The energy of Eq 16: its gradient, what has none, and where its minima lie (Eq 13, 16, 18 and 25)."""
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +12,9 @@ from stdpjax.lab import Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import random_networks, random_states
 from stdpjax.random import named_key
-from stdpjax.rates import hard_sigmoid, sigmoid
+from stdpjax.rates import RateFunction, hard_sigmoid, sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, limits, merged, off_diagonal, relative_difference, required, supports
-from stdpjax.studies.network_runs import path_from
+from stdpjax.studies.measures import labelled, limits, merged, relative_difference, required, stacked, supports
 from stdpjax.studies.section_4_energy.energy_gradient_figure import plot
 
 # With the factor rho' or without it, for a sigmoid, and without it for rates that are linear in the states.
@@ -27,8 +24,8 @@ _KINK = 0.5
 _PAIR_WEIGHT, _PAIR_BIAS = 1.5, -0.75
 _PAIR_AXIS = np.linspace(-1.2, 1.2, 49)
 _N_PATHS = 12
-# Steps along which weights change by Eq 1.
-_N_LEARNT = 200
+# States keep farther away from the kinks than half of what the slope is taken over.
+_MARGIN, _WIDTH = 0.06, 0.1
 
 
 @configuration
@@ -44,10 +41,10 @@ class EnergyGradientConfig:
     n_steps: int = setting(6000, "steps of the descent, which is slow where an eigenvalue is near 1", multiple_of=10)
 
 
-def _relative(data: xr.Dataset, name: str) -> xr.DataArray:
-    """Return the largest relative difference of a gradient from the automatic one, over networks."""
-    exact = data.automatic
-    return np.sqrt(((data[name] - exact) ** 2).sum("unit") / (exact**2).sum("unit")).max()
+def _off_gradient(data: xr.Dataset, pair: str) -> xr.DataArray:
+    """Return the largest relative difference of s - R(s) from the automatic gradient, over networks."""
+    exact, found = data.automatic.sel(pair=pair), data.away_from_target.sel(pair=pair)
+    return np.sqrt(((found - exact) ** 2).sum("unit") / (exact**2).sum("unit")).max()
 
 
 def _at_kinks(data: xr.Dataset) -> xr.DataArray:
@@ -56,33 +53,36 @@ def _at_kinks(data: xr.Dataset) -> xr.DataArray:
     return (distance <= data.step * data.largest_field).any("unit").mean("start")
 
 
-_not_symmetric = partial(limits, criterion=at_least(0.05), note=lambda data: f"{data.sizes['network']} networks.")
-
 CLAIMS = (
-    _not_symmetric(
+    limits(
         "eq13.linear",
         "Asymmetry |R' - R'^T| / |R'| of the linear combination R = b + W rho(s), W_ij = W_ji, sigmoid (mean).",
+        criterion=at_least(0.05),
         measure=lambda data: mean_interval(data.asymmetry.sel(form=FORMS[1])),
         control=lambda data: data.asymmetry.sel(form=[FORMS[0], FORMS[2]]).max(),
         control_is="with the factor rho'(s_i), or with linear rates, the larger",
-    ),
-    supports(
-        "eq16.gradient",
-        "Largest relative difference of dE/ds, by automatic differentiation, from s - rho'(s) (b + W rho(s)).",
-        criterion=at_most(1e-5, double=1e-12),
-        measure=lambda data: _relative(data, "away_from_target"),
-        control=lambda data: _relative(data, "away_from_field"),
-        control_is="the usual weighted sum, without the factor rho'",
-    ),
-    _not_symmetric(
-        "eq16.kept",
-        "Asymmetry |D - D^T| / |D| of the changes D of the weights under Eq 1, along descents from W_ij = W_ji (mean).",
-        measure=lambda data: mean_interval(data.update_asymmetry.sel(update="each direction")),
-        control=lambda data: data.update_asymmetry.sel(update="both together").mean(),
-        control_is="both directions get the change of the product of their rates",
+        note=lambda data: f"{data.sizes['network']} networks.",
     ),
     limits(
-        "eq18.kinks",
+        "eq16.gradient",
+        "Largest relative difference of dE/ds, by automatic differentiation, from s - rho'(s) (b + W rho(s)), W_ij = "
+        "W_ji.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: _off_gradient(data, "one weight"),
+        control=lambda data: _off_gradient(data, "two weights"),
+        control_is="two weights for a pair, W_ij and W_ji drawn apart",
+    ),
+    supports(
+        "eq18.slope",
+        "Largest difference of the rate's slope from 1 between the thresholds and 0 beyond, away from them.",
+        criterion=at_most(1e-5, double=1e-12),
+        measure=lambda data: data.off_slope.sel(thresholds="sharp").max(),
+        control=lambda data: data.off_slope.sel(thresholds="rounded off").max(),
+        control_is="thresholds rounded off over 0.1",
+        note=f"Differences over {_WIDTH:g} at states at least {_MARGIN:g} from a threshold.",
+    ),
+    limits(
+        "eq25.kinks",
         "Share of descents that end with a unit at a threshold, to within its chatter, if and only if the weights have "
         "an eigenvalue above 1, biases minus half of a unit's summed weights (mean over random networks).",
         criterion=at_least(0.9),
@@ -106,7 +106,7 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     params = random_networks(key, n_networks, n_units, config.weight_scale)
     # Where the slope jumps there is no gradient to compare.
     anywhere, active = (
-        random_states(named_key(key, name), n_networks, n_units, reach=reach, kinks=(-_KINK, _KINK), margin=0.06)
+        random_states(named_key(key, name), n_networks, n_units, reach=reach, kinks=(-_KINK, _KINK), margin=_MARGIN)
         for name, reach in (("anywhere", 1.0), ("active", 0.4))
     )
     starts = random_states(named_key(key, "starts"), n_networks * config.n_starts, n_units, reach=config.reach)
@@ -118,24 +118,24 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
         ended = simulate(descent_key, params, kernel, StepHyper(config.step), state=starts, n_steps=config.n_steps)
         return ended.state, ended.is_finite
 
-    def learn(params: Params, start: Float[Array, "unit"]) -> Float[Array, "update"]:
-        kernel = LeakyIntegrator(rho)
-        return update_asymmetries(path_from(kernel, params, start, StepHyper(config.step), _N_LEARNT, descent_key))
-
-    slopes = jax.jit(jax.vmap(gradients))(params, anywhere)
+    # Each with the weights of another network in one of the two directions.
+    untied = params._replace(weights=jnp.triu(params.weights) + jnp.tril(jnp.roll(params.weights, 1, axis=0)))
+    slopes = jax.jit(jax.vmap(jax.vmap(gradients), (0, None)))(stacked(params, untied), anywhere)
+    off_slope = jnp.stack([off_slopes(one, anywhere) for one in (rho, smoothed_hard_sigmoid(0.1))])
     asymmetry = jax.jit(jax.vmap(asymmetries))(params, active)
     ends, is_finite = jax.jit(jax.vmap(descend))(params, starts)
-    learnt = jax.jit(jax.vmap(learn))(params, active)
     return merged(
-        labelled(("network", "unit"), **slopes, largest_field=jnp.abs(params.bias) + jnp.abs(params.weights).sum(-1)),
+        labelled(("pair", "network", "unit"), **slopes),
+        labelled(("thresholds", "network", "unit"), off_slope=(off_slope, "difference of the slope from 1 or 0")),
+        labelled(("network", "unit"), largest_field=jnp.abs(params.bias) + jnp.abs(params.weights).sum(-1)),
         labelled(("network", "form"), asymmetry=asymmetry),
-        labelled(("network", "update"), update_asymmetry=learnt),
         labelled("network", largest_eigenvalue=jnp.linalg.eigvalsh(params.weights)[:, -1]),
         labelled(("network", "start", "unit"), "activity", end_state=ends),
         required(("network", "start"), "descents with finite states", is_finite=is_finite),
         pair_picture(descent_key, config),
         form=list(FORMS),
-        update=["each direction", "both together"],
+        pair=["one weight", "two weights"],
+        thresholds=["sharp", "rounded off"],
         first=_PAIR_AXIS,
         second=_PAIR_AXIS,
         step=((), config.step, {"units": "1", "long_name": "dt / tau"}),
@@ -165,13 +165,10 @@ def asymmetries(params: Params, state: Float[Array, "unit"]) -> Float[Array, "fo
     return jnp.stack([relative_difference(derivative.T, derivative) for derivative in derivatives])
 
 
-def update_asymmetries(path: Float[Array, "time unit"]) -> Float[Array, "update"]:
-    """Return how asymmetric the changes of weights along a path are: by Eq 1, and of the product of both rates."""
-    rate = hard_sigmoid().value(path)
-    # The presynaptic rate is read midway through each step.
-    each = off_diagonal(jnp.diff(path, axis=0).T @ (0.5 * (rate[1:] + rate[:-1])))
-    product = off_diagonal(jnp.outer(rate[-1], rate[-1]) - jnp.outer(rate[0], rate[0]))
-    return jnp.stack([relative_difference(change.T, change) for change in (each, product)])
+def off_slopes(rate_fn: RateFunction, state: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Return how far the rate's slope, by differences, is from 1 between the thresholds and from 0 beyond."""
+    above, below = (rate_fn.value(state + 0.5 * sign * _WIDTH) for sign in (1, -1))
+    return jnp.abs((above - below) / _WIDTH - jnp.where(jnp.abs(state) < _KINK, 1.0, 0.0))
 
 
 def pair_picture(key: Key[Array, ""], config: EnergyGradientConfig) -> xr.Dataset:
@@ -194,8 +191,8 @@ def pair_picture(key: Key[Array, ""], config: EnergyGradientConfig) -> xr.Datase
 STUDY = Study(
     name="energy_gradient",
     title="The energy, its gradient and its minima",
-    figure="Equations 13, 16 and 18",
-    source="Bengio et al. 2015, sections 4.1 and 4.2",
+    figure="Equations 13, 16, 18 and 25",
+    source="Bengio et al. 2015, sections 4.1, 4.2 and 7",
     caption="R(s) - s points down the energy of Eq 16, exactly, with the factor rho'(s_i) in R (top right); a plain "
     "linear combination of rates is the gradient of no energy where rho' varies (bottom left). Where the weights have "
     "an eigenvalue above 1, descents end with units at the thresholds of Eq 18, where rho' jumps (top left and bottom "

@@ -25,6 +25,7 @@ def _landscape(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _gradient(ax: Axes, data: xr.Dataset) -> None:
+    data = data.sel(pair="one weight")
     without = "without $\\rho'$: $s - (b + W\\rho(s))$"
     points(ax, data.automatic, data.away_from_field, ".", "sum", without, ms=3)
     points(ax, data.automatic, data.away_from_target, ".", "eq1", "with $\\rho'$: $s - R(s)$", ms=3)
