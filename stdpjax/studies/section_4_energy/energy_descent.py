@@ -47,6 +47,13 @@ class EnergyDescentConfig:
     return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return", above=0, at_most=0.5)
 
 
+def _first_change(data: xr.Dataset, start: str) -> xr.DataArray:
+    """Return by how much the first step with noise changes the energy, relative to its mean in the end."""
+    return data.first_change.sel(start=start) / data.noisy_exact.sel(start="minimum").isel(time=-1)
+
+
+_REVISED = "It was at most 0 from above, as is true of all dynamics that come near the minimum."
+
 CLAIMS = (
     limits(
         "sec9.interior",
@@ -62,23 +69,23 @@ CLAIMS = (
     ),
     limits(
         "sec9.thresholds",
-        "Mean change of the energy, without noise, of networks that go from rest to where all units are at thresholds.",
-        criterion=at_most(0.0),
-        measure=lambda data: mean_interval(data.kink_change.sel(start="above").mean("step")),
-        control=lambda data: data.kink_change.sel(start="minimum").mean(),
-        control_is="from the minimum, which is at the thresholds",
-        note=lambda data: f"There {float(data.kink_up.mean()):.0%} of single steps raise it, and its mean stays.",
+        "Mean change of the energy, without noise, of networks that start at its minimum, all units at thresholds.",
+        criterion=at_least(0.01),
+        measure=lambda data: mean_interval(data.kink_change.sel(start="minimum").mean("step")),
+        control=lambda data: data.kink_change.sel(start="above").mean(),
+        control_is="from rest, above where it ends",
+        revised=_REVISED,
+        note=lambda data: f"Settled, {float(data.kink_up.mean()):.0%} of single steps raise it.",
     ),
     limits(
         "sec9.noise",
-        "Mean change of the energy in the first step with noise, from above equilibrium.",
-        criterion=at_most(0.0),
-        measure=lambda data: mean_interval(data.first_change.sel(start="above")),
-        control=lambda data: data.first_change.sel(start="minimum").mean(),
-        control_is="from the minimum, below equilibrium",
-        note=lambda data: "{} trials. From the minimum the interval is {:.2g} to {:.2g}.".format(
-            data.sizes["trial"], *mean_interval(data.first_change.sel(start="minimum"))[1:3]
-        ),
+        "Mean change of the energy in the first step with noise, from the minimum, over what it comes to in the end.",
+        criterion=at_least(0.01),
+        measure=lambda data: mean_interval(_first_change(data, "minimum")),
+        control=lambda data: _first_change(data, "above").mean(),
+        control_is="from above equilibrium",
+        revised=_REVISED,
+        note=lambda data: f"{data.sizes['trial']} trials.",
     ),
     supports(
         "sec4.2.steps",
@@ -133,7 +140,7 @@ def _descend(key: Key[Array, ""], config: EnergyDescentConfig) -> tuple[Array, A
 def _at_kink(
     params: Params, start: Float[Array, "unit"], hyper: Any, n_steps: int, key: Key[Array, ""], kernel: Kernel
 ) -> dict[str, Array]:
-    """Return the share of steps that go up over the second half of a run, the change over it, and the last energies."""
+    """Return the share of steps up in the second half of a run, the change over all of it, and the last energies."""
     energy = _energies(params, path_from(kernel, params, start, hyper, n_steps, key), kernel.rate_fn)
     rise = jnp.diff(energy[n_steps // 2 :])
     return {"up": jnp.mean(rise > _rounding(rise)), "change": energy[-1] - energy[0], "energy": energy[-60:]}
