@@ -10,11 +10,11 @@ from jaxtyping import Array, Key
 
 from stdpjax.dynamics import Kernel, Langevin, MetropolisLangevin, NoisyIntegrator, simulate
 from stdpjax.energy import Params, energy_of, make_params
-from stdpjax.lab import Progress, Study, at_least, at_most, within
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.stats import mean_interval
+from stdpjax.stats import mean_interval, wilson_interval
 from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, refutes, required, supports
 from stdpjax.studies.network_runs import Settled, cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_density_figure import plot
@@ -46,6 +46,16 @@ def _off_exact(data: xr.Dataset, sampler: str) -> float:
     return largest_z(cell.measured - data.exact, cell.measured_error)
 
 
+def _most_moved(data: xr.Dataset) -> Estimate:
+    """Return the share of runs that end in the other mode with the paper's noise, of the size for which it is largest.
+
+    Where none does there is no spread to make an interval of; Wilson's has a width all the same.
+    """
+    moved = data.has_moved.drop_sel(noise="Langevin").sum("trial").max().item()
+    n_trials = data.sizes["trial"]
+    return Estimate(moved / n_trials, *wilson_interval(moved, n_trials))
+
+
 CLAIMS = (
     supports(
         "sec4.1.towards",
@@ -66,12 +76,14 @@ CLAIMS = (
     ),
     limits(
         "sec4.1.modes",
-        "Share of runs that are begun in one of two modes and end in the other, with Langevin noise.",
-        criterion=within(0.5, 0.05),
-        measure=lambda data: mean_interval(data.has_moved.sel(noise="Langevin")),
-        control=lambda data: data.has_moved.drop_sel(noise="Langevin").mean("trial").max(),
-        control_is="the noise of Eq 7, the size that moves most",
-        note=lambda data: f"{data.sizes['trial']} runs; half of exp(-E) lies in either mode.",
+        "Share of runs that are begun in one of two modes and end in the other, with the noise of Eq 7, of the size "
+        "that moves most.",
+        criterion=at_most(0.01),
+        measure=_most_moved,
+        control=lambda data: data.has_moved.sel(noise="Langevin").mean(),
+        control_is="Langevin noise",
+        revised="It was a half, within 0.05, for Langevin noise, of which the paper says what is found.",
+        note=lambda data: f"{data.sizes['trial']} runs of each; half of exp(-E) lies in either mode.",
     ),
     beyond(
         "ours.langevin",

@@ -39,7 +39,8 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         ylabel = "second unit $s_2$ (activity)" if ax is axes[0] else " "
         frame(ax, "first unit $s_1$ (activity)", ylabel, xlim=(-3.5, 3.5), ylim=(-3.5, 3.5))
     bar = top.colorbar(image, ax=list(axes), shrink=0.75, pad=0.01).ax
-    bar.set_title("density")
+    # To the right: in the middle it would run into the title of the panel beside it.
+    bar.set_title("density", ha="left")
     frame(bar, "(1/activity²)", "colours; red lines: exp(-E)")
     for ax, draw in zip(bottom.subplots(1, 2), (_statistics, _moved), strict=True):
         draw(ax, data)

@@ -59,7 +59,7 @@ def _temperature(ax: Axes, data: xr.Dataset, config: Any) -> None:
         words, color, marker = _LOOKS[name]
         curve(ax, data.temperature, data.cold_estimate.sel(estimator=name), f"{marker}-", color, words, ms=6)
     points(ax, data.temperature, data.cold_prediction_error, "o", "eq1", "minimum of $J_x$", ms=10, mfc="none")
-    ax.set_title("Dropping the term is right for cold data only")
+    ax.set_title("Only cold data do without the term")
     xlabel, ylabel = "temperature of the data (log scale)", "fitted bias (units of activity)"
     frame(ax, xlabel, ylabel, log="x", ylim=(0, 1.15 * config.cold_bias))
     ax.legend(loc="lower left")
