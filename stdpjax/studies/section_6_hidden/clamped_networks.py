@@ -9,11 +9,13 @@ from jaxtyping import Array, Float, Key
 
 from stdpjax.clamps import clamp_state
 from stdpjax.dynamics import transition
-from stdpjax.energy import Params, energy_of, field_of, random_params, target_of
+from stdpjax.energy import Params, energy_of, random_params, target_of
 from stdpjax.objectives import prediction_error
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.studies.network_runs import drift_at
+
+N_NOISY = 8  # networks that are given noise
 
 
 def clamped_network(key: Key[Array, ""], n_visible: int, n_hidden: int) -> tuple[Params, Float[Array, "unit"]]:
@@ -71,37 +73,38 @@ def one_update(
 ) -> Float[Array, "four"]:
     """Return log ratios of the energy gradient's norm after to before one gradient step on the weights.
 
-    Of the clamped units after a step down J_x; of the hidden ones after a step down J_h with the target frozen, down
-    its true gradient, and after a random change as large as the first of these. A pair has one weight.
+    Of the clamped units after a step down J_x, with h_(t-1); of the hidden ones, at the h_t that is reached, after a
+    step down J_h with the target frozen, down its true gradient, and after a random change as large as the first of
+    these. A pair has one weight.
     """
     rate_fn, still = hard_sigmoid(), jnp.zeros_like(before)
     is_visible = np.arange(before.shape[0]) < n_visible
     clamps, visible = (clamp_state(is_visible, before),), jnp.asarray(is_visible)
 
-    def reached(params: Params) -> Float[Array, "unit"]:
-        now = transition(params, before, still, rate_fn, step, clamps)
-        return transition(params, now, still, rate_fn, step, clamps)
+    def moved(params: Params, state: Float[Array, "unit"]) -> Float[Array, "unit"]:
+        return transition(params, state, still, rate_fn, step, clamps)
 
     def objective(weights: Float[Array, "post pre"], mask: Array, is_frozen: bool) -> Float[Array, ""]:
         changed = params._replace(weights=weights)
-        goal = reached(params if is_frozen else changed)
-        return prediction_error(changed, before, still, goal, rate_fn, step, mask)
+        used = params if is_frozen else changed
+        return prediction_error(changed, before, still, moved(used, moved(used, before)), rate_fn, step, mask)
 
     def tied(change: Float[Array, "post pre"]) -> Float[Array, "post pre"]:
         return jnp.where(np.eye(before.shape[0], dtype=bool), 0.0, change + change.T)
 
-    def log_ratio(mask: Array, change: Float[Array, "post pre"]) -> Float[Array, ""]:
-        norms = [
-            jnp.linalg.norm(jnp.where(mask, slope_of(params._replace(weights=weights), before), 0.0))
-            for weights in (params.weights, params.weights + change)
-        ]
-        return jnp.log(norms[1] / norms[0])
+    def log_ratio(change: Float[Array, "post pre"], is_hidden: bool) -> Float[Array, ""]:
+        def norm(weights: Float[Array, "post pre"]) -> Float[Array, ""]:
+            changed = params._replace(weights=weights)
+            slope = slope_of(changed, moved(changed, before) if is_hidden else before)
+            return jnp.linalg.norm(jnp.where(visible != is_hidden, slope, 0.0))
+
+        return jnp.log(norm(params.weights + change) / norm(params.weights))
 
     asked = ((visible, True), (~visible, True), (~visible, False))
     changes = [tied(-rate * jax.grad(objective)(params.weights, *which)) for which in asked]
     random = tied(jax.random.normal(key, params.weights.shape, float))
     changes.append(jnp.linalg.norm(changes[1]) / jnp.linalg.norm(random) * random)
-    return jnp.stack([log_ratio(mask, change) for (mask, _), change in zip((*asked, asked[1]), changes, strict=True)])
+    return jnp.stack([log_ratio(change, is_hidden=number > 0) for number, change in enumerate(changes)])
 
 
 def noisy_objective(
@@ -120,28 +123,26 @@ def noisy_objective(
 
 @partial(jax.jit, static_argnames=("n_visible", "n_hidden", "n_times", "n_draws"))
 def measure(key, steps, strength, noise_std, large_noise_std, *, n_visible, n_hidden, n_times, n_draws, keys):
-    """Return relaxations, updates and noisy J_x of all networks, and the noise of Eq 20 with where it was taken."""
+    """Return relaxations, updates and noisy J_x of all networks, and Eq 20 with noise and without, and where."""
     params, states = jax.vmap(lambda key: clamped_network(key, n_visible, n_hidden))(keys)
 
     relax = partial(relaxation, n_visible=n_visible, n_steps=n_times)
     of_steps = jax.vmap(lambda params, start: jax.vmap(lambda step: relax(params, start, step))(steps))
     update = partial(one_update, step=steps[-1], rate=strength / steps[-1] ** 2, n_visible=n_visible)
-    few, near = jax.tree.map(lambda leaf: leaf[:8], (params, states))
-    draw_keys = member_keys(key, 8)
+    few, near = jax.tree.map(lambda leaf: leaf[:N_NOISY], (params, states))
+    drift_keys, noise_keys = (member_keys(named_key(key, name), N_NOISY) for name in ("drift", "noise"))
     under_noise = partial(noisy_objective, noise_std=noise_std, n_visible=n_visible, n_draws=n_draws)
     # Twice as far out: near the kinks and beyond.
     far = 2 * near
-    mean, error = jax.vmap(partial(drift_at, noise_std=large_noise_std, n_draws=n_draws))(draw_keys, few, far)
+    mean, error = jax.vmap(partial(drift_at, noise_std=large_noise_std, n_draws=n_draws))(drift_keys, few, far)
     plain = jax.vmap(lambda params, state: target_of(params, state, hard_sigmoid()))(few, far)
-    noisy = jax.vmap(under_noise)(draw_keys, few, near)
+    noisy = jax.vmap(under_noise)(noise_keys, few, near)
     updates = jax.vmap(update)(jax.vmap(lambda key: named_key(key, "random"))(keys), params, states)
-    # Eq 20 without noise: R against a step down the energy's gradient, and R without the factor rho'.
-    down = jax.vmap(lambda params, state: state - slope_of(params, state))(few, far)
-    fields = jax.vmap(lambda params, state: field_of(params, hard_sigmoid().value(state)))(few, far)
-    return (
-        of_steps(params, states),
-        updates,
-        noisy,
-        (mean - plain, error, plain, plain - down, fields - down),
-        (few, far),
-    )
+
+    def off_descent(params: Params, state: Float[Array, "unit"], step: Float[Array, ""]) -> Float[Array, "unit"]:
+        moved = transition(params, state, jnp.zeros_like(state), hard_sigmoid(), step)
+        return moved - (state - step * slope_of(params, state))
+
+    # Eq 20 without noise.
+    off = jax.vmap(lambda step: jax.vmap(partial(off_descent, step=step))(few, far))(steps)
+    return of_steps(params, states), updates, noisy, (mean - plain, error, plain, off), (few, far)

@@ -17,7 +17,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval
 from stdpjax.studies.measures import labelled, largest, largest_z, limits, merged, supports
-from stdpjax.studies.section_6_hidden.clamped_networks import measure
+from stdpjax.studies.section_6_hidden.clamped_networks import N_NOISY, measure
 from stdpjax.studies.section_6_hidden.hidden_objective_figure import plot
 
 
@@ -25,7 +25,7 @@ from stdpjax.studies.section_6_hidden.hidden_objective_figure import plot
 class HiddenObjectiveConfig:
     """Settings of the study of J_h and J_x; tied random networks whose first units are clamped."""
 
-    n_networks: int = setting(64, "random networks", at_least=8, at_most=10**7)
+    n_networks: int = setting(64, "random networks", at_least=N_NOISY, at_most=10**7)
     n_visible: int = setting(3, "units of each that are clamped")
     n_hidden: int = setting(5, "units that are not")
     steps: tuple[float, ...] = setting((0.02, 0.2), "step over time constant", **STEP, increasing=True)
@@ -33,7 +33,7 @@ class HiddenObjectiveConfig:
     strength: float = setting(0.1, "rate of one gradient step on the weights, times the squared step", above=0)
     noise_std: float = setting(0.03, "standard deviation of the noise in J_x, which stays between the kinks", above=0)
     large_noise_std: float = setting(0.3, "standard deviation of the noise in Eq 20", above=0)
-    n_draws: int = setting(50_000, "noise draws in each of 8 networks", **TRAINS)
+    n_draws: int = setting(50_000, f"noise draws in each of {N_NOISY} networks", **TRAINS)
 
 
 def _half_square(data: xr.Dataset, gradient: xr.DataArray) -> xr.DataArray:
@@ -55,10 +55,11 @@ def late_ratios(data: xr.Dataset) -> xr.Dataset:
     """Return, when the hidden units have nearly settled, J_h and the change over two steps relative to index t - 1."""
     times = [max(1, min(round(float(data.late) / step), data.sizes["time"])) for step in data.step.values.tolist()]
     late = data.sel(step=data.step, time=xr.DataArray(times, dims="step"))
-    descent, one_step = late.step * late.gradient_before, np.sqrt(2 * late.hidden)
+    descent = late.step * late.gradient_before
     ratios = {"index": 2 * late.hidden / descent**2, "two_steps": late.two_steps / descent}
-    ratios["law"] = (1 - late.step * late.slowest) ** 2
-    return xr.Dataset({**ratios, "one_step": one_step / descent})
+    # J_h is half the square of the second of the two steps, and the first one is the descent.
+    ratios["apart"] = np.sqrt(1 + ratios["index"])
+    return xr.Dataset({**ratios, "law": (1 - late.step * late.slowest) ** 2})
 
 
 def _off_law(difference: xr.DataArray) -> Estimate:
@@ -79,11 +80,12 @@ CLAIMS = (
     ),
     supports(
         "eq20.step",
-        "Largest difference of R(s), in f without noise, from s - dE/ds, at states between the thresholds and beyond.",
+        "Largest difference of f without noise from s - step dE/ds, at states between the thresholds and beyond.",
         criterion=at_most(1e-5, double=1e-12),
         measure=lambda data: largest(data.off_descent),
-        control=lambda data: largest(data.off_descent_without),
-        control_is="R without the factor rho', which is the same between the thresholds",
+        control=lambda data: largest(data.off_descent - data.step * data.noisy_state),
+        control_is="two leaks, as in Eq 17",
+        note=lambda data: f"Steps {', '.join(f'{step:g}' for step in data.step.values)}.",
     ),
     supports(
         "eq20.drift",
@@ -113,14 +115,16 @@ CLAIMS = (
     ),
     limits(
         "sec6.2.ascends",
-        "Log ratio of |dE/dh| after to before one step down J_h with the target frozen; mean over networks.",
-        criterion=at_least(0.02),
-        measure=lambda data: mean_interval(data.free_update),
-        control=lambda data: data.random_update.mean(),
+        "Log ratio of |dE/dh| at the h_t that is reached, after to before one step down J_h with the target held "
+        "fixed; smallest over networks.",
+        criterion=at_least(0.0),
+        measure=lambda data: data.free_update.min(),
+        control=lambda data: data.random_update.min(),
         control_is="a random symmetric change of the weights of the same size",
+        revised="It was 0.02 for the mean over networks at h_{t-1}, where J_h does not ask for a small gradient.",
         note=lambda data: (
-            f"Rises in {float((data.free_update > 0).mean()):.0%} of networks; by the true gradient of J_h "
-            f"{float(data.true_update.mean()):+.2f}."
+            f"{data.sizes['network']} networks, mean {float(data.free_update.mean()):+.3f}; by the true gradient "
+            f"{float(data.true_update.mean()):+.3f}."
         ),
     ),
     supports(
@@ -151,11 +155,12 @@ CLAIMS = (
     ),
     limits(
         "sec6.2.ratio",
-        "|h_{t+1} - h_{t-1}| over step |dE/dh(h_{t-1})| late in the relaxation; mean over networks, least step.",
+        "|h_{t+1} - h_{t-1}| over step |dE/dh(h_{t-1})| late in the relaxation; mean over networks, step for "
+        "which it is least.",
         criterion=at_least(1.8),
-        measure=lambda data: min(mean_interval(at_step) for at_step in late_ratios(data).two_steps.T),
-        control=lambda data: max(at_step.mean() for at_step in late_ratios(data).one_step.T),
-        control_is="the change over one step",
+        measure=lambda data: min(map(mean_interval, late_ratios(data).two_steps.transpose("step", ...))),
+        control=lambda data: late_ratios(data).apart.mean("network").max(),
+        control_is="two steps at right angles, as of a chain that wanders",
     ),
 )
 
@@ -168,7 +173,7 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
     n_times, keys = round(config.late / config.steps[0]), member_keys(named_key(key, "networks"), config.n_networks)
     given = (named_key(key, "noise"), *(jnp.asarray(number, float) for number in numbers))
     found = measure(*given, **sizes, n_times=n_times, keys=keys)
-    paths, updates, noisy, (drift, error, plain, off, without), (params, far) = found
+    paths, updates, noisy, (drift, error, plain, off), (params, far) = found
     smooth = smoothed_hard_sigmoid(config.large_noise_std)
     shift = jax.vmap(lambda params, state: target_of(params, state, smooth))(params, far) - plain
     along = ("network", "step", "time")
@@ -184,7 +189,8 @@ def run(key: Key[Array, ""], config: HiddenObjectiveConfig, progress: Progress) 
         labelled("network", **{name: (updates[:, index], words) for index, name in enumerate(ratios)}),
         labelled("noisy", "activity^2", **{name: noisy[:, index] for index, name in enumerate(terms)}),
         labelled(("noisy", "unit"), "activity", drift=drift, drift_error=error, smoothed_drift=shift),
-        labelled(("noisy", "unit"), "activity", off_descent=off, off_descent_without=without),
+        labelled(("step", "noisy", "unit"), "activity", off_descent=off),
+        labelled(("noisy", "unit"), "activity", noisy_state=far),
         step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
         time=("time", np.arange(1, n_times + 1), {"units": "steps"}),
         late=((), config.late, {"units": "tau", "long_name": "time after which it is late"}),

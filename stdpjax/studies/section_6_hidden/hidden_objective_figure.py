@@ -1,29 +1,18 @@
 """J_h and J_x: exact forms, what one update does to either, and noise as weight decay."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import COLORS, curve, frame, new_figure, points
+from stdpjax.lab.plotting import COLORS, curve, frame, points
 from stdpjax.stats import normal_interval
+from stdpjax.studies.panels import panels
 
 
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the two parts of the objective, what an update does to either, and what noise adds."""
-    figure = new_figure(9.0, 7.6)
-    figure.suptitle("Section 6: what the hidden and the clamped part of the objective do", fontweight="bold")
-    for ax, draw in zip(figure.subplots(2, 2).flat, (_index, _displacement, _signs, _noise), strict=True):
-        draw(ax, data, config)
-    return figure
-
-
-def _index(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    step = config.steps[-1]
+def _index(ax: Axes, data: xr.Dataset) -> None:
+    step = float(data.step[-1])
     one = data.isel(network=0).sel(step=step)
-    one = one.sel(time=one.time * step <= 2 * config.late)
+    one = one.sel(time=one.time * step <= 2 * float(data.late))
     time, scale = one.time * step, 0.5 * step**2
     curve(ax, time, one.hidden, "-", "eq1", "$J_h$", lw=4, alpha=0.4)
     curve(ax, time, scale * one.gradient_now**2, "-", "exact", "corrected: gradient at $h_t$", lw=1)
@@ -33,10 +22,10 @@ def _index(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper right")
 
 
-def _displacement(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    for step, color in zip(config.steps, ("nearest", "sum", "points"), strict=False):
+def _displacement(ax: Axes, data: xr.Dataset) -> None:
+    for step, color in zip(data.step.values, ("nearest", "sum", "points"), strict=False):
         cell = data.sel(step=step)
-        cell = cell.sel(time=cell.time * step <= config.late)
+        cell = cell.sel(time=cell.time * step <= float(data.late))
         ratio, when = cell.two_steps / (step * cell.gradient_before), cell.time * step
         curve(ax, when, ratio.mean("network"), "-", color, f"measured, step {step:g}")
         ax.fill_between(when, *ratio.quantile([0.05, 0.95], "network").values, color=COLORS[color], alpha=0.2, lw=0)
@@ -46,7 +35,7 @@ def _displacement(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper right")
 
 
-def _signs(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _signs(ax: Axes, data: xr.Dataset) -> None:
     bars = {
         "clamped units,\nstep on $J_x$": (data.clamped_update, "nearest"),
         "hidden units,\nstep on $J_h$": (data.free_update, "sum"),
@@ -62,7 +51,7 @@ def _signs(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.tick_params(axis="x", labelsize=7)
 
 
-def _noise(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _noise(ax: Axes, data: xr.Dataset) -> None:
     expected = 1e3 * data.decay_term
     beyond = normal_interval(1e3 * (data.noisy_mean - data.noise_free), 1e3 * data.noisy_error)
     points(ax, expected, beyond, "o", "eq1", "measured, 95 %", capsize=0)
@@ -72,3 +61,6 @@ def _noise(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.set_title("Noise in $J_x$ is a weight decay")
     frame(ax, "noise² |W|² / 2 (10⁻³ activity²)", "$J_x$ / step² beyond the noise-free (10⁻³ activity²)")
     ax.legend(loc="upper left")
+
+
+plot = panels(9.0, 7.6, _index, _displacement, _signs, _noise, n_rows=2)
