@@ -11,8 +11,9 @@ from stdpjax.theory import em_laws
 
 
 def test_settings_that_cannot_be_used_are_refused():
-    with pytest.raises(ValueError, match="lengths: expected increasing numbers, the last at least 400"):
-        make_config(find("impatient_em"), True, {"lengths": (50, 100)})
+    for lengths, message in (((50, 100), "a whole number of at least 400"), ((800, 400), "at least two increasing")):
+        with pytest.raises(ValueError, match=f"lengths: expected {message}"):
+            make_config(find("impatient_em"), True, {"lengths": lengths})
 
 
 def test_by_steins_identity_hidden_rows_have_the_mean_of_the_second_derivative_and_of_eq1_none():

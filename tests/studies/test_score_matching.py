@@ -129,7 +129,7 @@ def fitted(slope, curve, at_kinks, states, weights):
 
 @pytest.mark.parametrize("temperature", [1.0, 0.03])
 def test_fits_of_one_unit_are_those_of_a_plain_sum(temperature):
-    config = ScoreMatchingConfig(temperatures=(0.3, temperature), n_objectives=2)
+    config = ScoreMatchingConfig(temperatures=(0.02, temperature), n_objectives=2)
     data = score_matching.run(stdpjax.random.key(0), config, lambda *_: None)
     states = (np.arange(600_000) - 300_000 + 0.5) * 2e-5
 

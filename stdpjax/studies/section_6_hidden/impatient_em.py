@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
+from stdpjax import _checks
 from stdpjax.energy import make_params
 from stdpjax.lab import at_most, within
 from stdpjax.lab.settings import TRAINS, configuration, setting
@@ -25,7 +26,7 @@ class ImpatientEMConfig:
 
     average_step: float = setting(0.1, "step of the Langevin chain that is averaged", above=0, at_most=0.5)
     far_start: float = setting(3.0, "where its hidden unit starts")
-    lengths: tuple[int, ...] = setting((50, 100, 200, 400, 800, 1600), "steps T averaged over", at_most=100_000)
+    lengths: tuple[int, ...] = setting((50, 100, 200, 400, 800, 1600), "steps T", at_most=100_000, increasing=True)
     truth: tuple[float, float] = setting((4.0, -2.0), "weight and visible bias of the model that makes the data")
     start: tuple[float, float] = setting((0.5, 0.0), "weight and visible bias before learning")
     hidden_bias: float = setting(-1.0, "bias of the hidden unit, known")
@@ -40,8 +41,7 @@ class ImpatientEMConfig:
     n_nodes: int = setting(12, "quadrature nodes between two break points", at_least=4, at_most=60)
 
     def __post_init__(self) -> None:
-        if len(self.lengths) < 2 or list(self.lengths) != sorted(set(self.lengths)) or self.lengths[-1] < 400:
-            raise ValueError(f"lengths: expected increasing numbers, the last at least 400, got {self.lengths}")
+        _checks.count("lengths", self.lengths[-1], minimum=400)
 
 
 def _change_of_bias(data: xr.Dataset, power: float) -> float:

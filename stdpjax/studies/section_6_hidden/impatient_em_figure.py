@@ -1,14 +1,12 @@
 """Running averages, hidden rows at equilibrium, and divergence from the truth along training."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import bars, curve, frame, new_figure, points
+from stdpjax.lab.plotting import bars, curve, frame, points
 from stdpjax.stats import mean_interval
+from stdpjax.studies.panels import panels
 
 _METHODS = {
     "dropped": ("second derivative dropped (paper)", "sum"),
@@ -18,16 +16,7 @@ _METHODS = {
 }
 
 
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw the bias of averages, hidden rows at equilibrium, learning by method, and the mean flow."""
-    figure = new_figure(9.0, 7.6)
-    figure.suptitle("Section 6.3: EM by score matching, patient and impatient", fontweight="bold")
-    for ax, draw in zip(figure.subplots(2, 2).flat, (_average, _rows, _learning, _flow), strict=True):
-        draw(ax, data, config)
-    return figure
-
-
-def _average(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _average(ax: Axes, data: xr.Dataset) -> None:
     points(ax, data.length, np.abs(data.bias), "o", "eq1", "running average, exact law", ms=6)
     curve(ax, data.length, abs(float(data.transient)) / data.length, "--", "exact", "c / T", lw=1)
     ax.set_title("Impatience costs c / T")
@@ -36,7 +25,7 @@ def _average(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper right")
 
 
-def _rows(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _rows(ax: Axes, data: xr.Dataset) -> None:
     apart = ~np.eye(3, dtype=bool)
     names = [f"{post}←{pre}" for post, pre in zip(*np.nonzero(apart), strict=True)]
     looks = (("sum", "−g ρ'ρ: the frozen gradient"), ("eq1", "−ρ''ρ: the second derivative"), ("control", "Eq 1"))
@@ -49,7 +38,7 @@ def _rows(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper left", title="under the model, by quadrature")
 
 
-def _learning(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _learning(ax: Axes, data: xr.Dataset) -> None:
     for name, (words, color) in _METHODS.items():
         curve(ax, data["round"], mean_interval(data.divergence.sel(learner=name), "seed"), "-", color, words)
     ax.set_title("One visible, one hidden unit: learning")
@@ -58,7 +47,7 @@ def _learning(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper right", title="mean over seeds and 95 %")
 
 
-def _flow(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _flow(ax: Axes, data: xr.Dataset) -> None:
     for name, words, color in (
         ("dropped", "dropped (paper)", "sum"),
         ("kept", "kept", "nearest"),
@@ -68,3 +57,6 @@ def _flow(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.set_title("Three units: kept, it reaches the truth")
     frame(ax, "mean updates (quadrature)", "divergence (nats, log scale)", log="y")
     ax.legend(loc="lower left")
+
+
+plot = panels(9.0, 7.6, _average, _rows, _learning, _flow, n_rows=2)

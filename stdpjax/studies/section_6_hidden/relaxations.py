@@ -16,7 +16,10 @@ from stdpjax.networks import centred_network
 from stdpjax.objectives import prediction_error
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
+from stdpjax.studies.measures import off_diagonal
 
+N_UNITS = 8
+"""Units of a network."""
 STEP = 0.1
 """Step over time constant of all relaxations here."""
 SHARES = (0.05, 0.005)
@@ -35,8 +38,6 @@ class Settling(NamedTuple):
     """Simulated: time until the distance is down to the first of `SHARES`, mean over starts; NaN if it never is."""
     late_time: Float[Array, ""]
     """Simulated: time constant of the fall from the first to the second share; NaN if it is not reached."""
-    is_interior: Bool[Array, ""]
-    """Whether no unit rests at a threshold."""
     converged: Bool[Array, ""]
     """Whether the fixed point was found."""
 
@@ -69,13 +70,7 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
         return early, (late - early) / jnp.log(SHARES[0] / SHARES[1])
 
     early, late = jax.vmap(times)(starts)
-    return Settling(
-        relaxation_time(stability, STEP),
-        jnp.mean(early),
-        jnp.mean(late),
-        jnp.all(is_free),
-        found.converged,
-    )
+    return Settling(relaxation_time(stability, STEP), jnp.mean(early), jnp.mean(late), found.converged)
 
 
 class Case(NamedTuple):
@@ -103,8 +98,7 @@ def objective_update(
         return prediction_error(changed, state, still, goal, rate_fn, STEP)
 
     delta_w = -jax.grad(objective)(params.weights) / STEP
-    # No unit connects to itself.
-    return jnp.where(np.eye(state.shape[0], dtype=bool), 0.0, delta_w + delta_w.T)
+    return off_diagonal(delta_w + delta_w.T)
 
 
 def learn(
@@ -112,7 +106,7 @@ def learn(
 ) -> Float[Array, "post pre"]:
     """Return weights after relaxations, the first units clamped, with updates at every step or, if patient, at the end.
 
-    A patient update counts as many times as there were steps.
+    Patient is 1, impatient 0. A patient update counts as many times as there were steps.
     """
     is_visible = np.arange(starts.shape[1]) < n_visible
 
@@ -147,23 +141,25 @@ def settle_networks(
     n_starts: int,
     n_steps: int,
 ) -> Settling:
-    """Return how networks of 8 units relax, inputs clamped; axes `[network, case, change, input]`, see `CHANGES`."""
+    """Return how networks relax, inputs clamped; axes `[network, case, change, input]`, see `CHANGES`."""
 
     def one(key: Key[Array, ""], case: Case) -> Settling:
-        params = centred_network(named_key(key, "weights"), case.centre, 8)
+        params = centred_network(named_key(key, "weights"), case.centre, N_UNITS)
         inputs = jax.random.uniform(named_key(key, "inputs"), (n_inputs, n_visible), float, -0.3, 0.3)
-        starts = jax.random.uniform(named_key(key, "starts"), (n_relaxations, 8), float, -0.5, 0.5)
+        starts = jax.random.uniform(named_key(key, "starts"), (n_relaxations, N_UNITS), float, -0.5, 0.5)
         starts = starts.at[:, :n_visible].set(inputs[np.arange(n_relaxations) % n_inputs])
-        ends = (learn(params, starts, case, is_patient, n_visible, n_relaxation_steps) for is_patient in jnp.eye(2)[0])
-        patient, impatient = ends
-        random = jax.random.normal(named_key(key, "random"), (8, 8), float)
+        patient, impatient = (
+            learn(params, starts, case, is_patient, n_visible, n_relaxation_steps)
+            for is_patient in jnp.array([1, 0], float)
+        )
+        random = jax.random.normal(named_key(key, "random"), params.weights.shape, float)
         mode = jnp.linalg.eigh(patient[n_visible:, n_visible:])[1][:, -1]
-        mode = jnp.zeros((8, 8)).at[n_visible:, n_visible:].set(-mode[:, None] * mode[None, :])
+        mode = jnp.zeros_like(random).at[n_visible:, n_visible:].set(-mode[:, None] * mode[None, :])
         size = jnp.linalg.norm(impatient - patient)
-        apart = (jnp.where(np.eye(8, dtype=bool), 0.0, one) for one in (random + random.T, mode))
-        changed = (patient + size / jnp.linalg.norm(one) * one for one in apart)
+        apart = (off_diagonal(change) for change in (random + random.T, mode))
+        changed = (patient + size / jnp.linalg.norm(change) * change for change in apart)
         weights = jnp.stack([params.weights, patient, impatient, *changed])
-        tests = jax.random.uniform(named_key(key, "tests"), (n_starts, 8 - n_visible), float, -0.5, 0.5)
+        tests = jax.random.uniform(named_key(key, "tests"), (n_starts, N_UNITS - n_visible), float, -0.5, 0.5)
 
         def of_input(weights: Float[Array, "post pre"], value: Float[Array, "visible"]) -> Settling:
             bias = params.bias[n_visible:] + weights[n_visible:, :n_visible] @ hard_sigmoid().value(value)

@@ -1,13 +1,11 @@
 """Estimates by score matching in its variants, against the truth."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from stdpjax.lab.plotting import curve, frame, new_figure, points
+from stdpjax.lab.plotting import curve, frame, points
+from stdpjax.studies.panels import panels
 
 # Words, colour, marker.
 _LOOKS = {
@@ -17,15 +15,7 @@ _LOOKS = {
 }
 
 
-def plot(data: xr.Dataset, config: Any) -> Figure:
-    """Draw fitted against true parameters, the objectives, and when the dropped term matters."""
-    figure = new_figure(12.5, 4.0)
-    for ax, draw in zip(figure.subplots(1, 3), (_estimates, _objectives, _temperature), strict=True):
-        draw(ax, data, config)
-    return figure
-
-
-def _estimates(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _estimates(ax: Axes, data: xr.Dataset) -> None:
     place = np.arange(data.sizes["parameter"])
     ax.hlines(place, -2, 2, color="0.92", lw=0.8, zorder=0)
     points(ax, data.truth, place, "|", "black", "truth", ms=12, mew=2)
@@ -38,13 +28,13 @@ def _estimates(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="lower center")
 
 
-def _objectives(ax: Axes, data: xr.Dataset, config: Any) -> None:
+def _objectives(ax: Axes, data: xr.Dataset) -> None:
     explicit = data.objective.sel(form="explicit")
     curve(ax, data.bias, explicit, "-", "0.75", "explicit: knows the data's score", lw=5)
     for name in ("exact", "dropped", "printed"):
         words, color, _ = _LOOKS[name]
         curve(ax, data.bias, data.objective.sel(form=name), "-", color, words)
-    truth, top = config.biases[-1], float(data.objective.sel(form="exact").max())
+    truth, top = float(data.hard_bias[-1]), float(data.objective.sel(form="exact").max())
     ax.axvline(truth, color="black", lw=1, ls=":")
     ax.text(truth, 1.0, " truth", transform=ax.get_xaxis_transform(), va="top")
     ax.set_title(f"One hard unit, b = {truth:g}: where the minimum lies")
@@ -53,13 +43,16 @@ def _objectives(ax: Axes, data: xr.Dataset, config: Any) -> None:
     ax.legend(loc="upper left")
 
 
-def _temperature(ax: Axes, data: xr.Dataset, config: Any) -> None:
-    ax.axhline(config.cold_bias, color="black", lw=1, ls=":")
+def _temperature(ax: Axes, data: xr.Dataset) -> None:
+    ax.axhline(float(data.cold_bias), color="black", lw=1, ls=":")
     for name in ("exact", "dropped"):
         words, color, marker = _LOOKS[name]
         curve(ax, data.temperature, data.cold_estimate.sel(estimator=name), f"{marker}-", color, words, ms=6)
     points(ax, data.temperature, data.cold_prediction_error, "o", "eq1", "minimum of $J_x$", ms=10, mfc="none")
     ax.set_title("Only cold data do without the term")
     xlabel, ylabel = "temperature of the data (log scale)", "fitted bias (units of activity)"
-    frame(ax, xlabel, ylabel, log="x", ylim=(0, 1.15 * config.cold_bias))
+    frame(ax, xlabel, ylabel, log="x", ylim=(0, 1.15 * float(data.cold_bias)))
     ax.legend(loc="lower left")
+
+
+plot = panels(12.5, 4.0, _estimates, _objectives, _temperature)
