@@ -14,24 +14,24 @@ _METHODS = {
     "delta": ("delta rule\ninto x", "eq1"),
     "pca": ("PCA, tuned", "exact"),
     "wide": ("delta rule, pixels\nreach the kinks", "rate"),
-    "plain delta": ("delta rule, plain", "eq1"),
-    "objective": ("… plain, and\nEq 1 into h", "sum"),
+    "random": ("delta rule, plain, and\nrandom signs into h", "eq1"),
+    "objective": ("the same, and\nEq 1 into h", "sum"),
     "literal": ("Eq 1 alone,\nplain", "sum"),
 }
-_ROWS = ["image", "seen", "delta rule", "PCA"]
 
 
 def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw examples, errors, and the law."""
     figure = new_figure(15, 4.6)
     examples, errors, law = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
-    _examples(examples, data.example.values)
+    _examples(examples, data)
     _errors(errors, data)
     _law(law, data)
     return figure
 
 
-def _examples(ax: Axes, example: np.ndarray) -> None:
+def _examples(ax: Axes, data: xr.Dataset) -> None:
+    example = data.example.values
     n_rows, n_columns, height, width = example.shape
     # What is missing is -1 and shown in a colour of its own, as the gaps between the images are.
     shown = np.where(example < -0.999, np.nan, np.clip(example, 0, 1))
@@ -41,7 +41,7 @@ def _examples(ax: Axes, example: np.ndarray) -> None:
     ax.set_facecolor("#cfe3f1")
     ax.set_title("Held-out digits, one half missing (blue)")
     frame(ax, "example", "rates of the pixels")
-    ax.set_yticks((height + 1) * np.arange(n_rows) + (height - 1) / 2, _ROWS)
+    ax.set_yticks((height + 1) * np.arange(n_rows) + (height - 1) / 2, list(data.shown.values))
     ax.set_xticks((width + 1) * np.arange(n_columns) + (width - 1) / 2, [str(n + 1) for n in range(n_columns)])
 
 
