@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stdpjax.lab.reproduce import make_config
-from stdpjax.learning import layer_slices
+from stdpjax.learning import all_to_all_mask, layer_slices
 from stdpjax.networks import untie
 from stdpjax.random import named_key
 from stdpjax.studies import find, run
@@ -25,7 +25,15 @@ def test_exact_claims_meet_their_criteria_in_the_smoke_run_too():
     met = {record["id"]: record["is_met"] for record in quick().records}
     exact = {name for name in met if name[:2] == "eq"}
     assert len(exact) == 5
-    assert all(met[name] for name in (*exact, "sec8.weights"))
+    assert all(met[name] for name in (*exact, "sec8.circles", "sec8.weights"))
+
+
+def test_with_connections_between_all_units_there_are_no_circles(monkeypatch):
+    monkeypatch.setattr(layered_networks, "layered_mask", lambda sizes: all_to_all_mask(sum(sizes)))
+    records = run("backprop_link", smoke=True, show_progress=False).records
+    met = {record["id"]: record["is_met"] for record in records}
+    assert not met["sec8.circles"]
+    assert met["eq29.transposed"]
 
 
 @pytest.mark.parametrize("is_smooth", [False, True], ids=["hard", "smooth"])

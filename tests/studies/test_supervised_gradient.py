@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stdpjax import learning
+from stdpjax.clamps import InputClamp
 from stdpjax.energy import Params, target
 from stdpjax.lab.reproduce import make_config
 from stdpjax.learning import Labelled, Phases, phase_update, settle
@@ -47,6 +48,28 @@ def test_the_settled_gradient_is_that_of_finite_differences(key, kind):
         slope = (loss(params.weights + change) - loss(params.weights - change)) / 0.02
         assert float(found[i, j]) == pytest.approx(-slope, abs=3e-4)
     np.testing.assert_allclose(found, found.T, atol=1e-7)
+
+
+def test_the_gradient_of_a_linear_network_is_that_of_finite_differences(key):
+    params, _ = network_and_batch(key, RATES["hard"])
+    weights, bias = (np.asarray(part, np.float64) for part in params)
+    held, goal, free = np.array([0.1, -0.2]), np.array([0.2, -0.3]), slice(2, 7)
+
+    def settled(weights):
+        # s = b + W (s + 1/2), the inputs held.
+        field = bias[free] + weights[free, :2] @ (held + 0.5) + 0.5 * weights[free, free].sum(1)
+        return np.concatenate([held, np.linalg.solve(np.eye(5) - weights[free, free], field)])
+
+    index = jnp.arange(7)
+    pull = InputClamp(index >= 5, jnp.asarray(np.concatenate([np.zeros(5), goal]), float))
+    state = jnp.asarray(settled(weights), float)
+    found = supervised_gradient.linear_gradient(params, state, index < 2, pull)
+    for i, j in ((0, 2), (3, 5), (4, 6)):
+        change = np.zeros((7, 7))
+        change[i, j] = change[j, i] = 1e-5
+        losses = [np.sum((settled(weights + sign * change)[5:] - goal) ** 2) for sign in (1, -1)]
+        assert float(found[i, j]) == pytest.approx((losses[0] - losses[1]) / 2e-5, abs=1e-5)
+        assert abs(float(found[i, j])) > 1e-4
 
 
 @pytest.mark.parametrize("kind", RATES)

@@ -54,11 +54,10 @@ class BackpropLinkConfig:
         _checks.number("distance", self.distance, at_most=0.5 - self.spread)
 
 
-def _largest_mean(values: xr.DataArray, of: str = "max") -> Estimate:
-    """Return the mean over networks with the largest (smallest) value."""
+def _least_mean(values: xr.DataArray) -> Estimate:
+    """Return the smallest mean over networks."""
     means = mean_interval(values.transpose("network", ...), 0)
-    index = np.argmax(means.value) if of == "max" else np.argmin(means.value)
-    return Estimate(*(np.ravel(part)[index] for part in means[:3]))
+    return Estimate(*(np.ravel(part)[np.argmin(means.value)] for part in means[:3]))
 
 
 def _hidden(data: xr.Dataset, feedback: str = "tied", rate: str = "hard", first: int = 1) -> xr.Dataset:
@@ -75,12 +74,12 @@ def _off_objective(data: xr.Dataset, objective: xr.DataArray) -> float:
     return largest(objective / (data.long_step**2 * data.squared_error) - 1)
 
 
-def _delay(data: xr.Dataset) -> Estimate:
-    """Return how much later each hidden layer has half of its first-order change than the one before, in tau."""
-    is_there = _hidden(data).growth_coarse >= 0.5
+def _delay(data: xr.Dataset, share: float = 0.5) -> Estimate:
+    """Return how much later each hidden layer has a share of its first-order change than the one before, in tau."""
+    is_there = _hidden(data).growth_coarse >= share
     # The first kept time at which it is, or the last one for a layer that never is.
-    half = data.theta.where(is_there).min("theta").fillna(data.theta[-1])
-    return mean_interval(half.polyfit("layer", 1).polyfit_coefficients.sel(degree=1).values)
+    first = data.theta.where(is_there).min("theta").fillna(data.theta[-1])
+    return mean_interval(first.polyfit("layer", 1).polyfit_coefficients.sel(degree=1).values)
 
 
 def _least_aligned(angle: xr.DataArray) -> float:
@@ -104,9 +103,17 @@ CLAIMS = (
         "Largest relative error of J, over all units at the first step, against step^2 |X - x|^2; over networks.",
         criterion=at_most(1e-4, double=1e-12),
         measure=lambda data: _off_objective(data, data.objective),
-        control=lambda data: _off_objective(data, data.objective / 2),
-        control_is="J with the factor 1/2 of Eq 3",
+        control=lambda data: _off_objective(data, data.objective_at_once),
+        control_is="hidden units that move in the first step too, as they see where x has moved",
         note=lambda data: f"X - x is up to {largest(data.squared_error) ** 0.5:.2g} long.",
+    ),
+    supports(
+        "sec8.circles",
+        "Largest move of a layer k before step k + 1, both rates, tied and untied weights.",
+        criterion=at_most(0.0),
+        measure=lambda data: data.before_arrival.max(),
+        control=lambda data: data.at_arrival.min(),
+        control_is="up to step k + 1, the smallest of all networks",
     ),
     _printed(
         "sec8.first_move",
@@ -167,15 +174,15 @@ CLAIMS = (
         "layers, mean over networks.",
         criterion=within(1.0, 0.25),
         measure=_delay,
-        control=lambda data: data.growth_step,
-        control_is="the step by which each layer's first move is later than that of the one before",
+        control=lambda data: _delay(data, 0.01).value,
+        control_is="a hundredth of the change, which is to be seen but not significant",
         revised="Was the growth at one time constant against an Erlang law, where little is there for k > 1.",
     ),
     limits(
         "sec8.alignment",
         "Smallest cosine with -dC/dh_k up to 12 tau, over layers; mean over networks (hard rates).",
         criterion=at_least(0.9),
-        measure=lambda data: _largest_mean((1 - _hidden(data).angle).min("theta"), "min"),
+        measure=lambda data: _least_mean((1 - _hidden(data).angle).min("theta")),
         control=lambda data: _least_aligned(data.long_angle.isel(stability=1).sel(layer=slice(1, None))),
         control_is="unstable networks, up to the same time",
     ),
@@ -225,6 +232,7 @@ def _arrivals(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dat
     level, power = np.repeat(np.arange(len(layers)), config.sizes), np.arange(len(layers)) + 1
     gradient, first = both["by_state"][:, :, :, None], both["first"]
     arrived = first[..., level, np.arange(level.size)]
+    n_late = np.arange(len(layers))[:, None] - level
     size = _sizes_of(gradient, layers)
     along = np.stack([np.sum(arrived[..., one] * gradient[..., one], axis=-1) for one in layers], axis=-1) / size
     networks = ("rate", "network", "feedback")
@@ -237,6 +245,12 @@ def _arrivals(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dat
             arrival_angle=angles(arrived, gradient, layers),
         ),
         labelled(networks, asymmetry=both["asymmetry"]),
+        labelled(
+            networks,
+            "activity",
+            before_arrival=np.abs(first).max((-3, -2, -1), initial=0, where=n_late < 0),
+            at_arrival=np.abs(first).max((-3, -2, -1), initial=0, where=n_late <= 0),
+        ),
         labelled(
             (*networks, "pair"),
             weight_error=weight_errors(both["update"], both["by_weight"], layers, steps[-1]),
@@ -260,7 +274,6 @@ def _growths(both: dict[str, np.ndarray], n_done: np.ndarray, config: BackpropLi
             growth=(size, "displacement / (1/2 |dC/dh_k|)"),
         ),
         labelled((time, "layer"), erlang=erlang(n_done * config.fine_step, len(layers))),
-        labelled((), "tau", growth_step=(config.growth_step, "step size of the growth over time")),
     )
 
 

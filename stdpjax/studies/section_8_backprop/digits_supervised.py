@@ -99,13 +99,10 @@ def _final(data: xr.Dataset, rule: str, depth: str = "") -> np.ndarray:
     return data[f"{depth}accuracy"].sel({f"{depth}rule": rule}).values[:, -1]
 
 
-def _readout(data: xr.Dataset, name: str) -> np.ndarray:
-    return data.readout_accuracy.sel(readout=name).values
-
-
 def _ahead(data: xr.Dataset, rule: str, other: str = "") -> Estimate:
-    """Return by how much a rule is ahead of another, or of the frozen hidden layer, on the same splits."""
-    return mean_interval(_final(data, rule) - (_final(data, other) if other else _readout(data, "frozen")))
+    """Return by how much a rule is ahead of another, or of the better readout, on the same splits."""
+    others = _final(data, other) if other else data.readout_accuracy.max("readout").values
+    return mean_interval(_final(data, rule) - others)
 
 
 def _share_lost(data: xr.Dataset, rule: str) -> Estimate:
@@ -117,45 +114,41 @@ def _share_lost(data: xr.Dataset, rule: str) -> Estimate:
 def _accuracies_note(data: xr.Dataset, depth: str = "") -> str:
     found = {rule: _final(data, rule, depth) for rule in (DEEP_RULES if depth else RULES)}
     if not depth:
-        found |= {f"readout of {name}": _readout(data, name) for name in READOUTS}
+        found |= {f"readout of {name}": data.readout_accuracy.sel(readout=name).values for name in READOUTS}
     means = ", ".join(f"{name} {values.mean():.4f}" for name, values in found.items())
     return f"{data.sizes[f'{depth}network']} networks, each with its own split: {means}."
 
 
 _SETTINGS = "Batches, Adam's step size and steps to settle were chosen after accuracies of other choices had been seen."
+_one_layer = partial(supports, note=_accuracies_note, revised=_SETTINGS)
 
 CLAIMS = (
-    supports(
+    _one_layer(
         "sec8.hidden_layer",
-        "Test accuracy on MNIST with one hidden layer and Eq 1 as printed, with two steps while pulled, less that of a "
-        "logistic readout of a frozen random hidden layer.",
+        "Test accuracy on MNIST with one hidden layer and Eq 1 as printed, with two steps while pulled, less that of "
+        "the better of two logistic readouts, of the pixels and of a frozen random hidden layer.",
         criterion=at_least(0),
         measure=lambda data: _ahead(data, "paper"),
         control=lambda data: _ahead(data, "one_step").value,
         control_is="one step while pulled, in which the hidden layer stays where it is",
-        revised="Was a point ahead of a logistic regression on the pixels, which does not say whether hidden units "
-        f"learn; six steps while pulled. {_SETTINGS}",
-        note=_accuracies_note,
+        revised="Was a point ahead of a readout of the pixels, with six steps while pulled; then ahead of one of the "
+        f"frozen layer, which does worse than the pixels. {_SETTINGS}",
     ),
-    supports(
+    _one_layer(
         "sec8.steps",
         "Test accuracy with one hidden layer and Eq 1 as printed, six steps while pulled, less that with two.",
         criterion=at_most(0.01),
         measure=lambda data: _ahead(data, "patient", "paper"),
         control=lambda data: _ahead(data, "patient", "one_step").value,
         control_is="one step in the place of two, in which the hidden layer stays where it is",
-        revised=_SETTINGS,
-        note=_accuracies_note,
     ),
-    supports(
+    _one_layer(
         "sec8.behind",
         "Back-propagation's test accuracy on MNIST less that of Eq 1 as printed, one hidden layer.",
         criterion=at_most(0.01),
         measure=lambda data: _ahead(data, BACKPROPAGATION, "paper"),
         control=lambda data: _ahead(data, BACKPROPAGATION).value,
-        control_is="a frozen random hidden layer with a logistic readout",
-        revised=_SETTINGS,
-        note=_accuracies_note,
+        control_is="the better of two logistic readouts, of the pixels and of a frozen random hidden layer",
     ),
     limits(
         "sec8.two_layers",

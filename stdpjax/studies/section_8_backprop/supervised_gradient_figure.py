@@ -16,14 +16,14 @@ _NAMES = {
 
 
 def _first(ax: Axes, data: xr.Dataset) -> None:
-    for offset, feedback, color in ((-0.15, "tied", "eq1"), (0.15, "untied", "control")):
-        error = data.first_error.sel(feedback=feedback)
-        points(ax, data.arrival + offset, error, "o", color, f"{feedback} weights", alpha=0.7)
+    for offset, gradient, color in ((-0.15, "back-propagation", "eq1"), (0.15, "settled outputs", "control")):
+        error = data.first_error.sel(gradient=gradient)
+        points(ax, data.arrival + offset, error, "o", color, f"gradient: {gradient}", alpha=0.7)
     names = ["outputs", *(f"hidden {k}" for k in range(data.sizes["arrival"] - 1, 0, -1)), "inputs"]
     ax.set_title("First arrival: Eq 1 is back-propagation")
     frame(ax, "weights between", "relative error of the weight change", log="y", ylim=(None, 1e3))
     ax.set_xticks(data.arrival, [f"{near}–\n{far}" for near, far in itertools.pairwise(names)])
-    ax.legend(loc="upper left", ncols=2)
+    ax.legend(loc="upper left")
 
 
 def _pulls(ax: Axes, data: xr.Dataset) -> None:
