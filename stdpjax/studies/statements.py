@@ -430,12 +430,14 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec6.2.two_steps",
         "Section 6.2, paragraph 2",
-        "J_h asks for parameters with which the next update reaches a local minimum of the energy; put otherwise, one "
-        "step is to do the work of two.",
+        "J_h compares the score at h_(t-1) with the sum of that score and the one at h_t, and so asks for parameters "
+        "with which the next update reaches a local minimum of the energy; one step is to do the work of two.",
         "So it does: without noise J_h is step^2 / 2 times the squared gradient at h_t, which is 0 at a minimum; but "
-        "an update that holds the target fixed, as Eq 1 does, raises the gradient at h_(t-1) in each of 64 random "
+        "an update that holds the target fixed, as Eq 1 does, makes that gradient larger in each of 64 random "
         "networks.",
         ("sec6.2.index", "sec6.2.ascends"),
+        "(h_t - h_(t-1)) / step = -dE(x, h_(t-1))/dh_(t-1), (h_(t+1) - h_(t-1)) / step = -dE(x, h_t)/dh_t - dE(x, "
+        "h_(t-1))/dh_(t-1)",
     ),
     Statement(
         "sec6.2.faster",
@@ -558,6 +560,14 @@ STATEMENTS: tuple[Statement, ...] = (
         "It is, but for the factor 1/2 of Eq 3; hidden units add nothing in the first step.",
         ("eq27.value",),
         "J = |R_x(s) - (x + Delta x)|^2 = |Delta x|^2 = step^2 |X - x|^2",
+    ),
+    Statement(
+        "sec8.circles",
+        "Section 8, end of paragraph 2",
+        "At first only hidden units with connections to x are moved, in the next step those connected to these, and "
+        "so on.",
+        "So it is: layer k stays exactly where it is until step k + 1.",
+        ("sec8.circles",),
     ),
     Statement(
         "sec8.first_move",
@@ -689,7 +699,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "requires.",
         "Updates of the weights into x do, as far as filling in missing halves of digit images shows it, where they "
         "reach the error of principal components; Eq 1 on the weights into h does not: its mean is 0 if h is drawn "
-        "from the model, and with it halves end 30 times worse than the mean image.",
+        "from the model, and while it learns halves end worse than the mean image, as they do not with changes of the "
+        "same size and random sign.",
         ("sec9.blow_up", "sec9.fills_in", "sec9.law", "sec9.rows"),
     ),
 )

@@ -1,6 +1,5 @@
 """Do steps go down the energy? Inside, at thresholds, with noise; and how saturated units come back."""
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -47,11 +46,6 @@ class EnergyDescentConfig:
     return_steps: tuple[float, ...] = setting((0.02, 0.1, 0.3), "step sizes of the return", above=0, at_most=0.5)
 
 
-def _first_change(data: xr.Dataset, start: str) -> xr.DataArray:
-    """Return by how much the first step with noise changes the energy, relative to its mean in the end."""
-    return data.first_change.sel(start=start) / data.noisy_exact.sel(start="minimum").isel(time=-1)
-
-
 _REVISED = "It was at most 0 from above, as is true of all dynamics that come near the minimum."
 
 CLAIMS = (
@@ -81,8 +75,8 @@ CLAIMS = (
         "sec9.noise",
         "Mean change of the energy in the first step with noise, from the minimum, over what it comes to in the end.",
         criterion=at_least(0.01),
-        measure=lambda data: mean_interval(_first_change(data, "minimum")),
-        control=lambda data: _first_change(data, "above").mean(),
+        measure=lambda data: mean_interval(data.first_change.sel(start="minimum")),
+        control=lambda data: data.first_change.sel(start="above").mean(),
         control_is="from above equilibrium",
         revised=_REVISED,
         note=lambda data: f"{data.sizes['trial']} trials.",
@@ -231,9 +225,8 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         everything(keys, *(jnp.asarray(values, float) for values in (config.steps, starts, return_steps)))
     )
     limit = _rounding(jnp.zeros((), float))
-    law = partial(
-        mean_energy, weights, step=config.noise_step, noise_std=config.noise_std, n_steps=config.n_noise_steps
-    )
+    noise = {"step": config.noise_step, "noise_std": config.noise_std, "n_steps": config.n_noise_steps}
+    law = np.stack([mean_energy(weights, np.full(config.n_units, start), **noise) for start in (_ABOVE, 0.0)])
     return merged(
         labelled(("side", "inside_time"), inside_energy=inside[0]),
         labelled("network", "tau", bound=(bound, "2 / lambda_max(H)")),
@@ -247,8 +240,9 @@ def run(key: Key[Array, ""], config: EnergyDescentConfig, progress: Progress) ->
         ),
         labelled(("step", "kink_time"), kink_energy=kinks["energy"][0, :, 0]),
         xr.Dataset(keep_estimate("noisy_energy", mean_interval(energies, 1), ("start", "time"))),
-        labelled(("start", "time"), noisy_exact=[law(np.full(config.n_units, start)) for start in (_ABOVE, 0.0)]),
-        labelled(("start", "trial"), first_change=energies[:, :, 1] - energies[:, :, 0]),
+        labelled(("start", "time"), noisy_exact=law),
+        # Of the first step, relative to what the mean comes to in the end.
+        labelled(("start", "trial"), first_change=(energies[:, :, 1] - energies[:, :, 0]) / law[1, -1]),
         required("trial", "trials with noise in the active region", noisy_active=stays),
         labelled(("return_step", "unit"), "activity", return_start=starts),
         labelled(

@@ -111,11 +111,10 @@ def run(key: Key[Array, ""], config: EnergyGradientConfig, progress: Progress) -
     )
     starts = random_states(named_key(key, "starts"), n_networks * config.n_starts, n_units, reach=config.reach)
     starts = starts.reshape(n_networks, config.n_starts, n_units)
-    descent_key, rho = named_key(key, "descent"), hard_sigmoid()  # draws nothing
+    descent_key, rho, hyper = named_key(key, "descent"), hard_sigmoid(), StepHyper(config.step)  # draws nothing
 
     def descend(params: Params, starts: Float[Array, "start unit"]) -> tuple[Array, Array]:
-        kernel = LeakyIntegrator(rho)
-        ended = simulate(descent_key, params, kernel, StepHyper(config.step), state=starts, n_steps=config.n_steps)
+        ended = simulate(descent_key, params, LeakyIntegrator(rho), hyper, state=starts, n_steps=config.n_steps)
         return ended.state, ended.is_finite
 
     # Each with the weights of another network in one of the two directions.

@@ -141,6 +141,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
         mean,
         step=("step", np.array(config.steps), {"long_name": "step over time constant"}),
         mode=("mode", modes, {"long_name": "eigenvalue of the weights"}),
+        noise_std=((), config.noise_std, {"units": "activity"}),
         walk_step=((), config.walk_step, {"long_name": "step over time constant of the correlated runs"}),
     )
 
