@@ -494,7 +494,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "noise leaves s where it is.",
         "At minima between the thresholds it does; in 25 of 40 random networks the minimum has units at thresholds, "
         "where the energy has no gradient and the update does not come to rest, and with biases of minus half of a "
-        "unit's summed weights all descents end so where the weights have an eigenvalue above 1, and seldom elsewhere.",
+        "unit's summed weights descents end so where the weights have an eigenvalue above 1, and seldom elsewhere.",
         ("eq25.interior", "eq25.kinks"),
         "dE/ds = 0 => R(s) = s => f(s, 0) = s",
     ),
@@ -699,8 +699,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "requires.",
         "Updates of the weights into x do, as far as filling in missing halves of digit images shows it, where they "
         "reach the error of principal components; Eq 1 on the weights into h does not: its mean is 0 if h is drawn "
-        "from the model, and while it learns halves end worse than the mean image, as they do not with changes of the "
-        "same size and random sign.",
+        "from the model, and with it halves end worse than the mean image, which changes of the same size and random "
+        "sign do not bring about.",
         ("sec9.blow_up", "sec9.fills_in", "sec9.law", "sec9.rows"),
     ),
 )

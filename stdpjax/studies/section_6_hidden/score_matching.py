@@ -55,7 +55,7 @@ def _held_error(data: xr.Dataset, when: str) -> float:
 
 
 def _ratios(data: xr.Dataset, estimator: str, is_hard: bool = True) -> xr.DataArray:
-    """Return the sizes of the parameters that are fitted to those that made the data, with hard or sigmoid rates."""
+    """Return the sizes of fitted parameters relative to those that made the data, with hard or sigmoid rates."""
     return np.abs(data.estimate.sel(estimator=estimator) / data.truth)[data.is_hard.values == is_hard]
 
 
