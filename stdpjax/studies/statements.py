@@ -699,8 +699,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "requires.",
         "Updates of the weights into x do, as far as filling in missing halves of digit images shows it, where they "
         "reach the error of principal components; Eq 1 on the weights into h does not: its mean is 0 if h is drawn "
-        "from the model, and with it halves end worse than the mean image, which changes of the same size and random "
-        "sign do not bring about.",
+        "from the model, and with it halves end 30 times worse than the mean image, which changes of the same size "
+        "and random sign do not bring about.",
         ("sec9.blow_up", "sec9.fills_in", "sec9.law", "sec9.rows"),
     ),
 )

@@ -15,7 +15,7 @@ _METHODS = {
     "pca": ("PCA, tuned", "exact"),
     "wide": ("delta rule, pixels\nreach the kinks", "rate"),
     "random": ("delta rule, plain, and\nrandom signs into h", "eq1"),
-    "objective": ("the same, and\nEq 1 into h", "sum"),
+    "objective": ("delta rule, plain, and\nEq 1 into h", "sum"),
     "literal": ("Eq 1 alone,\nplain", "sum"),
 }
 
