@@ -31,8 +31,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
 
 
 def _examples(ax: Axes, data: xr.Dataset) -> None:
-    example = data.example.values
-    n_rows, n_columns, height, width = example.shape
+    n_rows, n_columns, height, width = (example := data.example.values).shape
     # What is missing is -1 and shown in a colour of its own, as the gaps between the images are.
     shown = np.where(example < -0.999, np.nan, np.clip(example, 0, 1))
     padded = np.pad(shown, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)

@@ -145,10 +145,11 @@ CLAIMS = (
     _one_layer(
         "sec8.behind",
         "Back-propagation's test accuracy on MNIST less that of Eq 1 as printed, one hidden layer.",
-        criterion=at_most(0.01),
+        criterion=at_most(0.005),
         measure=lambda data: _ahead(data, BACKPROPAGATION, "paper"),
         control=lambda data: _ahead(data, BACKPROPAGATION).value,
         control_is="the better of two logistic readouts, of the pixels and of a frozen random hidden layer",
+        revised=f"Was 0.01, which a readout of the pixels meets as well. {_SETTINGS}",
     ),
     limits(
         "sec8.two_layers",
