@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from stdpjax import _checks
-from stdpjax.clamps import StateClamp, hold_state
+from stdpjax.clamps import Clamps, StateClamp, check_clamps, hold_state
 from stdpjax.dynamics import Kernel, advance
 from stdpjax.dynamics.kernel import check_kernel
 from stdpjax.energy import Params, check_params, field_of
@@ -69,6 +69,7 @@ def em_update(
     visible: Bool[Array, "unit"],
     hyper: Any,
     *,
+    clamps: Clamps = (),
     rule: EMRule = "exact",
     n_steps: int = 1,
     n_burn_in: int = 0,
@@ -81,6 +82,7 @@ def em_update(
         kernel: the sampler, from `stdpjax.dynamics`; one that does not sample exp(-E/T) learns something else.
         visible: which units the data clamps, shape `[unit]`.
         hyper: the sampler's numbers, with a step, and a temperature if it is not 1.
+        clamps: of the sampler, beside those of the data.
         rule: "literal", Eq 1 on all rows, so clamped units learn nothing; "delta", the delta rule
             (x - R_x) rho'(x) rho(s_j) on their rows and Eq 1 on the others; "dropped", the gradient of score matching
             on the visible units without its second derivative; "exact", with it.
@@ -118,7 +120,7 @@ def em_update(
     check_rate_fn(rate_fn)
     check_kernel(kernel)
     visible = _checks.truths("visible", visible)
-    hyper = kernel.check_hyper(hyper)
+    hyper, clamps = kernel.check_hyper(hyper), check_clamps(clamps, visible.shape[0], float)
     _checks.choice("rule", rule, EM_RULES)
     _checks.count("n_steps", n_steps)
     _checks.count("n_burn_in", n_burn_in, minimum=0)
@@ -138,7 +140,7 @@ def em_update(
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(values.shape[0], dtype=jnp.uint32))
 
         def one_step(keys, state, value):
-            held = (StateClamp(visible, value),)
+            held = (*clamps, StateClamp(visible, value))
             return advance(keys, params, kernel, hyper, state=hold_state(state, held), clamps=held)[0]
 
         def advance_all(states, number):

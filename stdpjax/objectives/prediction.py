@@ -7,6 +7,7 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float
 
 from stdpjax import _checks
+from stdpjax.clamps import Clamps
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params, check_network
 from stdpjax.rates import RateFunction
@@ -74,12 +75,12 @@ def prediction_error(
     rate_fn: RateFunction,
     step: float | Array,
     mask: Bool[Array, "unit"] | None = None,
+    clamps: Clamps = (),
 ) -> Float[Array, ""]:
     """Return half the squared error of f(s, eta) against a given next state, over some units: J_x or J_h.
 
-    With the clamped units, which the prediction leaves free, in the mask and their values as goal it is J_x of Eq 19,
-    with the hidden units and their next state J_h. The goal is a constant to derivatives unless the caller makes it
-    depend on the parameters.
+    With the clamped units in the mask and their values as goal it is J_x of Eq 19, with the hidden units and their
+    next state J_h. The goal is a constant to derivatives unless the caller makes it depend on the parameters.
 
     Args:
         params: weights `[post, pre]` and biases `[unit]`.
@@ -89,6 +90,7 @@ def prediction_error(
         rate_fn: the rate function rho.
         step: step size epsilon, in (0, 1].
         mask: over which units, shape `[unit]`; None for all.
+        clamps: of the prediction itself; without them the clamped units predict their own value freely.
 
     Returns:
         A scalar; the parts of a partition of the units add up to the whole.
@@ -111,7 +113,7 @@ def prediction_error(
     noise, goal = _checks.finite("noise", noise), _checks.finite("goal", goal)
     for name, array in (("noise", noise), ("goal", goal)):
         _checks.same_shape("state", state, name, array)
-    error = transition(params, state, noise, rate_fn, step) - goal.astype(params.weights.dtype)
+    error = transition(params, state, noise, rate_fn, step, clamps) - goal.astype(params.weights.dtype)
     if mask is not None:
         mask = _checks.truths("mask", mask, state.shape[0])
         error = jnp.where(mask, error, 0.0)

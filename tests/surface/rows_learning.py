@@ -11,6 +11,7 @@ import optax
 from stdpjax import dynamics, learning, random, rates
 from stdpjax.energy import Params
 from stdpjax.learning import Clamped, Labelled, Learner, Phases
+from tests.surface.rows_dynamics import CLAMPS
 from tests.surface.table import Made, Row, rows
 
 KEY, SIZES, RHO = random.key(0), (3, 4, 2), rates.hard_sigmoid()
@@ -88,7 +89,7 @@ ROWS = rows(
     Row(
         learning.em_update,
         {"rate_fn": ("rate_fn", RHO), "kernel": ("kernel", dynamics.Langevin(RHO)), "visible": ("truths", VISIBLE),
-         "hyper": ("object", dynamics.HeatHyper(step=0.1)), "rule": ("choice", "exact"),
+         "hyper": ("object", dynamics.HeatHyper(step=0.1)), "clamps": CLAMPS, "rule": ("choice", "exact"),
          "n_steps": ("count", 1), "n_burn_in": ("count", 0), "bandwidth": ("optional positive", 0.1)},
     ),
     Row(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stdpjax import energy, objectives, rates
-from tests.surface.rows_dynamics import PARAMS, RHO, STATE
+from tests.surface.rows_dynamics import CLAMPS, PARAMS, RHO, STATE
 from tests.surface.table import Row, rows
 
 _STEP, _STATES = ("positive", 0.5), ("array", np.zeros((3, 2), np.float32))
@@ -19,7 +19,7 @@ ROWS = rows(
         objectives.prediction_error,
         {
             "params": PARAMS, "state": STATE, "noise": STATE, "goal": STATE, "rate_fn": RHO, "step": _STEP,
-            "mask": _MASK,
+            "mask": _MASK, "clamps": CLAMPS,
         },
         takes={("mask", "none"): np.ones(2, bool)},
     ),
