@@ -1,6 +1,6 @@
 """Stationary points of the hard sigmoid's energy on the box between its kinks, by enumeration of active sets.
 
-Between the kinks the energy is the quadratic |s|^2 / 2 - rho W rho / 2 - b rho with rho = s + 1/2. Each unit is at the
+Between the kinks the energy is the quadratic |s|^2 / 2 - rho W rho / 2 - b rho with rho = s - low. Each unit is at the
 lower kink, free, or at the upper one: 3^n linear solves find all points that meet the optimality conditions, without
 iteration. Small networks only; NumPy in double precision, whatever JAX computes in.
 """
@@ -11,9 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 MAX_UNITS = 8
-_LOW, _HIGH = -0.5, 0.5
-# By which a condition may be missed, for rounding.
-_SLACK = 1e-9
 
 
 class BoxPoints(NamedTuple):
@@ -29,12 +26,14 @@ class BoxPoints(NamedTuple):
     """`[network, pattern]`; infinite where the point is not stationary."""
 
 
-def box_points(weights: np.ndarray, bias: np.ndarray) -> BoxPoints:
-    """Return the stationary points of the energy on the box between the kinks.
+def box_points(weights: np.ndarray, bias: np.ndarray, low: float = -0.5, slack: float = 1e-9) -> BoxPoints:
+    """Return the stationary points of the energy on the box [low, low + 1]^n.
 
     Args:
         weights: tied weights, `[network, unit, unit]`.
         bias: `[network, unit]`.
+        low: the lower kink.
+        slack: how far a condition may be missed, for rounding.
 
     Returns:
         All candidates, with flags for those that are stationary points and minima.
@@ -55,35 +54,37 @@ def box_points(weights: np.ndarray, bias: np.ndarray) -> BoxPoints:
         raise ValueError(f"weights: expected at most {MAX_UNITS} units, got {n_units}")
     patterns = np.array(list(product((-1, 0, 1), repeat=n_units)))
     is_free = patterns == 0
-    held = np.where(patterns < 0, _LOW, _HIGH)
+    held = np.where(patterns < 0, low, low + 1.0)
     identity = np.eye(n_units)
     curvature = identity - weights  # [network, unit, unit]
-    constant = bias - _LOW * weights.sum(axis=-1)
+    constant = bias - low * weights.sum(axis=-1)
     matrix = np.where(is_free[None, :, :, None], curvature[:, None], identity)
     right = np.where(is_free[None], constant[:, None], held[None])
     state = np.linalg.solve(matrix, right[..., None])[..., 0]
     slope = np.einsum("nij,npj->npi", curvature, state) - constant[:, None]
-    is_inside = np.all((state >= _LOW - _SLACK) & (state <= _HIGH + _SLACK), axis=-1)
-    is_held = np.all(is_free | (patterns * slope <= _SLACK), axis=-1)
+    is_inside = np.all((state >= low - slack) & (state <= low + 1 + slack), axis=-1)
+    is_held = np.all(is_free | (patterns * slope <= slack), axis=-1)
     is_stationary = is_inside & is_held
     # Held directions are given curvature 1, which leaves the sign of the free ones.
     both_free = is_free[:, :, None] & is_free[:, None, :]
     free_curvature = np.where(both_free[None], curvature[:, None], identity)
     is_minimum = is_stationary & (np.linalg.eigvalsh(free_curvature)[..., 0] > 0)
-    rate = state - _LOW
+    rate = state - low
     energy = 0.5 * np.sum(state**2, axis=-1) - np.sum(
         rate * (0.5 * np.einsum("nij,npj->npi", weights, rate) + bias[:, None]), axis=-1
     )
     return BoxPoints(state, is_stationary, is_minimum, np.where(is_stationary, energy, np.inf))
 
 
-def box_minimum(weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def box_minimum(weights: np.ndarray, bias: np.ndarray, low: float = -0.5) -> np.ndarray:
     """Return the global minimum of the energy on the box, `[network, unit]`; arguments as in `box_points`."""
-    found = box_points(weights, bias)
+    found = box_points(weights, bias, low)
     return np.take_along_axis(found.state, np.argmin(found.energy, axis=1)[:, None, None], axis=1)[:, 0]
 
 
-def linear_fixed_points(weights: np.ndarray, bias: np.ndarray, with_slope: bool) -> tuple[np.ndarray, np.ndarray]:
+def linear_fixed_points(
+    weights: np.ndarray, bias: np.ndarray, with_slope: bool, low: float = -0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where the hard sigmoid's network stands still, piece by piece.
 
     On each of the 3^n pieces, on which each unit is below, between or above the kinks, the equation is linear.
@@ -92,6 +93,7 @@ def linear_fixed_points(weights: np.ndarray, bias: np.ndarray, with_slope: bool)
         weights: `[network, unit, unit]`.
         bias: `[network, unit]`.
         with_slope: solve s = R(s), whose factor rho' is 0 beyond the kinks; else s = b + W rho(s), without that factor.
+        low: the lower kink.
 
     Returns:
         How many solutions each network has with all units between the kinks, and with a unit beyond them.
@@ -107,11 +109,11 @@ def linear_fixed_points(weights: np.ndarray, bias: np.ndarray, with_slope: bool)
     is_free = patterns == 0
     weights = np.asarray(weights, np.float64)[:, None]
     drives = np.where(is_free[:, :, None] | (not with_slope), weights, 0)
-    fixed_rate = (patterns > 0) - _LOW * is_free
+    fixed_rate = (patterns > 0) - low * is_free
     matrix = np.eye(n_units) - drives * is_free[:, None, :]
     right = np.where(is_free | (not with_slope), bias[:, None], 0) + np.einsum("npij,pj->npi", drives, fixed_rate)
     state = np.linalg.solve(matrix, right[..., None])[..., 0]
-    piece = np.where(state < _LOW, -1, np.where(state > _HIGH, 1, 0))
+    piece = np.where(state < low, -1, np.where(state > low + 1, 1, 0))
     is_solution = np.all(piece == patterns, axis=-1)
     is_inside = np.all(is_free, axis=-1)
     return np.sum(is_solution & is_inside, axis=1), np.sum(is_solution & ~is_inside, axis=1)
