@@ -78,6 +78,80 @@ def mean_of(function: Callable[[Sample], PyTree], burn_in: int = 0) -> Observer:
     return Observer(init, update, _checks.count("burn_in", burn_in, minimum=0))
 
 
+class Autocovariance(NamedTuple):
+    """Running covariance of a signal with itself some steps earlier, by Welford's updates."""
+
+    recent: Float[Array, "lag unit"]
+    """The last values, newest first."""
+    origin: Float[Array, "unit"]
+    """The first value, from which all are counted: sums of small numbers keep their digits."""
+    values: Mean
+    """Of the values that were newest, and of those some steps earlier, less the origin: `[lag, unit]`."""
+    products: Mean
+    """Of the deviations from the means: `[lag, unit]`."""
+    n_seen: Int32[Array, ""]
+
+    @property
+    def covariance(self) -> Float[Array, "*trial lag unit"]:
+        """Autocovariance at lags 0 to the largest, about the means of the steps that are averaged over."""
+        return self.products.mean
+
+
+def autocovariance_of(function: Callable[[Sample], Float[Array, "unit"]], max_lag: int, burn_in: int = 0) -> Observer:
+    """Return an observer of the autocovariance of a signal at lags 0 to `max_lag` steps.
+
+    The first `max_lag` steps only fill the memory. At each lag it is the covariance of the values after them with the
+    values so many steps earlier, each about its own mean, so that it is the same for a signal with an offset.
+
+    Args:
+        function: gives the signal, shape `[unit]`, for each step's sample.
+        max_lag: largest lag, in steps, 0 or more.
+        burn_in: as in `mean_of`.
+
+    Returns:
+        The observer; its statistics are an `Autocovariance`.
+
+    Raises:
+        ValueError: as in `mean_of`, or a `max_lag` that is no whole number of at least 0; in a simulation, a signal of
+            another shape or that is not real.
+
+    Example:
+        >>> import jax.numpy as jnp, stdpjax
+        >>> from stdpjax.observers import autocovariance_of
+        >>> observer = autocovariance_of(lambda sample: sample.next_post_state, max_lag=1)
+        >>> signal = [jnp.full(1, value) for value in (1.0, -1.0, 1.0, -1.0, 1.0)]
+        >>> samples = [stdpjax.rules.Sample(value, value, value) for value in signal]
+        >>> seen = observer.init(samples[0])
+        >>> for sample in samples:
+        ...     seen = observer.update(sample, seen)
+        >>> seen.covariance[:, 0].tolist()
+        [1.0, -1.0]
+    """
+    signal = signal_of(function, 1)
+    max_lag = _checks.count("max_lag", max_lag, minimum=0)
+
+    def init(sample: Sample) -> Autocovariance:
+        recent = _memory(signal, sample, max_lag)
+        nothing = _no_mean(recent, recent.dtype)
+        return Autocovariance(recent, recent[0], nothing, nothing, jnp.zeros((), jnp.int32))
+
+    def update(sample: Sample, so_far: Autocovariance) -> Autocovariance:
+        newest = signal(sample).astype(so_far.recent.dtype)
+        origin = jnp.where(so_far.n_seen == 0, newest, so_far.origin)
+        recent = jnp.concatenate([newest[None], so_far.recent[:-1]])
+        from_origin = recent - origin[None]
+        values = _add(so_far.values, from_origin)
+        # Before the first value its mean is that value: nothing deviates from it.
+        before = jnp.where(so_far.values.n_seen == 0, from_origin[:1], so_far.values.mean[:1])
+        products = _add(so_far.products, (from_origin[:1] - before) * (from_origin - values.mean))
+        is_full = so_far.n_seen >= max_lag
+        kept = (values, products), (so_far.values, so_far.products)
+        values, products = jax.tree.map(lambda new, old: jnp.where(is_full, new, old), *kept)
+        return Autocovariance(recent, origin, values, products, so_far.n_seen + 1)
+
+    return Observer(init, update, _checks.count("burn_in", burn_in, minimum=0))
+
+
 class LaggedProducts(NamedTuple):
     """Running products of one signal with another some steps earlier."""
 
@@ -109,8 +183,7 @@ def lagged_products_of(
         The observer; its statistics are `LaggedProducts`, with a mean of shape `[later, lag, earlier]`.
 
     Raises:
-        ValueError: as in `mean_of`, or a `max_lag` that is no whole number of at least 0; in a simulation, a signal of
-            another shape or that is not real.
+        ValueError: as in `autocovariance_of`.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -128,8 +201,8 @@ def lagged_products_of(
     max_lag = _checks.count("max_lag", max_lag, minimum=0)
 
     def init(sample: Sample) -> LaggedProducts:
-        (n_later,), like = jax.eval_shape(first, sample).shape, jax.eval_shape(second, sample)
-        recent = jnp.zeros((max_lag + 1, *like.shape), _float_type(like.dtype, sample.post_state.dtype))
+        recent = _memory(second, sample, max_lag)
+        n_later = jax.eval_shape(first, sample).shape[0]
         return LaggedProducts(recent, _no_mean(jnp.zeros((n_later, *recent.shape), recent.dtype), recent.dtype))
 
     def update(sample: Sample, so_far: LaggedProducts) -> LaggedProducts:
@@ -192,6 +265,11 @@ def histogram_of(
         return Histogram(so_far.counts + jax.nn.one_hot(place, n_bins, dtype=jnp.int32))
 
     return Observer(init, update, _checks.count("burn_in", burn_in, minimum=0))
+
+
+def _memory(signal: Callable[[Sample], Array], sample: Sample, max_lag: int) -> Float[Array, "lag unit"]:
+    like = jax.eval_shape(signal, sample)
+    return jnp.zeros((max_lag + 1, *like.shape), _float_type(like.dtype, sample.post_state.dtype))
 
 
 def _no_mean(like: PyTree, default: Any) -> Mean:

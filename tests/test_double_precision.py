@@ -89,7 +89,7 @@ assert max(gaps) - min(gaps) < 1e-8, gaps
 
 # Everything keeps double precision, with a rule, clamps, drive and observers.
 observe = {"mean": observers.mean_of(lambda sample: sample.next_post_state),
-           "products": observers.lagged_products_of(lambda s: s.next_post_state, lambda s: s.pre_rate, 2)}
+           "covariance": observers.autocovariance_of(lambda sample: sample.next_post_state, 2)}
 held = (clamps.clamp_state(jnp.arange(n) == 0, 0.1), clamps.clamp_softly(jnp.arange(n) == 1, 0.1, 1.0))
 for kernel in (dynamics.NoisyIntegrator(hard), dynamics.Langevin(hard), dynamics.MetropolisLangevin(hard)):
     run = simulate(key, params, kernel, kernel.Hyper(0.1, 0.1), drive=np.zeros((5, n), np.float32), clamps=held,

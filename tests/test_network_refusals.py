@@ -23,7 +23,7 @@ from stdpjax.dynamics import (
     StepHyper,
 )
 from stdpjax.energy import Params
-from stdpjax.observers import histogram_of, lagged_products_of, mean_of
+from stdpjax.observers import autocovariance_of, histogram_of, mean_of
 from stdpjax.random import key as make_key
 
 RHO, SMOOTH = rates.hard_sigmoid(), rates.sigmoid()
@@ -36,10 +36,6 @@ MASK = [True, False]
 HELD = clamps.clamp_state(MASK, 0.1)
 FOR_THREE = clamps.clamp_state([True, False, False], 0.1)
 METROPOLIS = MetropolisLangevin(RHO)
-
-
-def activity(sample):
-    return sample.post_state
 
 
 # As users without annotations call them.
@@ -267,10 +263,10 @@ REFUSED = [
     ),
     (lambda: mean_of(lambda sample: sample.post_state, burn_in=-1), "burn_in: expected a whole number of at least 0"),
     (
-        lambda: run(observe={"mean": lagged_products_of(activity, lambda sample: sample.post_state[0], 1)}),
-        r"earlier: expected a signal of shape \[unit\], got shape \(\)",
+        lambda: run(observe={"mean": autocovariance_of(lambda sample: sample.post_state[0], 1)}),
+        r"function: expected a signal of shape \[unit\], got shape \(\)",
     ),
-    (lambda: lagged_products_of(activity, activity, -1), "max_lag: expected a whole number"),
+    (lambda: autocovariance_of(lambda sample: sample.post_state, -1), "max_lag: expected a whole number"),
     (lambda: histogram_of(lambda sample: sample.post_state, 1.0, 0.0, 3), "high: expected a finite number above 1"),
     (lambda: histogram_of(lambda sample: sample.post_state, np.nan, 0.0, 3), "low: expected a finite number"),
     (lambda: histogram_of(lambda sample: sample.post_state, 0.0, 1.0, 0), "n_bins: expected a whole number"),
@@ -280,9 +276,11 @@ REFUSED = [
     ),
     (
         lambda: run(
-            observe={"phase": lagged_products_of(lambda sample: jax.lax.complex(sample.post_state, ZERO), activity, 1)}
+            observe={
+                "phase": autocovariance_of(lambda sample: jax.lax.complex(sample.post_state, sample.post_state), 1)
+            }
         ),
-        "later: expected one that gives an array of real numbers",
+        "function: expected one that gives an array of real numbers",
     ),
     (
         lambda: run(

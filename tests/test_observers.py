@@ -14,7 +14,7 @@ from stdpjax.dynamics import (
     StepHyper,
     simulate,
 )
-from stdpjax.observers import histogram_of, lagged_products_of, mean_of
+from stdpjax.observers import autocovariance_of, histogram_of, mean_of
 from stdpjax.rules import Sample, differential_rule
 
 RHO = rates.hard_sigmoid()
@@ -37,10 +37,10 @@ def observed(key):
         trace_every=1,
         observe={
             "mean": mean_of(state_after),
-            "products": lagged_products_of(state_after, state_after, 5),
+            "covariance": autocovariance_of(state_after, 5),
             "counts": histogram_of(state_after, -0.2, 0.2, 8),
             "late mean": mean_of(state_after, burn_in=100),
-            "late products": lagged_products_of(state_after, state_after, 5, burn_in=100),
+            "late covariance": autocovariance_of(state_after, 5, burn_in=100),
             "late counts": histogram_of(state_after, -0.2, 0.2, 8, burn_in=100),
         },
     )
@@ -57,7 +57,8 @@ def test_nothing_is_seen_of_the_burn_in(observed):
     trace, seen = observed
     np.testing.assert_allclose(seen["late mean"].mean, trace[:, 100:].mean(1), rtol=1e-6, atol=1e-7)
     assert seen["late mean"].n_seen.tolist() == [200] * 3
-    np.testing.assert_allclose(seen["late products"].mean, products_of(trace[:, 100:]), rtol=1e-4, atol=2e-7)
+    expected = np.stack([covariance_at(trace[:, 100:], lag) for lag in range(6)], axis=1)
+    np.testing.assert_allclose(seen["late covariance"].covariance, expected, rtol=1e-4, atol=2e-7)
     assert np.asarray(seen["late counts"].counts).sum() == trace[:, 100:].size
 
 
@@ -74,16 +75,42 @@ def test_observers_see_the_weights(key):
     assert np.abs(before[-1] - before[0]).max() > 1e-3
 
 
-def products_of(trace, max_lag=5):
-    """Mean over time, the second axis, of each unit's values with those of all units before, by NumPy."""
+def covariance_at(trace, lag, n_lags=6):
+    """Over time, the second axis, of values after the first `n_lags - 1` with those `lag` steps before, by NumPy."""
     n_steps = trace.shape[1]
-    earlier = [np.pad(trace, ((0, 0), (lag, 0), (0, 0)))[:, :n_steps] for lag in range(max_lag + 1)]
-    return np.stack([np.einsum("itj,itk->ijk", trace, before) for before in earlier], axis=2) / n_steps
+    now, before = trace[:, n_lags - 1 :], trace[:, n_lags - 1 - lag : n_steps - lag]
+    return ((now - now.mean(1, keepdims=True)) * (before - before.mean(1, keepdims=True))).mean(1)
 
 
-def test_lagged_products(observed):
+@pytest.mark.parametrize("first", [None, -3.0], ids=["at rest", "from far away"])
+def test_a_small_covariance_about_a_large_mean_keeps_its_digits(first):
+    values = (0.4 + 1e-4 * np.random.default_rng(0).normal(size=(2000, 3))).astype(np.float32)
+    if first is not None:
+        values[:2] = first  # of which the first fills the memory alone
+    observer = autocovariance_of(state_after, 1)
+
+    @jax.jit
+    def seen(values):
+        def one(so_far, value):
+            return observer.update(Sample(value, value, value), so_far), None
+
+        return jax.lax.scan(one, observer.init(Sample(*[values[0]] * 3)), values)[0]
+
+    exact = values.astype(np.float64)[None]
+    expected = np.stack([covariance_at(exact, lag, 2)[0] for lag in (0, 1)])
+    found = np.asarray(seen(jnp.asarray(values)).covariance)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * expected[0].max())
+    # Power: the mean of squares less the square of the mean, in the same precision.
+    naive = np.mean(values[1:] ** 2, axis=0, dtype=np.float32) - np.mean(values[1:], axis=0, dtype=np.float32) ** 2
+    if first is None:
+        np.testing.assert_allclose(expected[0], 1e-8, rtol=0.1)
+        assert np.all(np.abs(naive / expected[0] - 1) > 0.1)
+
+
+def test_autocovariance(observed):
     trace, seen = observed
-    np.testing.assert_allclose(seen["products"].mean, products_of(trace), rtol=1e-4, atol=2e-7)
+    expected = np.stack([covariance_at(trace, lag) for lag in range(6)], axis=1)
+    np.testing.assert_allclose(seen["covariance"].covariance, expected, rtol=1e-4, atol=2e-7)
 
 
 def test_histogram_counts_everything_once(observed):

@@ -9,6 +9,7 @@ _BURN_IN = ("count", 2)
 
 ROWS = rows(
     Row(observers.mean_of, {"function": _FUNCTION, "burn_in": _BURN_IN}),
+    Row(observers.autocovariance_of, {"function": _FUNCTION, "max_lag": ("count", 2), "burn_in": _BURN_IN}),
     Row(
         observers.lagged_products_of,
         {"later": _FUNCTION, "earlier": _FUNCTION, "max_lag": ("count", 2), "burn_in": _BURN_IN},
