@@ -443,8 +443,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec6.2.faster",
         "Section 6.2, paragraph 2; section 9, last sentence",
         "Both views suggest that J_h makes the Markov chain converge faster to its stationary distribution.",
-        "Without noise it does not where rates are low: after descent on J_h the time to rest is 16 % longer there, 1 "
-        "% longer where they are in the middle and 2 % shorter where they are high; with noise it was not measured.",
+        "Without noise it does not: after descent on J_h the time to rest is 15 % longer where rates are low and about "
+        "as long as before where they are in the middle or high; with noise it was not measured.",
         ("sec6.2.relaxation", "sec6.2.simulated"),
     ),
     Statement(
@@ -473,9 +473,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.3, paragraph 3",
         "As inference becomes long beside its burn-in, updates after each of its steps become on average the same as "
         "updates after it has converged.",
-        "They do: with weights held, the difference of the averages falls as one over the number of steps, and after "
-        "120 updates both models are equally far from the one that made the data, to a tenth of the distance at the "
-        "start.",
+        "They do: with weights held, the difference of the averages falls as one over the number of steps, and in the "
+        "last 30 of 120 updates both models are equally far from the one that made the data, to a tenth of the "
+        "distance at the start.",
         ("sec6.3.bias", "sec6.3.impatient"),
     ),
     Statement(
@@ -483,8 +483,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.3, paragraph 3",
         "Impatient updates may have an advantage: they should move the parameters so that inference converges faster.",
         "In small networks with x clamped and without noise they do not: inference takes as long as after updates "
-        "that wait for rest, to 1 %, and after many updates by Eq 1 it does not come to rest for 68 % of the inputs "
-        "(2 % if they wait).",
+        "that wait for rest, to 1 %, and after many updates by Eq 1 it does not come to rest for 63 % of the inputs "
+        "(1 % if they wait).",
         ("sec6.3.time", "sec6.3.unsettled"),
     ),
     Statement(

@@ -35,7 +35,7 @@ class ImpatientEMConfig:
     n_updates: int = setting(120, "updates of each method", **TRAINS)
     n_burn_in: int = setting(80, "chain steps that patient EM waits before each update")
     n_patient: int = setting(8, "chain steps after them, over which it averages")
-    n_samples: int = setting(1000, "samples of the visible unit for each seed", **TRAINS)
+    n_samples: int = setting(2000, "samples of the visible unit for each seed", **TRAINS)
     n_seeds: int = setting(8, "independent data sets, starts and chains", **TRAINS)
     n_flow_updates: int = setting(260, "mean updates of the three-unit model", **TRAINS)
     n_nodes: int = setting(12, "quadrature nodes between two break points", at_least=4, at_most=60)
@@ -62,9 +62,10 @@ def _of_flow(data: xr.Dataset, flow: str) -> float:
 
 
 def _relative(data: xr.Dataset, learner: str) -> xr.DataArray:
-    """Return the divergence after learning over that before, for each seed."""
+    """Return the mean divergence over the last quarter of the updates, over that before, for each seed."""
     path = data.divergence.sel(learner=learner)
-    return path.isel(round=-1) / path.isel(round=0)
+    late = path.isel(round=slice(3 * path.sizes["round"] // 4, None))
+    return late.mean("round") / path.isel(round=0)
 
 
 _consistent = partial(refutes, control_is="without the second derivative, as Eq 24 has it")
@@ -80,19 +81,22 @@ CLAIMS = (
     ),
     supports(
         "sec6.3.impatient",
-        "Divergence after impatient EM less that after patient EM, over that before learning; mean over seeds.",
+        "Divergence over the last quarter of impatient EM less that of patient EM, over that before learning; mean.",
         criterion=within(0.0, 0.1),
         measure=lambda data: mean_interval(_relative(data, "impatient") - _relative(data, "patient")),
         control=lambda data: (_relative(data, "dropped") - _relative(data, "patient")).mean(),
         control_is="impatient EM without the second derivative",
-        revised="It was within 0.3, with patient EM that did not wait.",
+        revised="It was within 0.3, with patient EM that did not wait, then after the last update alone, from half as "
+        "many samples.",
     ),
     _consistent(
         "sec6.3.learns",
-        "Divergence after impatient EM with the second derivative kept, over that before (sigmoid rates, mean).",
+        "Divergence over the last quarter of impatient EM with the second derivative kept, over that before (sigmoid "
+        "rates, mean).",
         criterion=at_most(0.9),
         measure=lambda data: mean_interval(_relative(data, "impatient")),
         control=lambda data: _relative(data, "dropped").mean(),
+        revised="It was after the last update alone, from half as many samples.",
         note=lambda data: f"By maximum likelihood {float(_relative(data, 'likelihood').mean()):.2g}.",
     ),
     _consistent(

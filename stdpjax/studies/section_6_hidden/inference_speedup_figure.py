@@ -1,4 +1,4 @@
-"""Relaxation times after learning, without inputs and with, beside those after random changes."""
+"""Relaxation times after learning, without inputs and with, beside those after random changes, of networks at rest."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdpjax.lab.plotting import frame, new_figure, points
-from stdpjax.stats import Estimate, mean_interval
+from stdpjax.stats import Estimate
+from stdpjax.studies.section_6_hidden.relaxations import log_ratio, mean_at_rest
 
 _FREE = {"low": "low rates", "middle": "middle rates", "high": "high rates"}
 _CLAMPED = {"Eq 1": "Eq 1", "descent on J": "descent on J", "more of Eq 1": "8 times\nEq 1"}
@@ -35,11 +36,9 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
 
 def _ratios(ax: Axes, data: xr.Dataset, name: str, cases: dict[str, str], before: str, looks: Any) -> None:
     for row, case in enumerate(cases):
-        mean = data[name].sel(case=case).mean("input")
-        logs = mean.copy(data=np.log(mean.values))
         changes = {"impatient": looks, **_OTHERS}
         for place, (change, (words, color, marker)) in enumerate(changes.items()):
-            mean = mean_interval(logs.sel(change=change) - logs.sel(change=before))
+            mean = mean_at_rest(log_ratio(data, name, case, change, before))
             percent = Estimate(*(100 * np.expm1(part) for part in mean[:3]))
             points(ax, percent, row + 0.15 * (place - 1), marker, color, words if row == 0 else "", ms=5, capsize=0)
     words = "relative to before (%), 95 %" if before == "none" else "relative to patient updates (%), 95 %"

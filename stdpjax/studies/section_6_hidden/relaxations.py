@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from jaxtyping import Array, Bool, Float, Key
 
 from stdpjax.clamps import Clamps, clamp_state
@@ -16,6 +17,7 @@ from stdpjax.networks import centred_network
 from stdpjax.objectives import prediction_error
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
+from stdpjax.stats import Estimate, mean_interval
 from stdpjax.studies.measures import off_diagonal
 
 N_UNITS = 8
@@ -168,3 +170,22 @@ def settle_networks(
         return jax.vmap(lambda weights: jax.vmap(partial(of_input, weights))(inputs))(weights)
 
     return jax.vmap(lambda key: jax.vmap(partial(one, key))(cases))(keys)
+
+
+def log_ratio(data: xr.Dataset, name: str, case: str, after: str, before: str = "none") -> xr.DataArray:
+    """Return the log ratio of a time after one change of the weights to that after another, for each network.
+
+    Simulated times count where the network comes to rest after both, as others are caps; NaN if it never does.
+    """
+    logs: xr.DataArray = np.log(data[name].sel(case=case))  # pyright: ignore[reportAssignmentType]
+    ratios = logs.sel(change=after) - logs.sel(change=before)
+    if name == "time":
+        settles = data.settles.sel(case=case)
+        ratios = ratios.where(settles.sel(change=after) & settles.sel(change=before))
+    return ratios.mean("input")
+
+
+def mean_at_rest(ratios: xr.DataArray) -> Estimate:
+    """Return the mean over networks of log ratios of simulated times, where there are any."""
+    kept = ratios.values[~np.isnan(ratios.values)]
+    return mean_interval(kept if len(kept) > 1 else ratios)
