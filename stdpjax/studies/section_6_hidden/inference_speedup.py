@@ -162,7 +162,7 @@ STUDY = Study(
     source="Bengio et al. 2015, sections 6.2 and 6.3",
     caption="By descent on J_h relaxations without noise take longer where rates are low and else about as long as "
     "before. With inputs clamped, updates at every step of inference make it no faster than patient ones; many of them "
-    "by Eq 1 bring units to thresholds, where the network no longer comes to rest. Times are those of networks that do.",
+    "by Eq 1 bring units to thresholds, where the network no longer comes to rest. Times are of those that do.",
     config=InferenceSpeedupConfig(),
     smoke=dict(n_networks=2, n_relaxations=2, n_relaxation_steps=40, n_inputs=2, n_starts=2, n_steps=100),
     claims=CLAIMS,
