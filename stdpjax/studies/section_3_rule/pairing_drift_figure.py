@@ -18,15 +18,17 @@ _LOOKS = {
 
 def _drift(ax: Axes, data: xr.Dataset) -> None:
     smallest = data.isel(step=0)
-    reach = np.array([float(smallest.co_movement.min()), float(smallest.co_movement.max())])
+    moved = 1e3 * smallest.co_movement
+    reach = np.array([float(moved.min()), float(moved.max())])
     for pairing, (_, color, marker) in _LOOKS.items():
         row = smallest.sel(pairing=pairing)
         theory = float(row.drift_exact)
-        points(ax, smallest.co_movement, row.gap, marker, color, ms=2.5, alpha=0.7, mew=0)
+        points(ax, moved, 1e3 * row.gap, marker, color, ms=2.5, alpha=0.7, mew=0)
         measured = round(float(row.drift.mean()), 2) + 0.0  # no -0.00
         curve(ax, reach, theory * reach, "-", color, f"{theory:g} (measured {measured:.2f})", lw=1)
     ax.set_title(f"How much each reading drifts (step {float(smallest.step):g})")
-    xlabel, ylabel = r"co-movement, sum of $\Delta s_i\,\Delta s_j$ over the path", r"update less change of $r_i r_j$"
+    xlabel = r"co-movement, sum of $\Delta s_i\,\Delta s_j$ over the path ($10^{-3}$)"
+    ylabel = r"update less change of $r_i r_j$ ($10^{-3}$)"
     frame(ax, xlabel, ylabel, zero="xy")
     ax.legend(title="slope in theory", loc="upper right")
 

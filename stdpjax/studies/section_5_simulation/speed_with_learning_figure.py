@@ -17,7 +17,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     """Draw the log ratios by drive and rate, those of misplaced changes, and those on a wave."""
     figure = new_figure(12.0, 8.0)
     axes = figure.subplot_mosaic([["Eq 1", "Eq 1", "misplaced"], ["tied", "tied", "wave"]])
-    figure.suptitle("Section 5.1: learning with Eq 1 makes a network's units move more, not less", fontweight="bold")
+    figure.suptitle("Section 5.1: but for a travelling wave, units move more, not less, with Eq 1", fontweight="bold")
     for form, title in (("Eq 1", "While learning (untied): up for +, down for −"), ("tied", "The same, tied")):
         axes[form].set_title(title)
         _drives(axes[form], data.log_ratio.sel(form=form), config)
