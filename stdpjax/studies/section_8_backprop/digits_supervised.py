@@ -40,11 +40,12 @@ class DigitsSupervisedConfig:
     n_networks: int = setting(5, "networks with one hidden layer for each rule, each with its own split", at_least=2)
     n_deep_networks: int = setting(5, "networks with two hidden layers for each rule", at_least=2)
     n_stages: int = setting(3, "stages of the training, after each of which the networks are measured")
-    n_epochs: int = setting(4, "passes over the training images in a stage, one hidden layer")
+    n_epochs: int = setting(3, "passes over the training images in a stage, one hidden layer")
     n_deep_epochs: int = setting(3, "the same, two hidden layers")
     batch_size: int = setting(50, "images in a batch, one hidden layer")
     deep_batch_size: int = setting(40, "the same, two hidden layers")
-    learning_rate: float = setting(2e-3, "largest step size of Adam", above=0)
+    learning_rate: float = setting(7e-3, "largest step size of Adam, one hidden layer", above=0)
+    deep_learning_rate: float = setting(2e-3, "the same, two hidden layers", above=0)
     n_settle: int = setting(16, "steps of the first phase of Eq 1 as printed, one hidden layer")
     n_deep_settle: int = setting(20, "the same, two hidden layers")
     n_pulled: int = setting(2, "steps of its second phase, one hidden layer, which moves in the second of them")
@@ -70,7 +71,7 @@ class DigitsSupervisedConfig:
         costs less for the same accuracy.
         """
         prefix = "deep_" if n_layers == 2 else ""
-        of_depth = ("batch_size", "step", "gain")
+        of_depth = ("batch_size", "learning_rate", "step", "gain")
         n_hidden = self.n_deep_hidden if n_layers == 2 else self.n_hidden
         counts = {
             name: getattr(self, name.replace("n_", f"n_{prefix}")) for name in ("n_epochs", "n_settle", "n_pulled")
@@ -78,7 +79,6 @@ class DigitsSupervisedConfig:
         printed = TrainConfig(
             rule="paper",
             hidden=(n_hidden,) * n_layers,
-            learning_rate=self.learning_rate,
             pull=self.pull,
             test_share=self.test_share,
             **counts,
@@ -127,12 +127,12 @@ CLAIMS = (
         "sec8.hidden_layer",
         "Test accuracy on MNIST with one hidden layer and Eq 1 as printed, with two steps while pulled, less that of "
         "the better of two logistic readouts, of the pixels and of a frozen random hidden layer.",
-        criterion=at_least(0),
+        criterion=at_least(0.01),
         measure=lambda data: _ahead(data, "paper"),
         control=lambda data: _ahead(data, "one_step").value,
         control_is="one step while pulled, in which the hidden layer stays where it is",
-        revised="Was a point ahead of a readout of the pixels, with six steps while pulled; then ahead of one of the "
-        f"frozen layer, which does worse than the pixels. {_SETTINGS}",
+        revised="At first a point ahead of a readout of the pixels with six steps while pulled, not met with smaller "
+        f"steps of Adam; then merely ahead of it. {_SETTINGS}",
     ),
     _one_layer(
         "sec8.steps",
@@ -145,11 +145,11 @@ CLAIMS = (
     _one_layer(
         "sec8.behind",
         "Back-propagation's test accuracy on MNIST less that of Eq 1 as printed, one hidden layer.",
-        criterion=at_most(0.005),
+        criterion=at_most(0.01),
         measure=lambda data: _ahead(data, BACKPROPAGATION, "paper"),
         control=lambda data: _ahead(data, BACKPROPAGATION).value,
         control_is="the better of two logistic readouts, of the pixels and of a frozen random hidden layer",
-        revised=f"Was 0.01, which a readout of the pixels meets as well. {_SETTINGS}",
+        revised=f"Was 0.005 while smaller steps of Adam left a readout of the pixels within 0.01. {_SETTINGS}",
     ),
     limits(
         "sec8.two_layers",
