@@ -100,7 +100,7 @@ def test_the_laws_are_gaussian_moments_by_quadrature():
 
 @pytest.mark.slow
 def test_in_the_active_region_variances_follow_the_laws_and_not_those_without_the_costs_curvature():
-    sizes, n_trials = (8, 24, 64), 400
+    sizes, n_trials = (8, 24, 64), 1000
     packed = pack(KEY, sizes, 0.3, 0.15, 0.2)
     found, _ = estimates(KEY, packed, NUMBERS, n_trials=n_trials, n_steps=30, rate_fn=HARD)
     weights, error = (np.asarray(part, np.float64) for part in (packed.weights, packed.rest - packed.goal))
