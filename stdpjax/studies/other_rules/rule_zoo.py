@@ -13,7 +13,7 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import stats
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rules import (
@@ -26,7 +26,7 @@ from stdpjax.rules import (
     window_moments,
 )
 from stdpjax.spikes import lag_probability
-from stdpjax.studies.measures import labelled, merged
+from stdpjax.studies.measures import beyond, labelled, merged
 from stdpjax.studies.other_rules.rule_zoo_figure import plot
 from stdpjax.studies.other_rules.zoo_rules import (
     BCM,
@@ -97,7 +97,7 @@ def _best_other(data: xr.Dataset) -> str:
     return max((NEAREST, *PUBLISHED, BCM, HEBB), key=lambda name: _correlation_of(data, name).value)
 
 
-_of_schemes = partial(Claim, statement="Morrison, Diesmann & Gerstner 2008", bearing="beyond")
+_of_schemes = partial(beyond, statement="Morrison, Diesmann & Gerstner 2008")
 
 CLAIMS = (
     _of_schemes(

@@ -16,14 +16,14 @@ from stdpjax.fitting import find_model, predict, random_starts, search, sjostrom
 from stdpjax.fitting.models import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
 from stdpjax.fitting.task import in_double
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rules import ORDERS, Rule, event_weight_change, presets, triplet_rule
 from stdpjax.rules.traces import Order
 from stdpjax.rules.triplet import INTERACTIONS, Interaction
 from stdpjax.stats import wilson_interval
-from stdpjax.studies.measures import labelled, merged, required
+from stdpjax.studies.measures import beyond, labelled, merged, required
 from stdpjax.studies.other_rules.triplet_frequency_figure import plot
 
 POINTS = sjostrom_2001()
@@ -109,7 +109,7 @@ def _chi_square(data: xr.Dataset, rule: str) -> float:
     return float(special.chdtrc(freedom, _sum_of_squares(data, rule)))
 
 
-_of_points = partial(Claim, statement="Sjöström et al. 2001", bearing="beyond")
+_of_points = partial(beyond, statement="Sjöström et al. 2001")
 _AFTER_TRIALS = "Chosen after trial fits."
 
 CLAIMS = (

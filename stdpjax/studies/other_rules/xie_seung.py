@@ -9,7 +9,7 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from stdpjax import _checks, stats
-from stdpjax.lab import Claim, Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate
+from stdpjax.lab import Estimate, Progress, Study, at_least, at_most, estimate, keep_estimate
 from stdpjax.lab.settings import configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
@@ -82,7 +82,7 @@ def _off_theory(data: xr.Dataset, axis: str) -> float:
     return max(largest(found.values - data[f"{axis}_{theory}"].values) for found, theory in pairs)
 
 
-_of_xie_seung = partial(Claim, statement="Xie & Seung 2000", bearing="beyond")
+_of_xie_seung = partial(beyond, statement="Xie & Seung 2000")
 
 CLAIMS = (
     supports(
