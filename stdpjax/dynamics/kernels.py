@@ -105,10 +105,11 @@ class NoisyIntegrator(Kernel):
 
     def __call__(self, key: Key[Array, ""], state: Float[Array, "unit"], field: Field, hyper: Any) -> Any:
         """Return the next state."""
+        if self.noise == "added":
+            eta = hyper.noise_std * jax.random.normal(key, state.shape, state.dtype)
+            return state + hyper.step * (field.pull(state) + eta)
         eta = hyper.noise_std * _normal(key, state, hyper.noise_std)
-        if self.noise == "inside":
-            return state + hyper.step * (field.target(state + eta, at=state) - state)
-        return state + hyper.step * (field.pull(state) + eta)
+        return state + hyper.step * (field.target(state + eta, at=state) - state)
 
 
 class PrintedIntegrator(Kernel):
@@ -156,7 +157,7 @@ class Langevin(Kernel):
 
     def __call__(self, key: Key[Array, ""], state: Float[Array, "unit"], field: Field, hyper: Any) -> Any:
         """Return the next state."""
-        xi = _normal(key, state, hyper.temperature)
+        xi = jax.random.normal(key, state.shape, state.dtype)
         kick = jnp.sqrt(2 * hyper.step * hyper.temperature) * xi
         return state + hyper.step * field.pull(state) + kick
 
@@ -255,7 +256,7 @@ def _in_default_type(field: Field, hyper: Any) -> tuple[Field, Any]:
 
 
 def _normal(key: Key[Array, ""], state: Float[Array, "unit"], level: float | Array) -> Float[Array, "unit"]:
-    """Return normal noise for each unit; `level` is any finite number."""
+    """Return normal noise for each unit that several loops read; `level` is any finite number."""
     return _once(lambda: jax.random.normal(key, state.shape, state.dtype), level)
 
 
