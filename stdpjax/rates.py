@@ -159,38 +159,45 @@ def _smoothed_hard_sigmoid(noise_std: Any, threshold: float) -> RateFunction:
         dtype = activity.dtype if jnp.issubdtype(activity.dtype, jnp.floating) else jnp.dtype(float)
         return activity.astype(_checks.at_least_single(dtype)), dtype
 
-    def share_between(centred: Float[Array, "..."], in_noise: Any) -> Float[Array, "..."]:
-        return norm.cdf(in_noise - centred) - norm.cdf(-centred)
-
-    # With a derivative of its own: that of a clip is 0, or 1/2, where rounding has reached 0 or 1.
-    @jax.custom_jvp
-    def mean(activity: Float[Array, "..."], noise_std: Any, in_noise: Any) -> Float[Array, "..."]:
-        # Infinite activity has a rate too.
-        activity = jnp.clip(activity, threshold - _FAR * noise_std, threshold + 1 + _FAR * noise_std)
-        centred = (activity - threshold) / noise_std
-        low, high = -centred, in_noise - centred
-        linear = (activity - threshold) * (norm.cdf(high) - norm.cdf(low))
-        whole = linear + noise_std * (norm.pdf(low) - norm.pdf(high)) + norm.cdf(-high)
-        # Rounding leaves [0, 1] by some parts in 1e8.
-        return jnp.clip(whole, 0, 1)
-
-    @mean.defjvp
-    def _(primals, tangents):
-        # `in_noise` is the inverse of `noise_std`, so the change by the latter is all.
-        (activity, noise_std, in_noise), (by_activity, by_noise, _) = primals, tangents
-        centred = (activity - threshold) / noise_std
-        by_noise = by_noise * (norm.pdf(centred) - norm.pdf(in_noise - centred))
-        return mean(activity, noise_std, in_noise), share_between(centred, in_noise) * by_activity + by_noise
-
     def value(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         wide, dtype = in_single(activity)
-        return mean(wide, *(jnp.asarray(part, wide.dtype) for part in (noise_std, in_noise))).astype(dtype)
+        numbers = (jnp.asarray(part, wide.dtype) for part in (noise_std, in_noise, threshold))
+        return _mean_in_noise(wide, *numbers).astype(dtype)
 
     def slope(activity: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         wide, dtype = in_single(activity)
-        return share_between((wide - threshold) / noise_std, in_noise).astype(dtype)
+        return _share_between((wide - threshold) / noise_std, in_noise).astype(dtype)
 
     return RateFunction(value, slope)
+
+
+# Jitted, as the normal distribution is a dozen operations, and with all numbers traced, so that one program serves all.
+@jax.jit
+def _share_between(centred: Float[Array, "..."], in_noise: Any) -> Float[Array, "..."]:
+    return norm.cdf(in_noise - centred) - norm.cdf(-centred)
+
+
+# With a derivative of its own: that of a clip is 0, or 1/2, where rounding has reached 0 or 1.
+@jax.custom_jvp
+@jax.jit
+def _mean_in_noise(activity: Float[Array, "..."], noise_std: Any, in_noise: Any, threshold: Any) -> Float[Array, "..."]:
+    # Infinite activity has a rate too.
+    activity = jnp.clip(activity, threshold - _FAR * noise_std, threshold + 1 + _FAR * noise_std)
+    centred = (activity - threshold) / noise_std
+    low, high = -centred, in_noise - centred
+    linear = (activity - threshold) * (norm.cdf(high) - norm.cdf(low))
+    whole = linear + noise_std * (norm.pdf(low) - norm.pdf(high)) + norm.cdf(-high)
+    # Rounding leaves [0, 1] by some parts in 1e8.
+    return jnp.clip(whole, 0, 1)
+
+
+@_mean_in_noise.defjvp
+def _(primals, tangents):
+    # `in_noise` is the inverse of `noise_std`, so the change by the latter is all; thresholds are known numbers.
+    (activity, noise_std, in_noise, threshold), (by_activity, by_noise, *_) = primals, tangents
+    centred = (activity - threshold) / noise_std
+    by_noise = by_noise * (norm.pdf(centred) - norm.pdf(in_noise - centred))
+    return _mean_in_noise(*primals), _share_between(centred, in_noise) * by_activity + by_noise
 
 
 def sigmoid(gain: Any = 4.0) -> RateFunction:
