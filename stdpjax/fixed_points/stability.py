@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
@@ -52,8 +53,8 @@ def spectral_stability(
 
     Returns:
         The stability: stable if and only if all |1 - step + step * eigenvalue| < 1. There are as many eigenvalues as
-        free units, those whose state is not clamped: of the block of R' that belongs to them. JAX computes eigenvalues
-        of matrices that are not symmetric on the CPU only.
+        free units, those whose state is not clamped: of the block of R' that belongs to them. On a TPU, which cannot
+        compute them where R' is not symmetric, the host does.
 
     Raises:
         ValueError: as in `stdpjax.energy.target`, a step out of range, clamps of other units or traced masks, or other
@@ -92,9 +93,31 @@ def spectral_stability(
             jacobian = jacobian - jnp.diag(jnp.where(clamp.mask, clamp.strength, 0.0))
     (free,) = np.nonzero(moves)
     jacobian = jacobian[free[:, None], free[None, :]]
-    eigenvalues = jnp.linalg.eigvals(jacobian)
+    eigenvalues = jax.lax.platform_dependent(jacobian, tpu=_eigenvalues_on_host, default=jnp.linalg.eigvals)
     multipliers, radius = _multipliers(eigenvalues, step)
     return Stability(eigenvalues, multipliers, radius, radius < 1, jnp.linalg.det(jacobian))
+
+
+@jax.custom_jvp
+def _eigenvalues_on_host(matrix: Float[Array, "free free"]) -> Complex[Array, "free"]:
+    return _decomposed_on_host(matrix)[0]
+
+
+@_eigenvalues_on_host.defjvp
+def _(primals, tangents):
+    eigenvalues, eigenvectors = _decomposed_on_host(*primals)
+    turned = jnp.linalg.solve(eigenvectors, tangents[0].astype(eigenvectors.dtype) @ eigenvectors)
+    return eigenvalues, jnp.diagonal(turned)
+
+
+def _decomposed_on_host(matrix: Float[Array, "free free"]) -> tuple[Array, Array]:
+    kind = jnp.complex128 if matrix.dtype == jnp.float64 else jnp.complex64
+    shapes = (jax.ShapeDtypeStruct(matrix.shape[:1], kind), jax.ShapeDtypeStruct(matrix.shape, kind))
+
+    def decompose(matrix: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(np.asarray(part, kind) for part in np.linalg.eig(np.asarray(matrix)))
+
+    return jax.pure_callback(decompose, shapes, matrix, vmap_method="broadcast_all")
 
 
 def _multipliers(
