@@ -290,19 +290,16 @@ def _falling_ramp(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rising_rate, "ramp", lambda n, q, slope: ramp(n, q, -slope))
 
 
-def _hebb(patch: pytest.MonkeyPatch) -> None:
-    right = rising_rate.make_sequences
-
-    def wrong(key: Any, config: Any) -> Any:
-        sequences = right(key, config)
-        return sequences._replace(slope=sequences.activity)
-
-    patch.setattr(rising_rate, "make_sequences", wrong)
+def _kernel_of_hebb(patch: pytest.MonkeyPatch) -> None:
+    right = rising_rate.mean_update
+    patch.setattr(rising_rate, "mean_update", lambda laws, kernel: right(laws, jnp.abs(kernel)))
 
 
 def _no_cancellation(patch: pytest.MonkeyPatch) -> None:
     right = rising_rate.exact_counts
     patch.setattr(rising_rate, "exact_counts", lambda sequences, config, sides: right(sequences, config, "one"))
+    law = rising_rate.lag_probability
+    patch.setattr(rising_rate, "lag_probability", lambda *args, sides, **options: law(*args, sides="one", **options))
 
 
 def _rate_in_place_of_spikes(patch: pytest.MonkeyPatch) -> None:
@@ -325,7 +322,7 @@ SMALL_PROTOCOL = {"n_sequences": 300, "n_trials": 300, "n_resamples": 200}
 SMALL_TABLE = {**SMALL_PROTOCOL, "probabilities": (0.02, 1.0), "widths": (10.0, 20.0)}
 TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
     "slope with the wrong sign, by lag": (
-        "stdp_window", SMALL_PROTOCOL, _flip_slope, {"fig1.sign"},
+        "stdp_window", SMALL_PROTOCOL, _flip_slope, {"fig1.sign", "fig1.correlation"},
     ),
     "sums in the place of means by lag": ("stdp_window", SMALL_PROTOCOL, _sums_by_lag, {"fig1.level"}),
     "slope with the wrong sign, rules": (
@@ -347,8 +344,10 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
         "rising_rate", {}, _falling_ramp,
         {"sec2.2.falling", "sec2.2.fitted", "sec2.2.gain", "sec2.2.conditional_lag", "sec2.2.soon"},
     ),
-    "activity in the place of its change": ("rising_rate", {}, _hebb, {"sec2.2.sign"}),
-    "no pairs with spikes on both sides": ("rising_rate", {}, _no_cancellation, {"sec2.2.cancellation"}),
+    "update without sign": ("rising_rate", {}, _kernel_of_hebb, {"sec2.2.falling", "sec2.2.growth"}),
+    "no pairs with spikes on both sides": (
+        "rising_rate", {}, _no_cancellation, {"sec2.2.cancellation", "sec2.2.longer"},
+    ),
     "rate in place of spikes": (
         "example_traces", {}, _rate_in_place_of_spikes, {"eq2.mean"},
     ),

@@ -36,7 +36,7 @@ def test_saturated_units_come_back_when_a_plain_loop_does(key, step):
         counts.append(n_steps)
     assert steps_until_active(starts, np.array([[step]])).tolist() == [counts]
     kernel = LeakyIntegrator(hard_sigmoid())
-    found = returns(jnp.asarray(starts, float), jnp.array([step], float), key, kernel, 100)
+    found = returns(jnp.asarray(starts, float), StepHyper(jnp.array([step], float)), key, kernel, 100)
     assert found.tolist() == [counts]
 
 

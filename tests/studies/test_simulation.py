@@ -69,12 +69,13 @@ def test_the_plain_agreement_without_the_rule_for_both_sides_is_another():
     assert abs(plain_agreement(10.0, 0.2, both_sides=True)[0] - plain_agreement(10.0, 0.2)[0]) > 0.05
 
 
-def mean_lag(probability, slope):
-    """Mean lag given that the right half of the window alone has a spike, from a loop over the places of the spike."""
+def mean_lag(probability, slope, is_nearest=False):
+    """Mean lag given that the right half of the window alone has a spike, or the nearest, by a loop over its places."""
     rates = [probability + slope * k for k in range(-WINDOW, WINDOW + 1)]
     total, moment, silent = 0.0, 0.0, 1.0
     for d in range(1, WINDOW + 1):
-        here = silent * rates[WINDOW + d]
+        silent_before = np.prod([1 - rates[WINDOW - k] for k in range(1, d + 1)]) if is_nearest else 1.0
+        here = silent * rates[WINDOW + d] * silent_before
         total, moment, silent = total + here, moment + d * here, silent * (1 - rates[WINDOW + d])
     return moment / total
 
@@ -84,6 +85,8 @@ def test_lags_on_ramps_are_those_of_a_plain_loop():
     for q in data.probability.values:
         for a in data.slope.values:
             assert float(data.mean_lag.sel(probability=q, slope=a)) == pytest.approx(mean_lag(q, a), abs=1e-4)
+            both = float(data.mean_lag_both.sel(probability=q, slope=a))
+            assert both == pytest.approx(mean_lag(q, a, is_nearest=True), abs=1e-4)
     # A steeper slope shortens the lag above a probability of 0.105, and lengthens it below.
     for q, sign in ((0.1, 1), (0.11, -1)):
         assert sign * (mean_lag(q, 1e-5) - mean_lag(q, -1e-5)) > 0

@@ -246,10 +246,9 @@ STUDY = Study(
     title="Eq 1: when is the presynaptic rate read?",
     figure="Eq 1 in a network",
     source="Bengio et al. 2015, Eq 1 and 5, sections 2.1 and 8",
-    caption="Eq 1 multiplies a change with a rate, and the rate changes during the step. Read midway, the update of "
-    "both directions only depends on where the path starts and ends; read before or after, it drifts, by amounts that "
-    "vanish with the step. At rest nothing changes; while noise moves a network about its fixed point the mean update "
-    "is 0 if the rate is read midway, and not if it is read before the step.",
+    caption="Eq 1 multiplies a change with a rate, which changes during the step. Read midway, the update of both "
+    "directions depends on where the path starts and ends alone; read before or after, it drifts, by amounts that "
+    "vanish with the step. Under noise about a fixed point its mean is 0 if read midway, and not if read before.",
     config=PairingDriftConfig(),
     smoke=dict(n_networks=8, n_steps=500, n_trials=32, n_noisy_steps=200, n_burn_in=100),
     claims=CLAIMS,

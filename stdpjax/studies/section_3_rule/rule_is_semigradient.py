@@ -127,7 +127,7 @@ CLAIMS = (
         control_is="J_STDP with noise, ten times that of the study",
         note=lambda data: f"At step {float(data.step[0]):g} at most {float(data.speed_difference[0].max()):.2g} off.",
     ),
-    refutes(
+    limits(
         "eq10.bias",
         "Largest relative difference of minus the energy's gradient from rho'(s) (b + W rho(s)) - s.",
         criterion=at_most(1e-5, double=1e-12),

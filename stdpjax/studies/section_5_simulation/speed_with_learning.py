@@ -137,9 +137,8 @@ STUDY = Study(
     figure="Section 5.1",
     source="Bengio et al. 2015, section 5.1, Eq 1, 3 and 9",
     caption="The comparison that the paper announces in section 5.1 and does not report. Where the network moves its "
-    "units, Eq 1 makes them move more, and its reverse less: learning with it raises the objective as a number. The "
-    "same changes between other units do not. On a travelling wave units can move less: the rate of learning and the "
-    "moment at which the presynaptic rate is read decide.",
+    "units, Eq 1 makes them move more, and its reverse less; the same changes between other units do not. On a "
+    "travelling wave units can move less, as the rate of learning and the reading of the presynaptic rate have it.",
     config=SpeedWithLearningConfig(),
     smoke=dict(n_networks=6, n_steps=300),
     claims=CLAIMS,
