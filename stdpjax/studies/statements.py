@@ -304,7 +304,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "A unit beyond a threshold does not respond to its input; it decays to 0 exponentially and so becomes active "
         "again.",
         "Without noise it does, after a number of steps that depends on its own state and the step alone; with noise "
-        "as in Eq 7 input reaches a unit near a threshold, and most units come back earlier or later.",
+        "as in Eq 7 (standard deviation 0.05) input reaches units near a threshold, and a third return at other times.",
         ("sec4.2.steps",),
     ),
     Statement(
