@@ -326,8 +326,8 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec5.1.speed",
         "Section 5.1, last paragraph",
-        "The mean squared speed is measured with and without weight changes by Eq 1; no result is given.",
-        "In the paper's simulation voltages are driven from outside, so that weights do not change the speed; "
+        "The effect of weight changes by Eq 1 on the mean squared speed is measured; no result is given.",
+        "In the paper's simulation voltages are driven from outside, and weight changes have no effect on the speed; "
         "networks that drive their own units move faster while they learn by Eq 1, which raises the objective of Eq "
         "9, under four of five inputs, and on a travelling wave faster or, by up to a third, more slowly, as the rate "
         "of learning and the reading of the presynaptic rate have it.",

@@ -46,13 +46,14 @@ def _ramps(update: Axes, lag: Axes, data: xr.Dataset, config: Any) -> None:
         curve(update, slope, row.mean_update, "o-", color, f"q = {q:g}")
         curve(update, slope, data.slope * float(row.gain), ":", color, lw=1)
         curve(lag, slope, row.mean_lag - row.mean_lag[0], "o-", color, f"q = {q:g}")
+        curve(lag, slope, row.mean_lag_both - row.mean_lag_both[0], "--", color, lw=1)
     xlabel = r"slope of the spike probability ($10^{-4}$/bin$^2$)"
     update.set_title("Steeper, larger change")
     frame(update, xlabel, "mean update per presynaptic spike")
     update.legend(title="dotted: first-order theory")
     lag.set_title("The lag of pairs grows, unless spikes are frequent")
     frame(lag, xlabel, "mean positive lag, change (bins)", zero="y")
-    lag.legend()
+    lag.legend(title="dashed: the nearest on either side")
 
 
 def _sides(ax: Axes, data: xr.Dataset) -> None:
