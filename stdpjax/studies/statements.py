@@ -275,7 +275,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.2, Eq 16",
         "An energy is proposed whose gradient, as in Eq 13, gives an R of weighted input rates, meant to be roughly "
         "what real neurons compute.",
-        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), as long as W_ij = W_ji.",
+        "Its gradient is s - R(s), with R_i(s) = rho'(s_i) (b_i + sum_j W_ij rho(s_j)), W_ij and W_ji one.",
         ("eq16.gradient",),
         "E(s) = sum_i s_i^2 / 2 - sum_(i<j) W_ij rho(s_i) rho(s_j) - sum_i b_i rho(s_i)",
     ),

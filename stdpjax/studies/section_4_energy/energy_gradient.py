@@ -63,7 +63,7 @@ CLAIMS = (
         control_is="with the factor rho'(s_i), or with linear rates, the larger",
         note=lambda data: f"{data.sizes['network']} networks.",
     ),
-    limits(
+    supports(
         "eq16.gradient",
         "Largest relative difference of dE/ds, by automatic differentiation, from s - rho'(s) (b + W rho(s)), W_ij = "
         "W_ji.",
