@@ -1,0 +1,76 @@
+"""What a command compiles: programs and seconds, by the line of the package that needs them and by program.
+
+    python scripts/compilations.py reproduce --smoke --out results-compilations
+    python scripts/compilations.py --most 60 run stability --seed 1
+
+It runs the command line in this process, without a cache of compiled programs, and then prints the seconds of tracing,
+lowering and compiling, the lines that took longest, and how often each small operation was compiled alone: outside of
+`jit` each of them, in each shape, is a program.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.monitoring
+
+import stdpjax
+from stdpjax import cli
+
+PACKAGE = str(Path(stdpjax.__file__).parent)
+STAGES = {
+    "/jax/core/compile/jaxpr_trace_duration": "tracing",
+    "/jax/core/compile/jaxpr_to_mlir_module_duration": "lowering",
+    "/jax/core/compile/backend_compile_duration": "compiling",
+}
+
+
+def place() -> str:
+    """Return the line of the package that is at work."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(PACKAGE):
+            return f"{name[len(PACKAGE) + 1 :]}:{frame.f_lineno} {frame.f_code.co_name}"
+        frame = frame.f_back
+    return "elsewhere"
+
+
+def main() -> int:
+    """Run a command and print what it compiled."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--most", type=int, default=40, help="lines and programs to print (default: 40)")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="of `stdpjax`, with its options")
+    options = parser.parse_args()
+    seconds, at_line, programs = Counter[str](), defaultdict[str, list[Any]](lambda: [0, 0.0]), Counter[str]()
+
+    def note(event: str, duration: float, **what: Any) -> None:
+        stage = STAGES.get(event)
+        if stage is None:
+            return
+        seconds[stage] += duration
+        entry = at_line[place()]
+        entry[1] += duration
+        if stage == "compiling":
+            entry[0] += 1
+            programs[str(what.get("fun_name", "unnamed"))] += 1
+
+    jax.config.update("jax_enable_compilation_cache", False)
+    jax.monitoring.register_event_duration_secs_listener(note)
+    began = time.perf_counter()
+    code = cli.main(options.command)
+    wall = time.perf_counter() - began
+    parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    print(f"\n{sum(programs.values())} programs in {wall:.1f} s of the command: {parts}")
+    for line, (count, took) in sorted(at_line.items(), key=lambda item: -item[1][1])[: options.most]:
+        print(f"{took:8.2f} s {count:5d}  {line}")
+    print("compiled most often:", ", ".join(f"{name} {count}" for name, count in programs.most_common(options.most)))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
