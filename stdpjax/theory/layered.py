@@ -27,18 +27,8 @@ def chain_gradient(
     """Return the gradient that back-propagation gives of C, the squared error in the first layer of the path.
 
     Each layer's activity is R of it, seen as a function of the next layer alone, all others resting: a feedforward
-    network from the last layer of the path to the first.
-
-    Args:
-        params: weights and biases, tied or not.
-        state: the equilibrium, shape `[unit]`.
-        rate_fn: the rate function rho.
-        path: the layers, the first one with the error.
-        goal: shape `[unit]`, read in the first layer alone.
-
-    Returns:
-        The gradients with respect to the weights, to be read in the blocks `[layer, next layer]`, and with respect to
-        the activities of all layers.
+    network from the last layer of the path to the first, which alone has the error and a goal. The gradients are those
+    by the weights, tied or not, to be read in the blocks `[layer, next layer]`, and by the activities of all layers.
 
     Example:
         >>> import jax.numpy as jnp, stdpjax
@@ -117,15 +107,9 @@ def displacements(
 def weight_errors(updates: Any, by_weight: Any, path: tuple[slice, ...], step: float) -> np.ndarray:
     """Return the relative error of the weight changes at first arrival against those of back-propagation.
 
-    Args:
-        updates: of Eq 1 in each of the first steps, shape `[..., step, post, pre]`.
-        by_weight: gradient of the squared error, as from `chain_gradient`, shape `[..., post, pre]`.
-        path: the layers, the pulled one first; at most one more than there are steps.
-        step: step size epsilon.
-
-    Returns:
-        |changes in both directions, added, of a layer k and the next, in step k+1, + step^(k+1) / 2 gradient| over
-        the size of the latter, shape `[..., pair]`.
+    That is |changes in both directions, added, of a layer k and the next, in step k+1, + step^(k+1) / 2 gradient| over
+    the size of the latter, shape `[..., pair]`, for updates `[..., step, post, pre]` in the first steps and the
+    gradient that `chain_gradient` gives.
 
     Example:
         >>> import numpy as np
@@ -150,29 +134,8 @@ def one_minus_cosine(vectors: Any, others: Any) -> np.ndarray:
         >>> one_minus_cosine([[1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0], [-1.0, 0.0]]).tolist()
         [0.0, 2.0]
     """
-    one, other = _direction(vectors), _direction(others)
-    is_known = np.any(one != 0, axis=-1) & np.any(other != 0, axis=-1)
-    return np.where(is_known, 0.5 * np.sum((one - other) ** 2, axis=-1), 1.0)
-
-
-def _direction(vectors: Any) -> np.ndarray:
-    vectors = np.asarray(vectors, np.float64)
-    norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.where(norm > 0, norm, 1.0)
-
-
-def erlang(theta: np.ndarray, n_layers: int) -> np.ndarray:
-    """Return what leaky integrators in a chain, k = 0, 1, ..., have taken up of a lasting input after theta, in tau.
-
-    It is 1 - exp(-theta) sum_(i<=k) theta^i / i!, shape `[time, layer]`.
-
-    Example:
-        >>> import numpy as np
-        >>> from stdpjax.theory.layered import erlang
-        >>> erlang(np.array([1.0]), 2).round(4).tolist()
-        [[0.6321, 0.2642]]
-    """
-    # The sum over the later terms: no cancellation while they are small.
-    index = np.arange(1, n_layers + int(4 * theta.max()) + 40)
-    terms = np.exp(-theta[:, None] + np.cumsum(np.log(theta[:, None] / index), axis=1))
-    return np.cumsum(terms[:, ::-1], axis=1)[:, ::-1][:, :n_layers]
+    both = [np.asarray(part, np.float64) for part in (vectors, others)]
+    lengths = [np.linalg.norm(part, axis=-1, keepdims=True) for part in both]
+    one, other = (part / np.where(length > 0, length, 1.0) for part, length in zip(both, lengths, strict=True))
+    is_known = (lengths[0] > 0) & (lengths[1] > 0)
+    return np.where(is_known[..., 0], 0.5 * np.sum((one - other) ** 2, axis=-1), 1.0)

@@ -13,7 +13,6 @@ from stdpjax.networks import network_at_rest
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid, sigmoid
 from stdpjax.theory import layered
-from stdpjax.theory.layered import erlang
 
 SIZES = (2, 3, 2)
 
@@ -72,11 +71,3 @@ def test_one_minus_cosine_keeps_digits_that_the_cosine_loses():
     angle = 1e-9
     found = layered.one_minus_cosine([1.0, 0.0], [2 * np.cos(angle), 2 * np.sin(angle)])
     assert found == pytest.approx(0.5e-18, rel=1e-6)
-
-
-def test_the_growth_law_is_that_of_a_chain_of_leaky_integrators_in_small_steps():
-    taken = np.zeros(4)
-    for _ in range(20_000):
-        taken = taken + 1e-4 * (np.concatenate([[1.0], taken[:-1]]) - taken)
-    np.testing.assert_allclose(erlang(np.array([2.0]), 4)[0], taken, rtol=1e-3)
-    assert erlang(np.array([1e-3]), 4)[0, 3] == pytest.approx(1e-12 / 24, rel=1e-3)

@@ -5,6 +5,7 @@ Layers x = h_0, h_1, h_2, ... are connected with their neighbours and rest at an
 of h_k at its first arrival, step k+1, is -step^(k+1) / 2 dC/dh_k.
 """
 
+import itertools
 from functools import partial
 
 import jax
@@ -22,7 +23,7 @@ from stdpjax.stats import mean_interval
 from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes, supports
 from stdpjax.studies.section_8_backprop.backprop_link_figure import plot
 from stdpjax.studies.section_8_backprop.layered_networks import KEEP, angles, follow_growth, long_runs, networks_at_rest
-from stdpjax.theory.layered import erlang, weight_errors
+from stdpjax.theory.layered import one_minus_cosine, weight_errors
 
 
 @configuration
@@ -34,9 +35,8 @@ class BackpropLinkConfig:
     steps: tuple[float, ...] = setting(
         (0.0001, 0.0003, 0.001, 0.003, 0.01), "step sizes dt/tau of first arrivals", **STEP, increasing=True
     )
-    growth_step: float = setting(0.01, "step size of the growth over time", **STEP)
-    fine_step: float = setting(0.001, "a smaller step size, close to continuous time", **STEP)
-    n_steps: int = setting(1200, "steps of the growth", multiple_of=KEEP)
+    growth_step: float = setting(0.005, "step size of the growth over time", **STEP)
+    n_steps: int = setting(2400, "steps of the growth", multiple_of=KEEP)
     long_step: float = setting(0.05, "step size of the long simulations", **STEP)
     n_long: int = setting(1600, "steps of the long simulations", multiple_of=KEEP)
     largest: float = setting(0.8, "largest eigenvalue of rho' W rho' (hard sigmoid: of R')", above=0, below=1)
@@ -54,9 +54,9 @@ class BackpropLinkConfig:
         _checks.number("distance", self.distance, at_most=0.5 - self.spread)
 
 
-def _least_mean(values: xr.DataArray) -> Estimate:
-    """Return the smallest mean over networks."""
-    means = mean_interval(values.transpose("network", ...), 0)
+def _least_cosine(angle: xr.DataArray, time: str) -> Estimate:
+    """Return the smallest mean over networks of the least cosine over time."""
+    means = mean_interval((1 - angle).min(time).transpose("network", ...), 0)
     return Estimate(*(np.ravel(part)[np.argmin(means.value)] for part in means[:3]))
 
 
@@ -65,9 +65,14 @@ def _hidden(data: xr.Dataset, feedback: str = "tied", rate: str = "hard", first:
     return data.sel(layer=slice(first, None), feedback=feedback, rate=rate)
 
 
-def _off_law(hidden: xr.Dataset, law: str = "corrected_law") -> float:
-    """Return how far first arrivals are from a law at most, relative to it."""
-    return largest(hidden.arrival / hidden[law] - 1)
+def _off_law(hidden: xr.Dataset) -> float:
+    """Return how far first arrivals are from the law at most, relative to it."""
+    return largest(hidden.arrival / hidden.corrected_law - 1)
+
+
+def _off_printed(hidden: xr.Dataset) -> float:
+    """Return the same for the printed law, whatever its sign."""
+    return min(largest(sign * hidden.arrival / hidden.printed_law - 1) for sign in (1, -1))
 
 
 def _off_objective(data: xr.Dataset, objective: xr.DataArray) -> float:
@@ -76,22 +81,17 @@ def _off_objective(data: xr.Dataset, objective: xr.DataArray) -> float:
 
 def _delay(data: xr.Dataset, share: float = 0.5) -> Estimate:
     """Return how much later each hidden layer has a share of its first-order change than the one before, in tau."""
-    is_there = _hidden(data).growth_coarse >= share
+    is_there = _hidden(data).growth >= share
     # The first kept time at which it is, or the last one for a layer that never is.
     first = data.theta.where(is_there).min("theta").fillna(data.theta[-1])
     return mean_interval(first.polyfit("layer", 1).polyfit_coefficients.sel(degree=1).values)
 
 
-def _least_aligned(angle: xr.DataArray) -> float:
-    """Return the smallest cosine up to 12 tau, over layers; mean over networks."""
-    return float((1 - angle.sel(long_time=slice(0, 12))).min("long_time").mean("network").min())
-
-
 def _turning(data: xr.Dataset, rate: str = "hard") -> xr.DataArray:
     """Return the exponent in time of 1 - cosine, for each network."""
-    angle = _hidden(data, rate=rate).angle_fine
-    first, last = (angle.sel(theta_fine=time, method="nearest") for time in (0.3, 1.0))
-    time_ratio = float(last.theta_fine / first.theta_fine)
+    angle = _hidden(data, rate=rate).angle
+    first, last = (angle.sel(theta=time, method="nearest") for time in (0.3, 1.0))
+    time_ratio = float(last.theta / first.theta)
     return (np.log(last / first) / np.log(max(time_ratio, 1.01))).mean("layer")
 
 
@@ -119,15 +119,15 @@ CLAIMS = (
         "sec8.first_move",
         "Largest relative deviation of Delta x, along dC/dx, from -(step / 2) dC/dx, over steps (hard rates).",
         measure=lambda data: _off_law(data.sel(layer=[0], feedback="tied", rate="hard")),
-        control=lambda data: _off_law(data.sel(layer=[0], feedback="tied", rate="hard"), "printed_law"),
-        control_is="the printed 2 step^2 dC/dx",
+        control=lambda data: _off_printed(data.sel(layer=[0], feedback="tied", rate="hard")),
+        control_is="the printed 2 step^2 dC/dx, of either sign",
     ),
     _printed(
         "eq28.prefactor",
         "Largest relative deviation of Delta h_1, along dC/dh_1, from -(step^2 / 2) dC/dh_1, over steps (hard rates).",
         measure=lambda data: _off_law(_hidden(data).sel(layer=[1])),
-        control=lambda data: _off_law(_hidden(data).sel(layer=[1]), "printed_law"),
-        control_is="the printed 2 step^3 dC/dh_1",
+        control=lambda data: _off_printed(_hidden(data).sel(layer=[1])),
+        control_is="the printed 2 step^3 dC/dh_1, of either sign",
         note=lambda data: (
             f"Smooth rates, smallest step, all layers: {_off_law(_hidden(data, rate='smooth').isel(step=0)):.1g}."
         ),
@@ -153,8 +153,8 @@ CLAIMS = (
         "Largest relative deviation of Delta h_k, along dC/dh_k, from -(step^(k+1) / 2) dC/dh_k, over steps and k = "
         "2, 3, ... (hard rates).",
         measure=lambda data: _off_law(_hidden(data, first=2)),
-        control=lambda data: _off_law(_hidden(data, first=2), "printed_law"),
-        control_is="the printed 2 step^(k+2) dC/dh_k",
+        control=lambda data: _off_printed(_hidden(data, first=2)),
+        control_is="the printed 2 step^(k+2) dC/dh_k, of either sign",
     ),
     refutes(
         "sec8.weights",
@@ -182,9 +182,22 @@ CLAIMS = (
         "sec8.alignment",
         "Smallest cosine with -dC/dh_k up to 12 tau, over layers; mean over networks (hard rates).",
         criterion=at_least(0.9),
-        measure=lambda data: _least_mean((1 - _hidden(data).angle).min("theta")),
-        control=lambda data: _least_aligned(data.long_angle.isel(stability=1).sel(layer=slice(1, None))),
+        measure=lambda data: _least_cosine(_hidden(data).angle, "theta"),
+        control=lambda data: (
+            _least_cosine(
+                data.long_angle.sel(stability="unstable", layer=slice(1, None), long_time=slice(0, 12)), "long_time"
+            ).value
+        ),
         control_is="unstable networks, up to the same time",
+    ),
+    limits(
+        "sec8.updates",
+        "Smallest cosine with -dC/dW of Eq 1 added up over as long, the rate read midway, both directions of a pair "
+        "together, over pairs of layers; mean over networks (hard rates).",
+        criterion=at_least(0.8),
+        measure=lambda data: _least_cosine(data.update_angle.sel(feedback="tied"), "theta"),
+        control=lambda data: _least_cosine(data.update_angle.sel(feedback="untied"), "theta").value,
+        control_is="untied weights",
     ),
     supports(
         "sec8.turning",
@@ -211,14 +224,14 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
     n_done = KEEP * np.arange(1, config.n_steps // KEEP + 1)
     return merged(
         _arrivals(both, config),
-        _growths(both, n_done, config),
+        _growths(both, config),
+        _summed_updates(both, np.asarray(hard.state), config),
         long_runs(keys, hard, both["by_state"][0, :, 0], config),
         rate=["hard", "smooth"],
         feedback=["tied", "untied"],
         layer=np.arange(len(config.sizes)),
         step=("step", np.array(config.steps), {"long_name": "step size dt/tau"}),
         theta=("theta", n_done * config.growth_step, {"units": "tau"}),
-        theta_fine=("theta_fine", n_done * config.fine_step, {"units": "tau"}),
     )
 
 
@@ -260,21 +273,28 @@ def _arrivals(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dat
     )
 
 
-def _growths(both: dict[str, np.ndarray], n_done: np.ndarray, config: BackpropLinkConfig) -> xr.Dataset:
-    """How the displacement of each layer turns and grows, at two step sizes."""
-    layers, gradient = layer_slices(config.sizes), both["by_state"][:, :, 0, None]
-    coarse, fine = np.moveaxis(both["grown"], 2, 0)
-    size, coarse_size = (_sizes_of(moved, layers) / (0.5 * _sizes_of(gradient, layers)) for moved in (fine, coarse))
-    networks, time = ("rate", "network"), "theta_fine"
-    return merged(
-        labelled((*networks, "theta", "layer"), angle=angles(coarse, gradient, layers), growth_coarse=coarse_size),
-        labelled(
-            (*networks, time, "layer"),
-            angle_fine=angles(fine, gradient, layers),
-            growth=(size, "displacement / (1/2 |dC/dh_k|)"),
-        ),
-        labelled((time, "layer"), erlang=erlang(n_done * config.fine_step, len(layers))),
+def _growths(both: dict[str, np.ndarray], config: BackpropLinkConfig) -> xr.Dataset:
+    """How the displacement of each layer turns and grows."""
+    layers, gradient, moved = layer_slices(config.sizes), both["by_state"][:, :, 0, None], both["grown"][:, :, 0]
+    size = _sizes_of(moved, layers) / (0.5 * _sizes_of(gradient, layers))
+    return labelled(
+        ("rate", "network", "theta", "layer"),
+        angle=angles(moved, gradient, layers),
+        growth=(size, "displacement / (1/2 |dC/dh_k|)"),
     )
+
+
+def _summed_updates(both: dict[str, np.ndarray], state: np.ndarray, config: BackpropLinkConfig) -> xr.Dataset:
+    """How far Eq 1 added up over time, with hard rates, turns from back-propagation's gradient by the weights."""
+    # Midway, Eq 1 of both directions adds up to the change of the product of the rates.
+    rest, moved = state[:, None, None] + 0.5, both["grown"][0]
+    found = []
+    for near, far in itertools.pairwise(layer_slices(config.sizes)):
+        added = moved[..., near, None] * (rest + moved)[..., None, far] + rest[..., near, None] * moved[..., None, far]
+        gradient = both["by_weight"][0, :, :, None, near, far]
+        found.append(one_minus_cosine(*(part.reshape(*part.shape[:-2], -1) for part in (added, -gradient))))
+    words = "1 - cosine of the summed update with -dC/dW"
+    return labelled(("network", "feedback", "theta", "pair"), update_angle=(np.stack(found, axis=-1), words))
 
 
 STUDY = Study(
@@ -284,8 +304,8 @@ STUDY = Study(
     source="Bengio et al. 2015, section 8, Eq 27-31",
     caption="A layered network rests; the input of its visible layer is replaced by X. The perturbation reaches layer "
     "h_k at step k+1, and with tied weights it is then minus step^(k+1)/2 times the backpropagated gradient of "
-    "|X - x|^2: a power, a factor and a sign other than printed. Later it grows as an Erlang law and "
-    "slowly turns away from the gradient, in a stable network by little.",
+    "|X - x|^2: a power, a factor and a sign other than printed. Later it slowly turns away from the gradient, in a "
+    "stable network by little, and so do the weight changes, by more.",
     config=BackpropLinkConfig(),
     smoke=dict(n_networks=2, n_steps=200, n_long=100),
     claims=CLAIMS,

@@ -24,8 +24,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
         curve(arrival, data.step, -hard.corrected_law.sel(feedback="tied"), "-", color, lw=1)
         curve(arrival, data.step, hard.printed_law.sel(feedback="tied"), ":", color, lw=1)
         points(arrival, data.step, -hard.arrival.sel(feedback="tied"), "o", color, name, ms=4.5)
-        curve(growth, data.theta_fine, hard.growth, "-", color, name, lw=2)
-        curve(growth, data.theta_fine, layer.erlang, "--", color, lw=1)
+        curve(growth, data.theta, hard.growth, "-", color, name)
         if k:
             curve(angle, data.theta, hard.angle, "-", color, name)
             curve(angle, data.theta, smooth.angle, "--", color, lw=1)
@@ -36,11 +35,11 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     frame(arrival, r"step size $\epsilon = dt/\tau$", "|displacement| at first arrival", log="xy")
     arrival.set_xlim(right=20 * config.steps[-1])
     arrival.legend(title="points: measured\nlines: corrected law\ndotted: printed law", loc="lower right")
-    growth.set_title("Each layer follows as an Erlang law")
+    growth.set_title("Each layer follows later than the one before")
     growth.axvline(1, color="0.8", lw=0.8, zorder=0)
     ylabel = r"displacement / ($\frac{1}{2}|\partial C/\partial h_k|$)"
-    frame(growth, r"time ($\tau$)", ylabel, log="xy", ylim=(1e-13, 5))
-    growth.legend(title="dashed: Pr[more than k events]", loc="lower right", ncols=2)
+    frame(growth, r"time ($\tau$)", ylabel, log="xy", ylim=(1e-8, 5))
+    growth.legend(loc="lower right", ncols=2)
     angle.set_title("Later the direction slowly turns away")
     frame(angle, r"time ($\tau$)", r"1 - cosine with $-\partial C/\partial h_k$", log="xy", ylim=(1e-10, 1))
     words = "solid: hard rates, 1 - cosine ~ time$^4$\ndashed: smooth rates, ~ time$^2$"

@@ -72,9 +72,9 @@ def networks_at_rest(key: Key[Array, ""], is_smooth: Bool[Array, ""], config: An
 
 
 def follow_growth(is_smooth: Bool[Array, ""], setup: Setup, config: Any) -> dict[str, Array]:
-    """Follow one network: first arrivals, tied and untied, and the growth over time with tied weights."""
+    """Follow one network, tied and untied: first arrivals, and the growth over time."""
     layers, n_steps = layer_slices(config.sizes), len(config.steps)
-    steps = jnp.array([*config.steps, config.growth_step, config.fine_step], float)
+    steps = jnp.array([*config.steps, config.growth_step], float)
     state, pull, rate_fn = setup.state, setup.pull, either(is_smooth, *RATES.values())
 
     def follow(params: Params) -> dict[str, Array]:
@@ -87,13 +87,12 @@ def follow_growth(is_smooth: Bool[Array, ""], setup: Setup, config: Any) -> dict
             "by_weight": by_weight,
             "by_state": by_state,
             "first": paths[:n_steps, : len(layers)],
-            "grown": paths[n_steps:, KEEP - 1 :: KEEP],
+            "grown": paths[n_steps, KEEP - 1 :: KEEP],
             "update": update,
             "asymmetry": jnp.max(jnp.abs(jacobian - jacobian.T)) / jnp.max(jnp.abs(jacobian)),
         }
 
-    result = jax.vmap(follow)(setup.feedback)
-    return {**result, "grown": result["grown"][0]}
+    return jax.vmap(follow)(setup.feedback)
 
 
 def angles(vectors: np.ndarray, gradient: np.ndarray, layers: tuple[slice, ...]) -> tuple[np.ndarray, str]:
