@@ -10,10 +10,9 @@ from stdpjax.lab.plotting import COLORS, curve, frame, new_figure
 from stdpjax.stats import mean_interval
 
 _LOOKS = {
-    "paper": ("Eq 1 as printed: one pull", "sum", "s"),
-    "one_step": ("the same, one step pulled", "pre", "v"),
-    "patient": ("the same, more steps pulled", "biology", "^"),
-    "symmetric": ("Eq 1, pull and push\n(= equilibrium propagation)", "eq1", "o"),
+    "paper": ("Eq 1 as printed", "sum", "s"),
+    "patient": ("the same, more steps pulled", "nearest", "^"),
+    "settled": ("the same, more steps to settle", "eq1", "o"),
     "backpropagation": ("back-propagation", "exact", "D"),
 }
 _READOUTS = {"pixels": ("logistic regression", "--"), "frozen": ("frozen hidden layer", ":")}
@@ -31,6 +30,7 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     one.legend(loc="lower right")
     two.set_title(f"Two hidden layers of {config.n_deep_hidden} units: {config.deep_data}")
     _curves(two, data, "deep_")
+    two.legend(loc="center left")
     return figure
 
 
