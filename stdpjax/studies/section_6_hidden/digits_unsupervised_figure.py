@@ -12,10 +12,10 @@ from stdpjax.stats import mean_interval
 
 _METHODS = {
     "delta": ("delta rule\ninto x", "eq1"),
+    "descent": ("the same, Eq 1\nreversed into h", "eq1"),
     "pca": ("PCA, tuned", "exact"),
-    "wide": ("delta rule, pixels\nreach the kinks", "rate"),
-    "random": ("delta rule, plain, and\nrandom signs into h", "eq1"),
-    "objective": ("delta rule, plain, and\nEq 1 into h", "sum"),
+    "wide": ("descent, pixels\nreach the kinks", "rate"),
+    "eq_1": ("delta rule, plain, and\nEq 1 into h", "sum"),
     "literal": ("Eq 1 alone,\nplain", "sum"),
 }
 

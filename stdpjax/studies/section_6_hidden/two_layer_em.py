@@ -39,8 +39,6 @@ class Setting(NamedTuple):
     """Largest step of Adam, or factor on plain updates; it falls to 0 along a cosine."""
     is_plain: Float[Array, "*network"]
     """1: updates as they are; 0: scaled by Adam."""
-    is_random: Float[Array, "*network"]
-    """1: Eq 1 of each sample and hidden unit with a random sign; 0: as it is."""
     gain: Float[Array, "*network"]
     """Spread of the initial weights, as in `stdpjax.learning.random_layers`."""
 
@@ -65,7 +63,7 @@ def em_delta(
     hidden: Float[Array, "sample hidden"],
     moved: Float[Array, "sample hidden"],
     on_clamped: Float[Array, ""],
-    on_hidden: Float[Array, "..."],
+    on_hidden: Float[Array, ""],
 ) -> Layers:
     """Return the update that one step of the chains gives, averaged over samples and to be added."""
     slopes, rates = RATE.slope(values), RATE.value(moved)
@@ -99,16 +97,14 @@ def train_layers(
 
         def epoch(carry, numbered):
             number, order = numbered
-            kick_key, sign_key = (jax.random.fold_in(named_key(key, name), number) for name in ("kicks", "signs"))
+            kick_key = jax.random.fold_in(named_key(key, "kicks"), number)
             kicks = loudness * jax.random.normal(kick_key, (n_seen, n_hidden), float)
-            signs = jax.random.rademacher(sign_key, (n_seen, n_hidden), float)
-            shares = setting.on_hidden * (setting.is_random * signs + 1 - setting.is_random)
 
             def batch(carry, part):
                 params, memory = carry
-                index, seen, hidden, kick, share = part
+                index, seen, hidden, kick = part
                 moved = step_hidden(params, seen, hidden, kick, setting.step)
-                delta = em_delta(params, seen, hidden, moved, setting.on_clamped, share)
+                delta = em_delta(params, seen, hidden, moved, setting.on_clamped, setting.on_hidden)
                 done = (number * n_batches + index).astype(values.dtype) / (n_epochs * n_batches)
                 rate = 0.5 * setting.learning_rate * (1 + jnp.cos(jnp.pi * done))
                 with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers and multiplies by them
@@ -118,7 +114,7 @@ def train_layers(
                 return (jax.tree.map(lambda leaf, change: leaf + rate * change, params, steps), memory), moved
 
             params, memory, chains = carry
-            parts = (leaf.reshape(n_batches, batch_size, -1) for leaf in (values[order], chains[order], kicks, shares))
+            parts = (leaf.reshape(n_batches, batch_size, -1) for leaf in (values[order], chains[order], kicks))
             (params, memory), moved = jax.lax.scan(
                 batch, (params, memory), (jnp.arange(n_batches, dtype=jnp.uint32), *parts)
             )
