@@ -14,7 +14,7 @@ from stdpjax.power import sample_size, simulate_experiments, t_test_alarms, t_te
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.stats import Estimate, bootstrap, wilson_interval
-from stdpjax.studies.measures import labelled, merged, supports
+from stdpjax.studies.measures import labelled, limits, merged, supports
 from stdpjax.studies.section_9_predictions import prediction_rules as rules
 from stdpjax.studies.section_9_predictions.prediction_protocols_figure import plot
 
@@ -84,6 +84,15 @@ CLAIMS = (
         control=lambda data: data.power_constant.sel(rule=list(rules.SYMMETRIC)).max(),
         control_is="of six rules without change at a constant rate, the paper's among them, that which is found most",
         note=lambda data: f"Least: {_published(data).idxmin('rule').item()}, {float(_published(data).min()):.1%}.",
+    ),
+    limits(
+        "sec9.constant",
+        "Power to find with as many cells a change at a constant rate under the nearest-neighbour rule of section 5 "
+        "with the window of Bi & Poo, whose sides differ.",
+        criterion=at_least(0.8),
+        measure=lambda data: data.power_constant.sel(rule="windowed_bi_poo"),
+        control=lambda data: data.power_constant.sel(rule=SIMULATED),
+        control_is="the same rule with equal sides",
     ),
     supports(
         "sec9.cells",

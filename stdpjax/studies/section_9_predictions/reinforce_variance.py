@@ -17,11 +17,11 @@ from stdpjax import stats
 from stdpjax.clamps import SoftClamp
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params
-from stdpjax.lab import Estimate, Progress, Study, estimate, keep_estimate, within
+from stdpjax.lab import Estimate, Progress, Study, at_least, estimate, keep_estimate, within
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, sigmoid
-from stdpjax.studies.measures import beyond, limits, merged, required
+from stdpjax.studies.measures import beyond, limits, merged, required, supports
 from stdpjax.studies.section_9_predictions.reinforce_variance_figure import plot
 
 SMOOTH = sigmoid()
@@ -56,7 +56,7 @@ def _slope(data: xr.Dataset, estimator: str) -> Estimate:
 
 
 CLAIMS = (
-    limits(
+    supports(
         "sec9.linear",
         "Log-log slope of the REINFORCE estimate's variance, over the squared gradient, against neurons, with the mean "
         "cost as baseline (sigmoid).",
@@ -65,6 +65,14 @@ CLAIMS = (
         control=lambda data: _slope(data, "change").value,
         control_is="the cost without the noise as baseline",
         note=lambda data: f"{data.sizes['trial']} trials. Without a baseline {_slope(data, 'raw').value:.2f}.",
+    ),
+    limits(
+        "sec9.change",
+        "The same slope with the cost's change by the noise in its place, as section 9 describes such estimates.",
+        criterion=at_least(1.1),
+        measure=lambda data: _slope(data, "change"),
+        control=lambda data: _slope(data, "centred").value,
+        control_is="the mean cost as baseline",
     ),
     beyond(
         "scellier2017.variance",
