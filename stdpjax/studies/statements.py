@@ -229,7 +229,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "The hypothesis: with weights fixed, hidden units move, roughly, to states that are more probable given the "
         "input, and in the end visit each as often as it is probable.",
         "In the network of Eq 6 they move to more probable states, in 99 % of runs from states drawn from exp(-E), "
-        "but stay there: their variance is 0.0004 of that under exp(-E), which Langevin noise does reach.",
+        "but do not go on to sample: their variance is 0.0004 of that under exp(-E), which Langevin noise does reach.",
         ("sec4.1.towards", "sec4.1.spread"),
     ),
     Statement(
@@ -253,13 +253,21 @@ STATEMENTS: tuple[Statement, ...] = (
         "R(s) - s ~ d log P(s) / ds = -dE(s) / ds",
     ),
     Statement(
+        "sec4.1.langevin",
+        "Section 4.1, before Eq 14; section 6.3, paragraph 1",
+        "The noisy update of Eq 6 seems to follow a Langevin chain of exp(-E), and is later taken as one.",
+        "Noise enters through R alone, so that states spread far less than under exp(-E); and between the thresholds "
+        "no single temperature T makes it exp(-E / T), as along an eigenvector of the weights with eigenvalue m it is "
+        "near step noise^2 m^2 / 2.",
+        ("sec4.1.variance", "sec4.1.long_run"),
+    ),
+    Statement(
         "eq14",
         "Section 4.1, Eq 14",
-        "The noisy update seems to be a Langevin chain of exp(-E).",
-        "The equation is right, the reading is not: noise enters through R alone, so that states spread far less than "
-        "under exp(-E); and between the thresholds no single temperature T makes it exp(-E / T), as along an "
-        "eigenvector of the weights with eigenvalue m it is near step noise^2 m^2 / 2.",
-        ("eq14.variance", "eq14.long_run"),
+        "With Eq 13, the noisy update is a step down the gradient at the noisy state, with the step times the noise "
+        "added.",
+        "It is, to rounding, with R as in Eq 17.",
+        ("eq14.algebra",),
         "s_(t+1) = s_t + step (-dE(s~_t)/ds~_t + eta_t)",
     ),
     Statement(
@@ -478,6 +486,14 @@ STATEMENTS: tuple[Statement, ...] = (
         "drops: the mean updates then end at the model that made the data, and without it, as in J_x, move away from "
         "it.",
         ("sec6.3.learns", "sec6.3.stationary", "sec6.3.path"),
+    ),
+    Statement(
+        "sec6.3.joint",
+        "Section 6.3, paragraph 1",
+        "J approximates score matching on x and h together, with h sampled along the path of inference.",
+        "Without noise it is the first of the two terms of that objective: for data that keep away from the thresholds "
+        "it is least at the parameters that made them; for two units drawn from exp(-E) it is least at NUMBERS.",
+        ("sec6.3.joint",),
     ),
     Statement(
         "sec6.3.impatient",

@@ -15,7 +15,7 @@ from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval, wilson_interval
-from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, refutes, required, supports
+from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, required, supports
 from stdpjax.studies.network_runs import Settled, cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_density_figure import plot
 
@@ -60,9 +60,9 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.is_likelier.sel(ended_by="paper")),
         control=lambda data: data.is_likelier.sel(ended_by="langevin").mean(),
         control_is="Langevin dynamics, after which the end is a draw as the start is",
-        note=lambda data: f"{data.sizes['start_trial']} runs of two units, none of them clamped.",
+        note=lambda data: f"{data.sizes['start_trial']} runs of two units; an input that is held would change their biases alone.",
     ),
-    refutes(
+    limits(
         "sec4.1.spread",
         "Variance of a unit's state with the paper's noise, relative to that under exp(-E).",
         criterion=at_most(0.01),

@@ -14,7 +14,7 @@ from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, largest, limits, merged, refutes, supports
+from stdpjax.studies.measures import labelled, largest, limits, merged, supports
 from stdpjax.studies.section_6_hidden.em_training import METHODS, divergences, train_all
 from stdpjax.studies.section_6_hidden.impatient_em_figure import plot
 from stdpjax.theory.em_laws import chain_law, flows, gradients_at_truth, stein_means
@@ -68,7 +68,7 @@ def _relative(data: xr.Dataset, learner: str) -> xr.DataArray:
     return late.mean("round") / path.isel(round=0)
 
 
-_consistent = partial(refutes, control_is="without the second derivative, as Eq 24 has it")
+_consistent = partial(limits, control_is="without the second derivative, as Eq 24 has it")
 
 CLAIMS = (
     supports(

@@ -1,7 +1,7 @@
 """Networks that learn while they relax, at every step or patiently, and how long a relaxation takes them then."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,20 +59,41 @@ def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int
     def times(start: Float[Array, "unit"]) -> tuple[Array, Array]:
         first = jnp.linalg.norm(start - found.state)
         _, distances = jax.lax.scan(advance, start, length=n_steps)
-        path = jnp.log(jnp.concatenate([first[None], distances]) / first)
-
-        def until(share: float) -> Float[Array, ""]:
-            number = jnp.argmax(path <= jnp.log(share))
-            before, after = path[number - 1], path[number]
-            # The distance falls exponentially within a step.
-            exact = number.astype(path.dtype) - (jnp.log(share) - after) / (before - after)
-            return jnp.where(path[number] <= jnp.log(share), STEP * exact, jnp.nan)
-
-        early, late = until(SHARES[0]), until(SHARES[1])
+        early, late = (_time_to(share, jnp.concatenate([first[None], distances])) for share in SHARES)
         return early, (late - early) / jnp.log(SHARES[0] / SHARES[1])
 
     early, late = jax.vmap(times)(starts)
     return Settling(relaxation_time(stability, STEP), jnp.mean(early), jnp.mean(late), found.converged)
+
+
+def _time_to(share: float, distances: Float[Array, "time"]) -> Float[Array, ""]:
+    """Return when a distance is down to a share of the first; NaN if it never is."""
+    path = jnp.log(distances / distances[0])
+    number = jnp.argmax(path <= jnp.log(share))
+    before, after = path[number - 1], path[number]
+    # The distance falls exponentially within a step.
+    exact = number.astype(path.dtype) - (jnp.log(share) - after) / (before - after)
+    return jnp.where(path[number] <= jnp.log(share), STEP * exact, jnp.nan)
+
+
+def forgetting(
+    params: Params, starts: Float[Array, "start unit"], noise: Float[Array, "time draw unit"]
+) -> Float[Array, ""]:
+    """Return the time until the means of noisy chains from some starts, over draws, are as near as `SHARES` has it.
+
+    All starts see the same noise, so that what is left of their distances is that of the means of their laws.
+    """
+
+    def move(state: Float[Array, "unit"], eta: Float[Array, "unit"]) -> Float[Array, "unit"]:
+        return transition(params, state, eta, hard_sigmoid(), STEP)
+
+    def advance(states: Float[Array, "draw start unit"], eta: Float[Array, "draw unit"]):
+        states = jax.vmap(lambda each, one: jax.vmap(lambda state: move(state, one))(each))(states, eta)
+        return states, jnp.linalg.norm(jnp.std(states.mean(0), axis=0))
+
+    first = jnp.broadcast_to(starts, (noise.shape[1], *starts.shape))
+    _, distances = jax.lax.scan(advance, first, noise)
+    return _time_to(SHARES[0], jnp.concatenate([jnp.linalg.norm(jnp.std(starts, axis=0))[None], distances]))
 
 
 class Case(NamedTuple):
@@ -87,54 +108,69 @@ class Case(NamedTuple):
 
 
 def objective_update(
-    params: Params, state: Float[Array, "unit"], clamps: Clamps, is_descent: Float[Array, ""]
+    params: Params,
+    state: Float[Array, "unit"],
+    clamps: Clamps,
+    is_descent: Float[Array, ""],
+    noise: Float[Array, "two unit"],
 ) -> Float[Array, "post pre"]:
-    """Return minus the gradient of J (Eq 19, no noise) over the step, by one weight for both directions of a pair."""
-    rate_fn, still = hard_sigmoid(), jnp.zeros_like(state)
+    """Return minus the gradient of J (Eq 19) over the step, by one weight for both directions of a pair."""
+    rate_fn = hard_sigmoid()
 
     def objective(weights: Float[Array, "post pre"]) -> Float[Array, ""]:
         changed = params._replace(weights=weights)
-        now = transition(changed, state, still, rate_fn, STEP, clamps)
-        goal = transition(changed, now, still, rate_fn, STEP, clamps)
+        now = transition(changed, state, noise[0], rate_fn, STEP, clamps)
+        goal = transition(changed, now, noise[1], rate_fn, STEP, clamps)
         goal = is_descent * goal + (1 - is_descent) * jax.lax.stop_gradient(goal)
-        return prediction_error(changed, state, still, goal, rate_fn, STEP)
+        return prediction_error(changed, state, noise[0], goal, rate_fn, STEP)
 
     delta_w = -jax.grad(objective)(params.weights) / STEP
     return off_diagonal(delta_w + delta_w.T)
 
 
 def learn(
-    params: Params, starts: Float[Array, "relaxation unit"], case: Case, is_patient: Array, n_visible: int, n_steps: int
+    params: Params,
+    starts: Float[Array, "relaxation unit"],
+    noise: Float[Array, "relaxation time unit"],
+    case: Case,
+    is_patient: Array,
+    n_visible: int,
+    n_steps: int,
 ) -> Float[Array, "post pre"]:
-    """Return weights after relaxations, the first units clamped, with updates at every step or, if patient, at the end.
+    """Return weights after relaxations, the first units clamped, with updates at every step or, if patient, after them.
 
-    Patient is 1, impatient 0. A patient update counts as many times as there were steps.
+    Patient is 1, impatient 0. A patient update is the mean over the steps after a relaxation, of which the noise lasts
+    one more, and counts as many times as the relaxation had steps.
     """
     is_visible = np.arange(starts.shape[1]) < n_visible
+    is_early = jnp.arange(noise.shape[1] - 1) < n_steps
 
-    def relax_once(weights: Float[Array, "post pre"], start: Float[Array, "unit"]):
+    def relax_once(weights: Float[Array, "post pre"], given: tuple[Array, Array]):
+        start, noise = given
         clamps = (clamp_state(is_visible, start),)
 
-        def advance(carry: tuple[Array, Array], _: None):
-            weights, state = carry
+        def advance(carry: tuple[Array, Array, Array], given: tuple[Array, Array]):
+            (weights, state, late), (is_early, two) = carry, given
             now = params._replace(weights=weights)
-            moved = transition(now, state, jnp.zeros_like(state), hard_sigmoid(), STEP, clamps)
-            change = objective_update(now, state, clamps, case.is_descent)
-            return (weights + (1 - is_patient) * case.rate * change, moved), None
+            moved = transition(now, state, two[0], hard_sigmoid(), STEP, clamps)
+            change = case.rate * objective_update(now, state, clamps, case.is_descent, two)
+            return (weights + (1 - is_patient) * is_early * change, moved, late + ~is_early * change), None
 
-        (weights, state), _ = jax.lax.scan(advance, (weights, start), length=n_steps)
-        change = objective_update(params._replace(weights=weights), state, clamps, case.is_descent)
-        return weights + is_patient * (1.0 * n_steps) * case.rate * change, None
+        pairs = jnp.stack([noise[:-1], noise[1:]], axis=1)
+        (weights, _, late), _ = jax.lax.scan(advance, (weights, start, jnp.zeros_like(weights)), (is_early, pairs))
+        return weights + is_patient * (n_steps / (len(pairs) - n_steps)) * late, None
 
-    return jax.lax.scan(relax_once, params.weights, starts)[0]
+    return jax.lax.scan(relax_once, params.weights, (starts, noise))[0]
 
 
-@partial(
-    jax.jit, static_argnames=("n_visible", "n_relaxations", "n_relaxation_steps", "n_inputs", "n_starts", "n_steps")
-)
+_SIZES = ("n_visible", "n_relaxations", "n_relaxation_steps", "n_inputs", "n_starts", "n_steps", "n_draws")
+
+
+@partial(jax.jit, static_argnames=_SIZES)
 def settle_networks(
     keys: Key[Array, "network"],
     cases: Case,
+    noise_std: float | Array = 0.0,
     *,
     n_visible: int,
     n_relaxations: int,
@@ -142,16 +178,28 @@ def settle_networks(
     n_inputs: int,
     n_starts: int,
     n_steps: int,
-) -> Settling:
-    """Return how networks relax, inputs clamped; axes `[network, case, change, input]`, see `CHANGES`."""
+    n_draws: int = 0,
+) -> Any:
+    """Return how networks relax, inputs clamped; axes `[network, case, change, input]`, see `CHANGES`.
 
-    def one(key: Key[Array, ""], case: Case) -> Settling:
+    With draws of noise it is the time of `forgetting`, after learning with that noise.
+    """
+
+    def one(key: Key[Array, ""], case: Case) -> Any:
         params = centred_network(named_key(key, "weights"), case.centre, N_UNITS)
         inputs = jax.random.uniform(named_key(key, "inputs"), (n_inputs, n_visible), float, -0.3, 0.3)
         starts = jax.random.uniform(named_key(key, "starts"), (n_relaxations, N_UNITS), float, -0.5, 0.5)
         starts = starts.at[:, :n_visible].set(inputs[np.arange(n_relaxations) % n_inputs])
+        n_noisy = n_relaxation_steps + (n_relaxation_steps if n_draws else 1) + 1
+        noise, draws = (
+            noise_std * jax.random.normal(named_key(key, name), size, float)
+            for name, size in (
+                ("noise", (n_relaxations, n_noisy, N_UNITS)),
+                ("draws", (n_steps, n_draws, N_UNITS - n_visible)),
+            )
+        )
         patient, impatient = (
-            learn(params, starts, case, is_patient, n_visible, n_relaxation_steps)
+            learn(params, starts, noise, case, is_patient, n_visible, n_relaxation_steps)
             for is_patient in jnp.array([1, 0], float)
         )
         random = jax.random.normal(named_key(key, "random"), params.weights.shape, float)
@@ -163,9 +211,10 @@ def settle_networks(
         weights = jnp.stack([params.weights, patient, impatient, *changed])
         tests = jax.random.uniform(named_key(key, "tests"), (n_starts, N_UNITS - n_visible), float, -0.5, 0.5)
 
-        def of_input(weights: Float[Array, "post pre"], value: Float[Array, "visible"]) -> Settling:
+        def of_input(weights: Float[Array, "post pre"], value: Float[Array, "visible"]) -> Any:
             bias = params.bias[n_visible:] + weights[n_visible:, :n_visible] @ hard_sigmoid().value(value)
-            return settling(Params(weights[n_visible:, n_visible:], bias), tests, n_steps=n_steps)
+            free = Params(weights[n_visible:, n_visible:], bias)
+            return forgetting(free, tests, draws) if n_draws else settling(free, tests, n_steps=n_steps)
 
         return jax.vmap(lambda weights: jax.vmap(partial(of_input, weights))(inputs))(weights)
 
