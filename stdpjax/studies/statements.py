@@ -396,8 +396,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.1, Eq 20",
         "With R(s) as the target that lowers the energy, the next state is the state plus a step down the energy's "
         "gradient plus noise.",
-        "It is, at every state; the noise has mean 0 between the thresholds, and near them a mean of up to a tenth of "
-        "the step (noise of standard deviation 0.3, thresholds 1 apart).",
+        "It is, at every state; the noise has mean 0 as long as noisy states stay between the thresholds, else a mean "
+        "of up to a tenth of the step (noise of standard deviation 0.3, thresholds 1 apart).",
         ("eq20.step", "eq20.drift"),
         "f(s_(t-1), eta_(t-1)) = s_(t-1) - step dE(s_(t-1))/ds_(t-1) + noise",
     ),
@@ -464,7 +464,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Both views suggest that J_h makes the Markov chain converge faster to its stationary distribution.",
         "Without noise it does not: after descent on J_h the time to rest is 15 % longer where rates are low and about "
         "as long as before where they are in the middle or high; with noise it was not measured.",
-        ("sec6.2.relaxation", "sec6.2.simulated"),
+        ("sec6.2.simulated", "sec6.2.chain", "sec6.2.rates"),
     ),
     Statement(
         "sec6.2.near",
@@ -512,7 +512,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "In small networks with x clamped and without noise they do not: inference takes as long as after updates "
         "that wait for rest, to 1 %, and after many updates by Eq 1 it does not come to rest for 63 % of the inputs "
         "(1 % if they wait).",
-        ("sec6.3.time", "sec6.3.unsettled"),
+        ("sec6.3.time", "sec6.3.chain", "sec6.3.more", "sec6.3.unsettled"),
     ),
     Statement(
         "eq25",

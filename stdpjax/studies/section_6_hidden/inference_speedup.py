@@ -2,26 +2,25 @@
 
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
 
-from stdpjax.lab import Estimate, at_least
+from stdpjax.lab import Estimate, at_least, at_most
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
-from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, limits, merged, on_host, required
+from stdpjax.studies.measures import labelled, limits, merged, on_host, supports
 from stdpjax.studies.section_6_hidden.inference_speedup_figure import plot
 from stdpjax.studies.section_6_hidden.relaxations import (
     CHANGES,
     N_UNITS,
+    SHARES,
     STEP,
     Case,
     log_ratio,
-    mean_at_rest,
+    mean_of_known,
     settle_networks,
 )
 
@@ -31,127 +30,155 @@ CLAMPED = {"Eq 1": (0.005, 0.0), "descent on J": (0.02, 1.0), "more of Eq 1": (0
 """Rate of learning with inputs clamped, and whether it is descent on J or has the next state frozen."""
 
 
+NOISY, LATER = ", noise", ", noise later"
+"""What is added to the name of a case: noise while it learns and while it is measured, or only then."""
+
+
 @configuration
 class InferenceSpeedupConfig:
-    """Settings of the study of relaxation times; times in units of the time constant tau."""
+    """Settings of the study of how soon networks forget their start; times in units of the time constant tau."""
 
-    n_networks: int = setting(128, f"random networks of {N_UNITS} units for each case", **TRAINS)
+    n_networks: int = setting(64, f"random networks of {N_UNITS} units for each case", **TRAINS)
     n_relaxations: int = setting(24, "relaxations from random starts while they learn")
-    n_relaxation_steps: int = setting(100, "steps of 0.1 time constants in each")
+    n_relaxation_steps: int = setting(100, "steps of 0.1 time constants in each, and after each for patient updates")
     learning_rate: float = setting(0.01, "rate of descent on J_h in networks without inputs", above=0)
+    n_noisy: int = setting(32, "how many of them have noise as well", **TRAINS)
+    noise_std: float = setting(0.3, "standard deviation of the noise eta of Eq 7 in noisy chains", above=0)
     n_visible: int = setting(3, "units clamped in networks with inputs", at_most=N_UNITS - 2)
     n_inputs: int = setting(4, "inputs of each of these")
-    n_starts: int = setting(8, "starts of simulated relaxations for each network and input")
-    n_steps: int = setting(300, "steps of these", at_least=100)
+    n_starts: int = setting(8, "starts of relaxations that are timed, for each network and input", at_least=2)
+    n_draws: int = setting(4, "draws of their noise")
+    n_steps: int = setting(200, "their steps", at_least=100)
 
 
-def _alone(data: xr.Dataset, name: str, after: str) -> list[Estimate]:
-    """Return the mean log ratios of a time, after to before a change of networks without inputs, by fixed point."""
-    mean = mean_at_rest if name == "time" else mean_interval
-    return [mean(log_ratio(data, name, case, after)) for case in CENTRES]
+def _mean(data: xr.Dataset, case: str, after: str, before: str = "none") -> Estimate:
+    """Return the mean log ratio of the time after one change to that after another."""
+    return mean_of_known(log_ratio(data, case, after, before))
 
 
 def _mean_alone(data: xr.Dataset, after: str) -> Estimate:
-    ratios = [log_ratio(data, "time", case, after) for case in CENTRES]
-    return mean_at_rest(sum(ratios[1:], ratios[0]) / len(ratios))
+    ratios = [log_ratio(data, name, after) for name in CENTRES]
+    return mean_of_known(sum(ratios[1:], ratios[0]) / len(ratios))
 
 
-def _share_alone(data: xr.Dataset, after: str) -> str:
-    """Return the share of networks that come to rest at all fixed points after a change, in words."""
-    return f"{float(data.settles.sel(case=list(CENTRES), change=after).all(('case', 'input')).mean()):.0%}"
+def _with_inputs(data: xr.Dataset, words: str, after: str) -> list[Estimate]:
+    """Return the mean log ratios of the time after a change to that after patient updates, of both rules."""
+    return [_mean(data, f"{name}{words}", after, "patient") for name in list(CLAMPED)[:2]]
 
 
-def _with_inputs(data: xr.Dataset, after: str) -> list[Estimate]:
-    """Return the mean log ratios of the simulated time after a change to that after patient updates, of both rules."""
-    return [mean_at_rest(log_ratio(data, "time", case, after, "patient")) for case in list(CLAMPED)[:2]]
+def _unsettled(data: xr.Dataset, change: str) -> xr.DataArray:
+    return 1 - data.is_reached.sel(case="more of Eq 1", change=change, share=SHARES[1]).mean()
 
 
-def _alone_note(data: xr.Dataset, name: str) -> str:
-    found, random = (
-        ", ".join(f"{case} {mean.value:+.3f}" for case, mean in zip(CENTRES, _alone(data, name, after), strict=True))
-        for after in ("impatient", "random")
-    )
-    return f"Rates {found}; after random symmetric changes of the same size {random}."
-
-
-_not_faster = partial(
+_NOT_FASTER = partial(
     limits, control_is="what makes the slowest mode faster, which shows that a change of this size would be seen"
 )
+_REVISED = "There was none before: it was set after a first run with noise."
 
 CLAIMS = (
-    _not_faster(
-        "sec6.2.relaxation",
-        "Log ratio of the slowest mode's time constant, after to before descent on J_h along relaxations without "
-        "noise; smallest mean of three fixed points.",
-        criterion=at_least(-0.01),
-        measure=lambda data: min(_alone(data, "relaxation_time", "impatient")),
-        control=lambda data: min(_alone(data, "relaxation_time", "mode")).value,
-        revised="It was at least 0.02 with one of three fixed points left out; to be no faster is enough.",
-        note=partial(_alone_note, name="relaxation_time"),
-    ),
-    _not_faster(
+    _NOT_FASTER(
         "sec6.2.simulated",
-        "Log ratio of the simulated time to 5 % of the distance, after to before descent on J_h; mean of networks that "
-        "come to rest at all of three fixed points.",
+        "Log ratio of the time in which relaxations without noise forget 95 % of the distance of their starts, after "
+        "to before descent on J_h; mean of three fixed points.",
         criterion=at_least(0.0),
         measure=lambda data: _mean_alone(data, "impatient"),
         control=lambda data: _mean_alone(data, "mode").value,
         revised="Networks that do not come to rest counted with the time simulated; after descent there were none.",
+        note=lambda data: ", ".join(f"{case} {_mean(data, case, 'impatient').value:+.3f}" for case in CENTRES) + ".",
+    ),
+    supports(
+        "sec6.2.chain",
+        "Log ratio of the time in which the means of noisy chains forget 95 % of the distance of their starts, after "
+        "to before descent on J_h along such chains; fixed points at middle rates.",
+        criterion=at_most(-0.05),
+        measure=lambda data: _mean(data, f"middle{NOISY}", "impatient"),
+        control=lambda data: _mean(data, f"middle{LATER}", "impatient").value,
+        control_is="as many updates without noise",
+        revised=_REVISED,
+    ),
+    limits(
+        "sec6.2.rates",
+        "The same for fixed points at low and at high rates, the smaller of the two.",
+        criterion=at_least(0.05),
+        measure=lambda data: min(_mean(data, f"{name}{NOISY}", "impatient") for name in ("low", "high")),
+        control=lambda data: _mean(data, f"middle{NOISY}", "impatient").value,
+        control_is="fixed points at middle rates",
+        revised=_REVISED,
         note=lambda data: (
-            f"{_alone_note(data, 'time')} Networks that come to rest: {_share_alone(data, 'impatient')}, of the "
-            f"control {_share_alone(data, 'mode')}."
+            ", ".join(f"{one} {_mean(data, one + NOISY, 'impatient').value:+.3f}" for one in CENTRES) + "."
         ),
     ),
-    _not_faster(
+    _NOT_FASTER(
         "sec6.3.time",
-        "Log ratio of the simulated time to 5 % of the distance, inputs clamped, after updates at every step of "
-        "inference to after patient ones, smaller mean of descent on J and Eq 1.",
+        "Log ratio of that time, inputs clamped and without noise, after updates at every step of inference to after "
+        "patient ones, smaller mean of descent on J and Eq 1.",
         criterion=at_least(-0.01),
-        measure=lambda data: min(_with_inputs(data, "impatient")),
-        control=lambda data: max(_with_inputs(data, "mode")).value,
+        measure=lambda data: min(_with_inputs(data, "", "impatient")),
+        control=lambda data: max(_with_inputs(data, "", "mode")).value,
         control_is="what makes the slowest mode faster, as large; of both rules the one in which it shows less",
         revised="It asked for a difference, in one direction for each, and there was none.",
-        note=lambda data: f"After random symmetric changes {min(_with_inputs(data, 'random')).value:+.4f}.",
     ),
-    _not_faster(
+    _NOT_FASTER(
+        "sec6.3.chain",
+        "The same for noisy chains.",
+        criterion=at_least(-0.005),
+        measure=lambda data: min(_with_inputs(data, NOISY, "impatient")),
+        control=lambda data: max(_with_inputs(data, NOISY, "mode")).value,
+        control_is="what makes the slowest mode faster, as large; of both rules the one in which it shows less",
+        revised=_REVISED,
+    ),
+    supports(
+        "sec6.3.more",
+        "The same for noisy chains after eight times as many updates by Eq 1.",
+        criterion=at_most(0.0),
+        measure=lambda data: _mean(data, f"more of Eq 1{NOISY}", "impatient", "patient"),
+        control=lambda data: _mean(data, "more of Eq 1", "impatient", "patient").value,
+        control_is="the same without noise, where starts come near each other",
+        revised=_REVISED,
+    ),
+    limits(
         "sec6.3.unsettled",
-        "Share of inputs with which networks do not come to rest from some start after more updates by Eq 1.",
+        "Share of inputs with which networks without noise do not come to rest from some start after eight times as "
+        "many updates by Eq 1.",
         criterion=at_least(0.1),
-        measure=lambda data: 1 - data.settles.sel(case="more of Eq 1", change="impatient").mean(),
-        control=lambda data: 1 - data.settles.sel(case="more of Eq 1", change="patient").mean(),
+        measure=lambda data: _unsettled(data, "impatient"),
+        control=lambda data: _unsettled(data, "patient"),
         control_is="as many patient updates",
     ),
 )
 
 
 def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress) -> xr.Dataset:
-    """Let networks learn while they relax, without inputs and with, and measure how long relaxations take."""
-    keys = member_keys(named_key(key, "networks"), config.n_networks)
-    names = ("n_relaxations", "n_relaxation_steps", "n_starts", "n_steps")
-    sizes = {name: getattr(config, name) for name in names}
+    """Let networks learn while they relax, without inputs and with, and measure how soon they forget their start."""
+    networks, std, n_steps = named_key(key, "networks"), config.noise_std, config.n_relaxation_steps
+    sizes = {name: getattr(config, name) for name in ("n_relaxations", "n_relaxation_steps", "n_inputs", "n_starts")}
 
-    def cases(*rows: tuple[float, float, float]) -> Case:
-        return Case(*jnp.asarray(rows, float).T)
+    def rows(words: str, noise_std: float, later_std: float) -> dict[str, tuple[float, ...]]:
+        alone = {name: (0.0, centre, config.learning_rate, 1.0) for name, centre in CENTRES.items()}
+        clamped = {name: (float(config.n_visible), 0.0, *numbers) for name, numbers in CLAMPED.items()}
+        return {f"{name}{words}": (*row, noise_std, later_std) for name, row in (alone | clamped).items()}
 
-    progress(0.0, "learning without inputs")
-    free = cases(*((centre, config.learning_rate, 1.0) for centre in CENTRES.values()))
-    alone = settle_networks(keys, free, n_visible=0, n_inputs=1, **sizes)
-    progress(0.4, "learning with inputs")
-    clamped = cases(*((0.0, *numbers) for numbers in CLAMPED.values()))
-    with_inputs = settle_networks(keys, clamped, n_visible=config.n_visible, n_inputs=config.n_inputs, **sizes)
-    # Without inputs there is one relaxation for each start, which stands for all inputs.
-    alone = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*leaf.shape[:-1], config.n_inputs)), alone)
-    found = on_host(jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=1), alone, with_inputs))
-    settles = np.isfinite(found.late_time)
-    time = np.where(settles, found.time, STEP * config.n_steps), "time to 5 % of the distance"
-    along = ("network", "case", "change", "input")
+    noisy, later = rows(NOISY, std, std), f"middle{LATER}"
+    parts, coords = [], {}
+    for kind, cases, n_networks, n_late, n_draws in (
+        ("", rows("", 0.0, 0.0), config.n_networks, 1, 1),
+        ("noisy_", noisy | {later: rows(LATER, 0.0, std)[later]}, config.n_noisy, n_steps, config.n_draws),
+    ):
+        progress(0.5 * len(parts), f"learning and relaxing{NOISY if kind else ''}")
+        numbers = Case(*jnp.asarray(list(cases.values()), float).T)
+        given = {**sizes, "n_late": n_late, "n_draws": n_draws, "n_steps": config.n_steps}
+        times = on_host(settle_networks(member_keys(networks, n_networks), numbers, **given))
+        found = {
+            "time": (np.where(np.isfinite(times), times, STEP * config.n_steps), "time to a share of the distance")
+        }
+        along = ("noisy" if kind else "network", f"{kind}case", "change", "input", "share")
+        parts.append(labelled(along, "tau", **{f"{kind}{name}": column for name, column in found.items()}))
+        reached = np.isfinite(times), "whether it was reached; if not, times are caps"
+        parts.append(labelled(along, **{f"{kind}is_reached": reached}))
+        coords[f"{kind}case"] = list(cases)
+    words = {"long_name": "share of the first distance between starts"}
     return merged(
-        labelled(along, "tau", relaxation_time=found.relaxation_time, time=time),
-        labelled(along, settles=(settles, "whether all starts came close; if not, times are caps")),
-        required(along, "fixed points that were found", has_fixed_point=found.converged),
-        case=[*CENTRES, *CLAMPED],
-        change=list(CHANGES),
-        input=np.arange(config.n_inputs),
+        *parts, **coords, change=list(CHANGES), input=np.arange(config.n_inputs), share=("share", list(SHARES), words)
     )
 
 
@@ -160,11 +187,12 @@ STUDY = Study(
     title="Does learning make inference faster?",
     figure="none",
     source="Bengio et al. 2015, sections 6.2 and 6.3",
-    caption="By descent on J_h relaxations without noise take longer where rates are low and else about as long as "
-    "before. With inputs clamped, updates at every step of inference make it no faster than patient ones; many of them "
-    "by Eq 1 bring units to thresholds, where the network no longer comes to rest. Times are of those that do.",
+    caption="After descent on J_h relaxations without noise forget their start later; noisy chains forget theirs "
+    "sooner where rates are in the middle, and later where they are low or high. With inputs clamped, updates at every "
+    "step of inference make it no faster than patient ones; many by Eq 1 bring units to thresholds, where networks "
+    "without noise no longer come to rest, and noisy chains are faster.",
     config=InferenceSpeedupConfig(),
-    smoke=dict(n_networks=2, n_relaxations=2, n_relaxation_steps=40, n_inputs=2, n_starts=2, n_steps=100),
+    smoke=dict(n_networks=2, n_noisy=2, n_relaxations=2, n_relaxation_steps=40, n_inputs=2, n_starts=2, n_steps=100),
     claims=CLAIMS,
     run=run,
     plot=plot,

@@ -1,7 +1,7 @@
-"""Networks that learn while they relax, at every step or patiently, and how long a relaxation takes them then."""
+"""Networks that learn while they relax, at every step or patiently, and how soon they forget their start then."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,6 @@ from jaxtyping import Array, Bool, Float, Key
 from stdpjax.clamps import Clamps, clamp_state
 from stdpjax.dynamics import transition
 from stdpjax.energy import Params
-from stdpjax.fixed_points import relax, relaxation_time, spectral_stability
 from stdpjax.networks import centred_network
 from stdpjax.objectives import prediction_error
 from stdpjax.random import named_key
@@ -25,86 +24,60 @@ N_UNITS = 8
 STEP = 0.1
 """Step over time constant of all relaxations here."""
 SHARES = (0.05, 0.005)
-"""Shares of the first distance from the fixed point that are waited for."""
-CHANGES = ("none", "patient", "impatient", "random", "mode")
-"""Of the weights. The last two are symmetric, as large as what tells impatient from patient, and added to patient:
-random, and what makes the slowest mode of the free units faster."""
-
-
-class Settling(NamedTuple):
-    """How a network relaxes."""
-
-    relaxation_time: Float[Array, ""]
-    """Time constant of the slowest mode; units held at a threshold are no part of it."""
-    time: Float[Array, ""]
-    """Simulated: time until the distance is down to the first of `SHARES`, mean over starts; NaN if it never is."""
-    late_time: Float[Array, ""]
-    """Simulated: time constant of the fall from the first to the second share; NaN if it is not reached."""
-    converged: Bool[Array, ""]
-    """Whether the fixed point was found."""
-
-
-def settling(params: Params, starts: Float[Array, "start unit"], *, n_steps: int) -> Settling:
-    """Return how a network of hard sigmoid units relaxes, from its spectrum and from simulations."""
-    rate_fn = hard_sigmoid()
-    found = relax(params, jnp.zeros_like(params.bias), rate_fn, step=0.5, tolerance=1e-6, max_steps=2000)
-    low, high = rate_fn.kinks or (-jnp.inf, jnp.inf)
-    is_free = (found.state > low + 1e-5) & (found.state < high - 1e-5)
-    stability = spectral_stability(params, found.state, rate_fn, STEP, is_free=is_free)
-
-    def advance(state: Float[Array, "unit"], _: None):
-        state = transition(params, state, jnp.zeros_like(state), rate_fn, STEP)
-        return state, jnp.linalg.norm(state - found.state)
-
-    def times(start: Float[Array, "unit"]) -> tuple[Array, Array]:
-        first = jnp.linalg.norm(start - found.state)
-        _, distances = jax.lax.scan(advance, start, length=n_steps)
-        early, late = (_time_to(share, jnp.concatenate([first[None], distances])) for share in SHARES)
-        return early, (late - early) / jnp.log(SHARES[0] / SHARES[1])
-
-    early, late = jax.vmap(times)(starts)
-    return Settling(relaxation_time(stability, STEP), jnp.mean(early), jnp.mean(late), found.converged)
-
-
-def _time_to(share: float, distances: Float[Array, "time"]) -> Float[Array, ""]:
-    """Return when a distance is down to a share of the first; NaN if it never is."""
-    path = jnp.log(distances / distances[0])
-    number = jnp.argmax(path <= jnp.log(share))
-    before, after = path[number - 1], path[number]
-    # The distance falls exponentially within a step.
-    exact = number.astype(path.dtype) - (jnp.log(share) - after) / (before - after)
-    return jnp.where(path[number] <= jnp.log(share), STEP * exact, jnp.nan)
+"""Shares of the first distance between starts: one that is waited for, and one where they have come to rest."""
+CHANGES = ("none", "patient", "impatient", "mode")
+"""Of the weights. The last one is as large as what tells impatient from patient, is added to patient, and makes the
+slowest mode of the free units faster."""
 
 
 def forgetting(
-    params: Params, starts: Float[Array, "start unit"], noise: Float[Array, "time draw unit"]
-) -> Float[Array, ""]:
-    """Return the time until the means of noisy chains from some starts, over draws, are as near as `SHARES` has it.
+    params: Params,
+    starts: Float[Array, "start unit"],
+    noise: Float[Array, "time draw unit"],
+    is_clamped: Bool[Array, "unit"],
+) -> Float[Array, "share"]:
+    """Return the times until the means of noisy chains, over draws, have come as near each other as `SHARES` has it.
 
-    All starts see the same noise, so that what is left of their distances is that of the means of their laws.
+    All starts see the same noise, so that what is left of their distances is that of the means of their laws, and have
+    the same inputs. NaN where they never do.
     """
+    clamps = (clamp_state(is_clamped, starts[0]),)
 
     def move(state: Float[Array, "unit"], eta: Float[Array, "unit"]) -> Float[Array, "unit"]:
-        return transition(params, state, eta, hard_sigmoid(), STEP)
+        return transition(params, state, eta, hard_sigmoid(), STEP, clamps)
 
     def advance(states: Float[Array, "draw start unit"], eta: Float[Array, "draw unit"]):
-        states = jax.vmap(lambda each, one: jax.vmap(lambda state: move(state, one))(each))(states, eta)
+        states = jax.vmap(jax.vmap(move, (0, None)))(states, eta)
         return states, jnp.linalg.norm(jnp.std(states.mean(0), axis=0))
 
-    first = jnp.broadcast_to(starts, (noise.shape[1], *starts.shape))
-    _, distances = jax.lax.scan(advance, first, noise)
-    return _time_to(SHARES[0], jnp.concatenate([jnp.linalg.norm(jnp.std(starts, axis=0))[None], distances]))
+    def until(share: float) -> Float[Array, ""]:
+        number = jnp.argmax(path <= jnp.log(share))
+        before, after = path[number - 1], path[number]
+        # The distance falls exponentially within a step.
+        exact = number.astype(path.dtype) - (jnp.log(share) - after) / (before - after)
+        return jnp.where(path[number] <= jnp.log(share), STEP * exact, jnp.nan)
+
+    _, distances = jax.lax.scan(advance, jnp.broadcast_to(starts, (noise.shape[1], *starts.shape)), noise)
+    path = jnp.log(distances / jnp.linalg.norm(jnp.std(starts, axis=0)))
+    path = jnp.concatenate([jnp.zeros_like(path[:1]), path])
+    return jnp.stack([until(share) for share in SHARES])
 
 
 class Case(NamedTuple):
     """A network and how it learns, in numbers."""
 
+    n_visible: Float[Array, "*case"]
+    """The first so many units are clamped."""
     centre: Float[Array, "*case"]
     """Activity of all units at the fixed point before learning."""
     rate: Float[Array, "*case"]
     """Factor on every update."""
     is_descent: Float[Array, "*case"]
     """1: down the whole gradient of J; 0: with the next state frozen, which for hidden units is Eq 1."""
+    noise_std: Float[Array, "*case"]
+    """Of the noise of Eq 7 while it learns."""
+    later_std: Float[Array, "*case"]
+    """The same afterwards, while it is measured."""
 
 
 def objective_update(
@@ -134,7 +107,6 @@ def learn(
     noise: Float[Array, "relaxation time unit"],
     case: Case,
     is_patient: Array,
-    n_visible: int,
     n_steps: int,
 ) -> Float[Array, "post pre"]:
     """Return weights after relaxations, the first units clamped, with updates at every step or, if patient, after them.
@@ -142,7 +114,7 @@ def learn(
     Patient is 1, impatient 0. A patient update is the mean over the steps after a relaxation, of which the noise lasts
     one more, and counts as many times as the relaxation had steps.
     """
-    is_visible = np.arange(starts.shape[1]) < n_visible
+    is_visible = jnp.arange(starts.shape[1]) < case.n_visible
     is_early = jnp.arange(noise.shape[1] - 1) < n_steps
 
     def relax_once(weights: Float[Array, "post pre"], given: tuple[Array, Array]):
@@ -163,78 +135,70 @@ def learn(
     return jax.lax.scan(relax_once, params.weights, (starts, noise))[0]
 
 
-_SIZES = ("n_visible", "n_relaxations", "n_relaxation_steps", "n_inputs", "n_starts", "n_steps", "n_draws")
-
-
-@partial(jax.jit, static_argnames=_SIZES)
+@partial(
+    jax.jit,
+    static_argnames=("n_relaxations", "n_relaxation_steps", "n_late", "n_inputs", "n_starts", "n_draws", "n_steps"),
+)
 def settle_networks(
     keys: Key[Array, "network"],
     cases: Case,
-    noise_std: float | Array = 0.0,
     *,
-    n_visible: int,
     n_relaxations: int,
     n_relaxation_steps: int,
+    n_late: int,
     n_inputs: int,
     n_starts: int,
+    n_draws: int,
     n_steps: int,
-    n_draws: int = 0,
-) -> Any:
-    """Return how networks relax, inputs clamped; axes `[network, case, change, input]`, see `CHANGES`.
+) -> Float[Array, "network case change input share"]:
+    """Return the times of `forgetting` of networks that have learned, inputs clamped; see `CHANGES` and `SHARES`."""
 
-    With draws of noise it is the time of `forgetting`, after learning with that noise.
-    """
-
-    def one(key: Key[Array, ""], case: Case) -> Any:
+    def one(key: Key[Array, ""], case: Case) -> Float[Array, "change input share"]:
         params = centred_network(named_key(key, "weights"), case.centre, N_UNITS)
-        inputs = jax.random.uniform(named_key(key, "inputs"), (n_inputs, n_visible), float, -0.3, 0.3)
+        is_visible = jnp.arange(N_UNITS) < case.n_visible
+        inputs = jax.random.uniform(named_key(key, "inputs"), (n_inputs, N_UNITS), float, -0.3, 0.3)
         starts = jax.random.uniform(named_key(key, "starts"), (n_relaxations, N_UNITS), float, -0.5, 0.5)
-        starts = starts.at[:, :n_visible].set(inputs[np.arange(n_relaxations) % n_inputs])
-        n_noisy = n_relaxation_steps + (n_relaxation_steps if n_draws else 1) + 1
+        starts = jnp.where(is_visible, inputs[np.arange(n_relaxations) % n_inputs], starts)
+        tests = jax.random.uniform(named_key(key, "tests"), (n_inputs, n_starts, N_UNITS), float, -0.5, 0.5)
+        tests = jnp.where(is_visible, inputs[:, None], tests)
         noise, draws = (
-            noise_std * jax.random.normal(named_key(key, name), size, float)
-            for name, size in (
-                ("noise", (n_relaxations, n_noisy, N_UNITS)),
-                ("draws", (n_steps, n_draws, N_UNITS - n_visible)),
+            std * jax.random.normal(named_key(key, name), (*shape, N_UNITS), float)
+            for std, name, shape in (
+                (case.noise_std, "noise", (n_relaxations, n_relaxation_steps + n_late + 1)),
+                (case.later_std, "draws", (n_steps, n_draws)),
             )
         )
         patient, impatient = (
-            learn(params, starts, noise, case, is_patient, n_visible, n_relaxation_steps)
+            learn(params, starts, noise, case, is_patient, n_relaxation_steps)
             for is_patient in jnp.array([1, 0], float)
         )
-        random = jax.random.normal(named_key(key, "random"), params.weights.shape, float)
-        mode = jnp.linalg.eigh(patient[n_visible:, n_visible:])[1][:, -1]
-        mode = jnp.zeros_like(random).at[n_visible:, n_visible:].set(-mode[:, None] * mode[None, :])
-        size = jnp.linalg.norm(impatient - patient)
-        apart = (off_diagonal(change) for change in (random + random.T, mode))
-        changed = (patient + size / jnp.linalg.norm(change) * change for change in apart)
-        weights = jnp.stack([params.weights, patient, impatient, *changed])
-        tests = jax.random.uniform(named_key(key, "tests"), (n_starts, N_UNITS - n_visible), float, -0.5, 0.5)
+        is_free = ~is_visible[:, None] & ~is_visible[None, :]
+        mode = jnp.linalg.eigh(jnp.where(is_free, patient, 0))[1][:, -1]
+        mode = off_diagonal(-mode[:, None] * mode[None, :])
+        size = jnp.linalg.norm(impatient - patient) / jnp.linalg.norm(mode)
 
-        def of_input(weights: Float[Array, "post pre"], value: Float[Array, "visible"]) -> Any:
-            bias = params.bias[n_visible:] + weights[n_visible:, :n_visible] @ hard_sigmoid().value(value)
-            free = Params(weights[n_visible:, n_visible:], bias)
-            return forgetting(free, tests, draws) if n_draws else settling(free, tests, n_steps=n_steps)
+        def timed(weights: Float[Array, "post pre"], starts: Float[Array, "start unit"]) -> Float[Array, "share"]:
+            return forgetting(params._replace(weights=weights), starts, draws, is_visible)
 
-        return jax.vmap(lambda weights: jax.vmap(partial(of_input, weights))(inputs))(weights)
+        weights = jnp.stack([params.weights, patient, impatient, patient + size * mode])
+        return jax.vmap(lambda weights: jax.vmap(partial(timed, weights))(tests))(weights)
 
     return jax.vmap(lambda key: jax.vmap(partial(one, key))(cases))(keys)
 
 
-def log_ratio(data: xr.Dataset, name: str, case: str, after: str, before: str = "none") -> xr.DataArray:
+def log_ratio(data: xr.Dataset, case: str, after: str, before: str = "none") -> xr.DataArray:
     """Return the log ratio of a time after one change of the weights to that after another, for each network.
 
-    Simulated times count where the network comes to rest after both, as others are caps; NaN if it never does.
+    Inputs count with which its starts have come near each other after both; NaN if there are none.
     """
-    logs: xr.DataArray = np.log(data[name].sel(case=case))  # pyright: ignore[reportAssignmentType]
-    ratios = logs.sel(change=after) - logs.sel(change=before)
-    if name == "time":
-        settles = data.settles.sel(case=case)
-        ratios = ratios.where(settles.sel(change=after) & settles.sel(change=before))
-    return ratios.mean("input")
+    along, kind = ("case", "") if case in data.case else ("noisy_case", "noisy_")
+    near = data.sel({along: case, "share": SHARES[0]})
+    times = near[f"{kind}time"].where(near[f"{kind}is_reached"])
+    logs: xr.DataArray = np.log(times)  # pyright: ignore[reportAssignmentType]
+    return (logs.sel(change=after) - logs.sel(change=before)).mean("input")
 
 
-def mean_at_rest(ratios: xr.DataArray) -> Estimate:
-    """Return the mean over networks of log ratios of simulated times, where there are any."""
+def mean_of_known(ratios: xr.DataArray) -> Estimate:
+    """Return the mean over networks of log ratios, where there are any."""
     kept = ratios.values[~np.isnan(ratios.values)]
     return mean_interval(kept if len(kept) > 1 else ratios)
