@@ -19,8 +19,7 @@ from stdpjax.studies.section_6_hidden.relaxations import (
     SHARES,
     STEP,
     Case,
-    log_ratio,
-    mean_of_known,
+    mean_ratio,
     settle_networks,
 )
 
@@ -28,21 +27,18 @@ CENTRES = {"high": 0.3, "middle": 0.0, "low": -0.3}
 """Activity of all units at the fixed point of networks without inputs, which learn by descent on J_h."""
 CLAMPED = {"Eq 1": (0.005, 0.0), "descent on J": (0.02, 1.0), "more of Eq 1": (0.04, 0.0)}
 """Rate of learning with inputs clamped, and whether it is descent on J or has the next state frozen."""
-
-
-NOISY, LATER = ", noise", ", noise later"
-"""What is added to the name of a case: noise while it learns and while it is measured, or only then."""
+NOISY, LATER = ", noise", "middle, noise later"
+"""What is added to the name of a case with noise, and the case that has it only after learning."""
 
 
 @configuration
 class InferenceSpeedupConfig:
     """Settings of the study of how soon networks forget their start; times in units of the time constant tau."""
 
-    n_networks: int = setting(64, f"random networks of {N_UNITS} units for each case", **TRAINS)
+    n_networks: int = setting(32, f"random networks of {N_UNITS} units for each case", **TRAINS)
     n_relaxations: int = setting(24, "relaxations from random starts while they learn")
     n_relaxation_steps: int = setting(100, "steps of 0.1 time constants in each, and after each for patient updates")
     learning_rate: float = setting(0.01, "rate of descent on J_h in networks without inputs", above=0)
-    n_noisy: int = setting(32, "how many of them have noise as well", **TRAINS)
     noise_std: float = setting(0.3, "standard deviation of the noise eta of Eq 7 in noisy chains", above=0)
     n_visible: int = setting(3, "units clamped in networks with inputs", at_most=N_UNITS - 2)
     n_inputs: int = setting(4, "inputs of each of these")
@@ -51,19 +47,14 @@ class InferenceSpeedupConfig:
     n_steps: int = setting(200, "their steps", at_least=100)
 
 
-def _mean(data: xr.Dataset, case: str, after: str, before: str = "none") -> Estimate:
-    """Return the mean log ratio of the time after one change to that after another."""
-    return mean_of_known(log_ratio(data, case, after, before))
-
-
-def _mean_alone(data: xr.Dataset, after: str) -> Estimate:
-    ratios = [log_ratio(data, name, after) for name in CENTRES]
-    return mean_of_known(sum(ratios[1:], ratios[0]) / len(ratios))
-
-
 def _with_inputs(data: xr.Dataset, words: str, after: str) -> list[Estimate]:
     """Return the mean log ratios of the time after a change to that after patient updates, of both rules."""
-    return [_mean(data, f"{name}{words}", after, "patient") for name in list(CLAMPED)[:2]]
+    return [mean_ratio(data, f"{name}{words}", after, "patient") for name in list(CLAMPED)[:2]]
+
+
+def _by_rates(data: xr.Dataset, words: str) -> str:
+    found = ", ".join(f"{name} {mean_ratio(data, f'{name}{words}', 'impatient').value:+.3f}" for name in CENTRES)
+    return f"Rates {found}."
 
 
 def _unsettled(data: xr.Dataset, change: str) -> xr.DataArray:
@@ -81,18 +72,18 @@ CLAIMS = (
         "Log ratio of the time in which relaxations without noise forget 95 % of the distance of their starts, after "
         "to before descent on J_h; mean of three fixed points.",
         criterion=at_least(0.0),
-        measure=lambda data: _mean_alone(data, "impatient"),
-        control=lambda data: _mean_alone(data, "mode").value,
+        measure=lambda data: mean_ratio(data, list(CENTRES), "impatient"),
+        control=lambda data: mean_ratio(data, list(CENTRES), "mode").value,
         revised="Networks that do not come to rest counted with the time simulated; after descent there were none.",
-        note=lambda data: ", ".join(f"{case} {_mean(data, case, 'impatient').value:+.3f}" for case in CENTRES) + ".",
+        note=partial(_by_rates, words=""),
     ),
     supports(
         "sec6.2.chain",
         "Log ratio of the time in which the means of noisy chains forget 95 % of the distance of their starts, after "
         "to before descent on J_h along such chains; fixed points at middle rates.",
         criterion=at_most(-0.05),
-        measure=lambda data: _mean(data, f"middle{NOISY}", "impatient"),
-        control=lambda data: _mean(data, f"middle{LATER}", "impatient").value,
+        measure=lambda data: mean_ratio(data, f"middle{NOISY}", "impatient"),
+        control=lambda data: mean_ratio(data, LATER, "impatient").value,
         control_is="as many updates without noise",
         revised=_REVISED,
     ),
@@ -100,13 +91,11 @@ CLAIMS = (
         "sec6.2.rates",
         "The same for fixed points at low and at high rates, the smaller of the two.",
         criterion=at_least(0.05),
-        measure=lambda data: min(_mean(data, f"{name}{NOISY}", "impatient") for name in ("low", "high")),
-        control=lambda data: _mean(data, f"middle{NOISY}", "impatient").value,
+        measure=lambda data: min(mean_ratio(data, f"{name}{NOISY}", "impatient") for name in ("low", "high")),
+        control=lambda data: mean_ratio(data, f"middle{NOISY}", "impatient").value,
         control_is="fixed points at middle rates",
         revised=_REVISED,
-        note=lambda data: (
-            ", ".join(f"{one} {_mean(data, one + NOISY, 'impatient').value:+.3f}" for one in CENTRES) + "."
-        ),
+        note=partial(_by_rates, words=NOISY),
     ),
     _NOT_FASTER(
         "sec6.3.time",
@@ -131,8 +120,8 @@ CLAIMS = (
         "sec6.3.more",
         "The same for noisy chains after eight times as many updates by Eq 1.",
         criterion=at_most(0.0),
-        measure=lambda data: _mean(data, f"more of Eq 1{NOISY}", "impatient", "patient"),
-        control=lambda data: _mean(data, "more of Eq 1", "impatient", "patient").value,
+        measure=lambda data: mean_ratio(data, f"more of Eq 1{NOISY}", "impatient", "patient"),
+        control=lambda data: mean_ratio(data, "more of Eq 1", "impatient", "patient").value,
         control_is="the same without noise, where starts come near each other",
         revised=_REVISED,
     ),
@@ -150,35 +139,22 @@ CLAIMS = (
 
 def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress) -> xr.Dataset:
     """Let networks learn while they relax, without inputs and with, and measure how soon they forget their start."""
-    networks, std, n_steps = named_key(key, "networks"), config.noise_std, config.n_relaxation_steps
-    sizes = {name: getattr(config, name) for name in ("n_relaxations", "n_relaxation_steps", "n_inputs", "n_starts")}
-
-    def rows(words: str, noise_std: float, later_std: float) -> dict[str, tuple[float, ...]]:
-        alone = {name: (0.0, centre, config.learning_rate, 1.0) for name, centre in CENTRES.items()}
-        clamped = {name: (float(config.n_visible), 0.0, *numbers) for name, numbers in CLAMPED.items()}
-        return {f"{name}{words}": (*row, noise_std, later_std) for name, row in (alone | clamped).items()}
-
-    noisy, later = rows(NOISY, std, std), f"middle{LATER}"
-    parts, coords = [], {}
-    for kind, cases, n_networks, n_late, n_draws in (
-        ("", rows("", 0.0, 0.0), config.n_networks, 1, 1),
-        ("noisy_", noisy | {later: rows(LATER, 0.0, std)[later]}, config.n_noisy, n_steps, config.n_draws),
-    ):
-        progress(0.5 * len(parts), f"learning and relaxing{NOISY if kind else ''}")
-        numbers = Case(*jnp.asarray(list(cases.values()), float).T)
-        given = {**sizes, "n_late": n_late, "n_draws": n_draws, "n_steps": config.n_steps}
-        times = on_host(settle_networks(member_keys(networks, n_networks), numbers, **given))
-        found = {
-            "time": (np.where(np.isfinite(times), times, STEP * config.n_steps), "time to a share of the distance")
-        }
-        along = ("noisy" if kind else "network", f"{kind}case", "change", "input", "share")
-        parts.append(labelled(along, "tau", **{f"{kind}{name}": column for name, column in found.items()}))
-        reached = np.isfinite(times), "whether it was reached; if not, times are caps"
-        parts.append(labelled(along, **{f"{kind}is_reached": reached}))
-        coords[f"{kind}case"] = list(cases)
-    words = {"long_name": "share of the first distance between starts"}
+    progress(0.0, "learning and relaxing")
+    rows = {name: (0.0, centre, config.learning_rate, 1.0) for name, centre in CENTRES.items()}
+    rows |= {name: (float(config.n_visible), 0.0, *numbers) for name, numbers in CLAMPED.items()}
+    noise = (("", 0.0), (NOISY, config.noise_std))
+    cases = {f"{name}{words}": (*row, std, std) for words, std in noise for name, row in rows.items()}
+    cases[LATER] = (*rows["middle"], 0.0, config.noise_std)
+    keys = member_keys(named_key(key, "networks"), config.n_networks)
+    times = on_host(settle_networks(keys, Case(*jnp.asarray(list(cases.values()), float).T), config))
+    is_reached, along = np.isfinite(times), ("network", "case", "change", "input", "share")
     return merged(
-        *parts, **coords, change=list(CHANGES), input=np.arange(config.n_inputs), share=("share", list(SHARES), words)
+        labelled(along, "tau", time=(np.where(is_reached, times, STEP * config.n_steps), "time to a share")),
+        labelled(along, is_reached=(is_reached, "whether the share was reached; if not, the time is a cap")),
+        case=list(cases),
+        change=list(CHANGES),
+        input=np.arange(config.n_inputs),
+        share=("share", list(SHARES), {"long_name": "share of the first distance between starts"}),
     )
 
 
@@ -192,7 +168,7 @@ STUDY = Study(
     "step of inference make it no faster than patient ones; many by Eq 1 bring units to thresholds, where networks "
     "without noise no longer come to rest, and noisy chains are faster.",
     config=InferenceSpeedupConfig(),
-    smoke=dict(n_networks=2, n_noisy=2, n_relaxations=2, n_relaxation_steps=40, n_inputs=2, n_starts=2, n_steps=100),
+    smoke=dict(n_networks=2, n_relaxations=2, n_relaxation_steps=40, n_inputs=2, n_starts=2, n_steps=100),
     claims=CLAIMS,
     run=run,
     plot=plot,

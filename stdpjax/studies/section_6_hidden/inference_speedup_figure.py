@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from stdpjax.lab.plotting import frame, new_figure, points
 from stdpjax.stats import Estimate
-from stdpjax.studies.section_6_hidden.relaxations import log_ratio, mean_of_known
+from stdpjax.studies.section_6_hidden.relaxations import mean_ratio
 
 _FREE = {"low": "low rates", "middle": "middle rates", "high": "high rates"}
 _NOISY = {f"{case}, noise": words for case, words in _FREE.items()}
@@ -42,7 +42,7 @@ def _ratios(ax: Axes, data: xr.Dataset, cases: dict[str, str], before: str, look
     changes = {"impatient": looks, "mode": ("as large, on the slowest mode", "exact", "s")}
     for row, case in enumerate(cases):
         for place, (change, (words, color, marker)) in enumerate(changes.items()):
-            mean = mean_of_known(log_ratio(data, case, change, before))
+            mean = mean_ratio(data, case, change, before)
             percent = Estimate(*(100 * np.expm1(part) for part in mean[:3]))
             points(ax, percent, row + 0.2 * (place - 0.5), marker, color, words if row == 0 else "", ms=5, capsize=0)
     words = "relative to before (%), 95 %" if before == "none" else "relative to patient updates (%), 95 %"

@@ -1,7 +1,7 @@
 """Networks that learn while they relax, at every step or patiently, and how soon they forget their start then."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -135,70 +135,53 @@ def learn(
     return jax.lax.scan(relax_once, params.weights, (starts, noise))[0]
 
 
-@partial(
-    jax.jit,
-    static_argnames=("n_relaxations", "n_relaxation_steps", "n_late", "n_inputs", "n_starts", "n_draws", "n_steps"),
-)
+@partial(jax.jit, static_argnames="config")
 def settle_networks(
-    keys: Key[Array, "network"],
-    cases: Case,
-    *,
-    n_relaxations: int,
-    n_relaxation_steps: int,
-    n_late: int,
-    n_inputs: int,
-    n_starts: int,
-    n_draws: int,
-    n_steps: int,
+    keys: Key[Array, "network"], cases: Case, config: Any
 ) -> Float[Array, "network case change input share"]:
     """Return the times of `forgetting` of networks that have learned, inputs clamped; see `CHANGES` and `SHARES`."""
 
     def one(key: Key[Array, ""], case: Case) -> Float[Array, "change input share"]:
+        def uniform(name: str, reach: float, *shape: int) -> Float[Array, "... unit"]:
+            return jax.random.uniform(named_key(key, name), (*shape, N_UNITS), float, -reach, reach)
+
+        def normal(name: str, std: Float[Array, ""], *shape: int) -> Float[Array, "... unit"]:
+            return std * jax.random.normal(named_key(key, name), (*shape, N_UNITS), float)
+
         params = centred_network(named_key(key, "weights"), case.centre, N_UNITS)
         is_visible = jnp.arange(N_UNITS) < case.n_visible
-        inputs = jax.random.uniform(named_key(key, "inputs"), (n_inputs, N_UNITS), float, -0.3, 0.3)
-        starts = jax.random.uniform(named_key(key, "starts"), (n_relaxations, N_UNITS), float, -0.5, 0.5)
-        starts = jnp.where(is_visible, inputs[np.arange(n_relaxations) % n_inputs], starts)
-        tests = jax.random.uniform(named_key(key, "tests"), (n_inputs, n_starts, N_UNITS), float, -0.5, 0.5)
-        tests = jnp.where(is_visible, inputs[:, None], tests)
-        noise, draws = (
-            std * jax.random.normal(named_key(key, name), (*shape, N_UNITS), float)
-            for std, name, shape in (
-                (case.noise_std, "noise", (n_relaxations, n_relaxation_steps + n_late + 1)),
-                (case.later_std, "draws", (n_steps, n_draws)),
-            )
-        )
+        inputs = uniform("inputs", 0.3, config.n_inputs)
+        starts = uniform("starts", 0.5, config.n_relaxations)
+        starts = jnp.where(is_visible, inputs[np.arange(config.n_relaxations) % config.n_inputs], starts)
+        noise = normal("noise", case.noise_std, config.n_relaxations, 2 * config.n_relaxation_steps + 1)
         patient, impatient = (
-            learn(params, starts, noise, case, is_patient, n_relaxation_steps)
+            learn(params, starts, noise, case, is_patient, config.n_relaxation_steps)
             for is_patient in jnp.array([1, 0], float)
         )
         is_free = ~is_visible[:, None] & ~is_visible[None, :]
         mode = jnp.linalg.eigh(jnp.where(is_free, patient, 0))[1][:, -1]
         mode = off_diagonal(-mode[:, None] * mode[None, :])
         size = jnp.linalg.norm(impatient - patient) / jnp.linalg.norm(mode)
+        weights = jnp.stack([params.weights, patient, impatient, patient + size * mode])
+        tests = jnp.where(is_visible, inputs[:, None], uniform("tests", 0.5, config.n_inputs, config.n_starts))
+        draws = normal("draws", case.later_std, config.n_steps, config.n_draws)
 
         def timed(weights: Float[Array, "post pre"], starts: Float[Array, "start unit"]) -> Float[Array, "share"]:
             return forgetting(params._replace(weights=weights), starts, draws, is_visible)
 
-        weights = jnp.stack([params.weights, patient, impatient, patient + size * mode])
         return jax.vmap(lambda weights: jax.vmap(partial(timed, weights))(tests))(weights)
 
     return jax.vmap(lambda key: jax.vmap(partial(one, key))(cases))(keys)
 
 
-def log_ratio(data: xr.Dataset, case: str, after: str, before: str = "none") -> xr.DataArray:
-    """Return the log ratio of a time after one change of the weights to that after another, for each network.
+def mean_ratio(data: xr.Dataset, case: str | list[str], after: str, before: str = "none") -> Estimate:
+    """Return the mean over networks of the log ratio of a time after one change of the weights to that after another.
 
-    Inputs count with which its starts have come near each other after both; NaN if there are none.
+    Cases and inputs count with which the starts of a network have come near each other after both.
     """
-    along, kind = ("case", "") if case in data.case else ("noisy_case", "noisy_")
-    near = data.sel({along: case, "share": SHARES[0]})
-    times = near[f"{kind}time"].where(near[f"{kind}is_reached"])
-    logs: xr.DataArray = np.log(times)  # pyright: ignore[reportAssignmentType]
-    return (logs.sel(change=after) - logs.sel(change=before)).mean("input")
-
-
-def mean_of_known(ratios: xr.DataArray) -> Estimate:
-    """Return the mean over networks of log ratios, where there are any."""
-    kept = ratios.values[~np.isnan(ratios.values)]
+    near = data.sel(case=case, share=SHARES[0])
+    logs: xr.DataArray = np.log(near.time.where(near.is_reached))  # pyright: ignore[reportAssignmentType]
+    ratios = logs.sel(change=after) - logs.sel(change=before)
+    ratios = ratios.mean([dim for dim in ratios.dims if dim != "network"]).values
+    kept = ratios[~np.isnan(ratios)]
     return mean_interval(kept if len(kept) > 1 else ratios)
