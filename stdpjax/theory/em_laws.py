@@ -150,7 +150,7 @@ def flows(truth: Params, start: Params, rate, *, n_visible: int, n_nodes: int, n
         n_updates: updates.
 
     Returns:
-        Divergences, shape `[method, update]`, and final weights, `[method, unit, unit]`.
+        Divergences, shape `[method, update]`.
     """
     place = grid(start.bias.shape[0], n_nodes)
     data = of_visible(law(truth, place, SIGMOID), place, n_visible)
@@ -169,8 +169,7 @@ def flows(truth: Params, start: Params, rate, *, n_visible: int, n_nodes: int, n
             moved = Params(params.weights + rate * jnp.where(mask, delta.weights, 0.0), params.bias + rate * bias)
             return moved, divergence(data, visible)
 
-        last, path = jax.lax.scan(step, start, None, length=n_updates)
-        return path, last.weights
+        return jax.lax.scan(step, start, None, length=n_updates)[1]
 
     return jax.lax.map(flow, jnp.arange(3))
 

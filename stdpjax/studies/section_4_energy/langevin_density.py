@@ -60,7 +60,7 @@ CLAIMS = (
         measure=lambda data: mean_interval(data.is_likelier.sel(ended_by="paper")),
         control=lambda data: data.is_likelier.sel(ended_by="langevin").mean(),
         control_is="Langevin dynamics, after which the end is a draw as the start is",
-        note=lambda data: f"{data.sizes['start_trial']} runs of two units; an input that is held would change their biases alone.",
+        note=lambda data: f"{data.sizes['start_trial']} runs of two units; clamped inputs would change biases alone.",
     ),
     limits(
         "sec4.1.spread",

@@ -28,6 +28,7 @@ _OFFSET = np.array([0.2, -0.1, 0.1, 0.0])
 _LINEAR = RateFunction(lambda activity: jnp.asarray(activity) + 0.5, jnp.ones_like)
 _SQUARE = "activity^2"
 _FINITE = "trials with finite states"
+_OFF = ("off_eq14", "off_clean", "off_eq15", "off_differences")
 
 
 @configuration
@@ -191,9 +192,8 @@ def _noise_term(key: Key[Array, ""], weights: Array, bias: Array, config: Langev
     nu, off = on_host(_noisy_walks(named_key(key, "walk"), Params(weights, bias), step, noise_std, **size))
     white = np.asarray(jax.random.normal(named_key(key, "white"), nu.shape, float), np.float64) * nu.std()
     long_run = _long_run_variance(nu)
-    names = ("off_eq14", "off_clean", "off_eq15", "off_differences")
     return merged(
-        labelled((), **dict(zip(names, off.max(0), strict=True))),
+        labelled((), **dict(zip(_OFF, off.max(0), strict=True))),
         labelled((), walk_growth=_gain(np.cumsum(white, axis=1) ** 2).mean()),
         labelled(
             (),
@@ -212,9 +212,8 @@ def _noisy_walks(
 ) -> tuple[Float[Array, "walk time unit"], Float[Array, "walk four"]]:
     """Return the noise term nu of Eq 15 along walks of the paper's dynamics, and how far the algebra is off.
 
-    nu_t is what the noisy state does beyond descending the energy at itself. The largest differences are those of a
-    step from Eq 14, with the gradient at the noisy state and at the state, and of nu from eta' - (1 - step) eta and
-    from eta' - eta.
+    nu_t is what the noisy state does beyond descending the energy at itself. The largest differences: of a step from
+    Eq 14, the gradient at the noisy state or the state, and of nu from eta' - (1 - step) eta or from eta' - eta.
     """
     rate_fn = hard_sigmoid()
 

@@ -157,7 +157,7 @@ def _flow(config: ImpatientEMConfig) -> Array:
     tied = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
     truth, start = make_params(4.0 * tied, [-2.0, -2.0, -4.0]), make_params(0.5 * tied, [0.0, 0.0, -4.0])
     sizes = {"n_visible": 2, "n_nodes": min(10, config.n_nodes), "n_updates": config.n_flow_updates}
-    return flows(truth, start, jnp.asarray(2.0, float), **sizes)[0]
+    return flows(truth, start, jnp.asarray(2.0, float), **sizes)
 
 
 def _learning(key: Key[Array, ""], config: ImpatientEMConfig) -> np.ndarray:

@@ -48,11 +48,8 @@ def _learning(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _flow(ax: Axes, data: xr.Dataset) -> None:
-    for name, words, color in (
-        ("dropped", "dropped (paper)", "sum"),
-        ("kept", "kept", "nearest"),
-        ("likelihood", "likelihood", "exact"),
-    ):
+    looks = ("dropped", "dropped (paper)", "sum"), ("kept", "kept", "nearest"), ("likelihood", "likelihood", "exact")
+    for name, words, color in looks:
         curve(ax, data.flow_update, data.flow_divergence.sel(flow=name), "-", color, words)
     ax.set_title("Three units: kept, it reaches the truth")
     frame(ax, "mean updates (quadrature)", "divergence (nats, log scale)", log="y")

@@ -30,16 +30,11 @@ CHANGES = ("none", "patient", "impatient", "mode")
 slowest mode of the free units faster."""
 
 
-def forgetting(
-    params: Params,
-    starts: Float[Array, "start unit"],
-    noise: Float[Array, "time draw unit"],
-    is_clamped: Bool[Array, "unit"],
-) -> Float[Array, "share"]:
+def forgetting(params: Params, starts: Array, noise: Array, is_clamped: Bool[Array, "unit"]) -> Float[Array, "share"]:
     """Return the times until the means of noisy chains, over draws, have come as near each other as `SHARES` has it.
 
-    All starts see the same noise, so that what is left of their distances is that of the means of their laws, and have
-    the same inputs. NaN where they never do.
+    All starts `[start, unit]` have the same inputs and see the same noise `[time, draw, unit]`, so that what is left of
+    their distances is that of the means of their laws. NaN where they never do.
     """
     clamps = (clamp_state(is_clamped, starts[0]),)
 
@@ -81,11 +76,7 @@ class Case(NamedTuple):
 
 
 def objective_update(
-    params: Params,
-    state: Float[Array, "unit"],
-    clamps: Clamps,
-    is_descent: Float[Array, ""],
-    noise: Float[Array, "two unit"],
+    params: Params, state: Array, clamps: Clamps, is_descent: Array, noise: Float[Array, "two unit"]
 ) -> Float[Array, "post pre"]:
     """Return minus the gradient of J (Eq 19) over the step, by one weight for both directions of a pair."""
     rate_fn = hard_sigmoid()
@@ -102,20 +93,15 @@ def objective_update(
 
 
 def learn(
-    params: Params,
-    starts: Float[Array, "relaxation unit"],
-    noise: Float[Array, "relaxation time unit"],
-    case: Case,
-    is_patient: Array,
-    n_steps: int,
+    params: Params, starts: Array, noise: Array, case: Case, is_patient: Array, n_steps: int
 ) -> Float[Array, "post pre"]:
     """Return weights after relaxations, the first units clamped, with updates at every step or, if patient, after them.
 
-    Patient is 1, impatient 0. A patient update is the mean over the steps after a relaxation, of which the noise lasts
-    one more, and counts as many times as the relaxation had steps.
+    Patient is 1, impatient 0. A patient update is the mean over the steps after a relaxation, which end one before the
+    noise `[relaxation, time, unit]` does, and counts as many times as the relaxation had steps.
     """
-    is_visible = jnp.arange(starts.shape[1]) < case.n_visible
-    is_early = jnp.arange(noise.shape[1] - 1) < n_steps
+    is_visible = jnp.arange(starts.shape[1], dtype=float) < case.n_visible
+    is_early = (jnp.arange(noise.shape[1] - 1) < n_steps).astype(float)
 
     def relax_once(weights: Float[Array, "post pre"], given: tuple[Array, Array]):
         start, noise = given
@@ -126,7 +112,7 @@ def learn(
             now = params._replace(weights=weights)
             moved = transition(now, state, two[0], hard_sigmoid(), STEP, clamps)
             change = case.rate * objective_update(now, state, clamps, case.is_descent, two)
-            return (weights + (1 - is_patient) * is_early * change, moved, late + ~is_early * change), None
+            return (weights + (1 - is_patient) * is_early * change, moved, late + (1 - is_early) * change), None
 
         pairs = jnp.stack([noise[:-1], noise[1:]], axis=1)
         (weights, _, late), _ = jax.lax.scan(advance, (weights, start, jnp.zeros_like(weights)), (is_early, pairs))
@@ -149,7 +135,7 @@ def settle_networks(
             return std * jax.random.normal(named_key(key, name), (*shape, N_UNITS), float)
 
         params = centred_network(named_key(key, "weights"), case.centre, N_UNITS)
-        is_visible = jnp.arange(N_UNITS) < case.n_visible
+        is_visible = jnp.arange(N_UNITS, dtype=float) < case.n_visible
         inputs = uniform("inputs", 0.3, config.n_inputs)
         starts = uniform("starts", 0.5, config.n_relaxations)
         starts = jnp.where(is_visible, inputs[np.arange(config.n_relaxations) % config.n_inputs], starts)
@@ -166,10 +152,8 @@ def settle_networks(
         tests = jnp.where(is_visible, inputs[:, None], uniform("tests", 0.5, config.n_inputs, config.n_starts))
         draws = normal("draws", case.later_std, config.n_steps, config.n_draws)
 
-        def timed(weights: Float[Array, "post pre"], starts: Float[Array, "start unit"]) -> Float[Array, "share"]:
-            return forgetting(params._replace(weights=weights), starts, draws, is_visible)
-
-        return jax.vmap(lambda weights: jax.vmap(partial(timed, weights))(tests))(weights)
+        timed = jax.vmap(lambda one, starts: forgetting(one, starts, draws, is_visible), (None, 0))
+        return jax.vmap(lambda weights: timed(params._replace(weights=weights), tests))(weights)
 
     return jax.vmap(lambda key: jax.vmap(partial(one, key))(cases))(keys)
 

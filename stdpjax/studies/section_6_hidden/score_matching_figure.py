@@ -48,7 +48,6 @@ def _temperature(ax: Axes, data: xr.Dataset) -> None:
     for name in ("exact", "dropped"):
         words, color, marker = _LOOKS[name]
         curve(ax, data.temperature, data.cold_estimate.sel(estimator=name), f"{marker}-", color, words, ms=6)
-    points(ax, data.temperature, data.cold_prediction_error, "o", "eq1", "minimum of $J_x$", ms=10, mfc="none")
     ax.set_title("Only cold data do without the term")
     xlabel, ylabel = "temperature of the data (log scale)", "fitted bias (units of activity)"
     frame(ax, xlabel, ylabel, log="x", ylim=(0, 1.15 * float(data.cold_bias)))
