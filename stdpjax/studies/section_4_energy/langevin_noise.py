@@ -28,7 +28,6 @@ _OFFSET = np.array([0.2, -0.1, 0.1, 0.0])
 _LINEAR = RateFunction(lambda activity: jnp.asarray(activity) + 0.5, jnp.ones_like)
 _SQUARE = "activity^2"
 _FINITE = "trials with finite states"
-_OFF = ("off_eq14", "off_clean", "off_eq15", "off_differences")
 
 
 @configuration
@@ -193,7 +192,7 @@ def _noise_term(key: Key[Array, ""], weights: Array, bias: Array, config: Langev
     white = np.asarray(jax.random.normal(named_key(key, "white"), nu.shape, float), np.float64) * nu.std()
     long_run = _long_run_variance(nu)
     return merged(
-        labelled((), **dict(zip(_OFF, off.max(0), strict=True))),
+        labelled((), **dict(zip(("off_eq14", "off_clean", "off_eq15", "off_differences"), off.max(0), strict=True))),
         labelled((), walk_growth=_gain(np.cumsum(white, axis=1) ** 2).mean()),
         labelled(
             (),

@@ -21,10 +21,10 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     still, noisy, clamped = figure.subplots(1, 3)
     free = {name: f"{name} rates" for name in ("low", "middle", "high")}
     rules = {"Eq 1": "Eq 1", "descent on J": "descent on J", "more of Eq 1": "8 times\nEq 1"}
-    _ratios(still, data, "No inputs, no noise: descent on $J_h$", free)
-    _ratios(noisy, data, "No inputs, noisy chains", {f"{case}, noise": words for case, words in free.items()})
+    _ratios(still, data, "Time to forget, without noise", free)
+    _ratios(noisy, data, "Time to forget, noisy chains", {f"{case}, noise": words for case, words in free.items()})
     rules |= {f"{case}, noise": f"{words}, noise" for case, words in rules.items()}
-    _ratios(clamped, data, "Inputs clamped", rules, "patient")
+    _ratios(clamped, data, "Time to forget, inputs clamped", rules, "patient")
     return figure
 
 
@@ -34,7 +34,7 @@ def _ratios(ax: Axes, data: xr.Dataset, title: str, cases: dict[str, str], befor
             percent = Estimate(*(100 * np.expm1(part) for part in mean_ratio(data, case, change, before)[:3]))
             points(ax, percent, row + place, marker, color, words if row == 0 else "", ms=5, capsize=0)
     ax.set_title(title)
-    xlabel = f"time relative to {before.replace('none', 'before').replace('ent', 'ent updates')} (%), 95 %"
+    xlabel = f"relative to {before.replace('none', 'before').replace('ent', 'ent updates')} (%), 95 %"
     frame(ax, xlabel, "network", zero="x", yticks=list(cases.values()), ylim=(len(cases) - 0.4, -1.2))
     ax.set_xscale("symlog", linthresh=1)
     ax.legend(loc="upper left")
