@@ -464,7 +464,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Both views suggest that J_h makes the Markov chain converge faster to its stationary distribution.",
         "After descent on J_h noisy chains (noise 0.3) forget their start 8 % sooner where rates are in the middle, "
         "and 15 % later where they are high or 18 % where they are low; without noise it takes 5 % longer on average.",
-        ("sec6.2.simulated", "sec6.2.chain", "sec6.2.rates"),
+        ("sec6.2.chain", "sec6.2.rates", "sec6.2.simulated"),
     ),
     Statement(
         "sec6.2.near",
@@ -492,7 +492,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.3, paragraph 1",
         "J approximates score matching on x and h together, with h sampled along the path of inference.",
         "Without noise it is the first of the two terms of that objective: for data that keep away from the thresholds "
-        "it is least at the parameters that made them, for two units drawn from exp(-E) where J_x is: near 0.",
+        "it is least at the parameters that made them; for two units drawn from exp(-E) it is least near 0, as J_x is.",
         ("sec6.3.joint",),
     ),
     Statement(

@@ -164,7 +164,7 @@ def mean_ratio(data: xr.Dataset, case: str | list[str], after: str, before: str 
     Cases and inputs count with which the starts of a network have come near each other after both.
     """
     near = data.sel(case=case, share=SHARES[0])
-    logs: xr.DataArray = np.log(near.time.where(near.is_reached))  # pyright: ignore[reportAssignmentType]
+    logs = np.log(near.time.where(near.is_reached))
     ratios = logs.sel(change=after) - logs.sel(change=before)
     ratios = ratios.mean([dim for dim in ratios.dims if dim != "network"]).values
     kept = ratios[~np.isnan(ratios)]
