@@ -463,7 +463,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.2, paragraph 2; section 9, last sentence",
         "Both views suggest that J_h makes the Markov chain converge faster to its stationary distribution.",
         "After descent on J_h noisy chains (noise 0.3) forget their start 8 % sooner where rates are in the middle, "
-        "and 15 % later where they are high or 18 % where they are low; without noise it takes 5 % longer on average.",
+        "and 14 % later where they are high or 18 % where they are low; without noise it takes 5 % longer on average.",
         ("sec6.2.chain", "sec6.2.rates", "sec6.2.simulated"),
     ),
     Statement(

@@ -41,8 +41,8 @@ class InferenceSpeedupConfig:
     n_visible: int = setting(3, "units clamped in networks with inputs", at_most=N_UNITS - 2)
     n_inputs: int = setting(4, "inputs of each of these")
     n_starts: int = setting(8, "starts of relaxations that are timed, for each network and input", at_least=2)
-    n_draws: int = setting(4, "draws of their noise")
-    n_steps: int = setting(200, "their steps", at_least=100)
+    n_draws: int = setting(2, "draws of their noise")
+    n_steps: int = setting(150, "their steps", at_least=100)
 
 
 def _with_inputs(data: xr.Dataset, words: str, after: str) -> list[Estimate]:
