@@ -228,8 +228,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4.1, paragraph 1",
         "The hypothesis: with weights fixed, hidden units move, roughly, to states that are more probable given the "
         "input, and in the end visit each as often as it is probable.",
-        "In the network of Eq 6 they move to more probable states, in 99 % of runs from states drawn from exp(-E), "
-        "but do not go on to sample: their variance is 0.0004 of that under exp(-E), which Langevin noise does reach.",
+        "In networks of two units, none clamped, Eq 6 moves to more probable states, in 99 % of runs from states drawn "
+        "from exp(-E), but does not go on to sample: the variance is 0.0004 of that under exp(-E), which Langevin "
+        "noise does reach, and no other temperature fits (sec4.1.langevin).",
         ("sec4.1.towards", "sec4.1.spread"),
     ),
     Statement(
@@ -255,7 +256,7 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec4.1.langevin",
         "Section 4.1, before Eq 14; section 6.3, paragraph 1",
-        "The noisy update of Eq 6 seems to follow a Langevin chain of exp(-E), and is later taken as one.",
+        "Eq 6 with noise looks like a Langevin chain of exp(-E), and is later taken as one.",
         "Noise enters through R alone, so that states spread far less than under exp(-E); and between the thresholds "
         "no single temperature T makes it exp(-E / T), as along an eigenvector of the weights with eigenvalue m it is "
         "near step noise^2 m^2 / 2.",
@@ -431,17 +432,17 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq24",
         "Section 6.1, Eq 24 (condition 3)",
-        "For the energy of Eq 16 the diagonal second derivatives by x do not depend on the parameters, so that their "
-        "sum can be ignored.",
-        "Away from the thresholds they do not; at the thresholds they do, and a fit that ignores it finds at most 8 % "
-        "of a parameter from data drawn from exp(-E), which pass the thresholds.",
+        "For the energy of Eq 16 no parameter changes the diagonal second derivatives by x, so that their sum can be "
+        "ignored.",
+        "Away from the thresholds none does; at the thresholds they all do, and a fit that ignores it finds at most "
+        "8 % of a parameter from data drawn from exp(-E), which pass the thresholds.",
         ("eq24.dropped", "eq24.mass", "eq24.almost_everywhere"),
         "d^3E(x, h) / (dx_i^2 dtheta) = 0",
     ),
     Statement(
         "sec6.1.minimiser",
         "Section 6.1, last paragraph",
-        "With h held, the parameters that make J_x least also make the score-matching criterion on x least.",
+        "With h held, the parameters that make J_x least also make score matching's criterion for x least.",
         "They do for data that keep away from the thresholds; for two units, x and h, drawn from exp(-E) itself, J_x "
         "is least at a weight of 0.016 and a bias of 0.004, and not where the data were made, at 0.2 and 0.05.",
         ("sec6.1.cold",),
@@ -461,7 +462,7 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec6.2.faster",
         "Section 6.2, paragraph 2; section 9, last sentence",
-        "Both views suggest that J_h makes the Markov chain converge faster to its stationary distribution.",
+        "Both views suggest that with J_h the chain is sooner at its stationary distribution.",
         "After descent on J_h noisy chains (noise 0.3) forget their start 8 % sooner where rates are in the middle, "
         "and 14 % later where they are high or 18 % where they are low; without noise it takes 5 % longer on average.",
         ("sec6.2.chain", "sec6.2.rates", "sec6.2.simulated"),
@@ -471,9 +472,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 6.2, paragraph 3",
         "Near a fixed point, where h_(t+1) is close to h_(t-1), J_h becomes similar to score matching with the "
         "inferred h as data.",
-        "It comes to (1 - step lambda)^2 times the printed value, lambda the least eigenvalue of the energy's second "
-        "derivative (97 % of it at step 0.02, 71 % at 0.2); but the reason given fails, as h_(t+1) - h_(t-1) stays "
-        "near two steps of the gradient.",
+        "Without noise it comes to (1 - step lambda)^2 times the printed value, lambda the least eigenvalue of the "
+        "energy's second derivative (97 % of it at step 0.02, 71 % at 0.2); but the reason given fails, as "
+        "h_(t+1) - h_(t-1) stays near two steps of the gradient. A distribution that noise spreads was not tested.",
         ("sec6.2.late", "sec6.2.ratio"),
         "J_h ~= step^2 |dE(x, h_(t-1))/dh_(t-1)|^2 / 2",
     ),
@@ -509,15 +510,15 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec6.3.faster",
         "Section 6.3, paragraph 3",
         "Impatient updates may have an advantage: they should move the parameters so that inference converges faster.",
-        "In small networks with x clamped it takes as long as after updates that wait, to 1 %, with noise and without; "
-        "after eight times as many by Eq 1 noisy chains take 4 % less, but networks without noise do not come to rest "
-        "with 74 % of the inputs (none if updates wait).",
+        "In small networks with x clamped it takes at most 1 % less time than after updates that wait, with noise and "
+        "without; after eight times as many by Eq 1 noisy chains take 4 % less, but networks without noise do not come "
+        "to rest with 74 % of the inputs (none if updates wait).",
         ("sec6.3.time", "sec6.3.chain", "sec6.3.more", "sec6.3.unsettled"),
     ),
     Statement(
         "eq25",
         "Section 7, Eq 25",
-        "At a fixed point, or a local minimum of the energy, the gradient is 0, so R(s) = s, and the update without "
+        "Where the network rests, or the energy has a minimum, the gradient is 0, so R(s) = s, and the update without "
         "noise leaves s where it is.",
         "At minima between the thresholds it does; in 25 of 40 random networks the minimum has units at thresholds, "
         "where the energy has no gradient and the update does not come to rest, and with biases of minus half of a "
@@ -537,10 +538,9 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec7.saturated",
         "Section 7, paragraph 2",
-        "While a unit is saturated the network cannot be at a fixed point, as that unit decays towards 0, out of "
-        "saturation.",
-        "It cannot: among all patterns of saturated and active units of 40 random networks none has a fixed point "
-        "with a saturated unit.",
+        "No fixed point has a saturated unit, as that unit decays towards 0, out of saturation.",
+        "None has: among all patterns of saturated and active units of 40 random networks there is no fixed "
+        "point with a saturated unit.",
         ("sec7.saturated",),
         "s_(t+1,i) = (1 - step) s_(t,i)",
     ),

@@ -14,7 +14,7 @@ from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.measures import labelled, largest, limits, merged, on_host, refutes, required
+from stdpjax.studies.measures import labelled, largest, merged, on_host, refutes, required, supports
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.stability_figure import plot
 from stdpjax.theory.box_minima import box_points
@@ -65,7 +65,7 @@ def _agreement(data: xr.Dataset, size: xr.DataArray) -> float:
 
 
 CLAIMS = (
-    limits(
+    supports(
         "sec7.approach",
         "Largest relative difference of the decay time of a deviation from -step / ln(spectral radius), tied networks.",
         criterion=at_most(1e-2, double=1e-8),
