@@ -21,21 +21,8 @@ from stdpjax import (
 )
 
 __version__ = version("stdpjax")
-__all__ = [
-    "clamps",
-    "drives",
-    "dynamics",
-    "energy",
-    "fixed_points",
-    "objectives",
-    "observers",
-    "parallel",
-    "protocols",
-    "random",
-    "rates",
-    "rules",
-    "spikes",
-]
+__all__ = ["clamps", "drives", "dynamics", "energy", "fixed_points", "objectives", "observers", "parallel", "protocols"]
+__all__ += ["random", "rates", "rules", "spikes"]
 
 # These bring in optax, matplotlib and xarray, which the numerical core does without; they load on first use.
 _LAZY = ("fitting", "lab", "learning", "networks", "power", "stats", "studies", "theory")

@@ -6,15 +6,24 @@ Bad input gets one line on standard error and exit code 2; an interrupt exit cod
 """
 
 import argparse
+import contextlib
 import dataclasses
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import jax
+import platformdirs
 
 import stdpjax
 from stdpjax import parallel
+
+# Seconds of compiling from which on a program is read from disk in less time.
+_WORTH_KEEPING = 0.05
 
 # A command imports what it needs: help and mistyped names come as soon as JAX is there.
 if TYPE_CHECKING:
@@ -33,8 +42,12 @@ class _OneLineParser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _main(arguments)
+        options = _parser(arguments).parse_args(arguments)
+        if "cache" in options:
+            _keep_programs(options.cache)
+        return _COMMANDS[options.command].run(options)
     except (ValueError, OSError) as error:
         if parallel.is_main_process():
             print(f"stdpjax: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -45,12 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         how = str(interrupt) or "the same command goes on with the studies not yet done"
         print(f"\nstdpjax: interrupted; {how}", file=sys.stderr)
         return 130
-
-
-def _main(arguments: Sequence[str] | None) -> int:
-    arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments).parse_args(arguments)
-    return _COMMANDS[options.command].run(options)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -68,6 +75,17 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         if name == chosen and command.fill is not None:
             command.fill(described, arguments)
     return parser
+
+
+def _keep_programs(is_wanted: bool) -> None:
+    """Have JAX keep what it compiles in the user's cache folder, unless the user chose another one, or none."""
+    chosen = os.environ.get("STDPJAX_CACHE", platformdirs.user_cache_dir("stdpjax", appauthor=False))
+    is_set = getattr(jax.config, "jax_compilation_cache_dir")  # noqa: B009 (an attribute that is made at run time)
+    if is_wanted and chosen and not is_set:
+        with contextlib.suppress(OSError):  # a home that cannot be written
+            Path(chosen).mkdir(parents=True, exist_ok=True)
+            jax.config.update("jax_compilation_cache_dir", chosen)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -96,7 +114,7 @@ def _fill_run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
             continue
         (study,) = found
         one = by_name.add_parser(text, help=study.title, description=study.caption)
-        one.set_defaults(studies=found)
+        one.set_defaults(studies=found, jobs=1)
         _add_run(one)
         _add_settings(one, study.config)
 
@@ -138,6 +156,12 @@ def _add_folder(parser: argparse.ArgumentParser, out: str, force: str) -> None:
     parser.add_argument("--seed", type=int, default=0, help="whole number, 0 to 2**32 - 1 (default: 0)")
     parser.add_argument("--out", default=out, metavar="FOLDER", help=f"folder to write into (default: {out})")
     parser.add_argument("--force", action="store_true", help=force)
+    _add_cache(parser)
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    how = "keep no compiled programs; else they are kept in the folder STDPJAX_CACHE, or in the user's cache folder"
+    parser.add_argument("--no-cache", dest="cache", action="store_false", help=how)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -159,6 +183,7 @@ def _run(options: argparse.Namespace) -> int:
             smoke=options.smoke,
             force=options.force,
             overrides=overrides,
+            jobs=options.jobs,
         )
     except KeyboardInterrupt as interrupt:
         if options.force:
@@ -179,6 +204,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _add_set(parser: argparse.ArgumentParser, chosen: "Sequence[Study]") -> None:
     parser.set_defaults(studies=chosen)
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes at a time (default: as cores and memory allow)"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -239,6 +267,7 @@ def _add_sweep(parser: argparse.ArgumentParser, study: "Study") -> None:
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder of the zarr store")
     parser.add_argument("--memory", default="1GiB", metavar="SIZE", help="memory to use (default: 1GiB)")
     parser.add_argument("--smoke", action="store_true", help="small configuration, seconds instead of minutes")
+    _add_cache(parser)
     _add_processes(parser)
     used = () if study.point is None else (*study.point.traced, *study.point.structural)
     _add_settings(parser, study.config, used)
@@ -269,17 +298,6 @@ def _sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-class _Into(NamedTuple):
-    """A command that runs something of one configuration into a folder."""
-
-    out: str
-    """Default folder."""
-    force: str
-    """What --force does."""
-    interrupted: str
-    """How an interrupted run goes on."""
-
-
 def _parts_of(command: str) -> tuple[Any, Callable[..., Any]]:
     """Return the default configuration of such a command, and its function."""
     if command == "train":
@@ -291,25 +309,25 @@ def _parts_of(command: str) -> tuple[Any, Callable[..., Any]]:
     return FitConfig(), fit_into
 
 
+# Of these commands the default folder, what --force does, and how an interrupted run goes on.
 _INTO = {
-    "train": _Into(
+    "train": (
         "training",
         "start over and overwrite the training in the folder",
         "the same command goes on after the last epoch that is complete",
     ),
-    "fit": _Into("fit", "overwrite the fit in the folder", "nothing was written; the same command starts over"),
+    "fit": ("fit", "overwrite the fit in the folder", "nothing was written; the same command starts over"),
 }
 
 
 def _fill_into(command: str, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    _add_folder(parser, _INTO[command].out, _INTO[command].force)
+    _add_folder(parser, *_INTO[command][:2])
     _add_settings(parser, _parts_of(command)[0])
 
 
 def _into(options: argparse.Namespace) -> int:
     from stdpjax.lab import settings
 
-    into = _INTO[options.command]
     defaults, run = _parts_of(options.command)
     given = _given_settings(defaults, options.command, options)
     config = settings.replace(defaults, given, options.command)
@@ -317,7 +335,7 @@ def _into(options: argparse.Namespace) -> int:
     try:
         run(config, options.seed, options.out, force=options.force, **({"given": given} if is_training else {}))
     except KeyboardInterrupt as interrupt:
-        how = str(interrupt) or into.interrupted
+        how = str(interrupt) or _INTO[options.command][2]
         starts_over = "; without --force, with it it starts over" if is_training and options.force else ""
         raise KeyboardInterrupt(how + starts_over) from interrupt
     return 0
@@ -356,13 +374,10 @@ def _print_ledger(ledger: Sequence[dict[str, Any]]) -> None:
 
 
 class _Command(NamedTuple):
-    what: str
-    """What it does, in a few words."""
-    more: str
-    """The rest of that sentence, and more."""
+    what: str  # it does, in a few words
+    more: str  # the rest of that sentence, and more
     run: Callable[[argparse.Namespace], int]
-    fill: Callable[[argparse.ArgumentParser, Sequence[str]], None] | None = None
-    """Adds its options; None where it has none."""
+    fill: Callable[[argparse.ArgumentParser, Sequence[str]], None] | None = None  # adds its options
 
 
 _RESULTS = (

@@ -1,6 +1,7 @@
 """Settings for every test: annotations are checked, nothing is promoted silently, no display is needed."""
 
 import math
+import os
 import sys
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests import typechecking
 
 # Before the package is imported anywhere: shapes and types of every annotated function are checked in the tests.
 install_import_hook("stdpjax", f"{typechecking.__name__}.typechecker")
+
+os.environ["STDPJAX_CACHE"] = ""  # the command line leaves the user's cache folder alone
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import platformdirs
 import pytest
 
 import stdpjax
@@ -152,7 +154,52 @@ def test_reproduce_runs_every_study_with_the_settings_given(stdp, monkeypatch):
         "rule_agreement": {"widths": (3.0, 10.0), "n_bins": 9},
         "stdp_window": {"kernel": "sign"},
     }
-    assert (seen["seed"], seen["smoke"], seen["force"]) == (7, True, False)
+    assert (seen["seed"], seen["smoke"], seen["force"], seen["jobs"]) == (7, True, False, None)
+    assert stdp("reproduce", "--jobs", "3").code == 0
+    assert seen["jobs"] == 3
+
+
+def test_compiled_programs_are_kept_in_the_users_cache_folder_unless_told_otherwise(stdp, folder, monkeypatch):
+    monkeypatch.setattr(studies, "run_into", lambda *_, **__: [])
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_, **__: "home")
+    monkeypatch.delenv("STDPJAX_CACHE")
+    seen: dict[str, object] = {}
+    monkeypatch.setattr(jax.config, "update", seen.__setitem__)
+    is_set = bool(jax.config.jax_compilation_cache_dir)  # pyright: ignore[reportAttributeAccessIssue]
+    for option, chosen, expected in (
+        ((), None, "home"),
+        ((), "there", "there"),
+        ((), "", None),
+        (("--no-cache",), "there", None),
+    ):
+        seen.clear()
+        with monkeypatch.context() as patch:
+            if chosen is not None:
+                patch.setenv("STDPJAX_CACHE", chosen)
+            assert stdp(*TRACES, *option).code == stdp("reproduce", *option).code == 0
+        assert seen.get("jax_compilation_cache_dir") == (None if is_set else expected)
+    (folder / "file").touch()
+    monkeypatch.setenv("STDPJAX_CACHE", "file/below")  # which cannot be made
+    assert (stdp(*TRACES).code, seen) == (0, {})
+
+
+@pytest.mark.slow
+def test_programs_of_one_run_are_found_by_the_next_one(tmp_path):
+    def run(out: str, **environment: str) -> None:
+        process = start(*TRACES, "--out", str(tmp_path / out), JAX_COMPILATION_CACHE_DIR="", **environment)
+        _, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
+
+    def kept() -> set[str]:
+        return {path.name for path in (tmp_path / "cache").glob("*")}
+
+    run("first", STDPJAX_CACHE=str(tmp_path / "cache"))
+    programs = kept()
+    assert programs
+    run("second", STDPJAX_CACHE=str(tmp_path / "cache"))
+    assert kept() == programs
+    ledgers = [(tmp_path / out / "ledger.json").read_bytes() for out in ("first", "second")]
+    assert ledgers[0] == ledgers[1]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +246,8 @@ BAD = {
     "no effect of a set": (["reproduce", "--set", "stdp_window.voltage_scale=0.3"], "no effect with voltage 'bounded'"),
     "no setting of sweeps": (["sweep", "stdp_window", "--grid", "tau=3", "--out", "x", "--bin-ms", "2"], "--bin-ms"),
     "unknown drive": (["run", "example_traces", "--drive", "square"], "drive: expected one of "),
+    "no jobs": (["reproduce", "--jobs", "0"], "jobs: expected a whole number of at least 1, got 0"),
+    "jobs of one study": (["run", "example_traces", "--jobs", "2"], "--jobs"),
     "negative seed": (["run", "example_traces", "--seed", "-1"], "seed: expected a whole number of at least 0, got -1"),
     "large seed": (["run", "example_traces", "--seed", "4294967296"], "seed: expected a whole number below 2**32"),
     "bad seed": (["run", "example_traces", "--seed", "one"], "'one'"),

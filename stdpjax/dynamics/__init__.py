@@ -27,23 +27,6 @@ from stdpjax.dynamics.kernels import (
 )
 from stdpjax.dynamics.simulation import Simulation, simulate
 
-__all__ = [
-    "Acceptance",
-    "CarryingKernel",
-    "Field",
-    "HeatHyper",
-    "Kernel",
-    "Langevin",
-    "LeakyIntegrator",
-    "MetropolisLangevin",
-    "NoiseHyper",
-    "NoisyIntegrator",
-    "PrintedIntegrator",
-    "Simulation",
-    "Spikes",
-    "SpikingIntegrator",
-    "StepHyper",
-    "advance",
-    "simulate",
-    "transition",
-]
+__all__ = ["Acceptance", "CarryingKernel", "Field", "HeatHyper", "Kernel", "Langevin", "LeakyIntegrator"]
+__all__ += ["MetropolisLangevin", "NoiseHyper", "NoisyIntegrator", "PrintedIntegrator", "Simulation", "Spikes"]
+__all__ += ["SpikingIntegrator", "StepHyper", "advance", "simulate", "transition"]

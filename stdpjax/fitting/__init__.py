@@ -7,25 +7,6 @@ from stdpjax.fitting.profile import Interval
 from stdpjax.fitting.reading import load, read_measurements
 from stdpjax.fitting.searches import Minima, random_starts, search
 
-__all__ = [
-    "MODELS",
-    "PRESETS",
-    "Estimate",
-    "Fit",
-    "Interval",
-    "Measurements",
-    "Minima",
-    "Model",
-    "Parameter",
-    "bi_poo_2001",
-    "compare",
-    "find_model",
-    "fit",
-    "load",
-    "measurements",
-    "predict",
-    "random_starts",
-    "read_measurements",
-    "search",
-    "sjostrom_2001",
-]
+__all__ = ["MODELS", "PRESETS", "Estimate", "Fit", "Interval", "Measurements", "Minima", "Model", "Parameter"]
+__all__ += ["bi_poo_2001", "compare", "find_model", "fit", "load", "measurements", "predict", "random_starts"]
+__all__ += ["read_measurements", "search", "sjostrom_2001"]

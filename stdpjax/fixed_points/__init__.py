@@ -9,14 +9,5 @@ kinks, and the clip form finds both.
 from stdpjax.fixed_points.relaxation import TOWARDS, FixedPoint, Form, clip_field, natural_form, relax
 from stdpjax.fixed_points.stability import Stability, relaxation_time, spectral_stability
 
-__all__ = [
-    "TOWARDS",
-    "FixedPoint",
-    "Form",
-    "Stability",
-    "clip_field",
-    "natural_form",
-    "relax",
-    "relaxation_time",
-    "spectral_stability",
-]
+__all__ = ["TOWARDS", "FixedPoint", "Form", "Stability", "clip_field", "natural_form", "relax", "relaxation_time"]
+__all__ += ["spectral_stability"]

@@ -152,10 +152,7 @@ def within(expected: float, tolerance: float, *, double: float | None = None) ->
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A number that a run's data decide, the criterion that it has to meet, and a control that must not meet it.
-
-    The criterion is part of the code and so is fixed before any run.
-    """
+    """A number that a run's data decide, the criterion that it has to meet, and a control that must not meet it."""
 
     id: str
     """Unique among all studies; the rows of a ledger have it."""
@@ -207,7 +204,6 @@ class Measurement(NamedTuple):
 
     value: float
     control: float
-    """The same number from the negative control, which must not meet the criterion."""
     interval: tuple[float, float] | None = None
     """95 % interval; None where the value is exact."""
     note: str = ""

@@ -31,18 +31,7 @@ class Curve(NamedTuple):
 
 
 def plot(found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str, compared: Sequence[Fit]) -> Figure:
-    """Draw a fit.
-
-    Args:
-        found: the fit.
-        data: what was fitted.
-        curves: of the rule; without any, predictions are drawn against measurements.
-        xlabel: what the curves are over.
-        compared: fits of other rules and of this one, the lowest AIC first; may be empty.
-
-    Returns:
-        The figure.
-    """
+    """Draw a fit: curves over what `xlabel` says, or without any predictions against measurements, and all fits."""
     n_panels = 3 if len(compared) > 1 else 2
     figure = new_figure(4.6 * n_panels, 3.9)
     axes = figure.subplots(1, n_panels, width_ratios=(1.3, *[1] * (n_panels - 1)))
@@ -113,12 +102,9 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
                 if at_range or end != at:
                     shown, size = (marker, 5) if end != at else ("|", 8)
                     points(ax, at, row + offset, shown, color, ms=size, mew=1.5, clip_on=False)
-            look: dict[str, Any] = {
-                "lw": width,
-                "alpha": 0.6 if kind == "simultaneous" else 1,
-                "solid_capstyle": "butt",
-            }
-            curve(ax, [low, high], [row + offset] * 2, "-", color, None if row else words, **look)
+            look: dict[str, Any] = {"lw": width, "alpha": 0.6 if kind == "simultaneous" else 1}
+            label = None if row else words
+            curve(ax, [low, high], [row + offset] * 2, "-", color, label, solid_capstyle="butt", **look)
         fill = "white" if estimate.bound else COLORS["biology"]
         points(ax, 1, row, "o", "biology", ms=4.5, mfc=fill, zorder=5)
         unit, bound = " ms" if estimate.unit == "ms" else "", _BOUNDS[estimate.bound] if estimate.bound else ""

@@ -186,7 +186,7 @@ def save_figure(figure: Figure, *paths: Path) -> None:
     for path in paths:
         with aside(path) as partial:
             figure.savefig(partial, metadata={"Date": None} if path.suffix == ".svg" else None)
-        figure.set_layout_engine("none")  # where its parts go is settled, and takes as long as drawing them
+        figure.set_layout_engine(None)  # where its parts go is settled, and takes as long as drawing them
 
 
 def plain(config: Any) -> dict[str, Any]:

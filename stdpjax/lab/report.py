@@ -5,6 +5,7 @@ import html
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from stdpjax import _checks
@@ -28,6 +29,8 @@ _ABOUT_PAPER = (
     "An objective function for STDP, statement by statement",
     'Bengio, Mesnard, Fischer, Zhang and Wu (2015), "An objective function for STDP". ',
 )
+
+_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 COMPARISONS = {"within": "", "at_least": "≥ ", "at_most": "≤ "}
 
@@ -84,7 +87,8 @@ def render(sections: Sequence[Section], statements: Sequence[Mapping[str, Any]] 
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>stdpjax: {title}</title>
-<style>{_STYLE}</style>
+<style>
+{_STYLE}</style>
 </head>
 <body>
 <header>
@@ -220,61 +224,3 @@ def _style_of(verdict: str) -> str:
 
 def _words(verdict: str) -> str:
     return verdict.replace("_", " ")
-
-
-_STYLE = """
-:root { --ink: #1d2430; --soft: #5c6675; --line: #dfe3e8; --paper: #fff; --shade: #f5f7f9;
-  --holds: #00704f; --conditions: #1f5fa8; --corrected: #a94a00; --inconclusive: #6b7280; }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink);
-  background: var(--paper); margin: 0 auto; max-width: 1180px; padding: 0 1.2rem 4rem; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 2rem 0 .4rem; }
-h2 { font-size: 1.35rem; margin: 2.6rem 0 .8rem; }
-h2 small { color: var(--soft); font-weight: 400; font-size: .95rem; margin-left: .4rem; }
-small { display: block; color: var(--soft); font-size: .82rem; }
-h2 small { display: inline; }
-a { color: inherit; text-decoration-color: var(--line); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
-.tile { border: 1px solid var(--line); border-top: 4px solid; border-radius: 6px; padding: .6rem .8rem; }
-.tile b { display: block; font-size: 1.7rem; line-height: 1.1; }
-.tile.holds, .tile.met { border-top-color: var(--holds); }
-.tile.holds_with_conditions { border-top-color: var(--conditions); }
-.tile.corrected, .tile.not_met { border-top-color: var(--corrected); }
-.tile.open, .tile.inconclusive { border-top-color: var(--inconclusive); }
-.warning { background: #fff4d6; border: 1px solid #e8cf86; border-radius: 6px; padding: .6rem .8rem; }
-table { border-collapse: collapse; width: 100%; font-size: .93rem; }
-th { text-align: left; border-bottom: 2px solid var(--ink); padding: .4rem .6rem; }
-td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .5rem .6rem; }
-tr.study th { background: var(--shade); border-bottom: 1px solid var(--line); padding-top: .9rem; }
-td:first-child { overflow-wrap: anywhere; min-width: 9rem; }
-td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.badge { display: inline-block; border-radius: 99px; padding: .05rem .6rem; font-size: .8rem; color: #fff;
-  white-space: nowrap; font-weight: 600; }
-.badge.holds, .badge.met { background: var(--holds); }
-.badge.holds_with_conditions { background: var(--conditions); }
-.badge.corrected, .badge.not_met { background: var(--corrected); }
-.badge.open, .badge.inconclusive { background: var(--inconclusive); }
-figure { margin: 0; }
-figure img { width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; background: #fff; }
-figcaption { color: var(--soft); font-size: .92rem; margin: .4rem 0 1rem; }
-dt { font-weight: 600; margin-top: .9rem; scroll-margin-top: 1rem; }
-dd { margin: .15rem 0 0; }
-:target { background: #fff4d6; }
-details { margin-top: 1rem; }
-summary { cursor: pointer; color: var(--soft); }
-pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .82rem; border-radius: 6px; }
-@media (max-width: 720px) {
-  body { padding: 0 .8rem 3rem; }
-  h1 { font-size: 1.5rem; }
-  .claims thead { display: none; }
-  .claims, .claims tbody, .claims tr, .claims td { display: block; width: 100%; }
-  .claims tr.study th { display: block; }
-  .claims tr { border: 1px solid var(--line); border-radius: 6px; margin-bottom: .8rem; padding: .4rem .2rem; }
-  .claims td { border: 0; padding: .2rem .7rem; }
-  .claims td.n, .claims td:last-child { display: flex; gap: .6rem; align-items: baseline; white-space: normal; }
-  .claims td.n::before, .claims td:last-child::before { content: attr(data-label); color: var(--soft);
-    font-size: .82rem; flex: 0 0 5.5rem; }
-  figure { overflow-x: auto; }
-  figure img { min-width: 640px; }
-}
-"""

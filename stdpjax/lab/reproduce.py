@@ -9,12 +9,14 @@ import dataclasses
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tqdm import tqdm
+
 from stdpjax import _checks, parallel
-from stdpjax.lab import folder, plotting, report, settings
+from stdpjax.lab import folder, from_file, plotting, report, settings, workers
 from stdpjax.lab.identity import identity, source_of
 from stdpjax.lab.provenance import provenance
 from stdpjax.lab.statement import Statement, judged
@@ -71,6 +73,8 @@ class Outline(NamedTuple):
     """Names, in their order."""
     statements: tuple[Statement, ...] = ()
     """Of the source, in its order; those whose claims were all run are judged."""
+    longest: tuple[str, ...] = ()
+    """Studies with which several processes begin, as they take longest."""
 
 
 NOTHING = Outline()
@@ -79,9 +83,12 @@ NOTHING = Outline()
 class _Task(NamedTuple):
     study: Study
     config: Any
+    seed: int
+    is_smoke: bool
     identity: str
     origin: Mapping[str, Any]
     folder: Path
+    label: str
 
 
 def run_into(
@@ -94,6 +101,7 @@ def run_into(
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     show_progress: bool = True,
     say: Callable[[str], None] = print,
+    jobs: int | None = 1,
     outline: Outline = NOTHING,
 ) -> list[dict[str, Any]]:
     """Run studies into a folder; see `stdpjax.studies.run_into`.
@@ -110,77 +118,138 @@ def run_into(
     for name in overrides:
         if name not in names:
             raise ValueError(f"overrides: expected settings of a study that is run ({', '.join(names)}), got {name!r}")
-    tasks, origin = [], provenance()
-    for study in studies:
+    tasks, origin, n_workers = [], provenance(), workers.n_workers(jobs)
+    for number, study in enumerate(studies, start=1):
         config = make_config(study, smoke, overrides.get(study.name, {}))
         its = identity(study, config, seed, smoke, origin)
-        tasks.append(_Task(study, config, its, {**origin, **source_of(study)}, out / study.name))
+        label = study.name + f" ({number} of {len(studies)})" * (len(studies) > 1)
+        origin_of = {**origin, **source_of(study)}
+        tasks.append(_Task(study, config, seed, smoke, its, origin_of, out / study.name, label))
     outline = outline._replace(studies=tuple(dict.fromkeys([*outline.studies, *names])))
-    is_main = parallel.is_main_process()
+    summary, died = _Summary(out, outline, say), {}
     with contextlib.ExitStack() as lock, folder.interrupts() as was_interrupted:
         # The folder is the main process's alone, and may be its disk's; all agree on what is to do.
-        todo = parallel.on_main_process(lambda: _open(tasks, out, outline, force, lock))
-        for number, task in enumerate(tasks, start=1):
-            if task.study.name not in todo:
-                if is_main:
+        names = parallel.on_main_process(lambda: _open(tasks, summary, force, lock))
+        todo = [task for task in tasks if task.study.name in names]
+        if parallel.is_main_process():
+            for task in tasks:
+                if task.study.name not in names:
                     say(f"{task.study.name}: kept, already done")
-                continue
-            if is_main and task.folder.exists():
-                say(f"{task.study.name}: overwriting {task.folder}")
-            start = time.perf_counter()
-            place = f" ({number} of {len(tasks)})" if len(tasks) > 1 else ""
-            with _bar(task.study.name + place, show_progress) as progress:
-                result = _run(task.study, task.config, seed, smoke, progress)
-            if was_interrupted():
-                raise KeyboardInterrupt
-            seconds = time.perf_counter() - start
-            parallel.on_main_process(functools.partial(_keep, out, outline, task, result, seconds, say))
-        return parallel.on_main_process(lambda: _write_summary(out, outline, say))
+                elif task.folder.exists():
+                    say(f"{task.study.name}: overwriting {task.folder}")
+        if min(n_workers, len(todo)) > 1:
+            todo, died = _make_elsewhere(todo, n_workers, summary, show_progress)
+        for task in todo:
+            with _bar(task.label, show_progress) as progress:
+                seconds = _make(task, progress, was_interrupted)
+            parallel.on_main_process(functools.partial(summary.add, task.study.name, seconds))
+        ledger = parallel.on_main_process(summary.finish)
+    if died:
+        raise ChildProcessError(f"{', '.join(died)} before it was done; the others are kept, run it again")
+    return ledger
 
 
-def _open(tasks: Sequence[_Task], out: Path, outline: Outline, force: bool, lock: contextlib.ExitStack) -> list[str]:
+def _make(task: _Task, progress: Progress, was_interrupted: Callable[[], bool] = lambda: False) -> float:
+    """Run a study, write its folder, and return the seconds that the run took."""
+    start = time.perf_counter()
+    result = _run(task.study, task.config, task.seed, task.is_smoke, progress)
+    if was_interrupted():
+        raise KeyboardInterrupt
+    seconds = time.perf_counter() - start
+    parallel.on_main_process(lambda: _write(task, result, seconds))
+    return seconds
+
+
+def _make_elsewhere(
+    tasks: Sequence[_Task], n_workers: int, summary: "_Summary", show_progress: bool
+) -> tuple[list[_Task], list[str]]:
+    """Have other processes run studies; return those that cannot be sent there, and in words whose process died."""
+    longest, places = summary.outline.longest, from_file.places_of(task.study for task in tasks)
+    left, calls, bars, died = {task.study.name: task for task in tasks}, {}, {}, []
+    for name in _in_order(left, longest):
+        task = left[name]
+        values = {field.name: getattr(task.config, field.name) for field in dataclasses.fields(task.config)}
+        call = workers.packed(_make_found, places.get(name), task._replace(study=None, config=values))
+        if name in places and call is not None:
+            calls[name] = call
+    try:
+        with contextlib.ExitStack() as shown, contextlib.closing(workers.run(calls, n_workers)) as events:
+            for name, what, value in events:
+                if what == "failed":
+                    raise value
+                if what == "started":
+                    bar = shown.enter_context(contextlib.ExitStack())
+                    bars[name] = bar.enter_context(_bar(left[name].label, show_progress)), bar.close
+                elif what == "progress":
+                    bars[name][0](*value)
+                else:
+                    bars[name][1]()
+                    if value is not None:  # else it is not there what it is here
+                        del left[name]
+                    if what == "died":
+                        died.append(f"{name}: its process ended with {value}")
+                    elif value is not None:
+                        summary.add(name, value)
+    finally:
+        for task in tasks:
+            folder.recover(task.folder)  # what a process that was ended left there
+    return list(left.values()), died
+
+
+def _make_found(place: str, task: _Task, progress: Progress) -> float | None:
+    """Make in another process the study at a place; None if what is found there is not that study."""
+    try:
+        study = from_file.found_at(place)
+        config = make_config(study, task.is_smoke, task.config)
+        is_same = identity(study, config, task.seed, task.is_smoke, task.origin) == task.identity
+    except Exception:  # of a module that cannot be imported again, or is another now
+        return None
+    return _make(task._replace(study=study, config=config), progress) if is_same else None
+
+
+def _open(tasks: Sequence[_Task], summary: "_Summary", force: bool, lock: contextlib.ExitStack) -> list[str]:
     """Lock the folder and return the names of the studies to run."""
-    lock.enter_context(folder.held(out, (*outline.studies, LEDGER, REPORT, JUDGED)))
-    _refuse_files_of_others(tasks, out, outline)
-    return [task.study.name for task in (tasks if force else _not_done(tasks, out, outline))]
+    lock.enter_context(folder.held(summary.out, (*summary.outline.studies, LEDGER, REPORT, JUDGED)))
+    summary.read()
+    _refuse_files_of_others(tasks, summary)
+    return [task.study.name for task in (tasks if force else _not_done(tasks, summary))]
 
 
-def _refuse_files_of_others(tasks: Sequence[_Task], out: Path, outline: Outline) -> None:
+def _refuse_files_of_others(tasks: Sequence[_Task], summary: "_Summary") -> None:
     """Refuse to replace what no run of ours has written, whatever `force` says."""
     others = [task.folder.name for task in tasks if task.folder.exists() and not (task.folder / RECORD).exists()]
-    if not _names_in(out, outline):
-        others += [name for name in (LEDGER, REPORT, JUDGED) if (out / name).exists()]
+    if not summary.found:
+        others += [name for name in (LEDGER, REPORT, JUDGED) if (summary.out / name).exists()]
     if others:
         raise ValueError(
-            f"out: expected a folder without files of others, got {str(out)!r}, where {', '.join(others)} (not made by "
-            "a run) would be overwritten; move them away or give another --out"
+            f"out: expected a folder without files of others, got {str(summary.out)!r}, where {', '.join(others)} (not "
+            "made by a run) would be overwritten; move them away or give another --out"
         )
 
 
-def _not_done(tasks: Sequence[_Task], out: Path, outline: Outline) -> list[_Task]:
+def _not_done(tasks: Sequence[_Task], summary: "_Summary") -> list[_Task]:
     """Return the tasks still to run, maybe none where ledger or report is missing; refuse to overwrite anything."""
     present = [task for task in tasks if task.folder.exists()]
-    wrong = {task.study.name: _what_is_wrong(task) for task in present}
+    wrong = {task.study.name: _what_is_wrong(task, summary.found[task.study.name]) for task in present}
     done = [task for task in present if wrong[task.study.name] is None]
     other = [name for name, text in wrong.items() if text is not None]
+    out = f"got {str(summary.out)!r}, where {', '.join(other or wrong)}"
     if other:
         how = "; ".join(f"{name}/{text}" for name, text in wrong.items() if text)
         raise ValueError(
-            f"out: expected a folder without other results, got {str(out)!r}, where {', '.join(other)} (of another "
-            f"configuration, seed or version, or damaged{': ' * bool(how)}{how}) would be overwritten; give --force or "
-            "another --out"
+            f"out: expected a folder without other results, {out} (of another configuration, seed or version, or "
+            f"damaged{': ' * bool(how)}{how}) would be overwritten; give --force or another --out"
         )
-    if tasks and len(done) == len(tasks) and _has_summary(out, outline):
+    if tasks and len(done) == len(tasks) and summary.is_written():
         raise ValueError(
-            f"out: expected a folder with something left to do, got {str(out)!r}, where "
-            f"{', '.join(task.study.name for task in done)} would be overwritten; give --force or another --out"
+            f"out: expected a folder with something left to do, {out} would be overwritten; give --force or another "
+            "--out"
         )
     return [task for task in tasks if task not in done]
 
 
-def _what_is_wrong(task: _Task) -> str | None:
+def _what_is_wrong(task: _Task, read: report.Section | str) -> str | None:
     """Return None for a study that is done, or else which file is damaged, nothing if it is of something else."""
-    read = _read_study(task.folder)
     if isinstance(read, str):
         return read
     if read.record["identity"] != task.identity:
@@ -214,8 +283,8 @@ def _read_study(home: Path) -> report.Section | str:
     return section
 
 
-def _keep(out: Path, outline: Outline, task: _Task, result: Result, seconds: float, say: Callable[[str], None]) -> None:
-    """Write a study's folder, and ledger and report with it."""
+def _write(task: _Task, result: Result, seconds: float) -> None:
+    """Write a study's folder."""
     record = {
         "study": task.study.name,
         **{name: getattr(task.study, name) for name in _DESCRIPTION},
@@ -239,8 +308,6 @@ def _keep(out: Path, outline: Outline, task: _Task, result: Result, seconds: flo
         with plotting.style():
             folder.save_figure(result.figure(), home / "figure.png", home / "figure.svg")
         folder.write_text(home / RECORD, folder.as_text({**record, "files": folder.checksums(home, _FILES)}))
-    _write_summary(out, outline, lambda line: None)  # the last one says what is missing
-    say(f"{task.study.name}: done in {seconds:.1f} s")
 
 
 def _attribute(value: str | int | None) -> str | int:
@@ -248,49 +315,64 @@ def _attribute(value: str | int | None) -> str | int:
     return json.dumps(value) if value is None or isinstance(value, bool) else value
 
 
-def _write_summary(out: Path, outline: Outline, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Write ledger and report from the studies that the folder holds; leave out, and name, what cannot be read."""
-    texts, ledger, damaged = _summary(out, outline)
-    for line in damaged:
-        say(line)
-    for name, text in texts.items():
-        folder.write_text(out / name, text)
-    return ledger
+class _Summary:
+    """Ledger, statements and report of the studies that a folder holds, each of which is read once."""
 
+    def __init__(self, out: Path, outline: Outline, say: Callable[[str], None]) -> None:
+        self.out, self.outline, self._say = out, outline, say
+        self.found: dict[str, report.Section | str] = {}
 
-def _has_summary(out: Path, outline: Outline) -> bool:
-    """Whether ledger and report are those of the studies in the folder."""
-    texts, _, _ = _summary(out, outline)
-    try:
-        return all((out / name).read_text(encoding="utf-8") == text for name, text in texts.items())
-    except (OSError, ValueError):
-        return False
+    def read(self) -> None:
+        """Read all that the folder holds."""
+        self.found = {name: _read_study(self.out / name) for name in _names_in(self.out, self.outline)}
 
+    def add(self, name: str, seconds: float) -> None:
+        """Read a study that was just made, and write all with it."""
+        self.found[name] = _read_study(self.out / name)
+        self._write()
+        with tqdm.external_write_mode():  # above the bars of other studies
+            self._say(f"{name}: done in {seconds:.1f} s")
 
-def _summary(out: Path, outline: Outline) -> tuple[dict[str, str], list[dict[str, Any]], list[str]]:
-    """Return the texts of ledger and report, the ledger's records, and a line for each study that cannot be read."""
-    read = {name: _read_study(out / name) for name in _names_in(out, outline)}
-    sections = [section for section in read.values() if isinstance(section, report.Section)]
-    ledger = [claim for section in sections for claim in section.record["claims"]]
-    damaged = [
-        f"{name}: left out of ledger and report, {out / name} is damaged ({wrong})"
-        for name, wrong in read.items()
-        if isinstance(wrong, str)
-    ]
-    found = judged(outline.statements, ledger)
-    texts = {LEDGER: folder.as_text(ledger), REPORT: report.render(sections, found)}
-    if outline.statements:
-        texts[JUDGED] = folder.as_text(found)
-    return texts, ledger, damaged
+    def finish(self) -> list[dict[str, Any]]:
+        """Write all, name what cannot be read and is left out, and return the ledger."""
+        for name, wrong in self.found.items():
+            if isinstance(wrong, str):
+                self._say(f"{name}: left out of ledger and report, {self.out / name} is damaged ({wrong})")
+        return self._write()
+
+    def is_written(self) -> bool:
+        """Whether ledger and report are those of the studies in the folder."""
+        try:
+            return all((self.out / name).read_text(encoding="utf-8") == text for name, text in self._made()[0].items())
+        except (OSError, ValueError):
+            return False
+
+    def _write(self) -> list[dict[str, Any]]:
+        texts, ledger = self._made()
+        for name, text in texts.items():
+            folder.write_text(self.out / name, text)
+        return ledger
+
+    def _made(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
+        """Return the texts of the files, and the records of the ledger."""
+        ordered = [self.found[name] for name in _in_order(self.found, self.outline.studies)]
+        sections = [section for section in ordered if isinstance(section, report.Section)]
+        ledger = [claim for section in sections for claim in section.record["claims"]]
+        judgements = judged(self.outline.statements, ledger)
+        texts = {LEDGER: folder.as_text(ledger), REPORT: report.render(sections, judgements)}
+        return texts | ({JUDGED: folder.as_text(judgements)} if self.outline.statements else {}), ledger
 
 
 def _names_in(out: Path, outline: Outline) -> list[str]:
-    """Return the names of the studies that a folder holds, whole or damaged, those of the outline first."""
-    found = [path.parent.name for path in sorted(out.glob(f"*/{RECORD}"))]
+    """Return the names of the studies that a folder holds, whole or damaged."""
+    found = {path.parent.name: path for path in sorted(out.glob(f"*/{RECORD}"))}
     # Others may keep records too, as a training does.
-    first = outline.studies
-    ours = [name for name in found if name in first or f'"study": "{name}"' in _text(out / name / RECORD)]
-    return sorted(ours, key=lambda name: first.index(name) if name in first else len(first))
+    return [name for name in found if name in outline.studies or f'"study": "{name}"' in _text(found[name])]
+
+
+def _in_order(names: Iterable[str], first: Sequence[str]) -> list[str]:
+    """Return the names that come first, and then the others, by their names."""
+    return sorted(names, key=lambda name: (first.index(name) if name in first else len(first), name))
 
 
 def _text(path: Path) -> str:

@@ -14,10 +14,8 @@ T = TypeVar("T")
 
 # Bounds that settings of many studies have.
 STEP: dict[str, Any] = {"above": 0, "at_most": 1}
-# Trials are counted in 32 bits.
-TRIALS: dict[str, Any] = {"at_least": 2, "at_most": 2**31 - 1}
-# Where all spike trains of a study are held at once.
-TRAINS: dict[str, Any] = {"at_least": 2, "at_most": 10**7}
+TRIALS: dict[str, Any] = {"at_least": 2, "at_most": 2**31 - 1}  # counted in 32 bits
+TRAINS: dict[str, Any] = {"at_least": 2, "at_most": 10**7}  # where all trains of a study are held at once
 
 
 def setting(

@@ -152,13 +152,9 @@ def make_record(
         verdict = "inconclusive"
         notes.append("Smoke configuration: too small to judge.")
     elif config != study.config:
-        names = [field.name for field in dataclasses.fields(config)]
-        values = {name: repr(getattr(config, name)) for name in names}
-        changed = [
-            f"{name}={values[name]}" if len(values[name]) <= 40 else name
-            for name in names
-            if getattr(config, name) != getattr(study.config, name)
-        ]
+        values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        others = {name: repr(value) for name, value in values.items() if value != getattr(study.config, name)}
+        changed = [f"{name}={value}" if len(value) <= 40 else name for name, value in others.items()]
         notes.append(f"The criterion was stated for the default configuration; here {', '.join(changed)}.")
     return {
         "id": claim.id,

@@ -17,36 +17,8 @@ from stdpjax.learning.phases import PHASE_RULES, Phases
 from stdpjax.learning.supervised import phase_update, predict, settle
 from stdpjax.learning.training import Learner, TrainState, apply_update, start, train_epoch
 
-__all__ = [
-    "EM_RULES",
-    "PHASE_RULES",
-    "Clamped",
-    "Images",
-    "Labelled",
-    "LayeredWeights",
-    "Learner",
-    "Phases",
-    "TrainState",
-    "all_to_all_mask",
-    "apply_update",
-    "backpropagation_update",
-    "count_classes",
-    "em_update",
-    "forward",
-    "forward_class",
-    "layer_slices",
-    "layered_mask",
-    "load_digits",
-    "load_images",
-    "load_mnist",
-    "phase_update",
-    "predict",
-    "random_layers",
-    "scale_layers",
-    "settle",
-    "split",
-    "start",
-    "start_chains",
-    "take_layers",
-    "train_epoch",
-]
+__all__ = ["EM_RULES", "PHASE_RULES", "Clamped", "Images", "Labelled", "LayeredWeights", "Learner", "Phases"]
+__all__ += ["TrainState", "all_to_all_mask", "apply_update", "backpropagation_update", "count_classes", "em_update"]
+__all__ += ["forward", "forward_class", "layer_slices", "layered_mask", "load_digits", "load_images", "load_mnist"]
+__all__ += ["phase_update", "predict", "random_layers", "scale_layers", "settle", "split", "start", "start_chains"]
+__all__ += ["take_layers", "train_epoch"]

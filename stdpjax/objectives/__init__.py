@@ -8,17 +8,6 @@ from stdpjax.objectives.conditions import EnergyFunction, WeightCondition, condi
 from stdpjax.objectives.prediction import GradientTarget, prediction_error, stdp_objective
 from stdpjax.objectives.score import Correction, conditional_density, kernel_density_at_kinks, score_matching
 
-__all__ = [
-    "Correction",
-    "EnergyFunction",
-    "GradientTarget",
-    "WeightCondition",
-    "condition_1",
-    "condition_2",
-    "condition_3",
-    "conditional_density",
-    "kernel_density_at_kinks",
-    "prediction_error",
-    "score_matching",
-    "stdp_objective",
-]
+__all__ = ["Correction", "EnergyFunction", "GradientTarget", "WeightCondition", "condition_1", "condition_2"]
+__all__ += ["condition_3", "conditional_density", "kernel_density_at_kinks", "prediction_error", "score_matching"]
+__all__ += ["stdp_objective"]

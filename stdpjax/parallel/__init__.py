@@ -7,15 +7,5 @@ every one of them calls the same functions with the same arguments in the same o
 from stdpjax.parallel.devices import is_placed, is_traced, map_blocks, map_sharded, mesh, n_devices
 from stdpjax.parallel.processes import MainProcessError, initialize, is_main_process, on_main_process
 
-__all__ = [
-    "MainProcessError",
-    "initialize",
-    "is_main_process",
-    "is_placed",
-    "is_traced",
-    "map_blocks",
-    "map_sharded",
-    "mesh",
-    "n_devices",
-    "on_main_process",
-]
+__all__ = ["MainProcessError", "initialize", "is_main_process", "is_placed", "is_traced", "map_blocks", "map_sharded"]
+__all__ += ["mesh", "n_devices", "on_main_process"]

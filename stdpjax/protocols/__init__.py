@@ -11,17 +11,5 @@ from stdpjax.protocols.experiment import COURSES, predicted_rates
 from stdpjax.protocols.rates import RateProtocol, constant_rates, modulated_rates, ramping_rates
 from stdpjax.protocols.spike_times import Protocol, bursts, pairs, quadruplets, repeated, triplets
 
-__all__ = [
-    "COURSES",
-    "Protocol",
-    "RateProtocol",
-    "bursts",
-    "constant_rates",
-    "modulated_rates",
-    "pairs",
-    "predicted_rates",
-    "quadruplets",
-    "ramping_rates",
-    "repeated",
-    "triplets",
-]
+__all__ = ["COURSES", "Protocol", "RateProtocol", "bursts", "constant_rates", "modulated_rates", "pairs"]
+__all__ += ["predicted_rates", "quadruplets", "ramping_rates", "repeated", "triplets"]

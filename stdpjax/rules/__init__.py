@@ -17,52 +17,10 @@ from stdpjax.rules.traces import ORDERS, trace_rule
 from stdpjax.rules.triplet import INTERACTIONS, suppression_rule, triplet_rule
 from stdpjax.rules.windows import Moments, effective_window, window_moments
 
-__all__ = [
-    "INTERACTIONS",
-    "LAG_KERNELS",
-    "ORDERS",
-    "PAIRINGS",
-    "SCHEMES",
-    "Along",
-    "Moments",
-    "Preset",
-    "Rule",
-    "Sample",
-    "SpikeEvents",
-    "TraceRule",
-    "bcm_rule",
-    "bounded_rule",
-    "contrastive_update",
-    "differential_rule",
-    "effective_window",
-    "eq1_rule",
-    "event_updates",
-    "event_weight_change",
-    "expected_updates",
-    "hebb_rule",
-    "lag_kernel",
-    "lag_update",
-    "linear_response",
-    "mask_rule",
-    "mean_update",
-    "merge_spike_times",
-    "movement_update",
-    "nearest_neighbour_rule",
-    "pair_rule",
-    "per_spike_updates",
-    "presets",
-    "ramp_gain",
-    "rate_update",
-    "run_along",
-    "scale_rule",
-    "slope_by_lag",
-    "spike_update",
-    "state_slope",
-    "sum_rules",
-    "suppression_rule",
-    "trace_rule",
-    "train_updates",
-    "triplet_rule",
-    "window_moments",
-    "xie_seung_rule",
-]
+__all__ = ["INTERACTIONS", "LAG_KERNELS", "ORDERS", "PAIRINGS", "SCHEMES", "Along", "Moments", "Preset", "Rule"]
+__all__ += ["Sample", "SpikeEvents", "TraceRule", "bcm_rule", "bounded_rule", "contrastive_update", "differential_rule"]
+__all__ += ["effective_window", "eq1_rule", "event_updates", "event_weight_change", "expected_updates", "hebb_rule"]
+__all__ += ["lag_kernel", "lag_update", "linear_response", "mask_rule", "mean_update", "merge_spike_times"]
+__all__ += ["movement_update", "nearest_neighbour_rule", "pair_rule", "per_spike_updates", "presets", "ramp_gain"]
+__all__ += ["rate_update", "run_along", "scale_rule", "slope_by_lag", "spike_update", "state_slope", "sum_rules"]
+__all__ += ["suppression_rule", "trace_rule", "train_updates", "triplet_rule", "window_moments", "xie_seung_rule"]

@@ -7,17 +7,5 @@ from stdpjax.spikes.pairing import BOUNDARIES, COINCIDENCES, SIDES, nearest_lag
 from stdpjax.spikes.sampling import sample_spikes
 from stdpjax.spikes.times import from_times, to_times
 
-__all__ = [
-    "BOUNDARIES",
-    "COINCIDENCES",
-    "SIDES",
-    "expected_lag_counts",
-    "from_times",
-    "lag_probability",
-    "nearest_lag",
-    "round_to_grid",
-    "sample_lag_counts",
-    "sample_pair",
-    "sample_spikes",
-    "to_times",
-]
+__all__ = ["BOUNDARIES", "COINCIDENCES", "SIDES", "expected_lag_counts", "from_times", "lag_probability", "nearest_lag"]
+__all__ += ["round_to_grid", "sample_lag_counts", "sample_pair", "sample_spikes", "to_times"]

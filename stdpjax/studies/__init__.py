@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stdpjax.lab import Claim, Result, Study, reproduce
-from stdpjax.studies.index import STUDIES, Place, find, found, where
+from stdpjax.studies.index import LONGEST, STUDIES, Place, find, found, where
 from stdpjax.studies.statements import STATEMENTS
 
 __all__ = ["STATEMENTS", "STUDIES", "Claim", "Place", "Result", "Study", "find", "run", "run_into", "where"]
@@ -48,6 +48,7 @@ def run_into(
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     show_progress: bool = True,
     say: Callable[[str], None] = print,
+    jobs: int | None = 1,
 ) -> list[dict[str, Any]]:
     """Run studies into a folder: data, figures, records, ledger and report.
 
@@ -65,6 +66,8 @@ def run_into(
         overrides: study name to settings to replace.
         show_progress: a bar on a terminal or in a notebook, elsewhere a line now and then.
         say: receives one line of text at a time.
+        jobs: how many processes work at a time, a study in each; the results are the same. None for as many as there
+            are cores and memory for. A study of your own that no other process can import is run by this one.
 
     Returns:
         The ledger: one record for each claim of each study in the folder.
@@ -72,7 +75,7 @@ def run_into(
     Raises:
         ValueError: unknown study or setting, a value out of range, results that would be overwritten, or a folder
             that somebody else is writing.
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, or a process died (ChildProcessError), whose study is named.
         stdpjax.parallel.MainProcessError: in the other processes, where the main one raised any of these.
 
     Example:
@@ -97,5 +100,6 @@ def run_into(
         overrides=overrides,
         show_progress=show_progress,
         say=say,
-        outline=reproduce.Outline(tuple(study.name for study in STUDIES), STATEMENTS),
+        jobs=jobs,
+        outline=reproduce.Outline(tuple(study.name for study in STUDIES), STATEMENTS, LONGEST),
     )

@@ -111,6 +111,9 @@ def found(argument: str, study: str | Study) -> Study:
     raise ValueError(f"{argument}: expected one of {known}, or a Study, got {study!r:.80}")
 
 
+# Those that take longest, with which several processes begin.
+LONGEST = ("digits_supervised", "digits_unsupervised", "inference_speedup", "impatient_em", "sequence_prediction")
+
 _SAID = {one.id: (f"{one.where} {one.formula}", one.says, one.answer) for one in STATEMENTS}
 
 
