@@ -22,9 +22,6 @@ import platformdirs
 import stdpjax
 from stdpjax import parallel
 
-# Seconds of compiling from which on a program is read from disk in less time.
-_WORTH_KEEPING = 0.05
-
 # A command imports what it needs: help and mistyped names come as soon as JAX is there.
 if TYPE_CHECKING:
     from stdpjax.lab.study import Study
@@ -85,7 +82,7 @@ def _keep_programs(is_wanted: bool) -> None:
         with contextlib.suppress(OSError):  # a home that cannot be written
             Path(chosen).mkdir(parents=True, exist_ok=True)
             jax.config.update("jax_compilation_cache_dir", chosen)
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # many are small, and fast to read
 
 
 def _list(options: argparse.Namespace) -> int:
