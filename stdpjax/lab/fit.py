@@ -1,7 +1,4 @@
-"""Fits of rules to measurements, into a folder.
-
-`fit.json` is written last, so a folder that has it has all of the fit.
-"""
+"""Fits of rules to measurements, into a folder; one that has `fit.json`, written last, has all of the fit."""
 
 import csv
 import io

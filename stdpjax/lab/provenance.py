@@ -20,8 +20,7 @@ _SETTINGS = {
     "prng": "jax_default_prng_impl",
     "matmul_precision": "jax_default_matmul_precision",
 }
-# Two runs that agree in these may differ in the last bits at most; results of other versions or of other code are not
-# mixed.
+# Two runs that agree in these may differ in the last bits at most.
 DECISIVE = ("stdpjax", "commit", "diff", "jax", "backend", "x64")
 _NO_COMMIT = {"commit": "unknown", "is_dirty": None, "diff": None}
 
@@ -66,10 +65,7 @@ def _short(value: Any) -> str:
 
 
 def _commit() -> dict[str, Any]:
-    """The commit of the checkout that this package lies in, and a hash of what tracked files change since.
-
-    Unknown for an installed package.
-    """
+    """Return the checkout's commit and a hash of what tracked files change since, unknown for an installed package."""
     root = Path(stdpjax.__file__).resolve().parent.parent
 
     def git(*arguments: str) -> bytes:

@@ -112,7 +112,7 @@ def found(argument: str, study: str | Study) -> Study:
 
 
 # Those that take longest, with which several processes begin.
-LONGEST = ("digits_supervised", "digits_unsupervised", "inference_speedup", "impatient_em", "sequence_prediction")
+LONGEST = ("digits_supervised", "digits_unsupervised", "fit_window", "impatient_em", "rule_zoo", "inference_speedup")
 
 _SAID = {one.id: (f"{one.where} {one.formula}", one.says, one.answer) for one in STATEMENTS}
 

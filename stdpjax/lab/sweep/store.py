@@ -2,8 +2,7 @@
 
 A block is all variables of one grid cell for up to 16 seeds: one zarr chunk of each variable, so that blocks are
 written and replaced alone. A block counts once the manifest holds its checksum, and the manifest is replaced whole.
-Blocks do not depend on how the computation was chunked, and neither does the store. The files that are written with the
-empty store, its metadata and coordinates, have checksums too; they follow from the sweep and are written again.
+Metadata and coordinates have checksums too; they follow from the sweep and are written again.
 """
 
 import hashlib
