@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def packed(function: Callable[..., Any], *arguments: Any) -> bytes | None:
         return None
 
 
-def run(calls: Mapping[str, bytes], n: int) -> Iterator[tuple[str, str, Any]]:
+def run(calls: Mapping[str, bytes], n: int) -> Generator[tuple[str, str, Any], None, None]:
     """Have calls done by at most `n` processes, in their order, and tell what happens: (name, what, value).
 
     That is "started", "progress" with (fraction, stage), and then "done" with the call's value, "failed" with the
