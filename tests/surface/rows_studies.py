@@ -63,6 +63,7 @@ ROWS = rows(
         {"out": ("path", Made(tempfile.mkdtemp)), "studies": ("study names", ["example_traces"]), "seed": ("count", 0),
          "smoke": ("flag", True), "force": ("flag", False), "overrides": ("mapping or none", {}),
          "show_progress": ("flag", False), "say": ("callable", lambda line: None), "jobs": ("count", 1)},
+        takes={("jobs", "none"): None},  # as many as there are cores
     ),
     Row(claim, _CLAIM),
     Row(study, {name: (kind, getattr(EXAMPLE, name)) for name, kind in _STUDY_KINDS.items()}),
