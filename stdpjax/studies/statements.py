@@ -576,7 +576,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "At a fixed point both the energy's gradient and the weight updates vanish on average.",
         "Without noise nothing moves; under the noise of Eq 7 the mean update is 0 if the presynaptic rate is read "
         "midway through a step, but of the order of step^2 noise^2 if it is read before the step (up to 1.8e-6 at "
-        "step 0.1 and noise 0.06).",
+        "step 0.1 and noise 0.06), or one step earlier as in Eq 5.",
         ("sec8.rest", "sec8.noise"),
     ),
     Statement(
@@ -626,9 +626,10 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "eq30",
         "Section 8, Eq 30",
-        "So the first hidden layer moves along the gradient of the error that back-propagation gives, times 2 step^3.",
-        "The direction is that of back-propagation, but down the error, as the factor is -step^2 / 2; and the last "
-        "two printed lines differ by step^2.",
+        "So the first hidden layer moves along the gradient of the error that back-propagation gives, times 2 step^3, "
+        "as at the fixed point the derivative of R_x by h_1 is that of x.",
+        "The direction is that of back-propagation, from h_1 through R_x, but down the error, as the factor is "
+        "-step^2 / 2; and the last two printed lines differ by step^2.",
         ("eq30.direction",),
         "Delta h_1 = 2 step^3 dJ/dh_1 + o(Delta x) = 2 step^3 d|X - x|^2/dh_1 + o(Delta x)",
     ),
@@ -637,8 +638,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 8, Eq 31",
         "The layer after it moves in the next step along the gradient of the error that back-propagation gives, times "
         "2 step^4.",
-        "It moves in the next step and along that gradient, but down the error and by -step^3 / 2 times it; layer k "
-        "moves by -step^(k+1) / 2 times the gradient.",
+        "It moves in the next step and along that gradient, taken through the chain of layers, but down the error and "
+        "by -step^3 / 2 times it; layer k moves by -step^(k+1) / 2 times the gradient.",
         ("eq31.prefactor",),
         "Delta h_2 = 2 step^4 d|X - x|^2/dh_2 + o(Delta x)",
     ),
@@ -647,8 +648,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 8, paragraph after Eq 31",
         "The first change of the weights follows back-propagation, except for factors step^(k+2) at layer k, which "
         "make it much slower for remote layers.",
-        "It does, but down the error, and the two directions of a pair together change by -step^(k+1) / 2 and not "
-        "step^(k+2) times the gradient by the weight.",
+        "It does, but the two directions of a pair together change by step^(k+1) / 2 and not step^(k+2) times what "
+        "gradient descent asks.",
         ("sec8.weights",),
     ),
     Statement(
@@ -663,11 +664,10 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec8.supervised",
         "Section 8, paragraph on inputs and outputs",
-        "When inputs are clamped, the network has settled, and then outputs are pulled to a target, the hidden layers "
-        "and weights change towards a smaller error of the outputs.",
-        "At first the weight changes by Eq 1 are those of back-propagation; summed until the network has settled "
-        "again they become, as the pull gets weak, a step down the gradient of the settled outputs' squared error.",
-        ("sec8.supervised", "sec8.one_sided"),
+        "When inputs are clamped, the network has settled, and then outputs are pulled to a target, this spreads into "
+        "the hidden layers and induces changes towards a smaller error of the outputs.",
+        "At first the weight changes by Eq 1 are those of back-propagation for the outputs' squared error.",
+        ("sec8.supervised",),
         "|Delta y|^2 = step^2 |Y - y|^2",
     ),
     Statement(
@@ -687,8 +687,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "framework can work well with inexpensive inference, without many iterations for each useful update.",
         "With one hidden layer and 4,000 MNIST digits, once inputs have settled (16 steps), two steps after the "
         "outputs are pulled do as well as six and as back-propagation, to within 1 % of the images; a single one moves "
-        "no hidden unit, and readouts of units that learn nothing are 3 % behind; with two hidden layers most networks "
-        "end more than 5 % behind back-propagation after 20 steps of settling, and none does after 80.",
+        "no hidden unit, and readouts of units that learn nothing are 3 % behind; with two, on scikit-learn's small "
+        "digits, most networks whose inputs have had 20 steps to settle end more than 5 % behind back-propagation, and "
+        "none does with 80.",
         ("sec8.hidden_layer", "sec8.steps", "sec8.behind", "sec8.two_layers"),
     ),
     Statement(
@@ -696,8 +697,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 9, paragraph 3",
         "The variance of REINFORCE's gradient estimate grows linearly with the number of neurons, so that it may not "
         "scale.",
-        "Relative to the squared gradient it does (exponent 0.99) if the mean of the objective is subtracted from it; "
-        "with its change by the noise, as the paper has it, the variance grows faster (exponent 1.26 here).",
+        "Relative to the squared gradient it does (exponent 0.99) if changes of the objective are counted from its "
+        "mean; counted from its value without the noise, which the paper's words also allow, it grows faster (exponent "
+        "1.26 at the noise used here).",
         ("sec9.linear", "sec9.change"),
     ),
     Statement(
@@ -726,10 +728,10 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 9, last paragraph; section 6.3, paragraphs 1 and 2",
         "It is conjectured that minimising the objective, with x clamped and h inferred, brings the model closer to "
         "the pairs (x, h) that occur, as it takes to raise the variational bound on the likelihood of x.",
-        "Descent on the objective does, as far as filling in missing halves of digit images shows it, where its error "
-        "is 3 % above that of principal components; Eq 1 on the weights into h, which is that part of the descent with "
-        "its sign turned, does not: its mean is 0 if h is drawn from the model, and with it halves end 30 times worse "
-        "than the mean image.",
+        "Descent on the objective does if pixels keep away from the thresholds (with pixels that reach them it does "
+        "not), as far as filling in missing halves of digit images shows it, where its error is 3 % above that of "
+        "principal components; Eq 1 on the weights into h, that part of the descent with its sign turned, does not: "
+        "its mean is 0 if h is drawn from the model, and with it halves end 30 times worse than the mean image.",
         ("sec9.descent", "sec9.blow_up", "sec9.rows"),
     ),
 )

@@ -56,9 +56,11 @@ def test_means_under_noise_are_those_of_a_long_recursion():
     for _ in range(3000):
         covariance = keep @ covariance @ keep.T + (0.1 * 0.06) ** 2 * weights @ weights.T
     after_before = keep @ covariance
-    before, midway = noisy_means(weights, 0.1, 0.06)
+    earlier, before, midway, after = noisy_means(weights, 0.1, 0.06)
+    np.testing.assert_allclose(earlier, keep @ after_before - after_before, rtol=1e-9)
     np.testing.assert_allclose(before, after_before - covariance, rtol=1e-9)
     np.testing.assert_allclose(midway, 0.5 * (after_before - after_before.T), atol=1e-15)
+    np.testing.assert_allclose(after, covariance - after_before.T, rtol=1e-9)
 
 
 def test_slopes_of_made_up_numbers():

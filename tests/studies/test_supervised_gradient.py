@@ -159,7 +159,7 @@ def _one_step_less(patch):
 @pytest.mark.parametrize(
     ("patch", "lost"),
     [
-        (_other_labels, {"sec8.one_sided", "laborieux2021.symmetric"}),
+        (_other_labels, {"scellier2017.one_sided", "laborieux2021.symmetric"}),
         (_one_step_less, {"sec8.supervised"}),
     ],
 )

@@ -15,10 +15,9 @@ from stdpjax.energy import Params
 from stdpjax.lab import Estimate, Progress, Study, at_most, within
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import interior_network, is_active
-from stdpjax.observers import mean_of
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.rules import PAIRINGS, Sample, rate_update
+from stdpjax.rules import PAIRINGS, rate_update
 from stdpjax.stats import mean_interval
 from stdpjax.studies.measures import labelled, largest_with_margin, largest_z, limits, merged, order, required, supports
 from stdpjax.studies.network_runs import path_from
@@ -94,8 +93,8 @@ CLAIMS = (
     limits(
         "sec8.noise",
         "Largest |z|, over pairs of units, of the mean update of a network that the noise of Eq 7 moves about its "
-        "fixed point: against 0 if the rate is read midway, and against -(I + A)^-1 step^2 noise^2 W^2 if it is read "
-        "before the step, with A = (1 - step) I + step W.",
+        "fixed point: against 0 if the rate is read midway, B = -(I + A)^-1 step^2 noise^2 W^2 before the step, -B "
+        "after it, and A B if it is read one step earlier, with A = (1 - step) I + step W.",
         criterion=at_most(4.5),
         measure=lambda data: _off_mean(data, data.noisy_exact),
         control=lambda data: _off_mean(data, 0.0),
@@ -145,20 +144,10 @@ def relax_network(
     return totals_of(path, rate_fn.value(path)), last, is_active(path, rate_fn)
 
 
-def _noisy_updates(sample: Sample) -> Float[Array, "reading post pre"]:
-    """Return Eq 1 with the rate read before a step, and midway."""
-    following = hard_sigmoid().value(sample.next_post_state)
-    arguments = sample.post_state, sample.next_post_state, sample.pre_rate
-    midway = rate_update(*arguments, pairing="midpoint", next_pre_rate=following)
-    return jnp.stack([rate_update(*arguments, pairing="current"), midway])
-
-
 def shake_network(
     key: Key[Array, ""], params: Params, config: PairingDriftConfig
-) -> tuple[Float[Array, "trial reading post pre"], Bool[Array, "trial"]]:
+) -> tuple[Float[Array, "trial pairing post pre"], Bool[Array, "trial"]]:
     """Return mean updates of a network at rest under the noise of Eq 7, and which trials are active throughout."""
-    reach = 0.5 - 5 * config.noise_std
-    active = mean_of(lambda sample: jnp.mean((jnp.abs(sample.post_state) < reach).astype(float)))
     run = simulate(
         key,
         params,
@@ -166,22 +155,25 @@ def shake_network(
         NoiseHyper(config.noisy_step, config.noise_std),
         state=jnp.zeros((config.n_trials, config.n_units), float),
         n_steps=config.n_burn_in + config.n_noisy_steps,
-        observe={"update": mean_of(_noisy_updates, config.n_burn_in), "active": active},
+        trace_every=1,
     )
-    return run.observed["update"].mean, run.is_finite & (run.observed["active"].mean == 1)
+    assert run.trace is not None
+    path = run.trace[:, config.n_burn_in :]
+    updates = jax.vmap(totals_of)(path, hard_sigmoid().value(path)).one_way / (path.shape[1] - 1)
+    return updates, run.is_finite & (jnp.max(jnp.abs(run.trace), axis=(1, 2)) < 0.5 - 5 * config.noise_std)
 
 
 def noisy_means(
     weights: NDArray[np.float64], step: float, noise_std: float
-) -> Float[NDArray[np.float64], "reading post pre"]:
+) -> Float[NDArray[np.float64], "pairing post pre"]:
     """Return the exact means for tied weights in the active region.
 
     The state is linear, s <- A s + step W eta, and its stationary covariance C = step^2 noise^2 W^2 (I - A^2)^-1. The
-    rate read before the step gives (A - I) C, and read midway (A C - C A) / 2.
+    rate read one step earlier gives (A - I) A C, before the step (A - I) C, midway (A C - C A) / 2, after it (I - A) C.
     """
-    identity = np.eye(len(weights))
-    before = -np.linalg.solve((2 - step) * identity + step * weights, step**2 * noise_std**2 * weights @ weights)
-    return np.stack([before, np.zeros_like(before)]).astype(np.float64)
+    keep = (1 - step) * np.eye(len(weights)) + step * weights
+    before = -np.linalg.solve(np.eye(len(weights)) + keep, step**2 * noise_std**2 * weights @ weights)
+    return np.stack([keep @ before, before, np.zeros_like(before), -before]).astype(np.float64)
 
 
 def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> xr.Dataset:
@@ -194,12 +186,11 @@ def run(key: Key[Array, ""], config: PairingDriftConfig, progress: Progress) -> 
     exact = noisy_means(np.asarray(params.weights, np.float64), config.noisy_step, config.noise_std)
     return merged(
         relaxed,
-        labelled(("trial", "reading", "post", "pre"), "per step", noisy_update=update),
-        labelled(("reading", "post", "pre"), "per step", noisy_exact=exact),
+        labelled(("trial", "pairing", "post", "pre"), "per step", noisy_update=update),
+        labelled(("pairing", "post", "pre"), "per step", noisy_exact=exact),
         required("trial", "trials with noise in the active region", noisy_active=stays_active),
         labelled("pairing", drift_exact=list(COEFFICIENTS)),
         pairing=list(PAIRINGS),
-        reading=["current", "midpoint"],
         step=("step", list(config.steps), {"units": "tau"}),
     )
 

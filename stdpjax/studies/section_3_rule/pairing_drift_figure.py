@@ -47,19 +47,19 @@ def _order(ax: Axes, data: xr.Dataset) -> None:
 
 def _noisy(ax: Axes, data: xr.Dataset) -> None:
     first, second = np.triu_indices(data.sizes["post"], 1)
-    exact = 1e6 * data.noisy_exact.sel(reading="current").values[first, second]
-    for reading in data.reading.values:
-        words, color, marker = _LOOKS[reading]
-        mean = mean_interval(1e6 * data.noisy_update.sel(reading=reading), "trial")
+    exact = 1e6 * data.noisy_exact.sel(pairing="current").values[first, second]
+    for pairing in ("previous", "current", "midpoint"):
+        words, color, marker = _LOOKS[pairing]
+        mean = mean_interval(1e6 * data.noisy_update.sel(pairing=pairing), "trial")
         of_pairs = Estimate(*(np.asarray(part)[first, second] for part in mean[:3]))
         points(ax, exact, of_pairs, marker, color, f"{words}, 95 %", capsize=0)
     reach = 1.2 * np.abs(exact).max()
-    curve(ax, [-reach, reach], [-reach, reach], "-", "exact", "closed form", lw=1, zorder=0)
+    curve(ax, [-reach, reach], [-reach, reach], "-", "exact", "closed form, before", lw=1, zorder=0)
     curve(ax, [-reach, reach], [0, 0], "--", "0.5", "as printed: no change", lw=1, zorder=0)
     ax.set_title("Under noise for ever: 0 on average only midway")
     xlabel = r"closed form, rate read before the step ($10^{-6}$)"
     frame(ax, xlabel, r"mean change of $W_{ij}$ per step ($10^{-6}$)", zero="xy")
-    ax.legend(title="rate read", loc="upper left")
+    ax.legend(title="rate read", loc="lower right")
 
 
 plot = panels(15.0, 4.6, _drift, _order, _noisy)

@@ -25,7 +25,7 @@ from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, either
 from stdpjax.rules import rate_update
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import beyond, labelled, limits, merged, on_host, order, required, stacked, supports
+from stdpjax.studies.measures import beyond, labelled, merged, on_host, order, required, stacked, supports
 from stdpjax.studies.section_8_backprop.layered_networks import RATES, networks_with
 from stdpjax.studies.section_8_backprop.supervised_gradient_figure import plot
 from stdpjax.theory.layered import chain_gradient, displacements, weight_errors
@@ -78,9 +78,10 @@ CLAIMS = (
         control=lambda data: data.first_error.sel(gradient="settled outputs").max(),
         control_is="the gradient of the outputs' error where the network would settle, feedback counted in",
     ),
-    limits(
-        "sec8.one_sided",
+    beyond(
+        "scellier2017.one_sided",
         "Exponent in the pull of the relative error of Eq 1 (midpoint) against the gradient of the settled loss.",
+        statement="Scellier & Bengio 2017",
         criterion=within(1.0, 0.15),
         measure=lambda data: _exponent(_errors(data, "paper_midpoint")),
         control=lambda data: _exponent(_errors(data, "paper_midpoint", "smooth")).value,

@@ -68,7 +68,7 @@ CLAIMS = (
     ),
     limits(
         "sec9.change",
-        "The same slope with the cost's change by the noise in its place, as section 9 describes such estimates.",
+        "The same slope with the cost's change by the noise in its place, as section 9 can be read.",
         criterion=at_least(1.1),
         measure=lambda data: _slope(data, "change"),
         control=lambda data: _slope(data, "centred").value,
