@@ -85,10 +85,10 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec2.2.slope",
         "Section 2.2, paragraph 2",
         "The faster postsynaptic activity rises or falls, the larger the mean weight change.",
-        "At a given rate it is in proportion to the rise of the rate, to 1 %, even where the rate is almost 0 at one "
-        "end of the window; but the rate counts too: a rise at 0.2 spikes per time step changes the weight a seventh "
-        "of what one 4.5 times less steep does at 0.02.",
-        ("sec2.2.gain", "sec2.2.steep"),
+        "At a given rate it grows with the rise of the rate, in proportion where spikes are rare (to 1 %) and faster "
+        "where they are frequent (1.9 times as much at 0.2 spikes per time step, if the rate almost doubles); but the "
+        "rate counts too: a rise at 0.2 changes the weight by a 27th of what a less steep one does at 0.02.",
+        ("sec2.2.gain", "sec2.2.faster", "sec2.2.steep"),
     ),
     Statement(
         "sec2.2.timing",
@@ -96,8 +96,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "A faster rise also brings the postsynaptic spike closer to the presynaptic one, provided that spikes on both "
         "sides change nothing.",
         "A spike soon after becomes likelier; but the mean lag of the pairs that strengthen a weight becomes shorter "
-        "only where spikes are frequent, and little: from a steady rate to the steepest rise it falls by 0.05 time "
-        "steps at a spike probability of 0.2 per step, and grows by 0.7 steps at 0.02.",
+        "only where spikes are frequent: from a steady rate to one that rises by nine tenths within 20 time steps it "
+        "falls by 0.5 steps at a spike probability of 0.2 per step, and grows by 0.7 steps at 0.02.",
         ("sec2.2.conditional_lag", "sec2.2.soon"),
     ),
     Statement(
@@ -106,7 +106,7 @@ STATEMENTS: tuple[Statement, ...] = (
         "That steeper slopes change weights more and bring spikes closer assumes that spikes on both sides of the "
         "presynaptic one cancel in their effects.",
         "The closer spikes need it: if the nearest spike on either side counts instead, a steeper rise brings none "
-        "closer, even where spikes are frequent; so does the size at short lags (at lag 1 the change by Eq 1 is 0.43 "
+        "closer; so does the size at short lags (at a spike probability of 0.05 the change by Eq 1 at lag 1 is 0.43 "
         "of that at lag 10, and 0.12 without it). That the mean change grows in proportion to the slope does not.",
         ("sec2.2.longer", "sec2.2.cancellation", "sec2.2.growth"),
     ),

@@ -344,7 +344,7 @@ TWINS: dict[str, tuple[str, dict[str, Any], Patch, set[str]]] = {
         "rising_rate", {}, _falling_ramp,
         {"sec2.2.falling", "sec2.2.fitted", "sec2.2.gain", "sec2.2.conditional_lag", "sec2.2.soon"},
     ),
-    "update without sign": ("rising_rate", {}, _kernel_of_hebb, {"sec2.2.falling", "sec2.2.growth"}),
+    "update without sign": ("rising_rate", {}, _kernel_of_hebb, {"sec2.2.falling", "sec2.2.faster", "sec2.2.growth"}),
     "no pairs with spikes on both sides": (
         "rising_rate", {}, _no_cancellation, {"sec2.2.cancellation", "sec2.2.longer"},
     ),
@@ -382,9 +382,15 @@ def test_a_wrong_model_does_not_get_its_verdict(twin, monkeypatch):
     ("name", "settings", "message"),
     [
         ("rising_rate", {"probabilities": (0.02, 0.02)}, "probabilities: expected at least two increasing numbers"),
-        ("rising_rate", {"slopes": (2e-4, 5e-4)}, "slopes: expected 0, a steady rate, and then others"),
-        ("rising_rate", {"slopes": (0.0, 5e-4, 5e-4)}, "slopes: expected at least two increasing numbers"),
-        ("rising_rate", {"slopes": (0.0, 5e-4, 2e-4)}, "slopes: expected at least two increasing numbers"),
+        ("rising_rate", {"rises": (0.2, 0.5)}, "rises: expected 0, a steady rate, and then others"),
+        ("rising_rate", {"rises": (0.0, 0.5, 0.5)}, "rises: expected at least two increasing numbers"),
+        ("rising_rate", {"rises": (0.0, 0.5, 0.2)}, "rises: expected at least two increasing numbers"),
+        ("rising_rate", {"rises": (0.0, 1.0)}, "rises: expected a finite number at least 0 and below 1"),
+        (
+            "rising_rate",
+            {"probabilities": (0.1, 0.53)},
+            "probabilities: expected a finite number above 0 and below 0.52",
+        ),
         ("rule_agreement", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),
         ("rule_agreement", {"widths": (3.0, 3.0)}, "widths: expected different values"),
         ("constant_rate", {"probabilities": (0.1, 0.1)}, "probabilities: expected different values"),

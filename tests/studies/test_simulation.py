@@ -83,9 +83,11 @@ def mean_lag(probability, slope, is_nearest=False):
 def test_lags_on_ramps_are_those_of_a_plain_loop():
     data = run("rising_rate", smoke=True, show_progress=False).data
     for q in data.probability.values:
-        for a in data.slope.values:
-            assert float(data.mean_lag.sel(probability=q, slope=a)) == pytest.approx(mean_lag(q, a), abs=1e-4)
-            both = float(data.mean_lag_both.sel(probability=q, slope=a))
+        for rise in data.rise.values:
+            here, a = data.sel(probability=q, rise=rise), q * rise / WINDOW
+            assert float(here.slope) == pytest.approx(a, abs=1e-12)
+            assert float(here.mean_lag) == pytest.approx(mean_lag(q, a), abs=1e-4)
+            both = float(here.mean_lag_both)
             assert both == pytest.approx(mean_lag(q, a, is_nearest=True), abs=1e-4)
     # A steeper slope shortens the lag above a probability of 0.105, and lengthens it below.
     for q, sign in ((0.1, 1), (0.11, -1)):

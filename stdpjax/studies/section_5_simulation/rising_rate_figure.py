@@ -40,14 +40,13 @@ def _picture(ax: Axes, data: xr.Dataset, config: Any) -> None:
 
 
 def _ramps(update: Axes, lag: Axes, data: xr.Dataset, config: Any) -> None:
-    slope = data.slope * 1e4
     for index, (q, color) in enumerate(zip(config.probabilities, CYCLE, strict=False)):
         row = data.isel(probability=index)
-        curve(update, slope, row.mean_update, "o-", color, f"q = {q:g}")
-        curve(update, slope, data.slope * float(row.gain), ":", color, lw=1)
-        curve(lag, slope, row.mean_lag - row.mean_lag[0], "o-", color, f"q = {q:g}")
-        curve(lag, slope, row.mean_lag_both - row.mean_lag_both[0], "--", color, lw=1)
-    xlabel = r"slope of the spike probability ($10^{-4}$/bin$^2$)"
+        curve(update, data.rise, row.mean_update, "o-", color, f"q = {q:g}")
+        curve(update, data.rise, row.slope * float(row.gain), ":", color, lw=1)
+        curve(lag, data.rise, row.mean_lag - row.mean_lag[0], "o-", color, f"q = {q:g}")
+        curve(lag, data.rise, row.mean_lag_both - row.mean_lag_both[0], "--", color, lw=1)
+    xlabel = "rise of the spike probability over the window, relative"
     update.set_title("Steeper, larger change")
     frame(update, xlabel, "mean update per presynaptic spike")
     update.legend(title="dotted: first-order theory")
