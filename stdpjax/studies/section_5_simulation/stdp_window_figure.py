@@ -74,12 +74,13 @@ def _overlay(ax: Axes, data: xr.Dataset) -> None:
 
 def _sparse(ax: Axes, data: xr.Dataset, config: Any) -> None:
     half = data.sel(lag=slice(1, None))
-    for r, values, color in (
-        (config.max_probability, half.eq1_mean_exact, "eq1"),
-        (config.sparse_probability, half.eq1_mean_sparse, "sum"),
+    for r, words, values, color in (
+        (config.max_probability, "", half.eq1_mean_exact, "eq1"),
+        (config.sparse_probability, "", half.eq1_mean_sparse, "sum"),
+        (config.sparse_probability, ", Ornstein-Uhlenbeck drive", half.eq1_mean_rough, "nearest"),
     ):
-        curve(ax, half.lag, values / values[0], ".-", color, f"r = {r:g}", ms=6)
+        curve(ax, half.lag, values / values[0], ".-", color, f"r = {r:g}{words}", ms=6)
     ax.axhline(1, color="0.7", lw=0.8, zorder=0)
-    ax.set_title("Decay needs frequent spikes (exact)")
+    ax.set_title("Decay: frequent spikes or a rough drive (exact)")
     frame(ax, _LAG, "mean change / that at lag 1", ylim=(0, None))
     ax.legend(title="spike probability per bin")
