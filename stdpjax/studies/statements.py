@@ -217,9 +217,10 @@ STATEMENTS: tuple[Statement, ...] = (
         "Section 4, Eq 12",
         "To predict each observation from a state that sums up all earlier ones is to maximise the likelihood of the "
         "sequence.",
-        "It is, by the chain rule, if the state loses nothing of the past. The network's hidden units keep some of it: "
-        "the next frame is predicted with 0.20 (moving bars) and 0.75 (digits seen column by column) of the squared "
-        "error of the best linear guess from the present frame.",
+        "It is, by the chain rule, if the state loses nothing of the past; squared error is a likelihood if errors "
+        "are Gaussian with one variance. The network's hidden units keep some of the past, not all: the next frame is "
+        "predicted with 0.20 (moving bars, of which two frames tell all) and 0.75 (digits seen column by column; 0.79 "
+        "from two frames) of the squared error of the best linear guess from the present frame.",
         ("eq12.bars", "eq12.digits"),
         "P(x_1 ... x_T) = prod_t P(x_t | x_(t-1), ..., x_1) = prod_t P(x_t | s_(t-1))",
     ),
