@@ -6,9 +6,10 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec1.xie_seung",
         "Section 1, paragraph 2",
-        "Xie and Seung found that STDP, with the timing of single spikes dropped and their randomness averaged out, "
-        "is in proportion to the presynaptic rate times the speed at which the postsynaptic rate changes.",
-        "It is where the window is balanced; else a term in the postsynaptic rate itself is added, and together they "
+        "Xie and Seung, who assume a certain pattern of timing and change, found that STDP, averaged over random "
+        "spikes, can be approximated by the presynaptic rate times the speed of the postsynaptic rate, with either "
+        "sign.",
+        "It can where the window is balanced; else a term in the postsynaptic rate itself is added, and together they "
         "give the change by pairs under slow inputs to 5 %.",
         ("xie2000.two_moments",),
     ),
@@ -16,9 +17,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "sec1.predict",
         "Section 1, last paragraph",
         "By Eq 1 neurons together would try to get better at predicting their own future state.",
-        "After a small change of the weights along Eq 1 the network predicts its next state with a larger squared "
-        "error than without it, by as much as the error would fall if the next state stayed what it was; a next state "
-        "that comes from outside is predicted better.",
+        "A next state that comes from outside they then predict better; but after one small change of the weights "
+        "along Eq 1 the network predicts its own next state with a larger squared error than without it, by as much "
+        "as the error would fall if that state stayed what it was.",
         ("sec1.predict",),
     ),
     Statement(
@@ -36,11 +37,12 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec2.1.activity",
         "Section 2.1, paragraph 2; section 9",
-        "The change of the activity is used, and not that of the firing rate as by Xie and Seung, because the rule "
-        "then descends a clear objective; this is called a small difference.",
+        "As in Hinton (2007), the change of the activity is used and not that of the firing rate as by Xie and Seung, "
+        "because the rule then descends a clear objective; this is called a small difference.",
         "The two correlate at 0.95 where units are saturated a tenth of the time and at 0.78 where they are 40 % of "
-        "it; but where sigmoid units saturate, descent of the objective agrees better with the change of the rate "
-        "(cosine greater by 0.18), as it has the factor rho'(s_i), which Eq 5 leaves out.",
+        "it. Between the thresholds, where they are one, the rule does descend it; but where sigmoid units saturate, "
+        "descent of the objective agrees better with the change of the rate (cosine greater by 0.18), as it has the "
+        "factor rho'(s_i), which Eq 5 leaves out.",
         ("sec2.1.objective", "sec2.1.active"),
     ),
     Statement(
@@ -114,9 +116,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq3",
         "Section 3.1, Eq 3",
         "With this objective in each step, the weight changes of Eq 1 are stochastic gradient descent on it.",
-        "They are if the next state comes from outside, or is held fixed as Eq 5 does it (cosine with the descent "
-        "0.9998); but where the next state is the network's own it depends on the same weights, and with that counted "
-        "they climb the objective (cosine -0.9998 at step 0.02).",
+        "Between the thresholds they are, if the next state comes from outside, or is held fixed as Eq 5 does it "
+        "(cosine with the descent 0.9998); but the network's own next state depends on the same weights, and with "
+        "that counted they climb the objective (cosine -0.9998 at step 0.02).",
         ("eq3.free", "eq3.stop"),
         "J = |f(s_(t-1), eta_(t-1)) - s_(t+1)|^2 / 2",
     ),
@@ -172,7 +174,7 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec3.3.exponential",
         "Section 3.3, paragraph after Eq 7",
-        "Units that are not clamped approach R_h(s) exponentially, while noise makes them wander.",
+        "Units that are not clamped approach R_h(s) exponentially, while noise adds a random walk.",
         "Without noise, and with all units between the thresholds of Eq 18, what separates them from the fixed point "
         "shrinks along each eigenvector of the weights by the factor 1 - step (1 - lambda) a step, lambda its "
         "eigenvalue, which is 1 - step only if the target stays; with noise their spread does not grow with time.",
@@ -205,10 +207,11 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "eq11",
-        "Section 3.4, Eq 11",
-        "The gradient of Eq 9 by a weight leads to an update proportional to Eq 1.",
-        "With Eq 10 as an equality the factor is 1 and not 2; and descent is the opposite of Eq 1 times rho'(s_i), as "
-        "Eq 1 raises the speed.",
+        "Section 3.4, Eq 9 and 11; section 3.1",
+        "Eq 1 can be seen as the derivative of Eq 9 by a weight, and an update goes in proportion to it; by section "
+        "3.1 it descends the objective.",
+        "It is that derivative, but for rho'(s_i), with a factor 1 and not 2; so it climbs: descent is the opposite, "
+        "as Eq 1 raises the speed.",
         ("eq11.factor", "eq11.sign"),
         "dJ/dW_ij = 2 ds_i/dt rho(s_j) rho'(s_i)",
     ),
@@ -293,7 +296,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "eq17",
         "Section 4.2, Eq 17",
         "The energy gives this update, of a leak, the weighted input times rho', and added noise.",
-        "It subtracts the leak twice, so that the network comes to rest at R(s) / 2, and not at R(s).",
+        "It subtracts the leak twice, and so rests at R(s) / 2, not R(s); the right one has no noise but that inside "
+        "R.",
         ("eq17.half",),
         "s_(t+1,i) = (1 - step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - s~_(t,i)) = (1 - 2 "
         "step) s_(t,i) + step (rho'(s~_(t,i)) (b_i + sum_j W_ij rho(s~_(t,j))) - eta_(t,i))",
@@ -336,7 +340,8 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "sec5.1.speed",
         "Section 5.1, last paragraph",
-        "The effect of weight changes by Eq 1 on the mean squared speed is measured; no result is given.",
+        "To see the effect of weight changes by Eq 1, said to descend an objective that in continuous time is half the "
+        "squared speed, the mean squared speed is compared with and without them; no result is given.",
         "In the paper's simulation voltages are driven from outside, and weight changes have no effect on the speed; "
         "networks that drive their own units move faster while they learn by Eq 1, which raises the objective of Eq "
         "9, under four of five inputs, and on a travelling wave faster or, by up to a third, more slowly, as the rate "
@@ -725,7 +730,7 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "sec9.hidden",
-        "Section 9, last paragraph; section 6.3, paragraphs 1 and 2",
+        "Section 9, last paragraph; section 6.3, paragraphs 1 and 2; section 1, last paragraph",
         "It is conjectured that minimising the objective, with x clamped and h inferred, brings the model closer to "
         "the pairs (x, h) that occur, as it takes to raise the variational bound on the likelihood of x.",
         "Descent on the objective does if pixels keep away from the thresholds (with pixels that reach them it does "

@@ -53,7 +53,7 @@ def _relative_size(data: xr.Dataset, rows: xr.DataArray) -> float:
 
 
 CLAIMS = (
-    refutes(
+    limits(
         "sec1.predict",
         "Relative change of the squared error with which a network predicts its next state from the one it has "
         "reached, after a step of rate 1 along Eq 1 (mean).",
@@ -63,7 +63,7 @@ CLAIMS = (
         control_is="a next state that comes from outside, as for clamped units",
         note=lambda data: f"With the next state as it would have been: {float(data.held_change.mean()):+.3f}.",
     ),
-    refutes(
+    limits(
         "sec2.1.objective",
         "Networks of sigmoid units with saturated ones: cosine of the descent of J_STDP, the next state held fixed, "
         "with d rho(s_i)/dt rho(s_j), less that with Eq 1 (mean).",

@@ -15,7 +15,7 @@ from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, limits, merged, required, supports
+from stdpjax.studies.measures import labelled, limits, merged, refutes, required
 from stdpjax.studies.section_5_simulation.plastic_networks import DRIVES, Case, drives_of, learn
 from stdpjax.studies.section_5_simulation.speed_with_learning_figure import plot
 
@@ -77,7 +77,7 @@ def _slowest(data: xr.Dataset, drives: list[str]) -> Estimate:
 
 
 CLAIMS = (
-    supports(
+    refutes(
         "sec5.1.rises",
         "Least mean log ratio of the mean squared speed with to without learning, times the sign of the rate; four "
         "drives, all but the travelling wave, four rates, Eq 1 and tied.",
