@@ -1,6 +1,5 @@
 """Predicting the next frame of a sequence, learned online by J_x on clamped units (section 4, Eq 12)."""
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -50,11 +49,10 @@ def _relative(errors: xr.DataArray, data: xr.Dataset, kind: str) -> NDArray[np.f
     return errors.sel(kind=kind).values / data.baseline_error.sel(kind=kind, baseline=BASELINES[0]).values
 
 
-def _predicts(claim: Callable[..., Claim], kind: str, words: str, criterion: Criterion, rival: str) -> Claim:
+def _predicts(claim: partial[Claim], kind: str, words: str, criterion: Criterion, rival: str) -> Claim:
     return claim(
         f"eq12.{kind}",
-        f"Error of the next frame of {words}, learned online with hidden units, relative to ridge regression on one "
-        "frame.",
+        f"Error of the next frame of {words}, learned online, relative to ridge regression on one frame.",
         criterion=criterion,
         measure=lambda data: mean_interval(_relative(data.error.isel(epoch=-1), data, kind)),
         control=lambda data: _relative(data.baseline_error.sel(baseline=rival), data, kind).mean(),

@@ -99,12 +99,11 @@ CLAIMS = (
     ),
     limits(
         "sec2.2.steep",
-        "Mean update on the gentlest ramp at the highest spike probability over that on the steepest at the lowest, "
-        "which is less steep.",
+        "Mean update on the gentlest ramp at the highest probability over that on the steepest at the lowest (exact).",
         criterion=at_most(0.5),
         measure=lambda data: data.mean_update[-1, 1] / data.mean_update[0, -1],
         control=lambda data: data.slope[-1, 1] / data.slope[0, -1],
-        control_is="an update that goes by the slope alone, as under the gain of rare spikes",
+        control_is="an update that goes by the slope alone; the steepest at the lowest is the less steep one",
     ),
     limits(
         "sec2.2.conditional_lag",
