@@ -46,18 +46,19 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=40, help="lines and programs to print (default: 40)")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="of `stdpjax`, with its options")
     options = parser.parse_args()
-    seconds, at_line, programs = Counter[str](), defaultdict[str, list[Any]](lambda: [0, 0.0]), Counter[str]()
+    seconds, programs = defaultdict[str, float](float), Counter[str]()
+    at_line = defaultdict[str, list[Any]](lambda: [0, 0.0])
 
-    def note(event: str, duration: float, **what: Any) -> None:
+    def note(event: str, duration_secs: float, **kwargs: Any) -> None:
         stage = STAGES.get(event)
         if stage is None:
             return
-        seconds[stage] += duration
+        seconds[stage] += duration_secs
         entry = at_line[place()]
-        entry[1] += duration
+        entry[1] += duration_secs
         if stage == "compiling":
             entry[0] += 1
-            programs[str(what.get("fun_name", "unnamed"))] += 1
+            programs[str(kwargs.get("fun_name", "unnamed"))] += 1
 
     jax.config.update("jax_enable_compilation_cache", False)
     jax.monitoring.register_event_duration_secs_listener(note)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core
 
 _JIT = jax.jit
 PLATFORMS = ("cuda", "tpu")
