@@ -54,7 +54,7 @@ def _return(ax: Axes, data: xr.Dataset) -> None:
         points(ax, far, smooth, "x", "control", None if index else "thresholds rounded off", ms=3)
     ax.set_title("Back from saturation, on time")
     frame(ax, "start over threshold, $|s_0| / |\\beta|$", "steps until active", log="x")
-    ax.legend(loc="center right")
+    ax.legend(loc="lower right")
 
 
 plot = panels(12.5, 8.2, _inside, _chatter, _noise, _return, n_rows=2)

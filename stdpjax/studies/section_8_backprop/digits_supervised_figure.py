@@ -27,10 +27,10 @@ def plot(data: xr.Dataset, config: Any) -> Figure:
     for name, (words, style) in _READOUTS.items():
         mean = 100 * float(data.readout_accuracy.sel(readout=name).mean())
         one.axhline(mean, color=COLORS["control"], ls=style, label=f"control: {words}")
-    one.legend(loc="lower right")
+    one.legend(loc="upper left")
     two.set_title(f"Two hidden layers of {config.n_deep_hidden} units: {config.deep_data}")
     _curves(two, data, "deep_")
-    two.legend(loc="center left")
+    two.legend(loc="center right")
     return figure
 
 
