@@ -11,6 +11,7 @@ import dataclasses
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -78,6 +79,8 @@ def _keep_programs(is_wanted: bool) -> None:
     """Have JAX keep what it compiles in the user's cache folder, unless the user chose another one, or none."""
     chosen = os.environ.get("STDPJAX_CACHE", platformdirs.user_cache_dir("stdpjax", appauthor=False))
     is_set = getattr(jax.config, "jax_compilation_cache_dir")  # noqa: B009 (an attribute that is made at run time)
+    # On a full disk, or of an entry that another process is just writing: it is compiled again.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     if is_wanted and chosen and not is_set:
         with contextlib.suppress(OSError):  # a home that cannot be written
             Path(chosen).mkdir(parents=True, exist_ok=True)

@@ -137,7 +137,7 @@ def serve() -> None:
         if jax.config.values[name] != value:
             jax.config.update(name, value)
     # Of what another worker is just writing there; it is compiled again.
-    warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     while True:
         try:
             function, arguments = pickle.loads(asked.get())
