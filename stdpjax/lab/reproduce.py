@@ -126,7 +126,7 @@ def run_into(
         origin_of = {**origin, **source_of(study)}
         tasks.append(_Task(study, config, seed, smoke, its, origin_of, out / study.name, label))
     outline = outline._replace(studies=tuple(dict.fromkeys([*outline.studies, *names])))
-    summary, died = _Summary(out, outline, say), {}
+    summary, died = _Summary(out, outline, say), list[str]()
     with contextlib.ExitStack() as lock, folder.interrupts() as was_interrupted:
         # The folder is the main process's alone, and may be its disk's; all agree on what is to do.
         names = parallel.on_main_process(lambda: _open(tasks, summary, force, lock))
