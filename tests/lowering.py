@@ -35,7 +35,8 @@ def recording_jit(function: Any = None, **options: Any) -> Any:
     if function is None:
         return functools.partial(recording_jit, **options)
     jitted: Any = _JIT(function, **options)
-    name = f"{function.__module__}.{function.__qualname__}"
+    inner = getattr(function, "func", function)  # of a `partial`
+    name = f"{inner.__module__}.{inner.__qualname__}"
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
