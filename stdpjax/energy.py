@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Key
 
 from stdpjax import _checks
@@ -286,16 +285,21 @@ def check_params(params: Params, *, tied: bool = False) -> None:
     _checks.finite("weights", weights)
     if not _checks.is_concrete(weights):
         return
-    # In NumPy, where nothing is compiled for each size of network.
-    known = np.asarray(weights)
-    largest, asymmetry = (float(np.max(np.abs(part), initial=0)) for part in (known, known - known.T))
-    on_diagonal = int(np.count_nonzero(np.diagonal(known)))
+    with jax.ensure_compile_time_eval():
+        largest, on_diagonal, asymmetry = (part.item() for part in _defects(weights))
     if on_diagonal:
         raise ValueError(f"weights: expected 0 on the diagonal, got {on_diagonal} units that connect to themselves")
     # Single precision leaves that much where W is computed, as in A + A^T of products.
     if tied and asymmetry > 1e-5 * largest:
         got = f"W_ij and W_ji that differ by {asymmetry:g}; see stdpjax.energy.tie"
         raise ValueError(f"weights: expected a symmetric matrix (tied weights), got {got}")
+
+
+@jax.jit
+def _defects(weights: Float[Array, "unit unit"]) -> tuple[Array, Array, Array]:
+    """Return the largest weight, how many units connect to themselves, and the largest asymmetry."""
+    largest, asymmetry = (jnp.max(jnp.abs(part), initial=0) for part in (weights, weights - weights.T))
+    return largest, jnp.count_nonzero(jnp.diagonal(weights)), asymmetry
 
 
 def _check_square(weights: Array) -> None:
