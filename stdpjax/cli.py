@@ -6,22 +6,15 @@ Bad input gets one line on standard error and exit code 2; an interrupt exit cod
 """
 
 import argparse
-import contextlib
 import dataclasses
-import os
 import re
 import sys
-import warnings
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-import jax
-import platformdirs
-
 import stdpjax
-from stdpjax import parallel
+from stdpjax import _compiled, parallel
 
 # A command imports what it needs: help and mistyped names come as soon as JAX is there.
 if TYPE_CHECKING:
@@ -44,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser(arguments).parse_args(arguments)
         if "cache" in options:
-            _keep_programs(options.cache)
+            _compiled.ignore_lost_programs()
+            if options.cache:
+                _compiled.keep_programs()
         return _COMMANDS[options.command].run(options)
     except (ValueError, OSError) as error:
         if parallel.is_main_process():
@@ -73,19 +68,6 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         if name == chosen and command.fill is not None:
             command.fill(described, arguments)
     return parser
-
-
-def _keep_programs(is_wanted: bool) -> None:
-    """Have JAX keep what it compiles in the user's cache folder, unless the user chose another one, or none."""
-    chosen = os.environ.get("STDPJAX_CACHE", platformdirs.user_cache_dir("stdpjax", appauthor=False))
-    is_set = getattr(jax.config, "jax_compilation_cache_dir")  # noqa: B009 (an attribute that is made at run time)
-    # On a full disk, or of an entry that another process is just writing: it is compiled again.
-    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
-    if is_wanted and chosen and not is_set:
-        with contextlib.suppress(OSError):  # a home that cannot be written
-            Path(chosen).mkdir(parents=True, exist_ok=True)
-            jax.config.update("jax_compilation_cache_dir", chosen)
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # many are small, and fast to read
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -309,19 +291,26 @@ def _parts_of(command: str) -> tuple[Any, Callable[..., Any]]:
     return FitConfig(), fit_into
 
 
-# Of these commands the default folder, what --force does, and how an interrupted run goes on.
+class _Into(NamedTuple):
+    """A command that runs something of one configuration into a folder."""
+
+    out: str  # default folder
+    force: str  # what --force does
+    interrupted: str  # how an interrupted run goes on
+
+
 _INTO = {
-    "train": (
+    "train": _Into(
         "training",
         "start over and overwrite the training in the folder",
         "the same command goes on after the last epoch that is complete",
     ),
-    "fit": ("fit", "overwrite the fit in the folder", "nothing was written; the same command starts over"),
+    "fit": _Into("fit", "overwrite the fit in the folder", "nothing was written; the same command starts over"),
 }
 
 
 def _fill_into(command: str, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    _add_folder(parser, *_INTO[command][:2])
+    _add_folder(parser, _INTO[command].out, _INTO[command].force)
     _add_settings(parser, _parts_of(command)[0])
 
 
@@ -335,7 +324,7 @@ def _into(options: argparse.Namespace) -> int:
     try:
         run(config, options.seed, options.out, force=options.force, **({"given": given} if is_training else {}))
     except KeyboardInterrupt as interrupt:
-        how = str(interrupt) or _INTO[options.command][2]
+        how = str(interrupt) or _INTO[options.command].interrupted
         starts_over = "; without --force, with it it starts over" if is_training and options.force else ""
         raise KeyboardInterrupt(how + starts_over) from interrupt
     return 0

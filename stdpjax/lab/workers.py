@@ -13,14 +13,13 @@ import subprocess
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from stdpjax import _checks
+from stdpjax import _checks, _compiled
 from stdpjax._threads import n_cores
 
 _Process = subprocess.Popen[bytes]
@@ -136,8 +135,7 @@ def serve() -> None:
     for name, value in pickle.loads(asked.get()).items():
         if jax.config.values[name] != value:
             jax.config.update(name, value)
-    # Of what another worker is just writing there; it is compiled again.
-    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
+    _compiled.ignore_lost_programs()
     while True:
         try:
             function, arguments = pickle.loads(asked.get())
