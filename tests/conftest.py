@@ -3,9 +3,11 @@
 import math
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jaxtyping
 import pytest
 from jaxtyping import install_import_hook
 from xdist.scheduler import LoadScopeScheduling
@@ -28,6 +30,14 @@ def _no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     if folder is not None:
         monkeypatch.setattr(folder, "_SECONDS", math.inf)
         monkeypatch.setattr(folder, "_FEW_SECONDS", math.inf)
+
+
+@pytest.fixture
+def no_annotations() -> Iterator[None]:
+    """Annotations are not checked, as for users: what is refused the library itself refuses."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 # Files whose tests share nothing that takes long to make, but for the smoke run of the study that they are about.

@@ -1,11 +1,10 @@
 """Every program on every platform: public functions lower for CPUs, CUDA and TPUs, or are listed with the reason."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from jax import export
@@ -185,12 +184,7 @@ NOT_PROGRAMS: dict[str, str] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_annotations() -> Iterator[None]:
-    """A number that is traced is no `float`."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("no_annotations")
 
 
 def _program(name: str) -> tuple[Callable[..., Any], dict[str, Any]]:

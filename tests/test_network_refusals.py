@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -47,12 +46,7 @@ softly_by_hand: Any = clamps.SoftClamp
 energy_of: Any = lambda function: function  # noqa: E731
 
 
-@pytest.fixture(autouse=True)
-def _no_annotations():
-    """Users have no annotations checked: what is refused here the library itself refuses."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("no_annotations")
 
 
 def run(hyper: Any = None, *, params: Any = GOOD, kernel: Any = None, state: Any = ZERO, n_steps: Any = 2, **options):

@@ -2,10 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import quantities as pq
@@ -22,12 +20,7 @@ WRONG = (
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _no_annotations() -> Iterator[None]:
-    """Users have no annotations checked: what is refused here the library itself refuses."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("no_annotations")
 
 
 def try_all(name, example, make, whose=r"\w[\w .]*"):

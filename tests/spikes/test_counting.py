@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -189,14 +188,6 @@ def test_refusals(changes, message):
     arguments = {"pre_probability": [0.1] * 30, "post_probability": [0.1] * 30, "n_trials": 5, "window": 10} | changes
     with pytest.raises(ValueError, match=message):
         sample_lag_counts(make_key(0), **arguments)
-
-
-@pytest.fixture
-def no_annotations():
-    """Without compilation numbers reach inner functions as NumPy's, which annotations leave no room for."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.parametrize("low", [False, True])

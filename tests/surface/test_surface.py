@@ -3,11 +3,9 @@
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -67,12 +65,7 @@ for _name in MODULES:
     TABLE.update(importlib.import_module(f"tests.surface.rows_{_name.replace('.', '_')}").ROWS)
 
 
-@pytest.fixture(autouse=True)
-def _no_annotations() -> Iterator[None]:
-    """Users have no annotations checked: what is refused here the library itself refuses."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("no_annotations")
 
 
 def _made(value: Any) -> Any:
