@@ -8,7 +8,6 @@ A process of its own, as `jax.jit` has to be replaced before the package is impo
 import functools
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -52,15 +51,15 @@ def recording_jit(function: Any = None, **options: Any) -> Any:
     return call
 
 
-def main(run: Callable[[str], Any]) -> None:
+def main() -> None:
     """Run studies and print what was lowered and what could not be."""
+    jax.jit = recording_jit
+    from stdpjax import studies
+
     for name in sys.argv[1:]:
-        run(name)
+        studies.run(studies.find(name), seed=0, smoke=True)
     print(json.dumps({"lowered": lowered, "failed": failed}))
 
 
 if __name__ == "__main__":
-    jax.jit = recording_jit
-    from stdpjax import studies
-
-    main(lambda name: studies.run(studies.find(name), seed=0, smoke=True))
+    main()

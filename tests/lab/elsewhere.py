@@ -55,9 +55,9 @@ def die(data: xr.Dataset, config: Config) -> Figure:
     return plot(data, config)
 
 
-def a_study(name: str, **parts: Any) -> Study:
-    mean = Claim(
-        f"{name}.mean",
+def mean_claim(study: str) -> Claim:
+    return Claim(
+        f"{study}.mean",
         "mean",
         statement="Eq 0",
         criterion=at_most(9.0),
@@ -66,8 +66,21 @@ def a_study(name: str, **parts: Any) -> Study:
         control_is="ten",
         bearing="supports",
     )
+
+
+def a_study(name: str, **parts: Any) -> Study:
     shared = {"title": name, "figure": "none", "source": "tests", "caption": "A few random numbers.", "smoke": {}}
-    return Study(**{"name": name, "config": Config(), "claims": (mean,), "run": a_run, "plot": plot, **shared, **parts})
+    return Study(
+        **{
+            "name": name,
+            "config": Config(),
+            "claims": (mean_claim(name),),
+            "run": a_run,
+            "plot": plot,
+            **shared,
+            **parts,
+        }
+    )
 
 
 FIRST, SECOND, THIRD = (a_study(name) for name in ("first", "second", "third"))

@@ -19,11 +19,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import stdpjax
-from stdpjax.lab import Claim, Study, at_most, folder, plotting, within
+from stdpjax.lab import Claim, Study, folder, plotting, within
 from stdpjax.lab.folder import plain
 from stdpjax.lab.identity import identity
 from stdpjax.lab.provenance import provenance
 from stdpjax.studies import find, index, run, run_into
+from tests.lab.elsewhere import mean_claim
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY_FILES = {"figure.png", "figure.svg", "result.nc", "record.json"}
@@ -65,16 +66,7 @@ def fake_study(name: str) -> Study:
         config=Config(),
         smoke={"size": 2},
         claims=(
-            Claim(
-                f"{name}.mean",
-                "mean",
-                statement="Eq 0",
-                criterion=at_most(9.0),
-                measure=lambda data: data.value.mean(),
-                control=lambda data: 10.0,
-                control_is="ten",
-                bearing="supports",
-            ),
+            mean_claim(name),
             Claim(
                 f"{name}.one",
                 "one",
