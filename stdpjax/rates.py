@@ -185,7 +185,7 @@ def _mean_in_noise(activity: Float[Array, "..."], noise_std: Any, in_noise: Any,
     activity = jnp.clip(activity, threshold - _FAR * noise_std, threshold + 1 + _FAR * noise_std)
     centred = (activity - threshold) / noise_std
     low, high = -centred, in_noise - centred
-    linear = (activity - threshold) * (norm.cdf(high) - norm.cdf(low))
+    linear = (activity - threshold) * _share_between(centred, in_noise)
     whole = linear + noise_std * (norm.pdf(low) - norm.pdf(high)) + norm.cdf(-high)
     # Rounding leaves [0, 1] by some parts in 1e8.
     return jnp.clip(whole, 0, 1)

@@ -204,6 +204,7 @@ class Measurement(NamedTuple):
 
     value: float
     control: float
+    """The same number from the negative control, which must not meet the criterion."""
     interval: tuple[float, float] | None = None
     """95 % interval; None where the value is exact."""
     note: str = ""

@@ -129,11 +129,11 @@ def run_into(
     summary, died = _Summary(out, outline, say), list[str]()
     with contextlib.ExitStack() as lock, folder.interrupts() as was_interrupted:
         # The folder is the main process's alone, and may be its disk's; all agree on what is to do.
-        names = parallel.on_main_process(lambda: _open(tasks, summary, force, lock))
-        todo = [task for task in tasks if task.study.name in names]
+        not_done = parallel.on_main_process(lambda: _open(tasks, summary, force, lock))
+        todo = [task for task in tasks if task.study.name in not_done]
         if parallel.is_main_process():
             for task in tasks:
-                if task.study.name not in names:
+                if task.study.name not in not_done:
                     say(f"{task.study.name}: kept, already done")
                 elif task.folder.exists():
                     say(f"{task.study.name}: overwriting {task.folder}")

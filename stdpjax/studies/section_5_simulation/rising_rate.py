@@ -180,8 +180,8 @@ def _on_ramps(config: RisingRateConfig) -> xr.Dataset:
     """Return mean updates, gains and mean lags by the exact law of lags on each ramp."""
     window, cells = config.window, ("probability", "rise")
     distance, slopes = np.arange(1, window + 1), np.outer(config.probabilities, config.rises) / window
-    cells_of = [(q, q * rise / window) for q in config.probabilities for rise in config.rises]
-    ramps = jnp.stack([ramp(2 * window + 1, *cell) for cell in cells_of])
+    pairs = zip(config.probabilities, slopes.tolist(), strict=True)
+    ramps = jnp.stack([ramp(2 * window + 1, q, slope) for q, row in pairs for slope in row])
     shape = *slopes.shape, 2 * window + 1
     law = partial(lag_probability, ramps, window, boundary="valid")
     laws, both = (law(sides=sides).reshape(shape) for sides in ("one", "both"))
