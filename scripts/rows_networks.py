@@ -27,14 +27,14 @@ result = {{}}
 """
 
 
-@jax.jit
-def products_alone(weights: jax.Array, states: jax.Array) -> jax.Array:
+@partial(jax.jit, static_argnames="n_steps")
+def products_alone(weights: jax.Array, states: jax.Array, n_steps: int) -> jax.Array:
     """Multiply every chain's state by the weights at each step, and do nothing else."""
 
     def multiply(states: jax.Array, _: None) -> tuple[jax.Array, None]:
         return jax.vmap(lambda state: weights @ state)(states), None
 
-    return jax.lax.scan(multiply, states, None, length=NETWORK_STEPS)[0]
+    return jax.lax.scan(multiply, states, None, length=n_steps)[0]
 
 
 def squared_change(sample: stdpjax.rules.Sample) -> jax.Array:
@@ -65,7 +65,7 @@ def network(n_repeats: int) -> Iterator[Row]:
         done = simulate(key, params, kernel, hyper, state=start, n_steps=n_steps, observe=observe)
         return done.state, done.observed
 
-    ways = {"ours": run, "products": lambda: products_alone(params.weights, start)}
+    ways = {"ours": run, "products": lambda: products_alone(params.weights, start, NETWORK_STEPS)}
     seconds = interleaved(ways, n_repeats)
     what = f"{UNITS} units x {CHAINS} chains x {NETWORK_STEPS} noisy steps / their matrix products alone"
     yield ratio_row(what, seconds, "ours", "products", 1.25)
