@@ -4,8 +4,10 @@
     python scripts/benchmark.py --only protocol      one section
     python scripts/benchmark.py --device gpu         on an accelerator
     python scripts/benchmark.py --brian2-python PATH interpreter of an environment with Brian2, for one more row
+    python scripts/benchmark.py --history FILE.png   measures nothing, draws what was measured before
 
-Writes `benchmarks.json` and prints a Markdown table; `--write` puts it into `benchmarks.md`. Needs `pip install numba`.
+Writes `benchmarks.json` and prints a Markdown table; `--write` puts it into `benchmarks.md`, and its numbers into the
+history, `benchmarks.jsonl`. Needs `pip install numba`.
 """
 
 import argparse
@@ -17,7 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import history
 import jax
+from rows_commands import compilations, start_up
 from rows_networks import kernels, network
 from rows_spikes import brian2, cold_start, generator, memory, protocol, scaling
 from timing import Row, machine
@@ -30,6 +34,8 @@ SECTIONS: dict[str, Callable[[int], Iterator[Row]]] = {
     "memory": memory,
     "scaling": scaling,
     "cold_start": cold_start,
+    "start_up": start_up,
+    "compilations": compilations,
     "network": network,
     "kernels": kernels,
 }
@@ -61,8 +67,14 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="where to run; JAX's choice by default")
     parser.add_argument("--out", type=Path, default=Path("benchmarks.json"))
     parser.add_argument("--brian2-python", type=Path, metavar="PATH", help="interpreter of an environment with Brian2")
-    parser.add_argument("--write", action="store_true", help="put the table into scripts/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the table into scripts/benchmarks.md and the history")
+    parser.add_argument("--history", type=Path, metavar="FILE.png", help="draw the history, and measure nothing")
     arguments = parser.parse_args()
+    if arguments.history:
+        history.picture().savefig(arguments.history, dpi=130)
+        return
+    if arguments.write and arguments.only:
+        parser.error("--write: expected all sections, got --only")
     if arguments.device:
         platform_name = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}[arguments.device]
         os.environ["JAX_PLATFORMS"] = platform_name  # for the fresh processes
@@ -82,6 +94,7 @@ def main() -> None:
         page = Path(__file__).parent / "benchmarks.md"
         before, rest = page.read_text().split(START)
         page.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}")
+        history.keep(result["machine"], result["rows"])
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ import argparse
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.monitoring
@@ -40,37 +41,56 @@ def place() -> str:
     return "elsewhere"
 
 
-def main() -> int:
-    """Run a command and print what it compiled."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--most", type=int, default=40, help="lines and programs to print (default: 40)")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="of `stdpjax`, with its options")
-    options = parser.parse_args()
+class Compiled(NamedTuple):
+    """What a command compiled."""
+
+    code: int
+    """Its exit code."""
+    wall: float
+    seconds: Mapping[str, float]
+    """Of each stage."""
+    programs: Counter[str]
+    lines: Mapping[str, tuple[int, float]]
+    """Programs and seconds, by the line of the package."""
+
+
+def compiled_by(command: Sequence[str]) -> Compiled:
+    """Run a command of `stdpjax` in this process, without a cache of compiled programs, and count what it compiles."""
     seconds, programs = defaultdict[str, float](float), Counter[str]()
-    at_line = defaultdict[str, list[Any]](lambda: [0, 0.0])
+    at_line = defaultdict[str, tuple[int, float]](lambda: (0, 0.0))
 
     def note(event: str, duration_secs: float, **kwargs: Any) -> None:
         stage = STAGES.get(event)
         if stage is None:
             return
         seconds[stage] += duration_secs
-        entry = at_line[place()]
-        entry[1] += duration_secs
+        line = place()
+        count, took = at_line[line]
+        at_line[line] = (count + (stage == "compiling"), took + duration_secs)
         if stage == "compiling":
-            entry[0] += 1
             programs[str(kwargs.get("fun_name", "unnamed"))] += 1
 
     jax.config.update("jax_enable_compilation_cache", False)
     jax.monitoring.register_event_duration_secs_listener(note)
     began = time.perf_counter()
-    code = cli.main(options.command)
-    wall = time.perf_counter() - began
-    parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-    print(f"\n{sum(programs.values())} programs in {wall:.1f} s of the command: {parts}")
-    for line, (count, took) in sorted(at_line.items(), key=lambda item: -item[1][1])[: options.most]:
+    code = cli.main(command)
+    return Compiled(code, time.perf_counter() - began, seconds, programs, at_line)
+
+
+def main() -> int:
+    """Run a command and print what it compiled."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--most", type=int, default=40, help="lines and programs to print (default: 40)")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="of `stdpjax`, with its options")
+    options = parser.parse_args()
+    done = compiled_by(options.command)
+    parts = ", ".join(f"{name} {value:.1f} s" for name, value in done.seconds.items())
+    print(f"\n{sum(done.programs.values())} programs in {done.wall:.1f} s of the command: {parts}")
+    for line, (count, took) in sorted(done.lines.items(), key=lambda item: -item[1][1])[: options.most]:
         print(f"{took:8.2f} s {count:5d}  {line}")
-    print("compiled most often:", ", ".join(f"{name} {count}" for name, count in programs.most_common(options.most)))
-    return code
+    most = done.programs.most_common(options.most)
+    print("compiled most often:", ", ".join(f"{name} {count}" for name, count in most))
+    return done.code
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ python scripts/on_gpu.py table --out FOLDER --ended tests=0 protocol=0     the t
 """
 
 import argparse
-import datetime
 import importlib.metadata
 import json
 import statistics
@@ -174,8 +173,7 @@ def described() -> dict[str, Any]:
         for distribution in importlib.metadata.distributions()
         if distribution.name.startswith(("jaxlib", "jax-cuda"))
     }
-    today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return {**machine(), "driver": driver(), "versions": versions, "date": today}
+    return {**machine(), "driver": driver(), "versions": versions}
 
 
 def markdown(results: Mapping[str, Mapping[str, Any]], ended: Mapping[str, int], tests: str) -> str:

@@ -1,5 +1,6 @@
 """How the scripts time: several ways interleaved, ratios of medians, fresh processes, and where numbers come from."""
 
+import datetime
 import json
 import os
 import platform
@@ -68,6 +69,7 @@ def machine() -> dict[str, Any]:
     """Describe where the numbers come from."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ": unknown")
     return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
         "cpu": cpu.split(":", 1)[1].strip(),
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
