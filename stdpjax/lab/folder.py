@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from matplotlib import rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -183,10 +185,17 @@ def as_text(content: Any) -> str:
 
 def save_figure(figure: Figure, *paths: Path) -> None:
     """Write a figure in the formats of some files; the same figure is the same bytes."""
+    # Where its parts go is settled once, with the measures of text that the pixels need too: left to `savefig` it
+    # would take another drawing for each file.
+    figure.set_dpi(rcParams["savefig.dpi"])
+    FigureCanvasAgg(figure)
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
+        figure.set_layout_engine(None)
     for path in paths:
+        how = {"metadata": {"Date": None}} if path.suffix == ".svg" else {"pil_kwargs": {"compress_level": 3}}
         with aside(path) as partial:
-            figure.savefig(partial, metadata={"Date": None} if path.suffix == ".svg" else None)
-        figure.set_layout_engine(None)  # where its parts go is settled, and takes as long as drawing them
+            figure.savefig(partial, **how)
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -40,6 +40,7 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
+    "axes.titley": 1.0,  # where it is anyway with ticks below; to look for it measures every tick
     "axes.spines.top": False,
     "legend.frameon": False,
     "legend.fontsize": 7.5,
