@@ -20,7 +20,10 @@ import numpy as np
 from jaxtyping import Array, Key, UInt32
 
 from stdpjax import _checks
-from stdpjax.random._threefry import UNROLLED_THREEFRY
+from stdpjax.random._threefry import UNROLLED_THREEFRY, folded_in
+
+# Keys that are made in NumPy, where nothing is compiled for each number of them.
+_FEW = 2**12
 
 
 def key(seed: int) -> Key[Array, ""]:
@@ -89,7 +92,12 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
     _checks.key("key", key)
     n_members = _checks.count("n_members", n_members, minimum=0)
     first = _checks.count("first", first, minimum=0, maximum=2**32 - n_members)
-    return _member_keys(key, np.uint32(first), n_members)
+    kind = jax.random.key_impl(key)
+    is_threefry = kind in ("threefry2x32", UNROLLED_THREEFRY)
+    if n_members > _FEW or not is_threefry or not _checks.is_concrete(key) or key.committed:
+        return _member_keys(key, np.uint32(first), n_members)
+    words = folded_in(np.asarray(jax.random.key_data(key)), np.arange(first, first + n_members, dtype=np.uint32))
+    return jax.random.wrap_key_data(words, impl=kind)
 
 
 # Jitted, since `vmap` alone would trace the folding anew in every call.

@@ -15,7 +15,7 @@ import numpy as np
 from jax.extend.random import threefry_prng_impl
 from jaxtyping import Array, UInt, UInt32
 
-Words = tuple[UInt32[Array, "..."], UInt32[Array, "..."]]
+Words = tuple[UInt32[Array | np.ndarray, "..."], UInt32[Array | np.ndarray, "..."]]
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
@@ -27,14 +27,14 @@ def threefry_hash(key_words: Words, counters: Words) -> Words:
 
     Args:
         key_words: the two words of the key, of shapes that broadcast with the counters.
-        counters: high and low word of the counter, likewise.
+        counters: high and low word of the counter, likewise; NumPy's give NumPy's.
 
     Returns:
         Two words, both of the common shape.
     """
     first_key, second_key = key_words
     schedule = (first_key, second_key, first_key ^ second_key ^ _PARITY)
-    left, right = jnp.broadcast_arrays(counters[0] + schedule[0], counters[1] + schedule[1])
+    left, right = counters[0] + schedule[0], counters[1] + schedule[1]
     for group in range(1, 6):
         for rotation in _ROTATIONS[(group - 1) % 2]:
             left = left + right
@@ -43,6 +43,11 @@ def threefry_hash(key_words: Words, counters: Words) -> Words:
         left = left + schedule[group % 3]
         right = right + schedule[(group + 1) % 3] + np.uint32(group)
     return left, right
+
+
+def folded_in(key_words: UInt32[np.ndarray, "2"], data: UInt32[np.ndarray, "n"]) -> UInt32[np.ndarray, "n 2"]:
+    """Return the words of the keys that `jax.random.fold_in` makes of a key of threefry2x32 and numbers."""
+    return np.stack(threefry_hash((key_words[:1], key_words[1:]), (np.zeros_like(data), data)), axis=-1)
 
 
 def low_counter(shape: tuple[int, ...]) -> UInt32[Array, "*shape"]:
