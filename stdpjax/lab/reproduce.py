@@ -73,8 +73,8 @@ class Outline(NamedTuple):
     """Names, in their order."""
     statements: tuple[Statement, ...] = ()
     """Of the source, in its order; those whose claims were all run are judged."""
-    longest: tuple[str, ...] = ()
-    """Studies with which several processes begin, as they take longest."""
+    first: tuple[str, ...] = ()
+    """Studies with which several processes begin, such as those that take longest."""
 
 
 NOTHING = Outline()
@@ -164,9 +164,9 @@ def _make_elsewhere(
     tasks: Sequence[_Task], n_workers: int, summary: "_Summary", show_progress: bool
 ) -> tuple[list[_Task], list[str]]:
     """Have other processes run studies; return those that cannot be sent there, and in words whose process died."""
-    longest, places = summary.outline.longest, from_file.places_of(task.study for task in tasks)
+    first, places = summary.outline.first, from_file.places_of(task.study for task in tasks)
     left, calls, bars, died = {task.study.name: task for task in tasks}, {}, {}, []
-    for name in _in_order(left, longest):
+    for name in _in_order(left, first):
         task = left[name]
         values = {field.name: getattr(task.config, field.name) for field in dataclasses.fields(task.config)}
         call = workers.packed(_make_found, places.get(name), task._replace(study=None, config=values))

@@ -4,6 +4,7 @@ They are started by hand and not by `multiprocessing`, which would run a user's 
 """
 
 import contextlib
+import gc
 import math
 import os
 import pickle
@@ -136,6 +137,8 @@ def serve() -> None:
         if jax.config.values[name] != value:
             jax.config.update(name, value)
     _compiled.ignore_lost_programs()
+    # What libraries and traced programs hold is there to stay: looking through it would take a tenth of the time.
+    gc.set_threshold(50_000)
     while True:
         try:
             function, arguments = pickle.loads(asked.get())

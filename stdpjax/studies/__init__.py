@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stdpjax.lab import Claim, Result, Study, reproduce
-from stdpjax.studies.index import LONGEST, STUDIES, Place, find, found, where
+from stdpjax.studies.index import FIRST, STUDIES, Place, find, found, where
 from stdpjax.studies.statements import STATEMENTS
 
 __all__ = ["STATEMENTS", "STUDIES", "Claim", "Place", "Result", "Study", "find", "run", "run_into", "where"]
@@ -101,5 +101,5 @@ def run_into(
         show_progress=show_progress,
         say=say,
         jobs=jobs,
-        outline=reproduce.Outline(tuple(study.name for study in STUDIES), STATEMENTS, LONGEST),
+        outline=reproduce.Outline(tuple(study.name for study in STUDIES), STATEMENTS, FIRST),
     )

@@ -111,8 +111,17 @@ def found(argument: str, study: str | Study) -> Study:
     raise ValueError(f"{argument}: expected one of {known}, or a Study, got {study!r:.80}")
 
 
-# Those that take longest, with which several processes begin.
-LONGEST = ("digits_supervised", "digits_unsupervised", "triplet_frequency", "speed_with_learning", "rule_zoo")
+# With which several processes begin: one that is soon to be seen, then those that take longest.
+FIRST = (
+    "example_traces",
+    "digits_supervised",
+    "digits_unsupervised",
+    "triplet_frequency",
+    "speed_with_learning",
+    "rule_zoo",
+    "impatient_em",
+    "supervised_gradient",
+)
 
 _SAID = {one.id: (f"{one.where} {one.formula}", one.says, one.answer) for one in STATEMENTS}
 

@@ -15,7 +15,7 @@ import xarray as xr
 
 from stdpjax.lab import from_file, workers
 from stdpjax.studies import STUDIES, run_into
-from stdpjax.studies.index import LONGEST
+from stdpjax.studies.index import FIRST
 from tests.lab import elsewhere
 from tests.lab.test_reproduce import ROOT, hidden, read_ledger
 
@@ -143,7 +143,7 @@ def test_the_studies_of_a_file_run_in_other_processes(tmp_path, pids):
 WAITING = """
 import sys
 from stdpjax.studies import STUDIES, run_into
-from stdpjax.studies.index import LONGEST
+from stdpjax.studies.index import FIRST
 from tests.lab import elsewhere
 studies = [elsewhere.FIRST, elsewhere.WAITS, elsewhere.WAITS_TOO]
 run_into(sys.argv[1], studies, jobs=2, say=lambda line: None)
@@ -189,7 +189,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(tmp_path, pids, mon
 
 
 def test_the_studies_to_begin_with_are_there_and_every_study_can_be_sent():
-    assert {*LONGEST} <= {study.name for study in STUDIES}
+    assert {*FIRST} <= {study.name for study in STUDIES}
     places = from_file.places_of(STUDIES)
     assert [from_file.found_at(places[study.name]) for study in STUDIES] == [*STUDIES]
 
