@@ -277,8 +277,8 @@ def tied_networks(
     weights = raw * (largest / np.linalg.eigvalsh(raw)[:, -1])[:, None, None]
     noise = np.asarray(jax.random.normal(bias_key, (n_networks, n_units), float), np.float64)
     bias = -0.5 * weights.sum(axis=-1) + bias_std * noise
-    weights, bias = (np.asarray(jnp.asarray(part, float), np.float64) for part in (weights, bias))
-    return weights, bias
+    precision = jax.dtypes.canonicalize_dtype(float)
+    return weights.astype(precision).astype(np.float64), bias.astype(precision).astype(np.float64)
 
 
 def is_active(states: Float[Array, "*time unit"], rate_fn: RateFunction) -> Bool[Array, ""]:

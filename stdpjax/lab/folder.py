@@ -193,7 +193,9 @@ def save_figure(figure: Figure, *paths: Path) -> None:
         layout.execute(figure)
         figure.set_layout_engine(None)
     for path in paths:
-        how = {"metadata": {"Date": None}} if path.suffix == ".svg" else {"pil_kwargs": {"compress_level": 3}}
+        how: dict[str, Any] = (
+            {"metadata": {"Date": None}} if path.suffix == ".svg" else {"pil_kwargs": {"compress_level": 3}}
+        )
         with aside(path) as partial:
             figure.savefig(partial, **how)
 

@@ -97,7 +97,7 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
     if n_members > _FEW or not is_threefry or not _checks.is_concrete(key) or key.committed:
         return _member_keys(key, np.uint32(first), n_members)
     words = folded_in(np.asarray(jax.random.key_data(key)), np.arange(first, first + n_members, dtype=np.uint32))
-    return jax.random.wrap_key_data(words, impl=kind)
+    return jax.random.wrap_key_data(jnp.asarray(words), impl=kind)
 
 
 # Jitted, since `vmap` alone would trace the folding anew in every call.

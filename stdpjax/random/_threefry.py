@@ -7,6 +7,7 @@ JAX's own; only the drawing of bits is replaced.
 
 import math
 from functools import partial
+from typing import Any
 
 import jax
 import jax.extend.random
@@ -15,7 +16,7 @@ import numpy as np
 from jax.extend.random import threefry_prng_impl
 from jaxtyping import Array, UInt, UInt32
 
-Words = tuple[UInt32[Array | np.ndarray, "..."], UInt32[Array | np.ndarray, "..."]]
+Words = tuple[UInt32[Any, "..."], UInt32[Any, "..."]]
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)

@@ -54,8 +54,10 @@ def draw_splits(
     n_test = min(max(1, int(n_used * test_share)), n_there)
     keys = jax.random.key_data(member_keys(named_key(key, "splits"), n_networks))
     drawn = [draw_split(np.random.default_rng(np.asarray(one)), images, n_used, n_test) for one in keys]
-    data, (training, test) = as_rates(images), (jnp.asarray(np.stack(part)) for part in zip(*drawn, strict=True))
-    return Labelled(*(leaf[training] for leaf in data)), Labelled(*(leaf[test] for leaf in data))
+    data, (training, test) = jax.tree.map(np.asarray, as_rates(images)), map(np.stack, zip(*drawn, strict=True))
+    return Labelled(*(jnp.asarray(leaf[training]) for leaf in data)), Labelled(
+        *(jnp.asarray(leaf[test]) for leaf in data)
+    )
 
 
 def train_networks(
@@ -70,11 +72,11 @@ def train_networks(
 
     Return shares of the test images classified right after each stage, and which networks are finite.
     """
-    numbers = list(jnp.arange(len(configs), dtype=jnp.int32))
+    numbers = [np.int32(number) for number in range(len(configs))]
     # One program for all rules, compiled once.
     train = _train.lower(key, training, test, numbers[0], configs=configs, sizes=sizes, n_stages=n_stages).compile()
     found = map_threaded(lambda number: train(key, training, test, number), numbers)
-    return jax.tree.map(lambda *each: jnp.stack(each), *found)
+    return jax.tree.map(lambda *each: np.stack(each), *found)
 
 
 @partial(jax.jit, static_argnames=("configs", "sizes", "n_stages"))

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from jaxtyping import Array, Float
 
@@ -53,6 +54,11 @@ def on_host(arrays: Any) -> Any:
         return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
 
     return jax.tree.map(one, arrays)
+
+
+def on_device(array: npt.ArrayLike) -> Array:
+    """Return real numbers on the device; rounded on the host, where nothing is compiled for each shape."""
+    return jnp.asarray(np.asarray(array, jax.dtypes.canonicalize_dtype(float)))
 
 
 def stacked(*trees: Any) -> Any:

@@ -14,6 +14,7 @@ from stdpjax.dynamics import Kernel, LeakyIntegrator, StepHyper, simulate
 from stdpjax.energy import Params, target_of
 from stdpjax.observers import mean_of
 from stdpjax.rates import hard_sigmoid
+from stdpjax.studies.measures import on_device
 
 
 def path_from(
@@ -70,12 +71,12 @@ def cases(kernel: Kernel, **numbers: npt.ArrayLike) -> Any:
     kind: Any = type(kernel).Hyper
     every = {**kind._field_defaults, **numbers}
     columns = np.broadcast_arrays(*every.values())
-    return kind(**{name: jnp.asarray(column, float) for name, column in zip(every, columns, strict=True)})
+    return kind(**{name: on_device(column) for name, column in zip(every, columns, strict=True)})
 
 
 def networks(weights: list[np.ndarray], bias: list[np.ndarray]) -> Params:
     """Return several networks as one, `[case, post, pre]` and `[case, unit]`."""
-    return Params(jnp.asarray(np.stack(weights), float), jnp.asarray(np.stack(bias), float))
+    return Params(on_device(np.stack(weights)), on_device(np.stack(bias)))
 
 
 @partial(jax.jit, static_argnames=("n_draws",))

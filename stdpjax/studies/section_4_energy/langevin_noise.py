@@ -17,7 +17,17 @@ from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.stats import mean_interval, normal_interval
-from stdpjax.studies.measures import labelled, largest_with_margin, limits, merged, on_host, refutes, required, supports
+from stdpjax.studies.measures import (
+    labelled,
+    largest_with_margin,
+    limits,
+    merged,
+    on_device,
+    on_host,
+    refutes,
+    required,
+    supports,
+)
 from stdpjax.studies.network_runs import cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_noise_figure import plot
 from stdpjax.theory.linear_noise import BASIS, linear_variance, weights_of_modes
@@ -140,7 +150,7 @@ def run(key: Key[Array, ""], config: LangevinNoiseConfig, progress: Progress) ->
     progress(0.0, "linear network")
     linear = _linear_modes(key, modes, config)
     progress(0.4, "noise term")
-    noise = _noise_term(key, jnp.asarray(weights, float), jnp.asarray(balance + _OFFSET, float), config)
+    noise = _noise_term(key, on_device(weights), on_device(balance + _OFFSET), config)
     progress(0.6, "mean state")
     mean = _mean_states(named_key(key, "mean"), weights, 0.5 * balance + _OFFSET, config)
     return merged(

@@ -12,7 +12,7 @@ from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.measures import labelled, largest, limits, merged, required, supports
+from stdpjax.studies.measures import labelled, largest, limits, merged, on_device, required, supports
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.fixed_points_figure import plot
 from stdpjax.theory.box_minima import MAX_UNITS, box_minimum, linear_fixed_points
@@ -94,7 +94,7 @@ def run(key: Key[Array, ""], config: FixedPointsConfig, progress: Progress) -> x
     )
     exact = _enumerated(weights, bias)
     progress(0.2, "raw iteration")
-    settled = _settled(key, Params(jnp.asarray(weights, float), jnp.asarray(bias, float)), config)
+    settled = _settled(key, Params(on_device(weights), on_device(bias)), config)
     return merged(exact, settled, step=("step", np.array(config.steps), {"units": "tau"}))
 
 

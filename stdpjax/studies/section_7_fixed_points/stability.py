@@ -14,7 +14,7 @@ from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.networks import tied_networks
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import hard_sigmoid
-from stdpjax.studies.measures import labelled, largest, merged, on_host, refutes, required, supports
+from stdpjax.studies.measures import labelled, largest, merged, on_device, on_host, refutes, required, supports
 from stdpjax.studies.network_runs import settle
 from stdpjax.studies.section_7_fixed_points.stability_figure import plot
 from stdpjax.theory.box_minima import box_points
@@ -180,7 +180,7 @@ def _attractors(key: Key[Array, ""], network_key: Key[Array, ""], config: Stabil
     """Where networks with large weights settle from random starts, beside the stationary points on the box."""
     shape = (len(config.steps), config.n_strong)
     weights, bias = tied_networks(network_key, config.n_strong, N_UNITS, (1.2, 3.0), 0.5)
-    params = Params(*(jnp.asarray(np.concatenate([part] * shape[0]), float) for part in (weights, bias)))
+    params = Params(*(on_device(np.concatenate([part] * shape[0])) for part in (weights, bias)))
     start = jax.random.uniform(named_key(key, "start"), (config.n_strong, N_UNITS), float, -1.0, 1.0)
     steps, keys = jnp.repeat(jnp.asarray(config.steps, float), shape[1]), member_keys(key, shape[0] * shape[1])
     state = jnp.tile(start, (shape[0], 1))
@@ -206,7 +206,7 @@ def _attractors(key: Key[Array, ""], network_key: Key[Array, ""], config: Stabil
 
 def _at_rest(weights: np.ndarray) -> Params:
     """Networks that rest at s = 0."""
-    return Params(jnp.asarray(weights, float), jnp.asarray(-0.5 * weights.sum(axis=-1), float))
+    return Params(on_device(weights), on_device(-0.5 * weights.sum(axis=-1)))
 
 
 def _uniform(key: Key[Array, ""], n: int, low: float, high: float) -> np.ndarray:
@@ -226,7 +226,7 @@ def _spectra(weights: np.ndarray, steps: np.ndarray) -> dict[str, np.ndarray]:
         time = relaxation_time(found, step)
         return {"radius": found.spectral_radius, "determinant": found.determinant, "time": time}
 
-    return on_host(jax.jit(jax.vmap(one))(_at_rest(weights), jnp.asarray(steps, float)))
+    return on_host(jax.jit(jax.vmap(one))(_at_rest(weights), on_device(steps)))
 
 
 def _run(key: Key[Array, ""], params: Params, start: np.ndarray, steps: np.ndarray, n_steps: int):
@@ -237,7 +237,7 @@ def _run(key: Key[Array, ""], params: Params, start: np.ndarray, steps: np.ndarr
         done = simulate(key, params, kernel, StepHyper(step), state=state, n_steps=n_steps)
         return done.state, done.is_finite
 
-    starts = (jnp.asarray(part, float) for part in (start, steps))
+    starts = map(on_device, (start, steps))
     return on_host(jax.jit(jax.vmap(one))(member_keys(key, steps.size), params, *starts))
 
 

@@ -1,7 +1,6 @@
 """The experiment that the paper calls for: constant, rising and falling postsynaptic rates under each rule."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
@@ -14,7 +13,7 @@ from stdpjax.power import sample_size, simulate_experiments, t_test_alarms, t_te
 from stdpjax.protocols import COURSES
 from stdpjax.random import named_key
 from stdpjax.stats import Estimate, bootstrap, wilson_interval
-from stdpjax.studies.measures import labelled, limits, merged, supports
+from stdpjax.studies.measures import labelled, limits, merged, on_device, supports
 from stdpjax.studies.section_9_predictions import prediction_rules as rules
 from stdpjax.studies.section_9_predictions.prediction_protocols_figure import plot
 
@@ -182,7 +181,7 @@ def _simulated(
     n_stated = int(min(sizes.cells_contrast[row], most))
     own = named_key(named_key(key, "experiments"), SIMULATED)
     parts = means[row], by_spikes[row] - by_spikes[row].mean(axis=-1, keepdims=True)
-    mean, away = (jnp.asarray(part, float) for part in parts)
+    mean, away = map(on_device, parts)
     drawn = simulate_experiments(own, mean, away, config.between_cells, max(least, n_stated), config.n_experiments)
     drawn = np.asarray(drawn, np.float64)
 

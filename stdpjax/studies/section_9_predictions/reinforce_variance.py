@@ -21,7 +21,7 @@ from stdpjax.lab import Estimate, Progress, Study, at_least, estimate, keep_esti
 from stdpjax.lab.settings import STEP, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.rates import RateFunction, curvature, sigmoid
-from stdpjax.studies.measures import beyond, limits, merged, required, supports
+from stdpjax.studies.measures import beyond, limits, merged, on_device, required, supports
 from stdpjax.studies.section_9_predictions.reinforce_variance_figure import plot
 
 SMOOTH = sigmoid()
@@ -147,7 +147,7 @@ def pack(key: Key[Array, ""], sizes: tuple[int, ...], radius: float, spread: flo
     used = member.sum(0)
     rest = spread * drawn_rest * used
     goal = rest + distance * sides * used
-    return Packed(*(jnp.asarray(part, float) for part in (weights, rest, goal, member)))
+    return Packed(*map(on_device, (weights, rest, goal, member)))
 
 
 @partial(jax.jit, static_argnames="widest")
