@@ -1,8 +1,8 @@
 """The generator behind `stdpjax.random.key`: JAX's threefry2x32 with its rounds written out.
 
-On the CPU JAX lowers threefry to a rolled loop, which XLA neither fuses with what reads the bits nor vectorises. The
-same 20 rounds as plain arithmetic fuse and vectorise, and give the same bits. Seeding, splitting and folding in are
-JAX's own; only the drawing of bits is replaced.
+On the CPU JAX lowers threefry to a rolled loop, which XLA neither fuses with what reads the bits nor vectorises, and
+which takes long to compile. The same 20 rounds as plain arithmetic fuse and vectorise, and give the same bits and keys.
+Seeding is JAX's own.
 """
 
 import math
@@ -14,7 +14,7 @@ import jax.extend.random
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.random import threefry_prng_impl
-from jaxtyping import Array, UInt, UInt32
+from jaxtyping import Array, Integer, UInt, UInt32
 
 Words = tuple[UInt32[Any, "..."], UInt32[Any, "..."]]
 
@@ -72,15 +72,29 @@ def random_bits(key_words: UInt32[Array, "2"], bit_width: int, shape: tuple[int,
     Returns:
         Unsigned integers of `bit_width` bits.
     """
-    is_ours = (
-        # Otherwise JAX numbers the elements in another way. The attribute is made at run time.
+    if not _is_ours(shape) or bit_width not in _DTYPES:
+        return threefry_prng_impl.random_bits(key_words, bit_width, shape)
+    return _random_bits(key_words, bit_width, shape)
+
+
+def split(key_words: UInt32[Array, "2"], shape: tuple[int, ...]) -> UInt32[Array, "*shape 2"]:
+    """Return the words of independent keys, equal to those of JAX's threefry2x32."""
+    return _split(key_words, shape) if _is_ours(shape) else threefry_prng_impl.split(key_words, shape)
+
+
+def fold_in(key_words: UInt32[Array, "2"], data: Integer[Array, ""] | int) -> UInt32[Array, "2"]:
+    """Return the words of the key that goes with a number, equal to those of JAX's threefry2x32."""
+    return _hashed(key_words, jnp.asarray(data, jnp.uint32))
+
+
+def _is_ours(shape: tuple[int, ...]) -> bool:
+    """Whether elements are numbered as here: JAX has other ways."""
+    return (
+        # The attribute is made at run time.
         jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
         and all(isinstance(size, int | np.integer) for size in shape)  # `jax.export` may leave sizes open
         and math.prod(shape) <= 2**32  # beyond that the counter needs its second word
     )
-    if not is_ours or bit_width not in _DTYPES:
-        return threefry_prng_impl.random_bits(key_words, bit_width, shape)
-    return _random_bits(key_words, bit_width, shape)
 
 
 # Jitted, since without an enclosing jit a hundred operations would be dispatched one by one.
@@ -93,12 +107,24 @@ def _random_bits(key_words: UInt32[Array, "2"], bit_width: int, shape: tuple[int
     return (high ^ low).astype(dtype)
 
 
+@partial(jax.jit, static_argnums=1)
+def _split(key_words: UInt32[Array, "2"], shape: tuple[int, ...]) -> UInt32[Array, "*shape 2"]:
+    return _hashed(key_words, low_counter(shape))
+
+
+@jax.jit
+def _hashed(key_words: UInt32[Array, "2"], counter: UInt32[Array, "*shape"]) -> UInt32[Array, "*shape 2"]:
+    hashed = jnp.stack(threefry_hash((key_words[0], key_words[1]), (jnp.zeros((), jnp.uint32), counter)), axis=-1)
+    # Not fused with what reads a key, which would compute it again in every place.
+    return jax.lax.optimization_barrier(hashed)
+
+
 UNROLLED_THREEFRY = jax.extend.random.define_prng_impl(
     key_shape=threefry_prng_impl.key_shape,
     seed=threefry_prng_impl.seed,
-    split=threefry_prng_impl.split,
+    split=split,
     random_bits=random_bits,
-    fold_in=threefry_prng_impl.fold_in,
+    fold_in=fold_in,
     name="stdpjax_threefry2x32",
     tag="stdpjax_fry",
 )
