@@ -81,14 +81,28 @@ def relax(
     if step is not None:
         step = lax.stop_gradient(jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype))
     tolerance = jnp.asarray(_checks.number("tolerance", tolerance, above=0), state.dtype)
-    max_steps = _checks.count("max_steps", max_steps)
+    max_steps = _checks.count("max_steps", max_steps, maximum=2**31 - 1)
     form = natural_form(rate_fn) if form is None else form
     _checks.choice("form", form, ("clip", "gradient"))
     if form == "clip" and rate_fn.kinks is None:
         raise ValueError("form: expected 'gradient' for a rate function without kinks, got 'clip'")
     if form == "clip" and rate_fn.kinks is not None:
         _check_soft_clamps(clamps, rate_fn.kinks)
+    return _relax(params, state, clamps, step, tolerance, jnp.int32(max_steps), rate_fn, form)
 
+
+# One program for all networks of a size: called as it is, each call would compile the loop and its operations anew.
+@partial(jax.jit, static_argnames=("rate_fn", "form"))
+def _relax(
+    params: Params,
+    state: Float[Array, "unit"],
+    clamps: Clamps,
+    step: Float[Array, ""] | None,
+    tolerance: Float[Array, ""],
+    max_steps: Int32[Array, ""],
+    rate_fn: RateFunction,
+    form: Form,
+) -> FixedPoint:
     def excess_of(params: Params, clamps: Clamps, state: Float[Array, "unit"]) -> Float[Array, "unit"]:
         return TOWARDS[form](params, rate_fn, clamps, state) - state
 

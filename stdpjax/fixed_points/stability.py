@@ -1,14 +1,16 @@
 """Linear stability of a fixed point (section 7)."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from stdpjax import _checks
-from stdpjax.clamps import Clamps, InputClamp, StateClamp, check_clamps, hold_state
+from stdpjax._checks import ArrayLike
+from stdpjax.clamps import Clamps, InputClamp, SoftClamp, StateClamp, check_clamps, hold_state
 from stdpjax.energy import Params, check_network, target_jacobian
 from stdpjax.rates import RateFunction
 
@@ -77,21 +79,35 @@ def spectral_stability(
     state = check_network(params, state, rate_fn).astype(params.weights.dtype)
     clamps = check_clamps(clamps, state.shape[0], state.dtype)
     step = jnp.asarray(_checks.number("step", step, above=0, at_most=1), state.dtype)
-    jacobian = target_jacobian(params, hold_state(state, clamps), rate_fn)
-    if is_free is not None:
-        answers = _checks.truths("is_free", is_free, state.shape[0])
-        jacobian = jnp.where(answers[:, None] & answers[None, :], jacobian, 0.0)
+    answers = None if is_free is None else _checks.truths("is_free", is_free, state.shape[0])
     moves = np.ones(state.shape, bool)
     for clamp in clamps:
         if isinstance(clamp, StateClamp):
             if not _checks.is_concrete(clamp.mask):
                 raise ValueError("clamps: expected state clamps whose masks are known before tracing, got traced ones")
             moves &= ~np.asarray(clamp.mask)
-        elif isinstance(clamp, InputClamp):
-            jacobian = jnp.where(clamp.mask[:, None], 0.0, jacobian)
-        else:
-            jacobian = jacobian - jnp.diag(jnp.where(clamp.mask, clamp.strength, 0.0))
     (free,) = np.nonzero(moves)
+    return _spectral_stability(params, state, clamps, answers, free, step, rate_fn)
+
+
+@partial(jax.jit, static_argnames="rate_fn")
+def _spectral_stability(
+    params: Params,
+    state: Float[Array, "unit"],
+    clamps: Clamps,
+    answers: Bool[Array, "unit"] | None,
+    free: Int[ArrayLike, "free"],
+    step: Float[Array, ""],
+    rate_fn: RateFunction,
+) -> Stability:
+    jacobian = target_jacobian(params, hold_state(state, clamps), rate_fn)
+    if answers is not None:
+        jacobian = jnp.where(answers[:, None] & answers[None, :], jacobian, 0.0)
+    for clamp in clamps:
+        if isinstance(clamp, InputClamp):
+            jacobian = jnp.where(clamp.mask[:, None], 0.0, jacobian)
+        elif isinstance(clamp, SoftClamp):
+            jacobian = jacobian - jnp.diag(jnp.where(clamp.mask, clamp.strength, 0.0))
     jacobian = jacobian[free[:, None], free[None, :]]
     eigenvalues = jax.lax.platform_dependent(jacobian, tpu=_eigenvalues_on_host, default=jnp.linalg.eigvals)
     multipliers, radius = _multipliers(eigenvalues, step)
