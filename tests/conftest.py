@@ -1,7 +1,9 @@
 """Settings for every test: annotations are checked, nothing is promoted silently, no display is needed."""
 
+import gc
 import math
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -30,6 +32,18 @@ def _no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     if folder is not None:
         monkeypatch.setattr(folder, "_SECONDS", math.inf)
         monkeypatch.setattr(folder, "_FEW_SECONDS", math.inf)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_programs_of_other_files() -> Iterator[None]:
+    """Compiled programs and their traces are let go where they have become many: gigabytes otherwise, by the end."""
+    yield
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _MANY:
+        jax.clear_caches()
+        gc.collect()
+
+
+_MANY = 1 << 20  # KiB that the process has taken so far
 
 
 @pytest.fixture
