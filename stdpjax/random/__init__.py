@@ -92,12 +92,13 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
     _checks.key("key", key)
     n_members = _checks.count("n_members", n_members, minimum=0)
     first = _checks.count("first", first, minimum=0, maximum=2**32 - n_members)
-    kind = jax.random.key_impl(key)
-    is_threefry = kind in ("threefry2x32", UNROLLED_THREEFRY)
-    if n_members > _FEW or not is_threefry or not _checks.is_concrete(key) or key.committed:
-        return _member_keys(key, np.uint32(first), n_members)
-    words = folded_in(np.asarray(jax.random.key_data(key)), np.arange(first, first + n_members, dtype=np.uint32))
-    return jax.random.wrap_key_data(jnp.asarray(words), impl=kind)
+    kind, is_few = jax.random.key_impl(key), n_members <= _FEW and _checks.is_concrete(key) and not key.committed
+    if is_few and kind in ("threefry2x32", UNROLLED_THREEFRY):
+        words = jax.random.key_data(key)
+        if _checks.is_concrete(words):  # unless something else is being traced
+            each = np.arange(first, first + n_members, dtype=np.uint32)
+            return jax.random.wrap_key_data(jax.device_put(folded_in(np.asarray(words), each)), impl=kind)
+    return _member_keys(key, np.uint32(first), n_members)
 
 
 # Jitted, since `vmap` alone would trace the folding anew in every call.

@@ -55,9 +55,8 @@ def draw_splits(
     keys = jax.random.key_data(member_keys(named_key(key, "splits"), n_networks))
     drawn = [draw_split(np.random.default_rng(np.asarray(one)), images, n_used, n_test) for one in keys]
     data, (training, test) = jax.tree.map(np.asarray, as_rates(images)), map(np.stack, zip(*drawn, strict=True))
-    return Labelled(*(jnp.asarray(leaf[training]) for leaf in data)), Labelled(
-        *(jnp.asarray(leaf[test]) for leaf in data)
-    )
+    training, test = (jax.device_put(Labelled(*(leaf[part] for leaf in data))) for part in (training, test))
+    return training, test
 
 
 def train_networks(

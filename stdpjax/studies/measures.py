@@ -58,7 +58,7 @@ def on_host(arrays: Any) -> Any:
 
 def on_device(array: npt.ArrayLike) -> Array:
     """Return real numbers on the device; rounded on the host, where nothing is compiled for each shape."""
-    return jnp.asarray(np.asarray(array, jax.dtypes.canonicalize_dtype(float)))
+    return jax.device_put(np.array(array, jax.dtypes.canonicalize_dtype(float)))
 
 
 def stacked(*trees: Any) -> Any:
