@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -282,6 +283,21 @@ def test_member_keys_of_a_block_are_those_of_the_whole():
     np.testing.assert_array_equal(words(last[0]), words(jax.random.fold_in(key, np.uint32(2**32 - 1))))
     with pytest.raises(ValueError, match="first: expected a whole number of at most 4294967294, got 4294967295"):
         stdpjax.random.member_keys(key, 2, first=2**32 - 1)
+
+
+@pytest.mark.parametrize("impl", ["ours", "threefry2x32", "rbg"])
+@pytest.mark.parametrize("n_members", [5, 5000])
+def test_member_keys_are_folded_in_whatever_the_generator_and_wherever_they_are_made(impl, n_members):
+    key = stdpjax.random.key(2) if impl == "ours" else jax.random.key(2, impl=impl)
+    expected = words(jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(n_members, dtype=jnp.uint32)))
+    made = stdpjax.random.member_keys(key, n_members)
+    assert made.dtype == key.dtype
+    np.testing.assert_array_equal(words(made), expected)
+    # Of a key that is known while something else is traced, and of one that is traced itself.
+    known = jax.jit(lambda: stdpjax.random.member_keys(key, n_members))()
+    traced = jax.jit(lambda key: stdpjax.random.member_keys(key, n_members))(key)
+    for inside in (known, traced):
+        np.testing.assert_array_equal(words(inside), expected)
 
 
 def test_names_have_streams_of_their_own():
