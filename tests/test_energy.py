@@ -119,6 +119,18 @@ def test_make_params_and_tie(untied):
     energy.make_params(untied.weights, tied=False)
 
 
+@pytest.mark.parametrize("n_units", [3, 257])  # checked on the host, and by a program
+def test_weights_that_have_no_energy_are_refused_in_networks_small_and_large(n_units):
+    weights = np.zeros((n_units, n_units))
+    weights[0, 2] = 0.5
+    energy.make_params(weights, tied=False)
+    with pytest.raises(ValueError, match=r"symmetric matrix \(tied weights\), got W_ij and W_ji that differ by 0.5"):
+        energy.make_params(weights)
+    weights[1, 1] = 2.0
+    with pytest.raises(ValueError, match="0 on the diagonal, got 1 units that connect to themselves"):
+        energy.make_params(weights, tied=False)
+
+
 def test_random_params_rest_at_zero(key):
     for tied in (True, False):
         params = energy.random_params(key, 50, scale=0.4, tied=tied)
