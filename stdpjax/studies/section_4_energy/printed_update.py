@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Key
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 from scipy.special import expit
 
 from stdpjax.clamps import Clamps, StateClamp
@@ -150,6 +149,8 @@ def reference(params: Params, start: NDArray[np.float64], time: float) -> NDArra
 
     In double precision on the host, so that it shares nothing with what it is compared with.
     """
+    from scipy.integrate import solve_ivp  # a twelfth of the time that all studies take to import
+
     weights, bias = (np.asarray(part, np.float64) for part in params)
 
     def flow(_: float, flat: NDArray[np.float64]) -> NDArray[np.float64]:
