@@ -56,9 +56,9 @@ def on_host(arrays: Any) -> Any:
     return jax.tree.map(one, arrays)
 
 
-def on_device(array: npt.ArrayLike) -> Array:
-    """Return real numbers on the device; rounded on the host, where nothing is compiled for each shape."""
-    return jax.device_put(np.array(array, jax.dtypes.canonicalize_dtype(float)))
+def on_device(array: npt.ArrayLike, of: npt.DTypeLike = float) -> Array:
+    """Return numbers on the device; rounded on the host, where nothing is compiled for each shape."""
+    return jax.device_put(np.array(array, jax.dtypes.canonicalize_dtype(of)))
 
 
 def stacked(*trees: Any) -> Any:

@@ -26,7 +26,7 @@ from stdpjax.rules import (
     window_moments,
 )
 from stdpjax.spikes import lag_probability
-from stdpjax.studies.measures import beyond, labelled, merged
+from stdpjax.studies.measures import beyond, labelled, merged, on_device
 from stdpjax.studies.other_rules.rule_zoo_figure import plot
 from stdpjax.studies.other_rules.zoo_rules import (
     BCM,
@@ -194,7 +194,7 @@ def _at_constant_rates(config: RuleZooConfig) -> xr.Dataset:
     """Return exact mean updates per presynaptic spike at constant rates, gains on slow ramps, and windows."""
     rules = rules_of_traces(config.tau)
     reach = 2 * _SETTLE
-    post = jnp.tile(jnp.asarray(config.constant, float)[:, None], (1, reach))
+    post = on_device(np.tile(np.array(config.constant)[:, None], reach))
     drift, windows = [], []
     for scheme in SCHEMES:
         exact = expected_updates(rules[scheme], jnp.full_like(post, config.pre_probability), post)

@@ -15,7 +15,7 @@ from stdpjax.lab.settings import STEP, TRAINS, configuration, setting
 from stdpjax.random import named_key
 from stdpjax.rates import hard_sigmoid
 from stdpjax.stats import mean_interval, wilson_interval
-from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, required, supports
+from stdpjax.studies.measures import beyond, labelled, largest_z, limits, merged, on_device, required, supports
 from stdpjax.studies.network_runs import Settled, cases, networks, settled_states
 from stdpjax.studies.section_4_energy.langevin_density_figure import plot
 
@@ -123,19 +123,19 @@ def run(key: Key[Array, ""], config: LangevinDensityConfig, progress: Progress) 
     network = networks([config.weight * _PAIR], [np.full(2, config.bias)])
     progress(0.0, "the paper's noise and Langevin dynamics")
     chains = _chains(key, network, config)
-    samples = [np.asarray(each.states[0], np.float64) for each in chains.values()]
+    samples = [np.asarray(each.states, np.float64)[0] for each in chains.values()]
     moments = [mean_interval(_statistics_of(states), 0) for states in samples]
     shares = [_histogram(states) for states in samples]
     progress(0.7, "towards probable states, and two modes")
     one = jax.tree.map(lambda leaf: leaf[0], network)
-    starts = chains["metropolis"].states[0, ::8, -1]
+    starts = on_device(np.asarray(chains["metropolis"].states)[0, ::8, -1])
     energies = [
         jax.vmap(lambda state: energy_of(one, state, hard_sigmoid()))(states)
         for states in (starts, *_ends(named_key(key, "likelier"), one, starts, (config.noise_std,), config))
     ]
     modes = np.full((max(2, config.n_trials // 4), 2), 0.5)
     pair = make_params(config.mode_weight * _PAIR, np.full(2, -0.5 * config.mode_weight))
-    ends = _ends(named_key(key, "modes"), pair, jnp.asarray(modes, float), config.mode_noises, config)
+    ends = _ends(named_key(key, "modes"), pair, on_device(modes), config.mode_noises, config)
     progress(0.9, "quadrature")
     centres = np.linspace(-_REACH, _REACH, _N_BINS + 1)[:-1] + _REACH / _N_BINS
     return merged(

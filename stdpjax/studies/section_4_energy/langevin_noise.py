@@ -264,7 +264,7 @@ def _mean_states(key: Key[Array, ""], weights: np.ndarray, bias: np.ndarray, con
     found = settled_states(key, params, kernel, numbers, **sizes)
     settled = np.asarray(found.states, np.float64)
     mean = mean_interval(0.5 * (settled[0] - settled[1]).mean(1), 0)
-    first = jax.tree.map(lambda leaf: leaf[0], params)
+    first = jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf)[0]), params)
     smoothed = relax(first, jnp.zeros(4, float), smoothed_hard_sigmoid(config.noise_std), step=0.5)
     return merged(
         labelled(

@@ -19,7 +19,7 @@ from stdpjax.rates import hard_sigmoid, smoothed_hard_sigmoid
 from stdpjax.rules import lag_kernel, lag_update, mean_update, rate_update
 from stdpjax.spikes import lag_probability, nearest_lag, sample_lag_counts, sample_spikes
 from stdpjax.stats import normal_interval
-from stdpjax.studies.measures import labelled, largest, largest_z, limits, merged
+from stdpjax.studies.measures import labelled, largest, largest_z, limits, merged, on_device
 from stdpjax.studies.section_5_simulation.constant_rate_figure import plot
 
 KERNELS = ("exponential", "sign", "inverse", "linear", "bi_poo")
@@ -133,7 +133,7 @@ def run(key: Key[Array, ""], config: ConstantRateConfig, progress: Progress) -> 
 
 def _exact(kernels: Float[Array, "kernel lag"], config: ConstantRateConfig) -> xr.Dataset:
     """Return mean updates at constant rates by the exact law of lags."""
-    rates = jnp.tile(jnp.asarray(config.probabilities, float)[:, None], (1, 2 * config.window + 1))
+    rates = on_device(np.tile(np.array(config.probabilities)[:, None], 2 * config.window + 1))
     law = lag_probability(rates, config.window, boundary="valid")[:, 0]
     return labelled(
         ("kernel", "probability"), exact=[np.asarray(mean_update(law, kernel), np.float64) for kernel in kernels]

@@ -15,7 +15,7 @@ from stdpjax.lab import Estimate, Progress, Study, at_least, at_most
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
-from stdpjax.studies.measures import labelled, limits, merged, refutes, required
+from stdpjax.studies.measures import labelled, limits, merged, on_device, refutes, required
 from stdpjax.studies.section_5_simulation.plastic_networks import DRIVES, Case, drives_of, learn
 from stdpjax.studies.section_5_simulation.speed_with_learning_figure import plot
 
@@ -56,7 +56,7 @@ def cases(config: SpeedWithLearningConfig) -> dict[str, Case]:
     }
     types = (jnp.int32, float, float, float, jnp.int32)
     return {
-        name: Case._make(jnp.asarray(column, of) for column, of in zip(zip(*rows, strict=True), types, strict=True))
+        name: Case._make(on_device(column, of) for column, of in zip(zip(*rows, strict=True), types, strict=True))
         for name, rows in parts.items()
     }
 

@@ -16,7 +16,7 @@ from stdpjax.learning.data import Images
 from stdpjax.random import member_keys, named_key
 from stdpjax.stats import mean_interval
 from stdpjax.studies.digit_training import draw_split, images_of
-from stdpjax.studies.measures import beyond, labelled, limits, merged, required, supports
+from stdpjax.studies.measures import beyond, labelled, limits, merged, on_device, required, supports
 from stdpjax.studies.section_6_hidden.completion import completion_error, halves, tune_components
 from stdpjax.studies.section_6_hidden.digits_unsupervised_figure import plot
 from stdpjax.studies.section_6_hidden.two_layer_em import Layers, Setting, complete, train_layers
@@ -172,14 +172,14 @@ def _trained(
         )
         for rule, contrast in zip(RULES.values(), contrasts, strict=True)
     ]
-    settings = Setting(*jnp.repeat(jnp.asarray(rows, float), config.n_networks, axis=0).T)
+    settings = Setting(*map(on_device, np.repeat(rows, config.n_networks, axis=0).T))
     activity = (seen[None] - 0.5) * contrasts[:, None, None, None].astype(seen.dtype)
-    values = jnp.asarray(activity.reshape(-1, *seen.shape[1:]), float)
-    orders = jnp.tile(splits.orders, (len(RULES), 1, 1))
+    values = on_device(activity.reshape(-1, *seen.shape[1:]))
+    orders = np.tile(splits.orders, (len(RULES), 1, 1))
     sizes = {"n_hidden": config.n_hidden, "batch_size": config.batch_size}
     found = train_layers(jnp.tile(keys, len(RULES)), values, orders, settings, **sizes)
     first, last, is_finite = jax.tree.map(
-        lambda leaf: leaf.reshape(len(RULES), config.n_networks, *leaf.shape[1:]), found
+        lambda leaf: np.asarray(leaf).reshape(len(RULES), config.n_networks, *leaf.shape[1:]), found
     )
     return first, last, activity, is_finite
 
@@ -193,7 +193,7 @@ def _filled_by_rules(
     for row, (name, contrast) in enumerate(zip(RULES, _contrasts(config), strict=True)):
         for network in range(config.n_networks):
             params = jax.tree.map(lambda leaf, at=(row, network): leaf[at], last)
-            seen, guess = (jnp.asarray((part[network] - 0.5) * contrast, float) for part in (splits.test, means))
+            seen, guess = (on_device((part[network] - 0.5) * contrast) for part in (splits.test, means))
             filled, moved = complete(params, seen, missing, guess, n_steps=config.n_turns)
             filled = np.asarray(filled, np.float64) / contrast + 0.5
             error[row, network] = completion_error(filled, splits.test[network].astype(np.float64), missing)

@@ -1,6 +1,5 @@
 """Whether learning makes inference faster: relaxation times before and after (section 6.2 and 6.3)."""
 
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key
@@ -9,7 +8,7 @@ from stdpjax.lab import Estimate, at_least, at_most
 from stdpjax.lab.settings import TRAINS, configuration, setting
 from stdpjax.lab.study import Progress, Study
 from stdpjax.random import member_keys, named_key
-from stdpjax.studies.measures import labelled, limits, merged, on_host, supports
+from stdpjax.studies.measures import labelled, limits, merged, on_device, on_host, supports
 from stdpjax.studies.section_6_hidden.inference_speedup_figure import plot
 from stdpjax.studies.section_6_hidden.relaxations import (
     CHANGES,
@@ -137,7 +136,7 @@ def run(key: Key[Array, ""], config: InferenceSpeedupConfig, progress: Progress)
     cases = {f"{name}{words}": (*row, std, std) for words, std in noise for name, row in rows.items()}
     cases[LATER] = (*rows["middle"], 0.0, config.noise_std)
     keys = member_keys(named_key(key, "networks"), config.n_networks)
-    times = on_host(settle_networks(keys, Case(*jnp.asarray(list(cases.values()), float).T), config))
+    times = on_host(settle_networks(keys, Case(*map(on_device, np.transpose(list(cases.values())))), config))
     is_reached, along = np.isfinite(times), ("network", "case", "change", "input", "share")
     return merged(
         labelled(along, "tau", time=(np.where(is_reached, times, STEP * config.n_steps), "time to a share")),

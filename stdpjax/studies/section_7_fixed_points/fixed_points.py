@@ -126,7 +126,7 @@ def _settled(key: Key[Array, ""], params: Params, config: FixedPointsConfig) -> 
     """Time averages of the raw iteration from rest, once settled, for each step size, and where the largest ends."""
     n_steps, shape = config.n_steps, (len(config.steps), config.n_networks)
     every = jax.tree.map(lambda leaf: jnp.tile(leaf, (shape[0], *[1] * (leaf.ndim - 1))), params)
-    steps, keys = jnp.repeat(jnp.asarray(config.steps, float), shape[1]), member_keys(key, shape[0] * shape[1])
+    steps, keys = on_device(np.repeat(config.steps, shape[1])), member_keys(key, shape[0] * shape[1])
     state, _, _ = settle(keys, every, jnp.zeros_like(every.bias), steps, n_steps)
     state, average, is_finite = settle(keys, every, state, steps, n_steps)
     rho = hard_sigmoid()

@@ -182,7 +182,7 @@ def _attractors(key: Key[Array, ""], network_key: Key[Array, ""], config: Stabil
     weights, bias = tied_networks(network_key, config.n_strong, N_UNITS, (1.2, 3.0), 0.5)
     params = Params(*(on_device(np.concatenate([part] * shape[0])) for part in (weights, bias)))
     start = jax.random.uniform(named_key(key, "start"), (config.n_strong, N_UNITS), float, -1.0, 1.0)
-    steps, keys = jnp.repeat(jnp.asarray(config.steps, float), shape[1]), member_keys(key, shape[0] * shape[1])
+    steps, keys = on_device(np.repeat(config.steps, shape[1])), member_keys(key, shape[0] * shape[1])
     state = jnp.tile(start, (shape[0], 1))
     # Coarsely first: some networks leave the neighbourhood of a saddle slowly.
     for each in (jnp.full_like(steps, config.steps[-1]), steps):

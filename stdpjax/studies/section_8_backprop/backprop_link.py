@@ -223,7 +223,7 @@ def run(key: Key[Array, ""], config: BackpropLinkConfig, progress: Progress) -> 
     follow = partial(follow_growth, config=config)
     both = on_host(jax.jit(jax.vmap(jax.vmap(follow, (None, 0)), (0, 0)))(is_smooth, setups))
     progress(0.6, "long simulations")
-    hard = jax.tree.map(lambda array: array[0], setups)
+    hard = jax.tree.map(lambda array: jax.device_put(np.asarray(array)[0]), setups)
     n_done = KEEP * np.arange(1, config.n_steps // KEEP + 1)
     return merged(
         _arrivals(both, config),
