@@ -2,7 +2,8 @@
 
 A STUDY is the name of one of the paper's, or a file of one's own: `my_study.py`, `my_study.py:NAME`.
 
-Bad input gets one line on standard error and exit code 2; an interrupt exit code 130.
+Bad input gets one line on standard error and exit code 2, other processes that are lost exit code 3, and an interrupt
+exit code 130.
 """
 
 import argparse
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         if parallel.is_main_process():
             print(f"stdpjax: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return 3 if type(error) is ConnectionError else 2
     except parallel.MainProcessError:  # which says what is wrong
         return 2
     except KeyboardInterrupt as interrupt:
@@ -209,11 +210,20 @@ def _connect(options: argparse.Namespace) -> None:
     """Join the processes of the run, before JAX starts; errors name the options."""
     names = {"coordinator": "--coordinator", "n_processes": "--num-processes", "process_id": "--process-id"}
     try:
-        parallel.initialize(options.coordinator, options.num_processes, options.process_id)
-    except (ValueError, RuntimeError) as error:
+        parallel.initialize(options.coordinator, options.num_processes, options.process_id, same=_same(options))
+    except (ValueError, RuntimeError, ConnectionError) as error:
         # Not within quotes, where a host may have such a name.
         text = re.sub(rf"(?<!')\b({'|'.join(names)})\b", lambda found: names[found[0]], str(error))
-        raise ValueError(text) from error
+        raise (type(error) if isinstance(error, ConnectionError) else ValueError)(text) from error
+
+
+def _same(options: argparse.Namespace) -> dict[str, str]:
+    """What all processes must be given: the command but for what is a process's or a disk's own, and its studies."""
+    from stdpjax.lab.identity import source_of
+
+    own = ("coordinator", "num_processes", "process_id", "out", "force", "jobs", "cache", "studies")
+    given = {name: value for name, value in vars(options).items() if name not in own and value is not None}
+    return given | {f"file of {study.name}": text for study in options.studies for text in source_of(study).values()}
 
 
 def _add_settings(parser: argparse.ArgumentParser, config: Any, names: Collection[str] | None = None) -> None:

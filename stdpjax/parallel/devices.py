@@ -11,6 +11,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from stdpjax.parallel import watch
+
 AXIS = "device"
 _ON_BLOCKS, _ON_ALL = PartitionSpec(AXIS), PartitionSpec()
 
@@ -126,7 +128,8 @@ def map_blocks(
     blocks = [_place(_padded(_on_host(leaf), devices.size), devices, _ON_BLOCKS) for leaf in _plain(leaves)]
     result = compiled(blocks, [_place(_on_host(leaf), devices, _ON_ALL) for leaf in _plain(shared_leaves)])
     if jax.process_count() > 1:
-        result = multihost_utils.process_allgather(result, tiled=True)
+        with watch.together():
+            result = multihost_utils.process_allgather(result, tiled=True)
     return jax.tree.map(lambda leaf: np.asarray(leaf)[:n_elements], result)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,29 +10,41 @@ import numpy as np
 from jax._src import clusters  # what JAX knows about launchers, which is not public: see `_has_launcher`
 from jax.experimental import multihost_utils
 
+import stdpjax
 from stdpjax import _checks
+from stdpjax.parallel import watch
 
 
 class MainProcessError(RuntimeError):
     """What the other processes raise when the main one failed at something that it does for all."""
 
 
-def initialize(coordinator: str | None = None, n_processes: int | None = None, process_id: int | None = None) -> None:
+def initialize(
+    coordinator: str | None = None,
+    n_processes: int | None = None,
+    process_id: int | None = None,
+    *,
+    same: Mapping[str, Any] | None = None,
+) -> None:
     """Connect this process with the others of a run; call it before anything is computed.
 
     What is not given comes from the launcher (those that `jax.distributed` knows: Slurm, Open MPI, Cloud TPU,
     Kubernetes jobs). On a plain machine with nothing given, and for one process, there is nothing to do. Under Slurm
     and Open MPI JAX gives each process of a node one of its GPUs; `JAX_LOCAL_DEVICE_IDS=0,1,...` gives it several.
 
+    From then on the processes watch each other. When one is killed, fails or falls silent, each of the others ends
+    within 30 s, whatever it is doing, with one line on standard error and exit code 3; nothing can catch that.
+
     Args:
         coordinator: "HOST:PORT", where process 0 can be reached by all.
         n_processes: number of processes, 1 or more.
         process_id: number of this process, from 0 to `n_processes - 1`.
+        same: names and values that must be the same in all processes, as versions and precision must.
 
     Raises:
         ValueError: an argument out of range, or missing where no launcher supplies it.
         RuntimeError: JAX has already started its devices, or is connected already.
-        ConnectionError: the other processes were not reached.
+        ConnectionError: the other processes were not reached within 25 s, or were started with something else.
 
     Example:
         >>> import stdpjax
@@ -51,16 +63,17 @@ def initialize(coordinator: str | None = None, n_processes: int | None = None, p
             raise ValueError(
                 f"process_id: expected 0 to {n_processes - 1}, as there are {n_processes} processes, got {process_id}"
             )
+    if same is not None:
+        _checks.instance("same", same, Mapping, "names and values")
     if n_processes == 1:
         return
-    settings = {"coordinator": coordinator, "n_processes": n_processes, "process_id": process_id}
-    is_given = any(value is not None for value in settings.values())
-    if not _has_launcher():
-        if not is_given and "JAX_COORDINATOR_ADDRESS" not in os.environ:
+    given = {"coordinator": coordinator, "n_processes": n_processes, "process_id": process_id}
+    is_given = any(value is not None for value in given.values())
+    has_launcher, address = _has_launcher(), coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
+    if not has_launcher:
+        if not is_given and address is None:
             return
-        if "JAX_COORDINATOR_ADDRESS" in os.environ:
-            settings.pop("coordinator")
-        missing = [name for name, value in settings.items() if value is None]
+        missing = [name for name, value in (given | {"coordinator": address}).items() if value is None]
         if missing:
             raise ValueError(
                 f"{missing[0]}: expected coordinator, n_processes and process_id together, as no cluster launcher was "
@@ -71,20 +84,27 @@ def initialize(coordinator: str | None = None, n_processes: int | None = None, p
             raise RuntimeError("initialize: expected to be called once, got a process that is already connected")
         return
     try:
-        jax.distributed.initialize(coordinator, n_processes, process_id)
+        for number in (0, jax.config.jax_num_cpu_devices):  # pyright: ignore[reportAttributeAccessIssue]
+            jax.config.update("jax_num_cpu_devices", number)  # refused once JAX has started
     except RuntimeError as error:
-        if "must be called before" in str(error):
-            raise RuntimeError(
-                "initialize: expected to be called before JAX computes anything or lists its devices"
-            ) from error
-        raise ConnectionError(f"coordinator: expected to reach all processes, got {error}") from error
+        raise RuntimeError(
+            "initialize: expected to be called before JAX computes anything or lists its devices"
+        ) from error
+    if has_launcher:
+        find = clusters.ClusterEnv.auto_detect_unset_distributed_params
+        address, n_processes, process_id, _ = find(address, n_processes, process_id, None, None, 25)
+    if address is None or n_processes is None or process_id is None:
+        raise ValueError(f"coordinator: expected a launcher that tells it, got {address}, {n_processes}, {process_id}")
+    versions = {"stdpjax": stdpjax.__version__, "jax": jax.__version__}
+    precision = jax.dtypes.canonicalize_dtype("float64")
+    own = watch.meet(address, n_processes, process_id, {**versions, "precision": precision, **(same or {})})
+    jax.distributed.initialize(own, n_processes, process_id)
 
 
 def _has_launcher() -> bool:
     """Whether JAX finds a launcher that tells this process about the others.
 
-    Asking `jax.distributed.initialize` would do, but it refuses to look once JAX has started, which a single process
-    may well have done.
+    `jax.distributed.initialize` refuses to look once JAX has started, which a single process may well have done.
     """
     launchers = [launcher for launcher in clusters.ClusterEnv._cluster_types if not launcher.opt_in_only_method]
     if "JOB_COMPLETION_INDEX" not in os.environ:  # any pod looks like a cluster to JAX, a single one too
@@ -142,8 +162,8 @@ def on_main_process(action: Callable[[], Any]) -> Any:
 
 def _from_main(text: bytes) -> bytes:
     """Hand the main process's bytes to all."""
-    length = int(multihost_utils.broadcast_one_to_all(np.int32(len(text))))
-    content = np.zeros(length, np.uint8)
-    if is_main_process():
-        content[:] = np.frombuffer(text, np.uint8)
-    return multihost_utils.broadcast_one_to_all(content).tobytes()
+    with watch.together():
+        content = np.zeros(int(multihost_utils.broadcast_one_to_all(np.int32(len(text)))), np.uint8)
+        if is_main_process():
+            content[:] = np.frombuffer(text, np.uint8)
+        return multihost_utils.broadcast_one_to_all(content).tobytes()

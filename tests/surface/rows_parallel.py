@@ -33,9 +33,14 @@ def map_blocks(function):
 ROWS = rows(
     Row(
         parallel.initialize,
-        {"coordinator": ("path", "localhost:1234"), "n_processes": ("count", 1), "process_id": ("count", 0)},
+        {
+            "coordinator": ("path", "localhost:1234"),
+            "n_processes": ("count", 1),
+            "process_id": ("count", 0),
+            "same": ("mapping or none", {"seed": 0}),
+        },
         # What is not given comes from the launcher.
-        takes={(name, "none"): None for name in ("coordinator", "process_id")},
+        takes={("coordinator", "none"): None, ("process_id", "none"): None, ("same", "unhashable"): None},
     ),
     Row(map_sharded, {"function": ("callable", square)}),
     Row(map_blocks, {"function": ("callable", square)}),
