@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import stdpjax
 from stdpjax import _compiled, parallel
+from stdpjax.parallel import watch
 
 # A command imports what it needs: help and mistyped names come as soon as JAX is there.
 if TYPE_CHECKING:
@@ -45,9 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         if parallel.is_main_process():
             print(f"stdpjax: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 3 if type(error) is ConnectionError else 2
-    except parallel.MainProcessError:  # which says what is wrong
-        return 2
+        return 3 if type(error) in (ConnectionError, ChildProcessError) else 2
+    except parallel.MainProcessError as error:
+        if error.is_refusal:  # which it says itself
+            return 2
+        print(f"stdpjax: error: {' '.join(str(error).split())}; {watch.GO_ON}", file=sys.stderr)
+        return 3
     except KeyboardInterrupt as interrupt:
         how = str(interrupt) or "the same command goes on with the studies not yet done"
         print(f"\nstdpjax: interrupted; {how}", file=sys.stderr)
@@ -204,13 +208,18 @@ def _add_processes(parser: argparse.ArgumentParser) -> None:
     processes.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 is reached")
     processes.add_argument("--num-processes", type=int, metavar="N", help="number of processes")
     processes.add_argument("--process-id", type=int, metavar="K", help="number of this one, 0 to N - 1")
+    processes.add_argument(
+        "--start-timeout", type=float, default=20.0, metavar="SECONDS", help="to wait for the others (default: 20)"
+    )
 
 
 def _connect(options: argparse.Namespace) -> None:
     """Join the processes of the run, before JAX starts; errors name the options."""
     names = {"coordinator": "--coordinator", "n_processes": "--num-processes", "process_id": "--process-id"}
+    names["start_timeout"] = "--start-timeout"
+    given = options.coordinator, options.num_processes, options.process_id
     try:
-        parallel.initialize(options.coordinator, options.num_processes, options.process_id, same=_same(options))
+        parallel.initialize(*given, start_timeout=options.start_timeout, same=_same(options))
     except (ValueError, RuntimeError, ConnectionError) as error:
         # Not within quotes, where a host may have such a name.
         text = re.sub(rf"(?<!')\b({'|'.join(names)})\b", lambda found: names[found[0]], str(error))
@@ -221,7 +230,7 @@ def _same(options: argparse.Namespace) -> dict[str, str]:
     """What all processes must be given: the command but for what is a process's or a disk's own, and its studies."""
     from stdpjax.lab.identity import source_of
 
-    own = ("coordinator", "num_processes", "process_id", "out", "force", "jobs", "cache", "studies")
+    own = ("coordinator", "num_processes", "process_id", "start_timeout", "out", "force", "jobs", "cache", "studies")
     given = {name: value for name, value in vars(options).items() if name not in own and value is not None}
     return given | {f"file of {study.name}": text for study in options.studies for text in source_of(study).values()}
 

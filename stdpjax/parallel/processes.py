@@ -1,13 +1,16 @@
 """The processes of a run: how they find each other, and what one of them does for all."""
 
+import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jax._src import clusters  # what JAX knows about launchers, which is not public: see `_has_launcher`
+from jax._src import clusters, xla_bridge  # not public: the launchers that JAX knows, and whether it has started
 from jax.experimental import multihost_utils
 
 import stdpjax
@@ -18,12 +21,16 @@ from stdpjax.parallel import watch
 class MainProcessError(RuntimeError):
     """What the other processes raise when the main one failed at something that it does for all."""
 
+    is_refusal = False
+    """Whether the main process refused what it was given, which it says itself."""
+
 
 def initialize(
     coordinator: str | None = None,
     n_processes: int | None = None,
     process_id: int | None = None,
     *,
+    start_timeout: float = 20.0,
     same: Mapping[str, Any] | None = None,
 ) -> None:
     """Connect this process with the others of a run; call it before anything is computed.
@@ -39,12 +46,14 @@ def initialize(
         coordinator: "HOST:PORT", where process 0 can be reached by all.
         n_processes: number of processes, 1 or more.
         process_id: number of this process, from 0 to `n_processes - 1`.
-        same: names and values that must be the same in all processes, as versions and precision must.
+        start_timeout: how many seconds process 0 waits for all others, and those for process 0: longer where a cluster
+            starts some nodes later than others.
+        same: names and values that must be the same in all processes, as versions, source and precision must.
 
     Raises:
         ValueError: an argument out of range, or missing where no launcher supplies it.
         RuntimeError: JAX has already started its devices, or is connected already.
-        ConnectionError: the other processes were not reached within 25 s, or were started with something else.
+        ConnectionError: the other processes did not come in time, or were started with something else.
 
     Example:
         >>> import stdpjax
@@ -63,6 +72,7 @@ def initialize(
             raise ValueError(
                 f"process_id: expected 0 to {n_processes - 1}, as there are {n_processes} processes, got {process_id}"
             )
+    start_timeout = _checks.number("start_timeout", start_timeout, above=0)
     if same is not None:
         _checks.instance("same", same, Mapping, "names and values")
     if n_processes == 1:
@@ -83,22 +93,28 @@ def initialize(
         if is_given:
             raise RuntimeError("initialize: expected to be called once, got a process that is already connected")
         return
-    try:
-        for number in (0, jax.config.jax_num_cpu_devices):  # pyright: ignore[reportAttributeAccessIssue]
-            jax.config.update("jax_num_cpu_devices", number)  # refused once JAX has started
-    except RuntimeError as error:
-        raise RuntimeError(
-            "initialize: expected to be called before JAX computes anything or lists its devices"
-        ) from error
+    if xla_bridge.backends_are_initialized():
+        raise RuntimeError("initialize: expected to be called before JAX computes anything or lists its devices")
     if has_launcher:
-        find = clusters.ClusterEnv.auto_detect_unset_distributed_params
-        address, n_processes, process_id, _ = find(address, n_processes, process_id, None, None, 25)
+        address, n_processes, process_id, _ = clusters.ClusterEnv.auto_detect_unset_distributed_params(
+            address, n_processes, process_id, None, None, math.ceil(start_timeout)
+        )
     if address is None or n_processes is None or process_id is None:
         raise ValueError(f"coordinator: expected a launcher that tells it, got {address}, {n_processes}, {process_id}")
-    versions = {"stdpjax": stdpjax.__version__, "jax": jax.__version__}
-    precision = jax.dtypes.canonicalize_dtype("float64")
-    own = watch.meet(address, n_processes, process_id, {**versions, "precision": precision, **(same or {})})
-    jax.distributed.initialize(own, n_processes, process_id)
+    package = Path(stdpjax.__file__).parent
+    source = b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))
+    all_same = {
+        "stdpjax": f"{stdpjax.__version__} ({hashlib.sha256(source).hexdigest()[:8]})",
+        "jax": jax.__version__,
+        "precision": jax.dtypes.canonicalize_dtype("float64"),
+        **(same or {}),
+    }
+    port = watch.meet(address, n_processes, process_id, all_same, start_timeout)
+    reached = f"127.0.0.1:{port}", n_processes, process_id
+    try:
+        jax.distributed.initialize(*reached, initialization_timeout=25, coordinator_bind_address=f"[::]:{port}")
+    except RuntimeError as error:
+        raise ConnectionError(f"coordinator: expected to reach all processes, got {error}") from error
 
 
 def _has_launcher() -> bool:
@@ -148,13 +164,16 @@ def on_main_process(action: Callable[[], Any]) -> Any:
     if not is_main_process():
         said = json.loads(_from_main(b""))
         if "error" in said:
-            raise MainProcessError(f"the main process stopped: {said['error']}")
+            failure = MainProcessError(f"process 0, the main one, stopped: {said['error']}")
+            failure.is_refusal = said["is_refusal"]
+            raise failure
         return said["value"]
     try:
         value = action()
         text = json.dumps({"value": value})
     except BaseException as error:  # an interrupt too, or the others would wait forever
-        _from_main(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        said = {"error": f"{type(error).__name__}: {error}", "is_refusal": isinstance(error, ValueError)}
+        _from_main(json.dumps(said).encode())
         raise
     _from_main(text.encode())
     return value
