@@ -3,18 +3,20 @@
 What a killed run left is gone on with by the same command, to the same bits.
 """
 
+import contextlib
 import json
-import random
 import re
 import signal
+import socket
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from stdpjax import cli, parallel
 from stdpjax.parallel import watch
-from tests.lab.sweep.test_processes import SMALL, contents, on_processes, working_folders
+from tests.lab.sweep.test_processes import SMALL, working_folders
 from tests.test_parallel import PROGRAM, environment, free_port, program, start
 
 # Two blocks a chunk.
@@ -25,12 +27,14 @@ import dataclasses
 from stdpjax import studies
 
 first = studies.find("example_traces")
-second = dataclasses.replace(first, name="second", claims=())
+second, third = (dataclasses.replace(first, name=name, claims=()) for name in ("second", "third"))
 """
 FEW_SECONDS, BOUND = 5, 30
+IS_LOST = "stdpjax: error: process {} is lost: "
 
 
 def launch(folders, *arguments, command=PROGRAM):
+    """Start a command on as many processes as there are folders; what they read and write is in those."""
     connected = ["--coordinator", f"127.0.0.1:{free_port()}", "--num-processes", str(len(folders)), "--process-id"]
     for folder in folders:
         (folder / "mine.py").write_text(MINE)
@@ -41,7 +45,7 @@ def launch(folders, *arguments, command=PROGRAM):
     ]
 
 
-def end(processes, bound=120.0):
+def end(processes, bound=240.0):
     """Code and errors of each, which ends within so many seconds."""
     try:
         said = [process.communicate(timeout=bound)[1] for process in processes]
@@ -58,87 +62,138 @@ def only_line(errors):
     return line
 
 
-def wait_until(condition, processes, bound=120):
-    start = time.monotonic()
+def wait_until(condition, processes):
+    begin = time.monotonic()
     while not condition():
         assert all(process.poll() is None for process in processes), end(processes)
-        assert time.monotonic() < start + bound
+        assert time.monotonic() < begin + 240
         time.sleep(0.05)
 
 
-def n_blocks(out):
+def has_blocks(out):
+    """Whether a sweep has begun."""
     manifest = out / "manifest.json"
-    return len(json.loads(manifest.read_text())["checksums"]) if manifest.exists() else 0
+    return manifest.exists() and len(json.loads(manifest.read_text())["checksums"]) > 2
 
 
-def has_first_study(out):
-    return any(out.glob("*/record.json"))
+KILLED = """
+    import os, signal, sys, time
+    from stdpjax import parallel
 
-
-def kill_one_and_go_on(tmp_path, arguments, is_time, victim):
-    """Kill one of two processes once it is time; return the folders of a run alone and of the one gone on with."""
-    alone, *folders = working_folders(tmp_path, 3)
-    processes = launch(folders, *arguments)
-    wait_until(lambda: is_time(folders[0] / "out"), processes)
-    processes[victim].kill()
-    left = processes[1 - victim]
-    ((code, errors),) = end([left], FEW_SECONDS)
-    end([processes[victim]])
-    assert code == 3, errors
-    line = only_line(errors)
-    assert line.startswith(f"stdpjax: error: process {victim} is lost"), line
-    assert "the same command" in line
-    assert [code for code, _ in end(launch(folders, *arguments))] == [0, 0]
-    (alone / "mine.py").write_text(MINE)
-    assert on_processes([alone], *arguments)[0][0] == 0
-    return alone / "out", folders[0] / "out"
+    parallel.initialize(sys.argv[3], 2, number := int(sys.argv[-1]))
+    parallel.on_main_process(lambda: None)
+    if number == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+"""
 
 
 @pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_sweep_ends_when_a_process_is_killed_and_goes_on_to_the_same_bits(tmp_path, victim):
-    alone, two = kill_one_and_go_on(tmp_path, SWEEP, lambda out: n_blocks(out) > 2, victim)
-    assert contents(alone) == contents(two)
+def test_a_process_that_is_killed_ends_the_other_whatever_it_does(tmp_path, victim):
+    command = [*program(KILLED), str(victim)]
+    outcomes = end(launch(working_folders(tmp_path, 2), command=command), BOUND)
+    (code, errors), (killed, _) = outcomes[1 - victim], outcomes[victim]
+    assert (code, killed) == (3, -signal.SIGKILL)
+    assert only_line(errors) == IS_LOST.format(victim) + f"it was killed or has failed; {watch.GO_ON}"
 
 
-@pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_studies_end_when_a_process_is_killed_and_go_on_to_the_same_bits(tmp_path, victim):
-    alone, two = kill_one_and_go_on(tmp_path, RUN, has_first_study, victim)
-    assert (alone / "ledger.json").read_bytes() == (two / "ledger.json").read_bytes()
+def come(port, line):
+    """Say something to process 0 once it is there, and return what it says until it hangs up."""
+    while True:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(line)
+            return connection.makefile().read()
+        time.sleep(0.01)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("arguments", [SWEEP, RUN])
-def test_ten_random_moments(tmp_path, arguments):
-    alone, *folders = working_folders(tmp_path, 3)
-    draw = random.Random(0)
-    for _ in range(10):
-        processes, victim = launch(folders, *arguments), draw.randrange(2)
-        time.sleep(draw.uniform(5, 25))  # imports take the first seconds
-        processes[victim].kill()
-        begin = time.monotonic()
-        ((code, errors),) = end([processes[1 - victim]], BOUND + 5)  # the import may be still to come
-        was_done = end([processes[victim]])[0][0] in (0, 2)
-        print(victim, code, f"{time.monotonic() - begin:.2f} s", errors)
-        assert was_done or (code == 3 and only_line(errors).startswith("stdpjax: error: "))
-    codes = [code for code, _ in end(launch(folders, *arguments))]
-    assert codes == [0, 0] or (arguments is RUN and codes == [2, 2])  # nothing is left to do
-    (alone / "mine.py").write_text(MINE)
-    assert on_processes([alone], *arguments)[0][0] == 0
-    if arguments is RUN:
-        assert (alone / "out/ledger.json").read_bytes() == (folders[0] / "out/ledger.json").read_bytes()
-    else:
-        assert contents(alone / "out") == contents(folders[0] / "out")
+def introduction(number, **same):
+    return json.dumps({"process": number, "n_processes": "3", "seed": "0", **same}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([introduction(1, seed="1")], "expected the same in all processes, got seed 0 in process 0 and 1 in process 1"),
+        ([introduction(1, n_processes="2")], "got n_processes 3 in process 0 and 2 in process 1; start all again"),
+        ([introduction(2), introduction(2)], "expected each process from 1 to 2 once, got another 2"),
+        ([introduction(1)], "expected 3 processes within start_timeout = 0.5 s, got none of number 2"),
+        ([b"GET / HTTP/1.1\r\n\r\n"], "expected 3 processes within start_timeout = 0.5 s, got none of number 1, 2"),
+    ],
+)
+def test_process_0_tells_all_who_have_come_what_is_wrong(lines, message):
+    port = free_port()
+    with ThreadPoolExecutor() as pool:
+        told = [pool.submit(come, port, line) for line in lines]
+        with pytest.raises(ConnectionError, match=re.escape(message)):
+            watch.meet(f"localhost:{port}", 3, 0, {"seed": 0}, 0.5)
+    if b"GET" not in lines[0]:
+        assert all(message in json.loads(each.result().splitlines()[-1])["wrong"] for each in told)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_the_others_wait_for_process_0_and_as_long_as_it_waits(host):
+    with pytest.raises(ConnectionError, match=r"expected process 0 within start_timeout = 0.3 s, got: .*; start all"):
+        watch.meet(f"{host}:{free_port()}", 2, 1, {}, 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        other = pool.submit(watch.meet, f"127.0.0.1:{server.getsockname()[1]}", 2, 1, {"seed": 5}, 0.3)
+        with server.accept()[0] as connection:
+            heard = json.loads(connection.makefile().readline())
+            for said in (b"{}\n", b"{}\n", b'{"wrong": "all"}\n'):
+                time.sleep(0.3)
+                connection.sendall(said)
+        with pytest.raises(ConnectionError, match=r"^coordinator: at 127\.0\.0\.1:\d+ all$"):
+            other.result()
+    assert heard == {"n_processes": "2", "process": 1, "seed": "5"}
+
+
+def test_a_port_that_is_taken_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(ConnectionError, match=f"coordinator: at 127.0.0.1:{port} Address already in use"):
+            watch.meet(f"127.0.0.1:{port}", 2, 0, {}, 0.3)
+
+
+def failed(is_refusal):
+    error = parallel.MainProcessError("process 0, the main one, stopped: OSError: no space")
+    error.is_refusal = is_refusal
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (ConnectionError("coordinator: at here:1 nobody"), 3, "coordinator: at here:1 nobody\n"),
+        (ChildProcessError("mine: its process ended"), 3, "mine: its process ended\n"),
+        (failed(is_refusal=False), 3, f"{failed(is_refusal=False)}; {watch.GO_ON}\n"),
+        (failed(is_refusal=True), 2, ""),
+        (PermissionError("cannot write"), 2, "cannot write\n"),
+    ],
+)
+def test_the_command_line_ends_with_code_3_where_a_process_is_lost(error, code, message, monkeypatch, capsys):
+    def fail(options):
+        raise error
+
+    monkeypatch.setitem(cli._COMMANDS, "list", cli._COMMANDS["list"]._replace(run=fail))
+    assert cli.main(["list"]) == code
+    assert capsys.readouterr().err == f"{'stdpjax: error: ' * bool(message)}{message}"
+
+
+def check_lost(victim, code, errors):
+    """One line that names the lost process, also where it did not come to meet the others."""
+    line = only_line(errors)
+    assert code == 3, errors
+    never_came = f"got none of number {victim};" if victim else "expected process 0 within"
+    assert line.startswith(IS_LOST.format(victim)) or (line.startswith("stdpjax: error: ") and never_came in line)
 
 
 @pytest.mark.slow
 def test_of_three_processes_the_others_name_the_same_one(tmp_path):
     folders = working_folders(tmp_path, 3)
     processes = launch(folders, *SWEEP)
-    wait_until(lambda: n_blocks(folders[0] / "out") > 2, processes)
+    wait_until(lambda: has_blocks(folders[0] / "out"), processes)
     processes[2].kill()
-    for code, errors in end(processes[:2], FEW_SECONDS):
-        assert code == 3
-        assert only_line(errors).startswith("stdpjax: error: process 2 is lost")
+    for outcome in end(processes[:2], FEW_SECONDS):
+        check_lost(2, *outcome)
     end(processes[2:])
 
 
@@ -147,11 +202,10 @@ def test_of_three_processes_the_others_name_the_same_one(tmp_path):
 def test_a_process_that_falls_silent_is_lost(tmp_path, victim):
     folders = working_folders(tmp_path, 2)
     processes = launch(folders, *SWEEP)
-    wait_until(lambda: n_blocks(folders[0] / "out") > 2, processes)
+    wait_until(lambda: has_blocks(folders[0] / "out"), processes)
     processes[victim].send_signal(signal.SIGSTOP)
     ((code, errors),) = end([processes[1 - victim]], BOUND)
-    processes[victim].kill()
-    end([processes[victim]])
+    end([processes[victim]], 0.1)
     assert code == 3
     assert f"process {victim} is lost: not heard for 15 s" in only_line(errors)
 
@@ -170,10 +224,9 @@ FAILS = """
 
 @pytest.mark.slow
 def test_a_process_that_fails_alone_ends_all(tmp_path):
-    folders = working_folders(tmp_path, 2)
-    (code, errors), _ = end(launch(folders, command=program(FAILS)), BOUND + 15)
+    (code, errors), _ = end(launch(working_folders(tmp_path, 2), command=program(FAILS)), BOUND)
     assert code == 3
-    assert only_line(errors).startswith("stdpjax: error: process 1 is lost: it has ended while others wait for it")
+    assert only_line(errors) == IS_LOST.format(1) + f"it has ended while others wait for it; {watch.GO_ON}"
 
 
 FULL = """
@@ -193,38 +246,21 @@ FULL = """
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [SWEEP, RUN])
 def test_a_main_process_that_cannot_write_ends_all(tmp_path, arguments):
-    folders = working_folders(tmp_path, 2)
-    (code, errors), (other, other_errors) = end(
-        launch(folders, *arguments, command=[PROGRAM[0], "-c", textwrap.dedent(FULL)]), 60
-    )
-    assert (code, other) == (2, 2), (errors, other_errors)
+    command = [PROGRAM[0], "-c", textwrap.dedent(FULL)]
+    (code, errors), (other, other_errors) = end(launch(working_folders(tmp_path, 2), *arguments, command=command))
+    assert (code, other) == (2, 3), (errors, other_errors)
     assert "No space left" in only_line(errors)
-    assert other_errors == ""
+    assert only_line(other_errors).startswith(
+        "stdpjax: error: process 0, the main one, stopped: OSError: [Errno 28] No"
+    )
 
 
+@pytest.mark.slow
 def test_processes_with_other_settings_are_refused_in_one_line_each(tmp_path):
-    folders = working_folders(tmp_path, 2)
     seed = "import sys; sys.argv += ['--seed', '1'] if sys.argv[-1] == '1' else []; "
-    for code, errors in end(launch(folders, *SWEEP, command=[*PROGRAM[:2], seed + PROGRAM[2]]), BOUND):
+    command = [*PROGRAM[:2], seed + PROGRAM[2]]
+    for code, errors in end(launch(working_folders(tmp_path, 2), *SWEEP, command=command), BOUND):
         assert code == 3
-        assert "expected the same in all processes, got seed 0 in process 0 and 1 in process 1" in only_line(errors)
-
-
-@pytest.mark.parametrize(
-    ("number", "message"),
-    [(0, "expected 2 processes within .* got none of number 1"), (1, "expected process 0 within")],
-)
-def test_processes_that_never_come_are_not_waited_for(monkeypatch, number, message):
-    monkeypatch.setattr(watch, "_MEETING", 0.3)
-    address = f"127.0.0.1:{free_port()}"
-    with pytest.raises(ConnectionError, match=f"coordinator: at {address} {message}"):
-        watch.meet(address, 2, number, {})
-
-
-def test_the_command_line_ends_with_code_3_where_no_process_comes(monkeypatch, capsys):
-    def nobody(*arguments, **options):
-        raise ConnectionError("coordinator: at here:1 expected process 0")
-
-    monkeypatch.setattr(parallel, "initialize", nobody)
-    assert cli.main(["run", "example_traces", "--smoke"]) == 3
-    assert capsys.readouterr().err == "stdpjax: error: --coordinator: at here:1 expected process 0\n"
+        line = only_line(errors)
+        assert line.startswith("stdpjax: error: --coordinator: at 127.0.0.1:")
+        assert "expected the same in all processes, got seed 0 in process 0 and 1 in process 1; start all" in line

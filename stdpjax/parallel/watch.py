@@ -98,9 +98,9 @@ def _join(host: str, port: int, introduction: Mapping[str, Any], timeout: float)
             why = getattr(error, "strerror", None) or why
             time.sleep(0.2)
             continue
+        _peers[0] = connection
         if "wrong" in said:
             raise ConnectionError(said["wrong"])
-        _peers[0] = connection
         relay = socket.create_server(("127.0.0.1", 0))
         _start(_relay, relay, (host, said["port"]))
         return relay.getsockname()[1]
