@@ -2,8 +2,8 @@
 
 A STUDY is the name of one of the paper's, or a file of one's own: `my_study.py`, `my_study.py:NAME`.
 
-Bad input gets one line on standard error and exit code 2, other processes that are lost exit code 3, and an interrupt
-exit code 130.
+Bad input, or a disk that cannot be written, gets one line on standard error and exit code 2, another process that is
+lost one line and exit code 3, and an interrupt exit code 130.
 """
 
 import argparse
