@@ -172,7 +172,7 @@ def on_main_process(action: Callable[[], Any]) -> Any:
         value = action()
         text = json.dumps({"value": value})
     except BaseException as error:  # an interrupt too, or the others would wait forever
-        said = {"error": f"{type(error).__name__}: {error}", "is_refusal": isinstance(error, ValueError)}
+        said = {"error": f"{type(error).__name__}: {error}".rstrip(": "), "is_refusal": isinstance(error, ValueError)}
         _from_main(json.dumps(said).encode())
         raise
     _from_main(text.encode())

@@ -23,7 +23,7 @@ _SILENCE, _GRACE, _BEAT = 15.0, 10.0, 1.0
 _peers: dict[int, socket.socket] = {}  # number of a process -> the connection to it
 _ended: dict[int, float] = {}  # number -> when it said so
 _waiting: list[float] = []  # since when, while this process exchanges something with the others
-_is_ending, _last_word = threading.Event(), threading.Lock()
+_last_word = threading.Lock()
 
 
 def meet(address: str, n_processes: int, process_id: int, same: Mapping[str, Any], timeout: float) -> int:
@@ -46,7 +46,7 @@ def meet(address: str, n_processes: int, process_id: int, same: Mapping[str, Any
     for number in _peers:
         _start(_listen, number)
     _start(_beat)
-    atexit.register(_say_end)  # before JAX, whose own was registered earlier, waits for the others
+    atexit.register(_tell, {"ended": True})  # before JAX, whose own was registered earlier, waits for the others
     return coordinator
 
 
@@ -182,11 +182,6 @@ def _beat() -> None:
         for number, when in tuple(_ended.items()):
             if any(time.monotonic() - max(since, when) > _GRACE for since in tuple(_waiting)):
                 _stop(f"process {number} is lost: it has ended while others wait for it")
-
-
-def _say_end() -> None:
-    _is_ending.set()
-    _tell({"ended": True})
 
 
 def _stop(what: str) -> None:

@@ -37,6 +37,7 @@ ROWS = rows(
             "coordinator": ("path", "localhost:1234"),
             "n_processes": ("count", 1),
             "process_id": ("count", 0),
+            "start_timeout": ("positive", 20.0),
             "same": ("mapping or none", {"seed": 0}),
         },
         # What is not given comes from the launcher.
