@@ -301,6 +301,12 @@ def test_bad_settings_of_processes_are_refused(arguments, message):
         parallel.initialize(**arguments)
 
 
+def test_an_address_in_the_environment_is_checked_too(monkeypatch):
+    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "here")
+    with pytest.raises(ValueError, match="coordinator: expected HOST:PORT, got 'here'"):
+        parallel.initialize(n_processes=2, process_id=0)
+
+
 def test_one_process_needs_no_connection_and_several_must_connect_first():
     jnp.zeros(1).block_until_ready()
     parallel.initialize()

@@ -61,9 +61,11 @@ def initialize(
     """
     if coordinator is not None:
         _checks.instance("coordinator", coordinator, str, "HOST:PORT")
-        host, _, port = coordinator.rpartition(":")
+    address = os.environ.get("JAX_COORDINATOR_ADDRESS") or None if coordinator is None else coordinator
+    if address is not None:
+        host, _, port = address.rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-            raise ValueError(f"coordinator: expected HOST:PORT, got {coordinator!r}")
+            raise ValueError(f"coordinator: expected HOST:PORT, got {address!r}")
     if n_processes is not None:
         n_processes = _checks.count("n_processes", n_processes)
     if process_id is not None:
@@ -79,7 +81,7 @@ def initialize(
         return
     given = {"coordinator": coordinator, "n_processes": n_processes, "process_id": process_id}
     is_given = any(value is not None for value in given.values())
-    has_launcher, address = _has_launcher(), coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
+    has_launcher = _has_launcher()
     if not has_launcher:
         if not is_given and address is None:
             return
