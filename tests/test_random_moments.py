@@ -66,7 +66,7 @@ def test_at_ten_random_moments_a_worker_that_is_killed_costs_its_study_alone(tmp
     (alone / "mine.py").write_text(MINE)
     assert on_processes([alone], *arguments, "--jobs", "1")[0][0] == 0
     for number in range(10):
-        (folder,) = folders_of(tmp_path, f"{number}", 1)
+        (folder,) = folders_of(tmp_path, f"moment {number}", 1)
         (folder / "mine.py").write_text(MINE)
         process = start([*PROGRAM, *arguments, "--jobs", "2"], environment(JAX_ENABLE_COMPILATION_CACHE="0"), folder)
         wait_until(lambda process=process: len(workers_of(process)) == 2, [process])
