@@ -79,7 +79,7 @@ def test_at_ten_random_moments_a_worker_that_is_killed_costs_its_study_alone(tmp
             n_lost += 1
             line = only_line(errors)
             assert code == 3
-            assert re.match(r"stdpjax: error: (example_traces|second|third): its process ended with signal 9 before ", line)
+            assert re.match(r"stdpjax: error: (example_traces|second|third): its process ended with signal 9 ", line)
             ((code, errors),) = end([start([*PROGRAM, *arguments, "--jobs", "2"], environment(), folder)])
             assert code == 0, errors
         same_bits(alone / "out", folder / "out")
