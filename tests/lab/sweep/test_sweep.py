@@ -232,7 +232,7 @@ STEPS = [("create", 1), *((step, nth) for step in ("write_blocks", "checksum", "
 @pytest.mark.parametrize(("step", "nth"), STEPS)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_between_any_two_steps_it_ends_with_the_same_store(finished, tmp_path, monkeypatch, step, when, nth):
-    monkeypatch.setattr("stdpjax.lab.sweep.plan.points_at_once", lambda *_: 4)
+    monkeypatch.setattr("stdpjax.lab.sweep.plan.points_at_once", lambda *_: 2)
     plain, calls, out = getattr(store, step), [], tmp_path / "store"
 
     def killed(*arguments):
