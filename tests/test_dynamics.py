@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +28,7 @@ from stdpjax.dynamics import (
 from stdpjax.observers import mean_of
 from stdpjax.random import member_keys
 from tests import plain_network
+from tests.tracing import is_traced, may_be_traced, watched
 
 RHO = rates.hard_sigmoid()
 HYPER = NoiseHyper(step=0.2, noise_std=0.3)
@@ -126,7 +128,7 @@ def test_printed_and_corrected_forms_rest_elsewhere(key):
 
 
 def assert_same(first, second):
-    jax.tree.map(np.testing.assert_array_equal, first, second)
+    chex.assert_trees_all_equal(first, second)
 
 
 @pytest.mark.parametrize("rule", [None, rules.differential_rule("previous")], ids=["no rule", "rule"])
@@ -232,21 +234,10 @@ def test_trials_that_blow_up_are_flagged_alone(key, params, start):
     np.testing.assert_array_equal(run.state[::2], calm.state[::2])
 
 
-N_TRACES = []
+class Watched(NoisyIntegrator):
+    """The noisy step, which is traced where a test says so."""
 
-
-class Counted(NoisyIntegrator):
-    """The noisy step, which notes each time that it is traced."""
-
-    def __call__(self, key, state, field, hyper):
-        N_TRACES.append(1)
-        return super().__call__(key, state, field, hyper)
-
-
-def n_traces(call):
-    before = len(N_TRACES)
-    call()
-    return len(N_TRACES) - before
+    __call__ = watched(NoisyIntegrator.__call__)
 
 
 def test_nothing_compiles_twice(key, params, start):
@@ -257,14 +248,16 @@ def test_nothing_compiles_twice(key, params, start):
         held = (clamp_state(mask, value),)
         key_of_seed = jax.random.fold_in(key, seed)
         return simulate(
-            key_of_seed, scaled, Counted(RHO), hyper, state=start, clamps=held, n_steps=n_steps, **options
+            key_of_seed, scaled, Watched(RHO), hyper, state=start, clamps=held, n_steps=n_steps, **options
         ).state
 
-    assert n_traces(lambda: go(0, NoiseHyper(0.2, 0.3), 0.1, 1.0)) >= 1
-    assert n_traces(lambda: go(1, NoiseHyper(0.7, 0.0), -0.3, 0.5, first_trial=5)) == 0
-    assert n_traces(lambda: go(2, NoiseHyper(jnp.float32(0.7), 1), 0.2, 0.5, resume=None)) == 0
+    with may_be_traced():
+        go(0, NoiseHyper(0.2, 0.3), 0.1, 1.0)
+    go(1, NoiseHyper(0.7, 0.0), -0.3, 0.5, first_trial=5)
+    go(2, NoiseHyper(jnp.float32(0.7), 1), 0.2, 0.5, resume=None)
     # Power: another number of steps is another program.
-    assert n_traces(lambda: go(0, NoiseHyper(0.2, 0.3), 0.1, 1.0, n_steps=6)) >= 1
+    with is_traced():
+        go(0, NoiseHyper(0.2, 0.3), 0.1, 1.0, n_steps=6)
 
 
 def test_what_is_made_anew_in_a_loop_is_compiled_once(key, params, start):
@@ -274,20 +267,23 @@ def test_what_is_made_anew_in_a_loop_is_compiled_once(key, params, start):
 
         seen = jnp.zeros((N_UNITS, N_UNITS)) if weights is None else weights
         return simulate(
-            key, params, kernel or Counted(rates.sigmoid(tau)), HYPER, state=start, n_steps=3,
+            key, params, kernel or Watched(rates.sigmoid(tau)), HYPER, state=start, n_steps=3,
             drive=lambda step: jnp.full(N_UNITS, offset), rule=rules.Rule(lambda weights: (), update),
             learning_rate=0.1, observe={"mean": mean_of(lambda sample: jnp.sum(seen @ sample.next_post_state))},
         )  # fmt: skip
 
     same = jnp.ones((N_UNITS, N_UNITS))
-    first = go(weights=same)
-    assert [n_traces(lambda: go(weights=same)) for _ in range(3)] == [0, 0, 0]
+    with may_be_traced():
+        first = go(weights=same)
+    for _ in range(3):
+        go(weights=same)
     # Power: other numbers in what is enclosed are other programs, with other results.
     for changed in ({"gain": 2.0}, {"tau": 3.0}, {"offset": 0.1}, {"weights": 2 * same}):
-        found = go(**{"weights": same, **changed})
-        assert n_traces(lambda changed=changed: go(**{"weights": same, **changed})) == 0
-        differs = [bool(jnp.any(a != b)) for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(found), strict=True)]
-        assert any(differs), changed
+        with may_be_traced():
+            found = go(**{"weights": same, **changed})
+        go(**{"weights": same, **changed})
+        with pytest.raises(AssertionError, match="not equal"):
+            chex.assert_trees_all_equal(first, found)
 
 
 def test_a_function_is_compared_by_what_it_read_when_it_was_met(key, params, start):
@@ -430,7 +426,7 @@ def test_without_compiling_the_numbers_are_the_same(make, key, params, start):
     compiled = go()
     with jax.disable_jit():
         plain = go()
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), compiled, plain)
+    chex.assert_trees_all_close(compiled, plain, rtol=1e-7, atol=2e-6)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

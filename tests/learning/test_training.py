@@ -2,6 +2,7 @@
 
 import itertools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from stdpjax import learning, rates
 from stdpjax.energy import Params
 from stdpjax.learning import Learner, TrainState, apply_update, start, train_epoch
+from tests.tracing import is_traced, may_be_traced, watched
 
 SIZES = (3, 4, 2)
 N = sum(SIZES)
@@ -42,10 +44,6 @@ def params(key):
     return learning.random_layers(key, SIZES)
 
 
-def same(first, second):
-    return jax.tree.map(lambda a, b: np.testing.assert_array_equal(np.asarray(a), np.asarray(b)), first, second)
-
-
 def test_an_epoch_is_the_plain_loop_over_its_batches(key, params):
     learner = Learner(towards_data, optax.sgd(0.1))
     data = jnp.arange(7.0) / 7
@@ -75,6 +73,17 @@ def test_an_epoch_takes_each_sample_once_in_an_order_that_the_key_decides(key, p
     first, again, other = run(key), run(key), run(jax.random.fold_in(key, 1))
     assert sorted(first.ravel().tolist()) == list(range(12))
     assert first.tolist() == again.tolist() != other.tolist()
+
+
+def test_other_keys_states_and_data_compile_nothing(key, params):
+    learner = Learner(watched(towards_data), optax.sgd(0.1))
+    data = jnp.arange(7.0) / 7
+    with may_be_traced():
+        state, _ = train_epoch(key, learner, start(learner, params, jnp.zeros(())), data, MASK, 3)
+    train_epoch(jax.random.fold_in(key, 1), learner, state, 2 * data, MASK, 3)
+    # Power: another size of batches is another program.
+    with is_traced():
+        train_epoch(key, learner, state, data, MASK, 2)
 
 
 def test_samples_that_fill_no_batch_are_left_out(key, params):
@@ -138,7 +147,7 @@ def test_an_update_that_is_not_finite_leaves_everything_as_it_was_before_it(key,
     assert bool(before.is_finite)
     after, metrics = train_epoch(key, learner, before, jnp.arange(12.0), MASK, 2)
     assert not bool(after.is_finite)
-    same(after._replace(is_finite=before.is_finite), before)
+    chex.assert_trees_all_equal(after._replace(is_finite=before.is_finite), before)
     assert int(after.n_updates) == 2  # so the third one was at fault
     assert not np.isfinite(metrics["value"])
 

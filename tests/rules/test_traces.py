@@ -15,13 +15,16 @@ from stdpjax.rules import (
     Sample,
     event_updates,
     event_weight_change,
+    expected_updates,
     merge_spike_times,
     pair_rule,
     suppression_rule,
+    trace_rule,
     train_updates,
     triplet_rule,
 )
 from tests.rules.families import FAMILIES, READINGS, binned, rule_and_reference, times_of
+from tests.tracing import is_traced, may_be_traced, watched
 
 N_STEPS, N_PRE, N_POST, BIN_MS = 30, 2, 2, 0.5
 reading = st.sampled_from(READINGS)
@@ -131,6 +134,28 @@ def test_gradients_by_all_numbers_and_by_times_equal_finite_differences(name):
                 h = 1e-6 * jnp.eye(N_STEPS)[i]
                 measured = (change(numbers, moments + h) - change(numbers, moments - h)) / 2e-6
                 assert float(by_time[i]) == pytest.approx(float(measured), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_other_numbers_and_trains_compile_nothing(name):
+    family = FAMILIES[name]
+    spikes_seen = watched(family.make(*family.numbers).traces.spikes)
+
+    def changes(factor, seed, n_steps=N_STEPS):
+        rule = trace_rule(
+            family.make(*(factor * number for number in family.numbers)).traces._replace(spikes=spikes_seen)
+        )
+        spikes, moments = random_spikes(seed, 0.4, 2)[:n_steps], factor * np.arange(float(n_steps))
+        train_updates(rule, *spikes.T)
+        expected_updates(rule, *(0.1 * factor * spikes.T))
+        event_weight_change(rule, moments, *spikes.T)
+
+    with may_be_traced():
+        changes(1.0, 1)
+    changes(1.5, 2)
+    # Power: another length is another program.
+    with is_traced():
+        changes(1.0, 1, N_STEPS - 1)
 
 
 def test_many_sets_of_numbers_at_once_are_one_program():

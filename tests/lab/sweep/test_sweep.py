@@ -27,6 +27,7 @@ from stdpjax.lab.sweep.memory import make_program
 from stdpjax.random import key, named_key
 from stdpjax.spikes import counting
 from stdpjax.studies.section_5_simulation import sweep_points
+from tests.tracing import is_traced, watched
 
 STUDY = studies.find("stdp_window")
 SMALL = {"n_sequences": 6, "n_steps": 24, "n_trials": 40}
@@ -154,19 +155,18 @@ def test_a_larger_budget_means_larger_chunks_and_too_small_a_one_is_refused(tmp_
 
 
 def test_other_values_seeds_and_chunks_compile_nothing(finished, tmp_path, monkeypatch):
-    traces = []
     plain = sweep_points.make_sequences
 
-    def counted(*arguments):
-        traces.append(1)
+    @watched
+    def made(*arguments):
         return plain(*arguments)
 
-    monkeypatch.setattr(sweep_points, "make_sequences", counted)
+    monkeypatch.setattr(sweep_points, "make_sequences", made)
     grid = {"window": (4, 3), "max_probability": (0.3, 0.7, 0.9)}
     sweep(tmp_path / "store", grid, seed=5, tau=3.0, width=7.0)
-    assert traces == []
-    make_program(point_of(STUDY), dataclasses.replace(STUDY.configuration(is_smoke=True), n_steps=25))
-    assert traces == [1]  # power: another length is another program
+    # Power: another length is another program.
+    with is_traced():
+        make_program(point_of(STUDY), dataclasses.replace(STUDY.configuration(is_smoke=True), n_steps=25))
 
 
 def test_a_chunk_takes_the_memory_of_one_point_and_its_results_however_many_points_it_has():
