@@ -99,17 +99,6 @@ def test_units_have_no_order(params, rate_fn):
     )
 
 
-@pytest.mark.parametrize("function", [energy.energy, energy.target, energy.gradient, energy.hessian])
-def test_compiled_and_vectorised_agree_with_one_by_one(params, function):
-    rho = rates.sigmoid()
-    states = jnp.stack([STATE, 0.5 * STATE, -STATE])
-    one_by_one = jnp.stack([function(params, state, rho) for state in states])
-    compiled = jnp.stack([jax.jit(function, static_argnums=2)(params, state, rho) for state in states])
-    vectorised = jax.vmap(lambda state: function(params, state, rho))(states)
-    np.testing.assert_allclose(compiled, one_by_one, atol=2e-6)
-    np.testing.assert_allclose(vectorised, one_by_one, atol=2e-6)
-
-
 def test_make_params_and_tie(untied):
     tied = energy.make_params(energy.tie(untied.weights))
     np.testing.assert_array_equal(tied.weights, tied.weights.T)

@@ -102,13 +102,6 @@ def test_gradient_equals_finite_differences(key):
             assert float(gradient[t]) == pytest.approx(float(difference), rel=1e-6, abs=1e-10)
 
 
-def test_compiled_mapped_and_eager_agree(key):
-    p, q = jax.random.uniform(key, (2, 4, 50), dtype=float)
-    eager = expected_lag_counts(p, q, 7)
-    np.testing.assert_allclose(jax.jit(lambda p, q: expected_lag_counts(p, q, 7))(p, q), eager, rtol=1e-6)
-    np.testing.assert_allclose(jax.vmap(lambda p, q: expected_lag_counts(p, q, 7))(p, q), eager, rtol=1e-6)
-
-
 def test_dtype_is_kept():
     with jax.enable_x64(True):
         for dtype in (jnp.float32, jnp.float64):
