@@ -2,6 +2,7 @@
 
 import itertools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +31,7 @@ def test_a_rule_along_a_record_is_a_plain_loop():
         weights = weights + 0.5 * delta_w
         np.testing.assert_allclose(found.updates[step], delta_w, atol=1e-6)
         np.testing.assert_allclose(found.weights[step], weights, atol=1e-6)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found.rule_state, state)
+    chex.assert_trees_all_close(found.rule_state, state, rtol=1e-7, atol=1e-6)
 
 
 def test_bins_of_another_width_reach_the_rule():

@@ -5,8 +5,7 @@ import inspect
 import re
 from typing import Any
 
-import jax
-import numpy as np
+import chex
 import pytest
 
 from tests.surface.table import Made, Row, bad_values
@@ -97,7 +96,7 @@ def test_a_wrong_value_is_refused_by_name_or_taken_rightly(function, argument, l
         got, as_good_as = _call(row, **{argument: value}), row.takes[argument, label]
         if as_good_as is not None:
             want = _call(row, **{argument: as_good_as})
-            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), got, want)
+            chex.assert_trees_all_close(got, want, rtol=1e-6)
         return
     with pytest.raises(ValueError) as refused:
         _call(row, **{argument: value})
