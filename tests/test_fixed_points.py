@@ -13,6 +13,7 @@ from stdpjax.dynamics import LeakyIntegrator, StepHyper, advance, simulate
 from stdpjax.energy import Params
 from stdpjax.fixed_points import relax, relaxation_time, spectral_stability
 from tests import plain_network
+from tests.tracing import is_traced, may_be_traced, watched
 
 HARD, SMOOTH = rates.hard_sigmoid(), rates.sigmoid()
 
@@ -192,6 +193,22 @@ def test_there_is_no_derivative_where_the_relaxation_has_not_converged(key):
     # One of a batch alone.
     slopes = jax.vmap(jax.grad(lambda bias: total(bias, 40)))(jnp.stack([0 * params.bias, 30 * params.bias]))
     assert np.isnan(slopes).any() == (not np.isfinite(slopes).all())
+
+
+def test_other_networks_starts_and_clamps_compile_nothing(key):
+    smooth = rates.RateFunction(watched(SMOOTH.value), SMOOTH.slope)
+
+    def rest(scale, held, n_units=5):
+        params, clamp = contraction(key, n_units, 0.8 * scale), clamp_state(jnp.arange(n_units) == 0, held)
+        found = relax(params, jnp.full(n_units, held), smooth, clamps=(clamp,), tolerance=1e-5 * scale)
+        spectral_stability(params, found.state, smooth, 0.1 * scale)
+
+    with may_be_traced():
+        rest(1.0, 0.1)
+    rest(0.5, -0.2)
+    # Power: another size is another program.
+    with is_traced():
+        rest(1.0, 0.1, 4)
 
 
 def test_without_compiling_the_fixed_point_is_the_same():

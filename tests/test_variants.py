@@ -18,7 +18,6 @@ from stdpjax.dynamics import advance, simulate
 from stdpjax.random import key as make_key
 from stdpjax.rules import Sample, lag_update
 from stdpjax.spikes import expected_lag_counts, nearest_lag
-from tests.rules.families import FAMILIES
 from tests.spikes.reference import loop_nearest_lag
 
 N = 4
@@ -116,7 +115,7 @@ RULES = {
     "differential": rules.differential_rule(),
     "bcm": rules.bcm_rule(HARD, 10.0),
     "xie_seung": rules.xie_seung_rule(HARD),
-    "triplet": rules.triplet_rule(*FAMILIES["triplet"].numbers),
+    "triplet": rules.triplet_rule(0.8, 0.6, 0.5, 0.4, 3.0, 5.0, 7.0, 4.0),
     "bounded": rules.bounded_rule(rules.pair_rule(1.0, 0.5, 10.0, 20.0), 0.0, 1.0),
 }
 TRAINS = RNG.random((2, 6, 50)) < 0.15
