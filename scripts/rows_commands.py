@@ -62,7 +62,7 @@ assert done.code == 0
 result = {{"programs": done.programs.total(), "seconds": sum(done.seconds.values())}}
 """
 # Programs that each study's smoke run may compile.
-MOST_PROGRAMS: Mapping[str, int] = {"stdp_window": 50, "fixed_points": 40, "langevin_density": 75}
+MOST_PROGRAMS: Mapping[str, int] = {"stdp_window": 45, "fixed_points": 32, "langevin_density": 45}
 
 
 def compilations(n_repeats: int) -> Iterator[Row]:
