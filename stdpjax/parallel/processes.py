@@ -74,7 +74,7 @@ def initialize(
             raise ValueError(
                 f"process_id: expected 0 to {n_processes - 1}, as there are {n_processes} processes, got {process_id}"
             )
-    start_timeout = _checks.number("start_timeout", start_timeout, above=0)
+    start_timeout = float(_checks.number("start_timeout", start_timeout, above=0))
     if same is not None:
         _checks.instance("same", same, Mapping, "names and values")
     if n_processes == 1:

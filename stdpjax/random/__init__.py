@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import Array, Key, UInt32
 
 from stdpjax import _checks
-from stdpjax.random._threefry import UNROLLED_THREEFRY, folded_in
+from stdpjax.random._threefry import UNROLLED_THREEFRY
+from stdpjax.random._threefry import folded_in as _folded_in
 
 # Keys that are made in NumPy, where nothing is compiled for each number of them.
 _FEW = 2**12
@@ -97,7 +98,7 @@ def member_keys(key: Key[Array, ""], n_members: int, first: int = 0) -> Key[Arra
         words = jax.random.key_data(key)
         if _checks.is_concrete(words):  # unless something else is being traced
             each = np.arange(first, first + n_members, dtype=np.uint32)
-            return jax.random.wrap_key_data(jax.device_put(folded_in(np.asarray(words), each)), impl=kind)
+            return jax.random.wrap_key_data(jax.device_put(_folded_in(np.asarray(words), each)), impl=kind)
     return _member_keys(key, np.uint32(first), n_members)
 
 

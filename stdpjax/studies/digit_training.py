@@ -66,7 +66,7 @@ def train_networks(
     training: Labelled,
     test: Labelled,
     n_stages: int,
-) -> tuple[Float[Array, "rule network stage"], Bool[Array, "rule network"]]:
+) -> tuple[Float[np.ndarray, "rule network stage"], Bool[np.ndarray, "rule network"]]:
     """Train a network on each of the splits by each of several rules, from the same weights and in the same order.
 
     Return shares of the test images classified right after each stage, and which networks are finite.

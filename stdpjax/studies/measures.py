@@ -1,5 +1,6 @@
 """What many studies do: pose claims, label numbers, compare arrays, and take the largest of what they compare."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -56,7 +57,7 @@ def on_host(arrays: Any) -> Any:
     return jax.tree.map(one, arrays)
 
 
-def on_device(array: npt.ArrayLike, of: npt.DTypeLike = float) -> Array:
+def on_device(array: npt.ArrayLike | Sequence[Any], of: npt.DTypeLike = float) -> Array:
     """Return numbers on the device; rounded on the host, where nothing is compiled for each shape."""
     return jax.device_put(np.array(array, jax.dtypes.canonicalize_dtype(of)))
 

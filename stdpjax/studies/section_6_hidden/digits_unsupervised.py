@@ -158,7 +158,7 @@ def _contrasts(config: DigitsUnsupervisedConfig) -> np.ndarray:
 
 def _trained(
     keys: Key[Array, "network"], splits: _Splits, config: DigitsUnsupervisedConfig
-) -> tuple[Layers, Layers, np.ndarray, Array]:
+) -> tuple[Layers, Layers, np.ndarray, np.ndarray]:
     """Return networks before and after training by each rule, the activities they saw, and which are finite."""
     contrasts, seen = _contrasts(config), splits.training
     rows = [
