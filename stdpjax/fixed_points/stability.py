@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from stdpjax import _checks
-from stdpjax._checks import ArrayLike
 from stdpjax.clamps import Clamps, InputClamp, SoftClamp, StateClamp, check_clamps, hold_state
 from stdpjax.energy import Params, check_network, target_jacobian
 from stdpjax.rates import RateFunction
@@ -96,7 +95,7 @@ def _spectral_stability(
     state: Float[Array, "unit"],
     clamps: Clamps,
     answers: Bool[Array, "unit"] | None,
-    free: Int[ArrayLike, "free"],
+    free: Int[Array | np.ndarray, "free"],
     step: Float[Array, ""],
     rate_fn: RateFunction,
 ) -> Stability:
