@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from stdpjax import rates, rules
+from stdpjax import random, rates, rules
 from tests.surface.table import Row, rows
 
 RHO = rates.hard_sigmoid()
@@ -170,6 +170,20 @@ ROWS = rows(
         )
         for expected in (rules.expected_updates, rules.per_spike_updates)
     ],
+    Row(
+        rules.sampled_updates,
+        {
+            "key": ("key", random.key(0)),
+            "rule": ("rule", PAIRS),
+            "pre_probability": ("probability", P),
+            "post_probability": ("probability", Q),
+            "n_trials": ("count", 40),
+            "activity": ("object", rules.Sample(P, Q, P)),
+            "weight": ("number", 0.0),
+            "bin_ms": _BIN,
+        },
+        takes={("activity", "none"): None},  # spikes alone
+    ),
     Row(
         rules.contrastive_update,
         {
