@@ -25,7 +25,7 @@ __all__ = ["clamps", "drives", "dynamics", "energy", "fixed_points", "objectives
 __all__ += ["random", "rates", "rules", "spikes"]
 
 # These bring in optax, matplotlib and xarray, which the numerical core does without; they load on first use.
-_LAZY = ("fitting", "lab", "learning", "networks", "power", "stats", "studies", "theory")
+_LAZY = ("fitting", "lab", "learning", "networks", "plotting", "power", "stats", "studies", "theory")
 
 
 def __getattr__(name: str) -> ModuleType:

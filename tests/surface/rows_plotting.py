@@ -1,8 +1,8 @@
-"""Rows of `stdpjax.lab.plotting`."""
+"""Rows of `stdpjax.plotting`."""
 
 import numpy as np
 
-from stdpjax.lab import plotting
+from stdpjax import plotting
 from tests.surface.table import Made, Row, rows
 
 AXES = ("object", Made(lambda: plotting.new_figure(2, 2).subplots()))

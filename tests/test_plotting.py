@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from stdpjax.lab import plotting
+from stdpjax import plotting
 from stdpjax.stats import Estimate
 
 ESTIMATE = Estimate(np.array([1.0, 2.0]), np.array([0.5, 1.0]), np.array([1.25, 4.0]))
