@@ -1,6 +1,7 @@
 """The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `list`.
 
-A STUDY is the name of one of the paper's, or a file of one's own: `my_study.py`, `my_study.py:NAME`.
+A STUDY is the name of one of the paper's or of an installed package's, or a place of one's own: `my_study.py`,
+`my_study.py:NAME`, `module:NAME`.
 
 Bad input, or a disk that cannot be written, gets one line on standard error and exit code 2, another process that is
 lost one line and exit code 3, and an interrupt exit code 130.
@@ -78,10 +79,19 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def _list(options: argparse.Namespace) -> int:
     from stdpjax import studies
 
-    width = max(len(study.name) for study in studies.STUDIES)
-    for study in studies.STUDIES:
-        print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims)")
+    beside = studies.installed()
+    chosen = [*studies.STUDIES, *beside.studies.values()]
+    width = max(len(study.name) for study in chosen)
+    for study in chosen:
+        package = f" [{beside.packages[study.name]}]" if study.name in beside.packages else ""
+        print(f"{study.name:{width}}  {study.figure}: {study.title} ({len(study.claims)} claims){package}")
+    _tell(beside.problems)
     return 0
+
+
+def _tell(problems: Sequence[str]) -> None:
+    for problem in problems:
+        print(f"stdpjax: {problem}", file=sys.stderr)
 
 
 def _fill_reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -117,19 +127,25 @@ def _fill_sweep(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> No
 def _by_name(parser: argparse.ArgumentParser) -> Any:
     """Return where what can be run is added by its name."""
     return parser.add_subparsers(
-        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]", parser_class=_OneLineParser
+        dest="study", required=True, metavar="STUDY|FILE.py[:NAME]|MODULE:NAME", parser_class=_OneLineParser
     )
 
 
 def _studies_by_name(arguments: Sequence[str]) -> list[tuple[str, "Sequence[Study]"]]:
-    """Return what can be run: the paper's studies, and those of a file named after the command."""
+    """Return what can be run: the paper's studies, and those of a place, or a package, named after the command."""
     from stdpjax import studies
-    from stdpjax.lab import from_file
+    from stdpjax.lab.own.places import names_a_place, studies_at
 
-    named: list[tuple[str, Sequence[Study]]] = [(study.name, (study,)) for study in studies.STUDIES]
-    if len(arguments) > 1 and arguments[0] in ("run", "sweep") and from_file.names_a_file(arguments[1]):
-        named.append((arguments[1], from_file.read_studies(arguments[1])))
-    return named
+    named: dict[str, Sequence[Study]] = {study.name: (study,) for study in studies.STUDIES}
+    asked = arguments[1] if len(arguments) > 1 and arguments[0] in ("run", "sweep") else ""
+    if names_a_place(asked):
+        named[asked] = studies_at(asked)
+    elif asked not in named:
+        beside = studies.installed()
+        named |= {name: (study,) for name, study in beside.studies.items()}
+        if asked not in named:
+            _tell(beside.problems)
+    return [*named.items()]
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,7 @@ SURFACE = [
     "studies",
     "lab.fit",
     "lab.from_file",
+    "lab.own",
     "lab.sweep",
     "lab.train",
 ]

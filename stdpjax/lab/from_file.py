@@ -1,9 +1,7 @@
 """Studies in a user's file: `my_study.py` defines one or several `Study` objects, `my_study.py:NAME` is one of them."""
 
-import importlib
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +11,7 @@ from stdpjax.lab.study import Study
 __all__ = ["read_studies"]
 
 _FORM = re.compile(r"(.+\.py)(?::(\w+))?")
-_PREFIX = "stdpjax_study_"  # of the modules that files become
+PREFIX = "stdpjax_study_"  # of the modules that files become
 
 
 def names_a_file(text: str) -> bool:
@@ -60,31 +58,10 @@ def read_studies(text: str) -> tuple[Study, ...]:
     return tuple(found.values())
 
 
-def places_of(studies: Iterable[Study]) -> dict[str, str]:
-    """Return where another process finds studies, by their names: FILE.py:NAME, or MODULE:NAME of what can be imported.
-
-    What only a prompt, a script or a function knows has no place.
-    """
-    by_id, places = {id(study): study.name for study in studies}, {}
-    for module in [*sys.modules.values()]:
-        if isinstance(module, ModuleType) and module.__name__ != "__main__":
-            home = module.__file__ if module.__name__.startswith(_PREFIX) else module.__name__
-            places |= {
-                by_id[id(value)]: f"{home}:{name}" for name, value in [*vars(module).items()] if id(value) in by_id
-            }
-    return places
-
-
-def found_at(place: str) -> Study:
-    """Return the study at a place that `places_of` gives, in another process."""
-    module, _, name = place.rpartition(":")
-    return read_studies(place)[0] if names_a_file(place) else getattr(importlib.import_module(module), name)
-
-
 def _run(file: Path) -> dict[str, object]:
     """Run a file as Python does, with its folder among those that it can import from; return what it defines."""
     path = file.resolve()
-    module = ModuleType(f"{_PREFIX}{file.stem}")
+    module = ModuleType(f"{PREFIX}{file.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where dataclasses look themselves up
     if str(path.parent) not in sys.path:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from stdpjax import _checks, parallel
-from stdpjax.lab import folder, from_file, plotting, report, settings, workers
+from stdpjax.lab import folder, plotting, report, settings, workers
 from stdpjax.lab.identity import identity, source_of
+from stdpjax.lab.own import places
 from stdpjax.lab.provenance import provenance
 from stdpjax.lab.statement import Statement, judged
 from stdpjax.lab.study import Progress, Result, Study, failures, make_record
@@ -164,13 +165,13 @@ def _make_elsewhere(
     tasks: Sequence[_Task], n_workers: int, summary: "_Summary", show_progress: bool
 ) -> tuple[list[_Task], list[str]]:
     """Have other processes run studies; return those that cannot be sent there, and in words whose process died."""
-    first, places = summary.outline.first, from_file.places_of(task.study for task in tasks)
+    first, found = summary.outline.first, places.places_of(task.study for task in tasks)
     left, calls, bars, died = {task.study.name: task for task in tasks}, {}, {}, []
     for name in _in_order(left, first):
         task = left[name]
         values = {field.name: getattr(task.config, field.name) for field in dataclasses.fields(task.config)}
-        call = workers.packed(_make_found, places.get(name), task._replace(study=None, config=values))
-        if name in places and call is not None:
+        call = workers.packed(_make_found, found.get(name), name, task._replace(study=None, config=values))
+        if name in found and call is not None:
             calls[name] = call
     try:
         with contextlib.ExitStack() as shown, contextlib.closing(workers.run(calls, n_workers)) as events:
@@ -196,10 +197,10 @@ def _make_elsewhere(
     return list(left.values()), died
 
 
-def _make_found(place: str, task: _Task, progress: Progress) -> float | None:
+def _make_found(place: str, name: str, task: _Task, progress: Progress) -> float | None:
     """Make in another process the study at a place; None if what is found there is not that study."""
     try:
-        study = from_file.found_at(place)
+        study = places.found_at(place, name)
         config = make_config(study, task.is_smoke, task.config)
         is_same = identity(study, config, task.seed, task.is_smoke, task.origin) == task.identity
     except Exception:  # of a module that cannot be imported again, or is another now

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from stdpjax.lab import Claim, Result, Study, reproduce
-from stdpjax.studies.index import FIRST, STUDIES, Place, find, found, where
+from stdpjax.studies.index import FIRST, STUDIES, Place, find, found, installed, where
 from stdpjax.studies.statements import STATEMENTS
 
-__all__ = ["STATEMENTS", "STUDIES", "Claim", "Place", "Result", "Study", "find", "run", "run_into", "where"]
+__all__ = ["STATEMENTS", "STUDIES", "Claim", "Place", "Result", "Study", "find", "installed", "run", "run_into"]
+__all__ += ["where"]
 
 
 def run(
@@ -17,7 +18,7 @@ def run(
     """Run one study in memory and judge it.
 
     Args:
-        study: its name, see `stdpjax.studies.STUDIES`, or a `Study` of your own.
+        study: its name, see `stdpjax.studies.STUDIES` and `installed`, or a `Study` of your own.
         seed: whole number, 0 or more and below 2**32. The same seed on the same machine gives the same numbers.
         smoke: use the study's smoke configuration, made of seconds; its records carry no verdict.
         show_progress: a bar on a terminal or in a notebook, elsewhere a line now and then.

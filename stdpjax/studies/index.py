@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import stdpjax
 from stdpjax import _checks
 from stdpjax.lab.identity import code_of
+from stdpjax.lab.own import Installed
+from stdpjax.lab.own import installed as installed_beside
 from stdpjax.lab.study import Study
 from stdpjax.studies.other_rules.fit_window import STUDY as FIT_WINDOW
 from stdpjax.studies.other_rules.rule_zoo import STUDY as RULE_ZOO
@@ -80,11 +82,22 @@ STUDIES: tuple[Study, ...] = (
 )
 
 
+def installed() -> Installed:
+    """Return the studies of other installed packages, see `stdpjax.lab.own.installed`; names of ours are taken.
+
+    Example:
+        >>> from stdpjax import studies
+        >>> studies.installed().studies.keys() & {study.name for study in studies.STUDIES}
+        set()
+    """
+    return installed_beside([one.name for one in STUDIES])
+
+
 def find(study: str | Study) -> Study:
     """Return the study of a name; a study itself is returned as it is.
 
     Args:
-        study: its name, as in `STUDIES`, or a study of one's own.
+        study: its name, as in `STUDIES` or of an installed package, or a study of one's own.
 
     Returns:
         The study: configurations, claims, and the functions that run and draw it.
@@ -107,8 +120,12 @@ def found(argument: str, study: str | Study) -> Study:
     for one in STUDIES:
         if isinstance(study, str) and one.name == study:
             return one
-    known = ", ".join(one.name for one in STUDIES)
-    raise ValueError(f"{argument}: expected one of {known}, or a Study, got {study!r:.80}")
+    beside = installed()
+    if isinstance(study, str) and study in beside.studies:
+        return beside.studies[study]
+    known = ", ".join([*(one.name for one in STUDIES), *beside.studies])
+    wrong = "".join(f"; {problem}" for problem in beside.problems)
+    raise ValueError(f"{argument}: expected one of {known}, or a Study, got {study!r:.80}{wrong}")
 
 
 # With which several processes begin: one that is soon to be seen, then those that take longest.

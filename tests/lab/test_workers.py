@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 from stdpjax.lab import from_file, workers
+from stdpjax.lab.own import places
 from stdpjax.studies import STUDIES, run_into
 from stdpjax.studies.index import FIRST
 from tests.lab import elsewhere
@@ -112,14 +113,14 @@ def test_a_study_that_fails_elsewhere_raises_what_it_raises_here(tmp_path):
 
 def test_a_study_that_no_other_process_can_import_runs_in_this_one(tmp_path, pids):
     own = elsewhere.a_study("own")
-    assert from_file.places_of([own]) == {}
+    assert places.places_of([own]) == {}
     assert len(write(tmp_path, own, *ALL)) == 4
     assert os.getpid() in ran_in(pids)
 
 
 @pytest.mark.parametrize("place", ["tests.lab.elsewhere:SECOND", "tests.lab.elsewhere:NOTHING", "no.such.module:FIRST"])
 def test_a_study_that_is_another_one_elsewhere_runs_here(tmp_path, pids, monkeypatch, place):
-    monkeypatch.setattr(from_file, "places_of", lambda studies: {"first": place})
+    monkeypatch.setattr(places, "places_of", lambda studies: {"first": place})
     assert len(write(tmp_path)) == 3
     assert ran_in(pids) == {os.getpid()}
 
@@ -135,7 +136,7 @@ def test_the_studies_of_a_file_run_in_other_processes(tmp_path, pids):
     file = tmp_path / "mine.py"
     file.write_text(FILE)
     studies = from_file.read_studies(str(file))
-    assert from_file.places_of(studies) == {"one": f"{file}:ONE", "two": f"{file}:TWO"}
+    assert places.places_of(studies) == {"one": f"{file}:ONE", "two": f"{file}:TWO"}
     assert len(write(tmp_path / "out", *studies)) == 2
     assert os.getpid() not in ran_in(pids)
 
@@ -190,8 +191,8 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(tmp_path, pids, mon
 
 def test_the_studies_to_begin_with_are_there_and_every_study_can_be_sent():
     assert {*FIRST} <= {study.name for study in STUDIES}
-    places = from_file.places_of(STUDIES)
-    assert [from_file.found_at(places[study.name]) for study in STUDIES] == [*STUDIES]
+    at = places.places_of(STUDIES)
+    assert [places.found_at(at[study.name], study.name) for study in STUDIES] == [*STUDIES]
 
 
 def test_processes_are_as_many_as_cores_and_memory_allow(tmp_path, monkeypatch):

@@ -53,6 +53,7 @@ STATEMENT = {"id": "eq0", "where": "Section 0", "says": "It says so.", "answer":
 ROWS = rows(
     Row(studies.find, {"study": ("object", "example_traces")}),
     Row(studies.where, {"question": ("text", "Eq 17")}),
+    Row(studies.installed, {}),
     Row(
         studies.run,
         {"study": ("object", "example_traces"), "seed": ("count", 0), "smoke": ("flag", True),

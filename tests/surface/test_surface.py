@@ -36,6 +36,7 @@ MODULES = (
     "theory.slopes",
     "lab.fit",
     "lab.from_file",
+    "lab.own",
     "lab.report",
     "lab.sweep",
     "lab.train",
