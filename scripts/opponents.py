@@ -159,3 +159,88 @@ def numpy_lag_counts(generator, pre_probability, post_probability, n_trials, win
         cells = step * (2 * window + 1) + lag + window
         table[sequence] = np.bincount(cells, minlength=table[sequence].size).reshape(n_steps, -1)
     return table
+
+
+@numba.njit(parallel=True, boundscheck=False, error_model="numpy")
+def numba_sampled_updates(seed, pre_threshold, post_threshold, n_trials, numbers, fades):
+    """Mean and variance of a triplet rule's change per bin, one xoroshiro128+ a sequence.
+
+    `numbers` are A2+, A3+, A2- and A3-, `fades` what a bin leaves of the traces of tau_plus, tau_minus, tau_x, tau_y.
+    A pair rule has no A3, and its compiled loop no slow traces.
+    """
+    n_sequences, n_steps = pre_threshold.shape
+    has_triplets = len(fades) == 4
+    mean = np.zeros((n_sequences, n_steps), np.float32)
+    variance = np.zeros((n_sequences, n_steps), np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    for sequence in numba.prange(n_sequences):
+        first, second = seeded_state(seed * n_sequences + sequence)
+        pre_rate, post_rate = pre_threshold[sequence], post_threshold[sequence]
+        sums = np.zeros(n_steps, np.float32)
+        squares = np.zeros(n_steps, np.float32)
+        for _ in range(n_trials):
+            pre_trace = post_trace = slow_pre = slow_post = zero
+            for step in range(n_steps):
+                number = first + second
+                second ^= first
+                first = rotate_left(first, 24) ^ second ^ (second << np.uint64(16))
+                second = rotate_left(second, 37)
+                post = one if (number & np.uint64(0xFFFFFFFF)) < post_rate[step] else zero
+                pre = one if (number >> np.uint64(32)) < pre_rate[step] else zero
+                pre_trace *= fades[0]
+                post_trace *= fades[1]
+                plus, minus = numbers[0], numbers[2]
+                if has_triplets:
+                    slow_pre *= fades[2]
+                    slow_post *= fades[3]
+                    plus += numbers[1] * slow_post
+                    minus += numbers[3] * slow_pre
+                    slow_pre += pre
+                    slow_post += post
+                change = post * pre_trace * plus - pre * post_trace * minus
+                pre_trace += pre
+                post_trace += post
+                sums[step] += change
+                squares[step] += change * change
+        mean[sequence] = sums / np.float32(n_trials)
+        variance[sequence] = (squares - sums * mean[sequence]) / np.float32(n_trials - 1)
+    return mean, variance
+
+
+@numba.njit(parallel=True, boundscheck=False, error_model="numpy")
+def numba_train_updates(pre_spikes, post_spikes, numbers, fades):
+    """Change of an all-to-all pair rule in each bin of given trains, in time order, train by train."""
+    n_trains, n_steps = pre_spikes.shape
+    updates = np.empty((n_trains, n_steps), np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    for train in numba.prange(n_trains):
+        pre_trace = post_trace = zero
+        for step in range(n_steps):
+            pre = one if pre_spikes[train, step] else zero
+            post = one if post_spikes[train, step] else zero
+            pre_trace *= fades[0]
+            post_trace *= fades[1]
+            updates[train, step] = numbers[0] * post * pre_trace - numbers[1] * pre * post_trace
+            pre_trace += pre
+            post_trace += post
+    return updates
+
+
+@numba.njit(parallel=True, boundscheck=False, error_model="numpy")
+def numba_train_changes(pre_spikes, post_spikes, numbers, fades):
+    """The same summed over time, without an array of the bins."""
+    n_trains, n_steps = pre_spikes.shape
+    changes = np.empty(n_trains, np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    for train in numba.prange(n_trains):
+        pre_trace = post_trace = total = zero
+        for step in range(n_steps):
+            pre = one if pre_spikes[train, step] else zero
+            post = one if post_spikes[train, step] else zero
+            pre_trace *= fades[0]
+            post_trace *= fades[1]
+            total += numbers[0] * post * pre_trace - numbers[1] * pre * post_trace
+            pre_trace += pre
+            post_trace += post
+        changes[train] = total
+    return changes

@@ -13,28 +13,25 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int32, Key, UInt32
+from jaxtyping import Array, Float, Key, UInt32
 
 from stdpjax import _checks, parallel
 from stdpjax._checks import ArrayLike
 from stdpjax._threads import map_threaded, n_cores
 from stdpjax._units import Measured
 from stdpjax.random import member_keys
-from stdpjax.rules.base import Rule, Sample, TraceRule, absent, change_by
+from stdpjax.rules.base import Rule, Sample
 from stdpjax.rules.evaluate import apart, check_start
-from stdpjax.rules.traces import Number, as_arrays, step
+from stdpjax.rules.traces import Number
+from stdpjax.rules.trial_moments import ACTIVITY, WORDS_PER_PART, Moments, merged, part_moments
 from stdpjax.spikes.counting import compiler_options
-from stdpjax.spikes.packed import TRIALS_PER_WORD, sample_packed_pair
+from stdpjax.spikes.packed import TRIALS_PER_WORD
 
-_Moments = tuple[Float[Any, "... column"], Float[Any, "... column"]]
-
-# Words of trials that are summed at once, and those whose sums one call returns.
+# Words of trials that are summed at once.
 _WORDS_AT_ONCE = 32
-_WORDS_PER_PART = 1024
 # Trials of all sequences that take a step at once: their traces stay in the first cache, and a step is worth its call.
 _LANES = {"cpu": 2**12}
 _LANES_ELSEWHERE = 2**19
-_ACTIVITY = ("post_state", "next_post_state", "pre_rate", "post_slope")
 
 
 class SampledUpdates(NamedTuple):
@@ -128,7 +125,7 @@ def sampled_updates(
     functions, parameters = (rule, ()) if rule.traces is None else apart(rule.traces)
     n_words = -(-n_trials // TRIALS_PER_WORD)
     words_at_once = -(-n_words // -(-n_words // min(_WORDS_AT_ONCE, n_words)))
-    if n_words > _WORDS_PER_PART:
+    if n_words > WORDS_PER_PART:
         words_at_once = _WORDS_AT_ONCE  # a part is a whole number of these
     options = (functions, jax.random.key_impl(key), words_at_once)
     shared = (parameters, bin_ms, start, np.uint32(n_trials))
@@ -138,7 +135,7 @@ def sampled_updates(
         mean, squares = _in_a_trace(sequences, shared, options, n_words)
     else:
         is_left_to_caller = parallel.is_placed((key, pre_probability, post_probability))
-        mean, squares = _merged(_parts(sequences, shared, options, n_words, is_left_to_caller), n_trials)
+        mean, squares = _merged_on_host(_parts(sequences, shared, options, n_words, is_left_to_caller), n_trials)
     variance = squares / (n_trials - 1)
     columns = [jnp.asarray(array, start.dtype).reshape(*batch, n_steps + 1) for array in (mean, variance)]
     mean, variance = (column[..., :-1] for column in columns)
@@ -151,9 +148,9 @@ def _checked_activity(activity: Sample | None, probability: Array) -> dict[str, 
         return {}
     _checks.instance("activity", activity, Sample, "states and rates, as `Sample(state, next_state, pre_rate)`")
     fields = {name: value for name, value in activity._asdict().items() if value is not None}
-    others = sorted(set(fields) - set(_ACTIVITY))
+    others = sorted(set(fields) - set(ACTIVITY))
     if others:
-        raise ValueError(f"activity: expected {', '.join(_ACTIVITY)} alone, got {', '.join(others)}")
+        raise ValueError(f"activity: expected {', '.join(ACTIVITY)} alone, got {', '.join(others)}")
     fields = {name: _checks.finite(f"activity.{name}", value) for name, value in fields.items()}
     for name, field in fields.items():
         _checks.same_shape("pre_probability", probability, f"activity.{name}", field)
@@ -162,12 +159,12 @@ def _checked_activity(activity: Sample | None, probability: Array) -> dict[str, 
 
 def _firsts(n_words: int) -> np.ndarray:
     """Return the first word of each part."""
-    return np.arange(0, n_words, _WORDS_PER_PART, dtype=np.uint32)
+    return np.arange(0, n_words, WORDS_PER_PART, dtype=np.uint32)
 
 
-def _merged(parts: Iterator[_Moments], n_trials: int) -> _Moments:
+def _merged_on_host(parts: Iterator[Moments], n_trials: int) -> Moments:
     """Return means and squared deviations of all trials from those of parts in their order, in double precision."""
-    n_part, count = _WORDS_PER_PART * TRIALS_PER_WORD, 0
+    n_part, count = WORDS_PER_PART * TRIALS_PER_WORD, 0
     mean = squares = np.zeros(())
     for part_mean, part_squares in parts:
         n_here = min(n_part, n_trials - count)
@@ -178,28 +175,20 @@ def _merged(parts: Iterator[_Moments], n_trials: int) -> _Moments:
     return mean, squares
 
 
-def _in_a_trace(sequences: Any, shared: Any, options: Any, n_words: int) -> _Moments:
+def _in_a_trace(sequences: Any, shared: Any, options: Any, n_words: int) -> Moments:
     sizes = _sizes(options, sequences[1].shape[0])
 
-    def add(moments: _Moments, first: UInt32[Array, ""]) -> tuple[_Moments, None]:
-        part = _part_moments(*options, sizes, sequences, shared, first)
+    def add(moments: Moments, first: UInt32[Array, ""]) -> tuple[Moments, None]:
+        part = part_moments(*options, sizes, sequences, shared, first)
         count = first * np.uint32(TRIALS_PER_WORD)
-        n_here = jnp.minimum(shared[-1] - count, np.uint32(_WORDS_PER_PART * TRIALS_PER_WORD))
-        return _chan(moments, count, part, n_here), None
+        n_here = jnp.minimum(shared[-1] - count, np.uint32(WORDS_PER_PART * TRIALS_PER_WORD))
+        return merged(moments, count, part, n_here), None
 
     nothing = jnp.zeros((sequences[1].shape[0], sequences[1].shape[1] + 1), shared[2].dtype)
     return jax.lax.scan(add, (nothing, nothing), _firsts(n_words))[0]
 
 
-def _chan(one: _Moments, n_one: UInt32[Array, ""], other: _Moments, n_other: UInt32[Array, ""]) -> _Moments:
-    """Merge means and squared deviations of two sets of trials (Chan, Golub & LeVeque 1983)."""
-    n_before, n_here = n_one.astype(one[0].dtype), n_other.astype(one[0].dtype)
-    share = n_here / (n_before + n_here)
-    gap = other[0] - one[0]
-    return one[0] + gap * share, one[1] + other[1] + gap * gap * (n_before * share)
-
-
-def _parts(sequences: Any, shared: Any, options: Any, n_words: int, is_left_to_caller: bool) -> Iterator[_Moments]:
+def _parts(sequences: Any, shared: Any, options: Any, n_words: int, is_left_to_caller: bool) -> Iterator[Moments]:
     """Yield the moments of each part in order, a few parts or the sequences of one at a time."""
     n_sequences, firsts = sequences[1].shape[0], _firsts(n_words)
     n_devices = 1 if is_left_to_caller else parallel.n_devices()
@@ -220,7 +209,7 @@ def _parts(sequences: Any, shared: Any, options: Any, n_words: int, is_left_to_c
         yield from _in_threads(sequences, shared, options, firsts, n_workers)
 
 
-def _in_threads(sequences: Any, shared: Any, options: Any, firsts: np.ndarray, n_workers: int) -> Iterator[_Moments]:
+def _in_threads(sequences: Any, shared: Any, options: Any, firsts: np.ndarray, n_workers: int) -> Iterator[Moments]:
     """Yield the moments of parts on one device, from a thread for each core."""
     n_sequences = sequences[1].shape[0]
     n_blocks = min(n_workers, n_sequences)
@@ -237,7 +226,7 @@ def _in_threads(sequences: Any, shared: Any, options: Any, firsts: np.ndarray, n
     count = _program(options, sizes) if is_alone else _compiled(options, sizes, structure, kinds)
     at_once = max(1, n_workers // n_blocks)
 
-    def one(task: tuple[Any, Any]) -> _Moments:
+    def one(task: tuple[Any, Any]) -> Moments:
         mean, squares = count(task[0], shared, task[1])
         return np.asarray(mean), np.asarray(squares)
 
@@ -254,7 +243,7 @@ def _in_threads(sequences: Any, shared: Any, options: Any, firsts: np.ndarray, n
 
 @lru_cache(maxsize=256)
 def _program(options: Any, sizes: Any) -> Any:
-    program = partial(_part_moments, *options, sizes)
+    program = partial(part_moments, *options, sizes)
     return jax.jit(lambda *arguments: program(*arguments), compiler_options=dict(compiler_options()))
 
 
@@ -266,7 +255,7 @@ def _compiled(options: Any, sizes: Any, structure: Any, kinds: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _by_sequence(options: Any, sizes: Any) -> Callable[..., Any]:
-    return lambda key_words, pre, post, fields, shared, first: _part_moments(
+    return lambda key_words, pre, post, fields, shared, first: part_moments(
         *options, sizes, (key_words, pre, post, fields), shared, first
     )
 
@@ -274,7 +263,7 @@ def _by_sequence(options: Any, sizes: Any) -> Callable[..., Any]:
 @lru_cache(maxsize=256)
 def _by_part(options: Any, sizes: Any) -> Callable[..., Any]:
     return lambda firsts, sequences, shared: jax.lax.map(
-        lambda first: _part_moments(*options, sizes, sequences, shared, first), firsts
+        lambda first: part_moments(*options, sizes, sequences, shared, first), firsts
     )
 
 
@@ -282,110 +271,3 @@ def _sizes(options: Any, n_sequences: int) -> int:
     """Return how many sequences take a step at once."""
     lanes = _LANES.get(jax.default_backend(), _LANES_ELSEWHERE)
     return min(n_sequences, max(1, lanes // (options[-1] * TRIALS_PER_WORD)))
-
-
-def _part_moments(
-    functions: Rule | TraceRule,
-    key_kind: Any,
-    words_at_once: int,
-    sequences_at_once: int,
-    sequences: Any,
-    shared: Any,
-    first_word: UInt32[Array, ""],
-) -> _Moments:
-    """Return means and squared deviations of the trials of a part, per sequence, for each bin and then the total."""
-    n_sequences, n_steps = sequences[1].shape
-    n_trials = shared[-1]
-    n_words = (n_trials + np.uint32(TRIALS_PER_WORD - 1)) // np.uint32(TRIALS_PER_WORD) - first_word
-    n_words = jnp.minimum(n_words, np.uint32(_WORDS_PER_PART))
-    n_blocks = (n_words + np.uint32(words_at_once - 1)) // np.uint32(words_at_once)
-    empty = jnp.zeros((n_sequences, n_steps + 1), shared[2].dtype)
-
-    def add_sequences(index: Int32[Array, ""], table: _Moments) -> _Moments:
-        # The last block starts early enough to be whole; what it repeats comes out the same.
-        at = jnp.minimum(index * sequences_at_once, n_sequences - sequences_at_once)
-        some = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, at, sequences_at_once), sequences)
-        keys = jax.random.wrap_key_data(some[0], impl=key_kind)
-
-        def add_words(index: UInt32[Array, ""], moments: _Moments) -> _Moments:
-            first = first_word + index * np.uint32(words_at_once)
-            words = first + jnp.arange(words_at_once, dtype=jnp.uint32)
-            word_keys = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(None, 0)), in_axes=(0, None))(keys, words)
-            trains = sample_packed_pair(word_keys, some[1][:, None], some[2][:, None])
-            n_before = index * np.uint32(words_at_once * TRIALS_PER_WORD)
-            n_left = n_trials - first * np.uint32(TRIALS_PER_WORD)
-            n_here = jnp.minimum(n_left, np.uint32(words_at_once * TRIALS_PER_WORD))
-            block = _block_moments(functions, shared, trains, some[3], n_here)
-            return _chan(moments, n_before, block, n_here)
-
-        nothing = jnp.zeros((sequences_at_once, n_steps + 1), empty.dtype)
-        moments = jax.lax.fori_loop(np.uint32(0), n_blocks, add_words, (nothing, nothing))
-        return jax.tree.map(lambda table, rows: jax.lax.dynamic_update_slice_in_dim(table, rows, at, 0), table, moments)
-
-    n_groups = -(-n_sequences // sequences_at_once)
-    return jax.lax.fori_loop(np.int32(0), np.int32(n_groups), add_sequences, (empty, empty))
-
-
-def _block_moments(
-    functions: Rule | TraceRule,
-    shared: Any,
-    trains: UInt32[Array, "2 sequence word time"],
-    fields: dict[str, Float[Array, "sequence time"]],
-    n_trials: UInt32[Array, ""],
-) -> _Moments:
-    """Return the moments of the first trials of a block of words."""
-    parameters, bin_ms, start, _ = shared
-    _, n_sequences, n_words, _ = trains.shape
-    lanes = (n_sequences, n_words * TRIALS_PER_WORD)
-    dtype = start.dtype
-    exists = (jnp.arange(lanes[1], dtype=jnp.uint32) < n_trials).astype(dtype)
-    count = n_trials.astype(dtype)
-    if isinstance(functions, TraceRule):
-        init, change = functions.init, _change_of_traces(functions, parameters, bin_ms, dtype)
-    else:
-        init, change = functions.init, _change_of_rule(functions, bin_ms)
-    change = jax.vmap(jax.vmap(change, in_axes=(0, 0, 0, None)))
-    state, weights = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*lanes, *jnp.shape(leaf))), (init(start), start))
-
-    def sums(changes: Float[Array, "sequence lane"]) -> tuple[Any, Any, Any]:
-        first = changes[:, :1]
-        gap = (changes - first) * exists[None, :]
-        return first[:, 0], jnp.sum(gap, -1), jnp.sum(gap * gap, -1)
-
-    def advance(carry: Any, now: Any) -> Any:
-        state, weights, total = carry
-        words, fields = now
-        places = jax.lax.broadcasted_iota(jnp.uint32, (*words.shape, TRIALS_PER_WORD), words.ndim)
-        bits = ((words[..., None] >> places) & np.uint32(1)).reshape(2, *lanes)
-        delta_w, state = change(state, weights, (bits[0], bits[1]), fields)
-        changes = delta_w[..., 0, 0]
-        return (state, weights + delta_w, total + changes), sums(changes)
-
-    steps = (jnp.moveaxis(trains, -1, 0), jax.tree.map(lambda field: field.T, fields))
-    (_, _, total), in_bins = jax.lax.scan(advance, (state, weights, jnp.zeros(lanes, dtype)), steps)
-    first, plain, squared = (
-        jnp.concatenate([bins.T, whole[:, None]], -1) for bins, whole in zip(in_bins, sums(total), strict=True)
-    )
-    return first + plain / count, jnp.maximum(squared - plain * plain / count, 0)
-
-
-def _change_of_traces(functions: TraceRule, parameters: Any, bin_ms: Number, dtype: Any) -> Callable[..., Any]:
-    numbers = as_arrays(parameters, dtype)
-
-    def change(state: Any, weights: Array, bits: tuple[Array, Array], fields: dict[str, Array]) -> Any:
-        del fields
-        pre, post = (bit.astype(dtype)[None] for bit in bits)
-        return step(functions, numbers, state, bin_ms, pre, post, weights)
-
-    return change
-
-
-def _change_of_rule(rule: Rule, bin_ms: Number) -> Callable[..., Any]:
-    def change(state: Any, weights: Array, bits: tuple[Array, Array], fields: dict[str, Array]) -> Any:
-        pre, post = (bit.astype(bool)[None] for bit in bits)
-        given = {name: fields[name][None] if name in fields else absent(name) for name in _ACTIVITY}
-        if "post_slope" not in fields:
-            given["post_slope"] = None
-        return change_by(rule, Sample(**given, pre_spikes=pre, post_spikes=post, bin_ms=bin_ms), state, weights)
-
-    return change
