@@ -1,4 +1,4 @@
-"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `list`.
+"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `new study`, `list`.
 
 A STUDY is the name of one of the paper's or of an installed package's, or a place of one's own: `my_study.py`,
 `my_study.py:NAME`, `module:NAME`.
@@ -92,6 +92,18 @@ def _list(options: argparse.Namespace) -> int:
 def _tell(problems: Sequence[str]) -> None:
     for problem in problems:
         print(f"stdpjax: {problem}", file=sys.stderr)
+
+
+def _fill_new(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    parser.add_argument("what", choices=["study"], help="what is begun")
+    parser.add_argument("file", metavar="FILE.py", help="the file to write; it must not be there")
+
+
+def _new(options: argparse.Namespace) -> int:
+    from stdpjax.lab.own import new_study
+
+    print(f"stdpjax run {new_study(options.file)}")
+    return 0
 
 
 def _fill_reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -433,5 +445,11 @@ _COMMANDS = {
         _into,
         partial(_fill_into, "fit"),
     ),
-    "list": _Command("list the studies", ".", _list),
+    "new": _Command(
+        "begin a study of one's own",
+        ": writes a short one that runs at once, to be changed, and prints the command that runs it.",
+        _new,
+        _fill_new,
+    ),
+    "list": _Command("list the studies", ", ours and those of installed packages.", _list),
 }

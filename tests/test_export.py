@@ -165,6 +165,7 @@ NOT_PROGRAMS: dict[str, str] = {
             "plotting.table",
             "lab.own.places.studies_at",
             "lab.own.installed.installed",
+            "lab.own.new.new_study",
             "lab.report.render",
             "lab.report.number",
             "lab.sweep.grid.parse_grid",

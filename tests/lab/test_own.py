@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stdpjax import cli, studies
-from stdpjax.lab.own import installed, studies_at
+from stdpjax.lab.own import installed, new_study, studies_at
 
 THEIRS = """
 import os
@@ -151,3 +151,30 @@ def test_a_bad_place_gets_one_line_and_code_2(case, package, capsys):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
     assert not Path("out").exists()
+
+
+def test_the_template_runs_as_it_is_and_nothing_is_overwritten(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call(capsys, "new", "study", "drift.py") == (0, "stdpjax run drift.py\n", "")
+    text = Path("drift.py").read_text(encoding="utf-8")
+    code, _, err = call(capsys, "new", "study", "drift.py")
+    assert (code, err) == (2, "stdpjax: error: file: expected one that is not there yet, got 'drift.py'\n")
+    assert Path("drift.py").read_text(encoding="utf-8") == text
+    code, out, err = call(capsys, "run", "drift.py", "--out", "out", "--no-cache")
+    assert (code, err) == (0, "")
+    assert "drift.ratio  met " in out
+    assert "drift.ratio" in Path("out/report.html").read_text(encoding="utf-8")
+    (record,) = json.loads(Path("out/ledger.json").read_text(encoding="utf-8"))
+    assert not record["note"]  # the control has been told apart
+    assert call(capsys, "run", "drift.py", "--smoke", "--out", "smoke", "--no-cache")[0] == 0
+    code, _, err = call(capsys, "run", "drift.py", "--rate", "2", "--out", "bad", "--no-cache")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "rate: expected" in err
+
+
+@pytest.mark.parametrize("name", ["my-study.py", "study.txt", "study", "none/study.py"])
+def test_a_template_has_a_name_that_can_be_a_studys(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="file: expected"):
+        new_study(name)
+    assert not [*tmp_path.iterdir()]
