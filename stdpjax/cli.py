@@ -1,4 +1,4 @@
-"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `new study`, `list`.
+"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `diff`, `new`, `list`.
 
 A STUDY is the name of one of the paper's or of an installed package's, or a place of one's own: `my_study.py`,
 `my_study.py:NAME`, `module:NAME`.
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _compiled.ignore_lost_programs()
             if options.cache:
                 _compiled.keep_programs()
-        return _COMMANDS[options.command].run(options)
+        return getattr(options, "run", _COMMANDS[options.command].run)(options)
     except (ValueError, OSError) as error:
         if parallel.is_main_process():
             print(f"stdpjax: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -114,6 +114,9 @@ def _fill_reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -
 
 
 def _fill_run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    if any(text.partition("=")[0] == "--from" for text in arguments):
+        _fill_again(parser)
+        return
     by_name = _by_name(parser)
     for text, found in _studies_by_name(arguments):
         if len(found) > 1:
@@ -134,6 +137,36 @@ def _fill_sweep(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> No
         if len(found) == 1:
             (study,) = found
             _add_sweep(by_name.add_parser(text, help=study.title, description=f"Sweep: {study.title}."), study)
+
+
+def _fill_again(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", required=True, dest="record", metavar="RECORD.json", help="the record to repeat")
+    parser.add_argument("--study", metavar="STUDY", help="where the study is now, if it is not where it was")
+    parser.add_argument("--out", default="again", metavar="FOLDER", help="folder to write into (default: again)")
+    parser.add_argument("--force", action="store_true", help="run again and overwrite what the folder holds")
+    _add_cache(parser)
+    parser.set_defaults(run=_again)
+
+
+def _again(options: argparse.Namespace) -> int:
+    from stdpjax import studies
+
+    found = studies.repeat(options.record, options.out, study=options.study, force=options.force)
+    print(f"\n{found._replace(settings=(), versions=())}\n\nreport: {options.out}/report.html")  # which were said
+    return 0
+
+
+def _fill_diff(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    for name in ("old", "new"):
+        parser.add_argument(name, metavar=name.upper(), help="ledger.json, or a folder of results or of one study")
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from stdpjax.lab.again import compare
+
+    found = compare(options.old, options.new)
+    print(found)
+    return 0 if found.is_same else 1
 
 
 def _by_name(parser: argparse.ArgumentParser) -> Any:
@@ -422,7 +455,19 @@ _RESULTS = (
 )
 _COMMANDS = {
     "reproduce": _Command("run all studies and write the report", _RESULTS, _run, _fill_reproduce),
-    "run": _Command("run one study, or those of a file", _RESULTS, _run, _fill_run),
+    "run": _Command(
+        "run one study, or those of a file",
+        f"{_RESULTS} With --from RECORD.json: what a record tells of, again, with what differs from it.",
+        _run,
+        _fill_run,
+    ),
+    "diff": _Command(
+        "compare two ledgers or folders of results",
+        ": claims whose numbers, intervals, verdicts or criteria differ, and settings. Exit code 0 if they are the "
+        "same, whatever the versions, and 1 if not.",
+        _diff,
+        _fill_diff,
+    ),
     "sweep": _Command(
         "run one study over a grid of settings and seeds",
         ", into a zarr store. All points share the random numbers of a seed, so that differences along the grid are "

@@ -30,6 +30,7 @@ SURFACE = [
     "power",
     "stats",
     "studies",
+    "lab.again",
     "lab.fit",
     "lab.from_file",
     "lab.own",

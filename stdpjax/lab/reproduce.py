@@ -294,6 +294,8 @@ def _write(task: _Task, result: Result, seconds: float) -> None:
         "is_smoke": result.is_smoke,
         "configuration": folder.plain(result.config),
         "provenance": task.origin,
+        # Where one of a user's own is found again.
+        **({"place": places.places_of([task.study]).get(task.study.name)} if source_of(task.study) else {}),
         "finished": folder.now(),
         "seconds": round(seconds, 3),
         "claims": list(result.records),

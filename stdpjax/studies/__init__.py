@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from stdpjax.lab import Claim, Result, Study, reproduce
+from stdpjax.studies.again import repeat
 from stdpjax.studies.index import FIRST, STUDIES, Place, find, found, installed, where
 from stdpjax.studies.statements import STATEMENTS
 
-__all__ = ["STATEMENTS", "STUDIES", "Claim", "Place", "Result", "Study", "find", "installed", "run", "run_into"]
-__all__ += ["where"]
+__all__ = ["STATEMENTS", "STUDIES", "Claim", "Place", "Result", "Study", "find", "installed", "repeat", "run"]
+__all__ += ["run_into", "where"]
 
 
 def run(

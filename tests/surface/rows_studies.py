@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from stdpjax import lab, studies
+from tests.surface.rows_lab_again import record
 from tests.surface.table import Made, Row, rows
 
 SMALL = {"n_trials": ("any", 50), "n_steps": ("any", 40)}
@@ -65,6 +66,12 @@ ROWS = rows(
          "smoke": ("flag", True), "force": ("flag", False), "overrides": ("mapping or none", {}),
          "show_progress": ("flag", False), "say": ("callable", lambda line: None), "jobs": ("count", 1)},
         takes={("jobs", "none"): None},  # as many as there are cores
+    ),
+    Row(
+        studies.repeat,
+        {"record": ("object", Made(record)), "out": ("path", Made(tempfile.mkdtemp)),
+         "study": ("object or none", None), "force": ("flag", False), "show_progress": ("flag", False),
+         "say": ("callable", lambda line: None)},
     ),
     Row(claim, _CLAIM),
     Row(study, {name: (kind, getattr(EXAMPLE, name)) for name, kind in _STUDY_KINDS.items()}),

@@ -34,6 +34,7 @@ MODULES = (
     "studies",
     "theory",
     "theory.slopes",
+    "lab.again",
     "lab.fit",
     "lab.from_file",
     "lab.own",

@@ -34,7 +34,7 @@ def new_study(file: str | Path) -> Path:
         )
     if not path.parent.is_dir():
         raise ValueError(f"file: expected one in a folder that is there, got {str(path)!r}")
-    text = (resources.files(__package__) / "template.py").read_text(encoding="utf-8").replace(_NAME, path.stem)
+    text = (resources.files("stdpjax.lab.own") / "template.py").read_text(encoding="utf-8").replace(_NAME, path.stem)
     try:
         with path.open("x", encoding="utf-8") as opened:
             opened.write(text)
