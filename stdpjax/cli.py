@@ -1,4 +1,4 @@
-"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `diff`, `new`, `list`.
+"""The command line: `stdpjax reproduce`, `run STUDY`, `sweep STUDY`, `train`, `fit`, `compare`, `diff`, `new`, `list`.
 
 A STUDY is the name of one of the paper's or of an installed package's, or a place of one's own: `my_study.py`,
 `my_study.py:NAME`, `module:NAME`.
@@ -410,6 +410,29 @@ def _into(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fill_compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    from stdpjax.lab.portraits.settings import PortraitConfig
+
+    what = "name of a published or short rule, FILE.py:NAME, or the folder of a fit"
+    parser.add_argument("rules", nargs="+", metavar="RULE", help=what)
+    parser.add_argument("--format", choices=("png", "pdf", "svg"), default="png", help="of the figure (default: png)")
+    _add_folder(parser, "compare", "overwrite the comparison in the folder")
+    _add_settings(parser, PortraitConfig())
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from stdpjax.lab import settings
+    from stdpjax.lab.portraits import PortraitConfig, compare_into
+
+    defaults = PortraitConfig()
+    config = settings.replace(defaults, _given_settings(defaults, "compare", options), "compare")
+    try:
+        compare_into(options.rules, config, options.seed, options.out, format=options.format, force=options.force)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("nothing was written; the same command starts over") from interrupt
+    return 0
+
+
 def _given_settings(config: Any, owner: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as options."""
     from stdpjax.lab import settings
@@ -489,6 +512,14 @@ _COMMANDS = {
         "BIC). Decimal points or commas are taken where they are unambiguous, columns of other names are left alone.",
         _into,
         partial(_fill_into, "fit"),
+    ),
+    "compare": _Command(
+        "put plasticity rules side by side",
+        ": pairs by lag and by frequency, triplets, constant and changing rates, and Eq 1 on the paper's drives, as "
+        "labelled arrays, a figure and a table. A RULE is the name of a published or short one, FILE.py:NAME (a rule, "
+        "or a function without arguments that returns one), or the folder of a fit.",
+        _compare,
+        _fill_compare,
     ),
     "new": _Command(
         "begin a study of one's own",

@@ -34,6 +34,7 @@ SURFACE = [
     "lab.fit",
     "lab.from_file",
     "lab.own",
+    "lab.portraits",
     "lab.sweep",
     "lab.train",
 ]

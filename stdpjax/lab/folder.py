@@ -39,6 +39,8 @@ LOCK = ".lock"
 _SECONDS, _SHARE, _FEW_SECONDS = 30.0, 0.05, 5.0
 # Of file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP)
+# Without the time, so that the same figure is the same bytes.
+_HOW_SAVED = {".svg": {"metadata": {"Date": None}}, ".pdf": {"metadata": {"CreationDate": None}}}
 
 
 def checked_path(out: str | Path, say: Callable[[str], None], **flags: bool) -> Path:
@@ -193,9 +195,7 @@ def save_figure(figure: Figure, *paths: Path) -> None:
         layout.execute(figure)
         figure.set_layout_engine(None)
     for path in paths:
-        how: dict[str, Any] = (
-            {"metadata": {"Date": None}} if path.suffix == ".svg" else {"pil_kwargs": {"compress_level": 3}}
-        )
+        how: dict[str, Any] = _HOW_SAVED.get(path.suffix, {"pil_kwargs": {"compress_level": 3}})
         with aside(path) as partial:
             figure.savefig(partial, **how)
 

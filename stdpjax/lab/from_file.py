@@ -1,14 +1,15 @@
-"""Studies in a user's file: `my_study.py` defines one or several `Study` objects, `my_study.py:NAME` is one of them."""
+"""What a user's file defines: `my_study.py` one or several studies, `my_study.py:NAME` what it binds to a name."""
 
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from stdpjax import _checks
 from stdpjax.lab.study import Study
 
-__all__ = ["read_studies"]
+__all__ = ["read_object", "read_studies"]
 
 _FORM = re.compile(r"(.+\.py)(?::(\w+))?")
 PREFIX = "stdpjax_study_"  # of the modules that files become
@@ -40,13 +41,7 @@ def read_studies(text: str) -> tuple[Study, ...]:
         ...     [study.name for study in read_studies(f"{file}:MINE")]
         ['stdp_window']
     """
-    form = _FORM.fullmatch(_checks.text("text", text))
-    if form is None:
-        raise ValueError(f"text: expected FILE.py or FILE.py:NAME, got {text!r}")
-    file, name = Path(form[1]), form[2]
-    if not file.is_file():
-        raise ValueError(f"study: expected a file with studies, got {str(file)!r}, which is not there")
-    contents = _run(file)
+    file, name, contents = _contents(text, "study", "studies")
     if name is not None:
         study = contents.get(name)
         if not isinstance(study, Study):
@@ -58,7 +53,48 @@ def read_studies(text: str) -> tuple[Study, ...]:
     return tuple(found.values())
 
 
-def _run(file: Path) -> dict[str, object]:
+def read_object(text: str, what: str = "object") -> Any:
+    """Return what a file binds to a name; the file is run.
+
+    Args:
+        text: "FILE.py:NAME".
+        what: what is looked for, in messages.
+
+    Returns:
+        The object.
+
+    Raises:
+        ValueError: no name, no such file, one that does not run, or one without the name.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from stdpjax.lab.from_file import read_object
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder) / "mine.py"
+        ...     _ = file.write_text("LIMIT = 0.5")
+        ...     read_object(f"{file}:LIMIT")
+        0.5
+    """
+    file, name, contents = _contents(text, _checks.text("what", what), f"a {what}")
+    if name is None:
+        raise ValueError(f"{what}: expected FILE.py:NAME, got {text!r} without a name")
+    if name not in contents:
+        raise ValueError(f"{what}: expected a name that {str(file)!r} has, got {name!r}")
+    return contents[name]
+
+
+def _contents(text: str, what: str, holds: str) -> tuple[Path, str | None, dict[str, object]]:
+    """Return the file that a text names, the name in it if there is one, and what the file defines."""
+    form = _FORM.fullmatch(_checks.text("text", text))
+    if form is None:
+        raise ValueError(f"text: expected FILE.py or FILE.py:NAME, got {text!r}")
+    file = Path(form[1])
+    if not file.is_file():
+        raise ValueError(f"{what}: expected a file with {holds}, got {str(file)!r}, which is not there")
+    return file, form[2], _run(file, what)
+
+
+def _run(file: Path, what: str) -> dict[str, object]:
     """Run a file as Python does, with its folder among those that it can import from; return what it defines."""
     path = file.resolve()
     module = ModuleType(f"{PREFIX}{file.stem}")
@@ -75,6 +111,6 @@ def _run(file: Path) -> dict[str, object]:
             step = step.tb_next
         where = f" on line {line}" if line else ""
         raise ValueError(
-            f"study: expected a file that runs, got {str(file)!r} with {type(error).__name__}{where}: {error}"
+            f"{what}: expected a file that runs, got {str(file)!r} with {type(error).__name__}{where}: {error}"
         ) from error
     return vars(module)

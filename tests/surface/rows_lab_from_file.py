@@ -13,4 +13,7 @@ def _file() -> str:
     return str(file)
 
 
-ROWS = rows(Row(from_file.read_studies, {"text": ("text", Made(_file))}))
+ROWS = rows(
+    Row(from_file.read_studies, {"text": ("text", Made(_file))}),
+    Row(from_file.read_object, {"text": ("text", Made(lambda: f"{_file()}:MINE")), "what": ("claim text", "study")}),
+)

@@ -38,6 +38,7 @@ MODULES = (
     "lab.fit",
     "lab.from_file",
     "lab.own",
+    "lab.portraits",
     "lab.report",
     "lab.sweep",
     "lab.train",
