@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stdpjax import _checks
-from stdpjax.lab import folder, plotting
+from stdpjax import _checks, plotting
+from stdpjax.lab import folder
 from stdpjax.lab.portraits.choose import find_rule
 from stdpjax.lab.portraits.figure import figure
 from stdpjax.lab.portraits.portrait import portrait

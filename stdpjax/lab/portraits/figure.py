@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdpjax import _checks
-from stdpjax.lab.plotting import CYCLE, curve, frame, new_figure, points
+from stdpjax.plotting import CYCLE, curve, frame, new_figure, points
 from stdpjax.stats import Estimate
 
 # More cells than an experiment has.
