@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import pydoc
 import re
 import runpy
 import subprocess
@@ -127,3 +128,15 @@ def test_notebook_runs_and_carries_no_outputs(path):
         output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
     ]
     assert pictures
+
+
+def test_help_says_what_is_written_below_fields():
+    for cls, field in ((stdpjax.lab.Claim, "control_is"), (stdpjax.rules.Sample, "post_state")):
+        text = pydoc.render_doc(cls, renderer=pydoc.plaintext)
+        assert re.search(rf"Attributes:.*\n.*    {field}: [A-Z]", text, re.DOTALL)
+
+
+def test_a_result_shows_its_claims_and_not_its_data():
+    shown = repr(stdpjax.studies.run("example_traces", smoke=True, show_progress=False))
+    assert re.match(r"Result\('example_traces', seed=0, is_smoke=True, data: \d+ variables \(time: 160\)\)\n", shown)
+    assert re.search(r"\n  eq2.mean: \d\.\d+ \(inconclusive\)$", shown)

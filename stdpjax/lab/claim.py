@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from stdpjax import _checks
+from stdpjax._docs import documented
 from stdpjax.stats import Estimate
 
 Verdict = Literal["met", "not met", "inconclusive"]
@@ -69,6 +70,7 @@ def keep_estimate(
     return {part: (dims, np.asarray(numbers), attributes) for part, numbers in parts.items()}
 
 
+@documented
 @dataclasses.dataclass(frozen=True)
 class Criterion:
     """What a number, with the whole of its interval, has to meet; made by `at_most`, `at_least` and `within`."""
@@ -150,6 +152,7 @@ def within(expected: float, tolerance: float, *, double: float | None = None) ->
     return Criterion("within", expected, tolerance, double)
 
 
+@documented
 @dataclasses.dataclass(frozen=True)
 class Claim:
     """A number that a run's data decide, the criterion that it has to meet, and a control that must not meet it."""

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 from stdpjax import _checks
+from stdpjax._docs import documented
 
 StatementVerdict = Literal["holds", "holds_with_conditions", "corrected", "open"]
 
 
+@documented
 @dataclasses.dataclass(frozen=True)
 class Statement:
     """Something that a source says, no stronger and no weaker, and the answer that its claims give.

@@ -13,6 +13,7 @@ from jaxtyping import Array, Key
 from matplotlib.figure import Figure
 
 from stdpjax import _checks
+from stdpjax._docs import documented
 from stdpjax.lab import plotting, settings
 from stdpjax.lab.claim import Claim, Measurement, Verdict
 
@@ -28,6 +29,7 @@ class Variable(NamedTuple):
 
 
 # Compared and hashed as an object: it is a key of the cache of compiled programs.
+@documented
 @dataclasses.dataclass(frozen=True, eq=False)
 class Point:
     """What a sweep computes at one point of its grid, for one seed.
@@ -50,6 +52,7 @@ class Point:
     """Units of settings and of coordinates."""
 
 
+@documented
 @dataclasses.dataclass(frozen=True)
 class Study:
     """One question, one file: configuration, run, claims, picture.
@@ -107,6 +110,13 @@ class Result(NamedTuple):
     is_smoke: bool
     data: xr.Dataset
     records: tuple[dict[str, Any], ...]
+
+    def __repr__(self) -> str:
+        """Return the claims with their numbers, and how large the data are: not the data."""
+        sizes = ", ".join(f"{name}: {size}" for name, size in self.data.sizes.items())
+        head = f"Result({self.study.name!r}, seed={self.seed}, is_smoke={self.is_smoke}, "
+        lines = [f"  {one['id']}: {one['measured']} ({one['verdict']})" for one in self.records]
+        return "\n".join([f"{head}data: {len(self.data.data_vars)} variables ({sizes}))", *lines])
 
     def figure(self) -> Figure:
         """Draw the study's figure in the house style."""

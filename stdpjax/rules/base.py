@@ -11,11 +11,13 @@ from jaxtyping import Array, Bool, Float
 
 from stdpjax import _alike, _checks
 from stdpjax._checks import ArrayLike
+from stdpjax._docs import documented
 from stdpjax._units import Measured
 
 RuleState = Any
 
 
+@documented
 class Sample(NamedTuple):
     """What a rule sees of one time step.
 
@@ -79,6 +81,7 @@ def required(sample: Sample, name: str) -> Array:
     return _refuse(value) if isinstance(value, _Absent) else value
 
 
+@documented
 class TraceRule(NamedTuple):
     """A rule of decaying traces, defined once for time bins, single events and exact means.
 
@@ -103,6 +106,7 @@ class TraceRule(NamedTuple):
     __eq__, __hash__ = _alike.by("init", "decay", "spikes", "has_exact_mean", "parameters")
 
 
+@documented
 class Rule(NamedTuple):
     """A plasticity rule for a scan over time.
 
