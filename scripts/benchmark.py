@@ -23,13 +23,14 @@ import history
 import jax
 from rows_commands import compilations, start_up
 from rows_networks import kernels, network
-from rows_spikes import brian2, cold_start, generator, memory, protocol, scaling
+from rows_spikes import brian2, cold_start, generator, memory, protocol, scaling, updates
 from timing import Row, machine
 
 START, END = "<!-- benchmarks -->", "<!-- end of benchmarks -->"
 
 SECTIONS: dict[str, Callable[[int], Iterator[Row]]] = {
     "protocol": protocol,
+    "updates": updates,
     "generator": generator,
     "memory": memory,
     "scaling": scaling,

@@ -68,6 +68,40 @@ def protocol(n_repeats: int) -> Iterator[Row]:
     yield ratio_row("exact table / Numba's sampled table by the bit", seconds, "exact", "numba by bit", 0.08)
 
 
+def updates(n_repeats: int) -> Iterator[Row]:
+    """What rules change, over trains that are drawn and over given ones, against Numba loops on all cores."""
+    import opponents  # which alone needs Numba
+
+    key, (pre, post) = stdpjax.random.key(0), rates()
+    thresholds = [np.round(rate.astype(np.float64) * 2**32).astype(np.uint64) for rate in (pre, post)]
+    pairs = stdpjax.rules.pair_rule(1.0, 0.5, 10.0, 20.0)
+    triplets = stdpjax.rules.triplet_rule(1.0, 0.6, 0.5, 0.4, 10.0, 20.0, 30.0, 40.0)
+    numbers = {"pairs": np.array([1.0, 0.0, 0.5, 0.0], np.float32), "triplets": np.float32([1.0, 0.6, 0.5, 0.4])}
+    times = {"pairs": [10.0, 20.0], "triplets": [10.0, 20.0, 30.0, 40.0]}
+    fades = {name: tuple(np.exp(-1 / np.float32(each))) for name, each in times.items()}
+    for name, rule in (("pairs", pairs), ("triplets", triplets)):
+        opponent = (*thresholds, TRIALS, numbers[name], fades[name])
+        ways = {
+            "ours": lambda rule=rule: stdpjax.rules.sampled_updates(key, rule, pre, post, TRIALS),
+            "numba": lambda opponent=opponent: opponents.numba_sampled_updates(1, *opponent),
+        }
+        seconds = interleaved(ways, n_repeats)
+        yield ratio_row(f"`sampled_updates` of {name} / Numba loop, all cores", seconds, "ours", "numba", 1.0)
+    given = np.random.default_rng(0).random((2, 50_000, STEPS)) < 0.1
+    trains = [jnp.asarray(train) for train in given]
+    total = jax.jit(lambda *trains: stdpjax.rules.train_updates(pairs, *trains).sum(-1))
+    opponent = (*given, np.float32([1.0, 0.5]), fades["pairs"])
+    ways = {
+        "ours": lambda: stdpjax.rules.train_updates(pairs, *trains),
+        "numba": lambda: opponents.numba_train_updates(*opponent),
+        "our sum": lambda: total(*trains),
+        "numba's sum": lambda: opponents.numba_train_changes(*opponent),
+    }
+    seconds = interleaved(ways, n_repeats)
+    yield ratio_row("`train_updates` of 50,000 trains / Numba loop, all cores", seconds, "ours", "numba", 1.5)
+    yield ratio_row("its sum over time / Numba loop, all cores", seconds, "our sum", "numba's sum", 1.0)
+
+
 def generator(n_repeats: int) -> Iterator[Row]:
     """Draws of 2^22 elements from our key and from JAX's; normal ones against what their bits cost at least."""
     shape = (2**22,)

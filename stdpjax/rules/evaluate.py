@@ -1,13 +1,14 @@
 """What a rule makes of binned spikes: over whole trains, and on average."""
 
 import itertools
+import math
 from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
 
 from stdpjax import _checks
 from stdpjax._checks import ArrayLike
@@ -53,7 +54,7 @@ def train_updates(
     start = jnp.full((1, 1), weight, float)
     if rule.traces is not None:
         functions, parameters = apart(rule.traces)
-        return _bin_updates(functions, parameters, bin_ms, pre.astype(float), post.astype(float), start)
+        return _bin_updates(functions, parameters, bin_ms, pre, post, start)
     return _rule_updates(rule, bin_ms, pre, post, start)
 
 
@@ -196,21 +197,30 @@ def _error_of_mean(functions: TraceRule, tree: Any, shapes: tuple[tuple[int, ...
     return float(np.max(np.abs(share @ np.asarray(each) - at_mean)) / greatest) if greatest else 0.0
 
 
+# Trains that take a step together on a CPU: a step reads one bin of each, so that their bins have to stay in the cache.
+_TRAINS_AT_ONCE = 1000
+
+
 @partial(jax.jit, static_argnums=0)
 def _bin_updates(
     functions: TraceRule,
     parameters: Any,
     bin_ms: Number,
-    pre: Float[Array, "*batch time"],
-    post: Float[Array, "*batch time"],
+    pre: Shaped[Array, "*batch time"],
+    post: Shaped[Array, "*batch time"],
     weights: Float[Array, "1 1"],
 ) -> Float[Array, "*batch time"]:
     elapsed = jnp.full(pre.shape[-1], jnp.asarray(bin_ms, weights.dtype))
 
-    def one(pre: Float[Array, "time"], post: Float[Array, "time"]) -> Float[Array, "time"]:
-        return changes(functions, parameters, elapsed, pre, post, weights)
+    def one(pre: Shaped[Array, "time"], post: Shaped[Array, "time"]) -> Float[Array, "time"]:
+        spikes = pre.astype(weights.dtype), post.astype(weights.dtype)
+        return changes(functions, parameters, elapsed, *spikes, weights)
 
-    return jnp.vectorize(one, signature="(t),(t)->(t)")(pre, post)
+    n_trains = math.prod(pre.shape[:-1])
+    if n_trains <= _TRAINS_AT_ONCE or jax.default_backend() != "cpu":
+        return jnp.vectorize(one, signature="(t),(t)->(t)")(pre, post)
+    rows = (pre.reshape(n_trains, -1), post.reshape(n_trains, -1))
+    return jax.lax.map(lambda pair: one(*pair), rows, batch_size=_TRAINS_AT_ONCE).reshape(pre.shape)
 
 
 def changes(

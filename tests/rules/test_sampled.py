@@ -85,3 +85,11 @@ def test_states_and_rates_are_read_bin_by_bin():
         rules.sampled_updates(KEY, by_spikes, PRE, POST, 40, activity=activity._replace(weights=np.zeros((1, 1))))
     with pytest.raises(ValueError, match=r"activity\.pre_rate"):
         rules.sampled_updates(KEY, by_spikes, PRE, POST, 40, activity=activity._replace(pre_rate=rate[0]))
+
+
+def test_many_trains_give_the_bits_of_few():
+    pre, post = np.random.default_rng(2).random((2, 2, 550, 8)) < 0.3  # more than take a step together
+    updates = rules.train_updates(TRIPLETS, pre, post)
+    some = rules.train_updates(TRIPLETS, pre[1, 400:], post[1, 400:])
+    np.testing.assert_array_equal(np.asarray(updates)[1, 400:], some)
+    assert np.any(np.asarray(some) != 0)
