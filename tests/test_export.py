@@ -75,6 +75,7 @@ NOT_PROGRAMS: dict[str, str] = {
         (
             "fitting.measurements.measurements",
             "fitting.models.predict",
+            "fitting.own.model_of",
             "fitting.measurements.bi_poo_2001",
             "fitting.measurements.sjostrom_2001",
             "fitting.reading.load",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +14,9 @@ from stdpjax._units import Measured
 from stdpjax.fitting.measurements import Measurements
 from stdpjax.fitting.models import Model, as_model
 from stdpjax.fitting.optimise import FARTHEST, Search, to_numbers
+from stdpjax.fitting.own import RuleFunction, given_model
 from stdpjax.fitting.profile import Interval, Profile, intervals, take_profile
+from stdpjax.fitting.result import Bound, Estimate, Fit
 from stdpjax.fitting.searches import random_positions
 from stdpjax.fitting.task import Floats, Task, in_double, make_task, scale
 from stdpjax.random import named_key
@@ -28,62 +30,13 @@ _SAME_VALUE = 0.01
 _NO_LOSS = 1e-3
 _ROUNDS = 3
 
-Bound = Literal["low", "high", "both"]
-
-
-class Estimate(NamedTuple):
-    """A fitted parameter."""
-
-    value: float
-    profile: Interval
-    """Where the profile likelihood stays within the quantile: covers this parameter."""
-    simultaneous: Interval
-    """The same at a confidence that covers all parameters together (Bonferroni)."""
-    bootstrap: Interval | None
-    """Percentiles of refits to data drawn anew; None without resamples."""
-    unit: str
-    bound: Bound | None = None
-    """The end of the parameter's range that the value sits on or cannot be told from; "both" where the measurements say
-    nothing of the parameter."""
-
-
-class Fit(NamedTuple):
-    """A rule fitted to measurements."""
-
-    model: str
-    parameters: dict[str, Estimate]
-    held: dict[str, float]
-    prediction: Floats
-    """Changes at the best parameters, shape `[point]`."""
-    sum_of_squares: float
-    """Of residuals, each divided by its standard error where that is known."""
-    n_points: int
-    log_likelihood: float
-    n_fitted: int
-    """Numbers that were fitted: parameters that were free, and the error where it is not known."""
-    aic: float
-    aicc: float
-    """AIC with the correction for few points, infinite where these are too few for it. Where standard errors are known
-    it is AIC: the correction is for the error that is estimated from the residuals."""
-    bic: float
-    n_starts: int
-    n_agreeing: int
-    """Starts that ended at the best sum of squares; below 2, more starts may find a better one."""
-    confidence: float
-    has_errors: bool
-    """Whether standard errors are known."""
-
-    @property
-    def mean_square(self) -> float:
-        """Mean squared residual, E of Pfister & Gerstner (2006) where standard errors are known."""
-        return self.sum_of_squares / self.n_points
-
 
 def fit(
     key: Key[Array, ""],
-    model: Model | str,
+    model: Model | RuleFunction | str,
     data: Measurements,
     *,
+    parameters: Mapping[str, Any] | None = None,
     n_starts: int = 20,
     n_resamples: int = 200,
     fixed: Mapping[str, Measured] = MappingProxyType({}),
@@ -97,8 +50,9 @@ def fit(
 
     Args:
         key: a scalar key, of starts and resamples.
-        model: a model, or the name of one in `MODELS`.
+        model: a model, the name of one in `MODELS`, or a function of numbers by keyword that returns a rule.
         data: the measurements.
+        parameters: of such a function, the ranges of its numbers as `model_of` takes them; None for other models.
         n_starts: random starts, at least 1.
         n_resamples: refits for the bootstrap, 0 for none, else at least 20. Errors are drawn from the standard errors,
             or, where these are not known, from the residuals.
@@ -122,6 +76,7 @@ def fit(
     if 0 < n_resamples < 20:
         raise ValueError(f"n_resamples: expected 0 or at least 20, for percentiles, got {n_resamples}")
     _checks.number("confidence", confidence, above=0, below=1)
+    model = given_model(model, parameters)
     with in_double():
         task = make_task(model, data, fixed, free)
         best, n_agreeing = _search_from(task, random_positions(key, task, n_starts))
@@ -145,7 +100,7 @@ def compare(
 
     Args:
         key: a scalar key.
-        models: models or their names, each once.
+        models: models or their names, each once; one's own rule by `model_of`.
         data: the measurements.
         n_starts: random starts of each.
         **options: of `fit`.
@@ -268,6 +223,8 @@ def _report(
         n_agreeing,
         confidence,
         task.has_errors,
+        task.model,
+        data,
     )
 
 

@@ -48,17 +48,17 @@ def measurements(
 
     Args:
         name: what they are, in a few words.
-        protocols: one for each point, all of times or all of rates.
+        protocols: one for each point, of times, of rates, or both.
         change: changes as shares of the weight before, at least -1, shape `[point]`.
         sem: their standard errors, above 0; None where they are not known.
-        lag_ms: lags of the pairs in ms, for figures.
-        frequency_hz: frequencies in Hz, above 0, for figures.
+        lag_ms: lags of the pairs in ms, for figures; NaN for rates, which have none.
+        frequency_hz: frequencies in Hz, above 0, for figures; NaN for rates.
         check_unit: refuse plain numbers that look like another unit: of three points or more, changes of a median size
             above 10 (percent), and lags that all are below 0.2 ms in size and not 0 (seconds) or of a median size above
             5000 ms (microseconds).
 
     Raises:
-        ValueError: no point, different numbers of points, protocols of both kinds, numbers out of range, or in the
+        ValueError: no point, different numbers of points, numbers out of range, or in the
             wrong unit as far as that shows.
 
     Example:
@@ -68,6 +68,7 @@ def measurements(
         [-0.2, 0.4]
     """
     listed = checked_protocols("protocols", protocols)
+    is_rate = np.array([isinstance(protocol, RateProtocol) for protocol in listed])
     name = _checks.text("name", name)
 
     def column(argument: str, values: Measured, unit: _units.Unit) -> NDArray[np.float64] | None:
@@ -80,7 +81,9 @@ def measurements(
         numbers = np.asarray(numbers, np.float64)
         if numbers.shape != (len(listed),):
             raise ValueError(f"{argument}: expected one for each of {len(listed)} protocols, got shape {numbers.shape}")
-        _checks.finite_on_host(argument, numbers)
+        # Rates have no lags and no frequency of pairs.
+        is_open = np.isnan(numbers) & is_rate if argument in ("lag_ms", "frequency_hz") else False
+        _checks.finite_on_host(argument, np.where(is_open, 0.0, numbers))
         return numbers
 
     changes, errors = column("change", change, "dimensionless"), column("sem", sem, "dimensionless")
@@ -90,14 +93,14 @@ def measurements(
     if _checks.flag("check_unit", check_unit):
         for argument, given, numbers in (("change", change, changes), ("lag_ms", lag_ms, lags)):
             if numbers is not None and not _units.carries_unit(given):
-                refuse_other_unit(argument, argument, numbers)
+                refuse_other_unit(argument, argument, numbers[~np.isnan(numbers)])
     if np.any(changes < -1):
         raise ValueError(f"change: expected shares of at least -1, the loss of all weight, got {changes.min():g}")
     if errors is not None and not np.all(errors > 0):
         raise ValueError(f"sem: expected standard errors above 0, got {errors.min():g}")
     frequencies = column("frequency_hz", frequency_hz, "Hz")
-    if frequencies is not None and not np.all(frequencies > 0):
-        raise ValueError(f"frequency_hz: expected frequencies above 0, got {frequencies.min():g}")
+    if frequencies is not None and np.any(frequencies <= 0):
+        raise ValueError(f"frequency_hz: expected frequencies above 0, got {np.nanmin(frequencies):g}")
     return Measurements(name, listed, changes, errors, lags, frequencies)
 
 

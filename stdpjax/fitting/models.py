@@ -2,7 +2,7 @@
 
 Trace rules are evaluated event by event for protocols of spike times, and by their exact expectation for protocols of
 rates; the paper's windowed rule through its lags, of any size for spike times and of whole bins, in their exact mean,
-for rates. A protocol enters as arrays that do not depend on the numbers, so a fit is compiled once.
+for rates. One's own rule is a model by `stdpjax.fitting.own`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,18 +14,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from numpy.typing import NDArray
 
-from stdpjax import _checks, rules, spikes
+from stdpjax import _checks, rules
 from stdpjax._units import Measured
+from stdpjax.fitting.designs import (
+    WINDOW_MS,
+    BothDesign,
+    Design,
+    EventDesign,
+    LagDesign,
+    RateDesign,
+    lag_design,
+    trace_design,
+)
 from stdpjax.protocols import Protocol, RateProtocol
-from stdpjax.spikes.times import milliseconds
 
 Numbers = Mapping[str, float | Float[Array, ""]]
-Design = Any
-# Half-width of the paper's window, 20 bins of 1 ms, and what rounding may add to a lag or take from it.
-WINDOW_MS = 20.0
-_ROUNDING_MS = 1e-6
 
 
 class Parameter(NamedTuple):
@@ -51,90 +55,25 @@ class Model(NamedTuple):
     """Arrays of the protocols, in double precision on the host."""
     predict: Callable[[Numbers, Design], Float[Array, "point"]]
     """Changes at given numbers, differentiable in them."""
+    make_rule: Callable[..., rules.Rule] | None = None
+    """The rule of given numbers; None for a model of changes alone."""
+
+    def at(self, numbers: Numbers) -> rules.Rule:
+        """Return the rule of given numbers.
+
+        Raises:
+            ValueError: a model without one.
+        """
+        if self.make_rule is None:
+            raise ValueError(f"model: expected one that has a rule for each set of numbers, got {self.name!r}")
+        return self.make_rule(**numbers)
 
 
-class EventDesign(NamedTuple):
-    """Spikes of each protocol in order of time, filled up with events without spikes."""
-
-    times: Float[Array, "point event"]
-    pre_spikes: Array
-    post_spikes: Array
-
-
-class RateDesign(NamedTuple):
-    """Spike probabilities per bin, filled up with silence."""
-
-    pre_probability: Float[Array, "point time"]
-    post_probability: Float[Array, "point time"]
-    bin_ms: Float[Array, ""]
-
-
-class LagDesign(NamedTuple):
-    """How often each lag comes in each protocol: counts, or means; filled up with lags that never come."""
-
-    lag_ms: Float[Array, "point lag"]
-    counts: Float[Array, "point lag"]
-
-
-def trace_design(protocols: Sequence[Protocol | RateProtocol]) -> EventDesign | RateDesign:
-    """Return protocols as a trace rule takes them."""
-    if isinstance(protocols[0], RateProtocol):
-        return _rate_design(protocols)
-    merged = [rules.merge_spike_times(protocol.pre_ms, protocol.post_ms) for protocol in protocols]  # pyright: ignore
-    longest = max(1, *(len(events.times) for events in merged))
-    times, pre, post = np.zeros((len(merged), longest)), *np.zeros((2, len(merged), longest), bool)
-    for i, events in enumerate(merged):
-        n = len(events.times)
-        times[i, :n], pre[i, :n], post[i, :n] = events
-        times[i, n:] = events.times[-1] if n else 0.0
-    return EventDesign(times, pre, post)  # pyright: ignore[reportArgumentType]
-
-
-def _rate_design(protocols: Sequence[Protocol | RateProtocol]) -> RateDesign:
-    widths = [milliseconds("bin_ms", protocol.bin_ms, above=0) for protocol in protocols]  # pyright: ignore
-    if max(widths) - min(widths) > 1e-9 * max(widths):
-        raise ValueError(f"protocols: expected one width of bins, got {sorted(set(widths))} ms")
-    made = [protocol.probabilities() for protocol in protocols]  # pyright: ignore[reportAttributeAccessIssue]
-    pre, post = np.zeros((2, len(made), max(one.size for one, _ in made)))
-    for i, both in enumerate(made):
-        for table, probability in zip((pre, post), both, strict=True):
-            table[i, : probability.size] = probability
-    return RateDesign(pre, post, np.float64(widths[0]))  # pyright: ignore[reportArgumentType]
-
-
-def lag_design(protocols: Sequence[Protocol | RateProtocol]) -> LagDesign:
-    """Return how often the paper's pairing meets each lag in protocols, or the means of that."""
-    if isinstance(protocols[0], RateProtocol):
-        pre, post, bin_ms = _rate_design(protocols)
-        window = int((WINDOW_MS + _ROUNDING_MS) / bin_ms)
-        if window < 1:
-            raise ValueError(f"bin_ms: expected bins of at most {WINDOW_MS:g} ms, half the window, got {bin_ms:g} ms")
-        counts = np.asarray(spikes.expected_lag_counts(pre, post, window).sum(axis=1), np.float64)
-        lag_ms = np.broadcast_to(bin_ms * np.arange(-window, window + 1), counts.shape)
-        return LagDesign(lag_ms, counts)  # pyright: ignore[reportArgumentType]
-    found = [np.unique(_paired_lags(protocol), return_counts=True) for protocol in protocols]  # pyright: ignore
-    lag_ms, counts = np.zeros((2, len(found), max(1, *(lags.size for lags, _ in found))))
-    for i, (lags, how_often) in enumerate(found):
-        lag_ms[i, : lags.size], counts[i, : lags.size] = lags, how_often
-    return LagDesign(lag_ms, counts)  # pyright: ignore[reportArgumentType]
-
-
-def _paired_lags(protocol: Protocol) -> NDArray[np.float64]:
-    """Lags in ms of the presynaptic spikes that change the weight, as `spikes.nearest_lag` pairs them, in no bins.
-
-    Lags that differ by rounding are one.
-    """
-    moments, *has_spike = rules.merge_spike_times(protocol.pre_ms, protocol.post_ms)
-    pre, post = (moments[is_spike] for is_spike in has_spike)
-    ends = np.concatenate([[-np.inf], post, [np.inf]])
-    first_not_before, first_after = (np.searchsorted(ends, pre, side) for side in ("left", "right"))
-    before, after = (np.round(gap, 9) for gap in (pre - ends[first_not_before - 1], ends[first_after] - pre))
-    has_before, has_after = (gap <= WINDOW_MS + _ROUNDING_MS for gap in (before, after))
-    is_paired = (has_before != has_after) & (first_not_before == first_after)
-    return np.where(has_after, after, -before)[is_paired]
-
-
-def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, design: EventDesign | RateDesign) -> Array:
+def _predict_traces(
+    make_rule: Callable[..., rules.Rule], numbers: Numbers, design: EventDesign | RateDesign | BothDesign
+) -> Array:
+    if isinstance(design, BothDesign):
+        return design.gather(partial(_predict_traces, make_rule, numbers))
     rule = make_rule(**numbers)
     if isinstance(design, RateDesign):
         updates = rules.expected_updates(rule, design.pre_probability, design.post_probability, bin_ms=design.bin_ms)
@@ -142,12 +81,18 @@ def _predict_traces(make_rule: Callable[..., rules.Rule], numbers: Numbers, desi
     return jax.vmap(partial(rules.event_weight_change, rule))(*design)
 
 
-def _predict_window(numbers: Numbers, design: LagDesign) -> Array:
+def _predict_window(numbers: Numbers, design: LagDesign | BothDesign) -> Array:
+    if isinstance(design, BothDesign):
+        return design.gather(partial(_predict_window, numbers))
     shape, _ = rules.LAG_KERNELS["bi_poo"]
     lag_ms = design.lag_ms.ravel()
     depression, potentiation = shape(jnp.abs(lag_ms), bin_ms=1.0, **numbers)
     kernel = jnp.where(lag_ms == 0, 0.0, jnp.where(lag_ms > 0, potentiation, depression))
     return jnp.sum(design.counts * kernel.reshape(design.counts.shape), axis=-1)
+
+
+def _window_rule(**numbers: Any) -> rules.Rule:
+    return rules.nearest_neighbour_rule(rules.lag_kernel("bi_poo", int(WINDOW_MS), **numbers))
 
 
 def _amplitude(name: str) -> Parameter:
@@ -176,8 +121,8 @@ def _trace_model(
     held: Mapping[str, float] = MappingProxyType({}),
     **options: str,
 ) -> Model:
-    predict = partial(_predict_traces, partial(make_rule, **options))
-    return Model(name, parameters, MappingProxyType(dict(held)), trace_design, predict)
+    make = partial(make_rule, **options)
+    return Model(name, parameters, MappingProxyType(dict(held)), trace_design, partial(_predict_traces, make), make)
 
 
 MODELS: Mapping[str, Model] = MappingProxyType(
@@ -190,7 +135,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
                 for scheme in rules.SCHEMES
                 if scheme != "all_to_all"
             ),
-            Model("window", _PAIR, MappingProxyType({}), lag_design, _predict_window),
+            Model("window", _PAIR, MappingProxyType({}), lag_design, _predict_window, _window_rule),
             _trace_model("suppression", _SUPPRESSION, rules.suppression_rule),
             _trace_model("triplet_minimal", _TRIPLET, rules.triplet_rule, _MINIMAL_HELD),
             _trace_model("triplet_nearest_minimal", _TRIPLET, rules.triplet_rule, _MINIMAL_HELD, scheme="nearest"),
@@ -231,7 +176,7 @@ def checked_number(argument: str, parameter: Parameter, value: Measured) -> floa
 
 
 def checked_protocols(argument: str, protocols: Any) -> tuple[Protocol | RateProtocol, ...]:
-    """Return protocols, refusing none, what is no protocol, and both kinds together."""
+    """Return protocols, refusing none and what is no protocol."""
     if not isinstance(protocols, Iterable) or isinstance(protocols, str | Mapping | Protocol | RateProtocol):
         raise ValueError(f"{argument}: expected a list of protocols, as `stdpjax.protocols` makes, got {protocols!r}")
     listed = tuple(protocols)
@@ -240,8 +185,6 @@ def checked_protocols(argument: str, protocols: Any) -> tuple[Protocol | RatePro
     others = [one for one in listed if not isinstance(one, Protocol | RateProtocol)]
     if others:
         raise ValueError(f"{argument}: expected protocols, as `stdpjax.protocols` makes, got {others[0]!r}")
-    if len({type(protocol) for protocol in listed}) > 1:
-        raise ValueError(f"{argument}: expected all of spike times or all of rates, got both kinds")
     return listed
 
 
@@ -251,7 +194,7 @@ def predict(model: Model | str, numbers: Mapping[str, Measured], protocols: Sequ
     Args:
         model: a model or its name.
         numbers: a value for each of its parameters, times in ms and above 0; those it holds may be left out.
-        protocols: all of times or all of rates.
+        protocols: of times, of rates, or both.
 
     Returns:
         Changes as shares of the weight before, shape `[point]`, in double precision.

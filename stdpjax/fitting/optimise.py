@@ -16,7 +16,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 from numpy.typing import NDArray
 
-from stdpjax.fitting.models import Design, Numbers, Parameter
+from stdpjax.fitting.designs import Design
+from stdpjax.fitting.models import Numbers, Parameter
 
 # Positions beyond have the ends of the range for all purposes, and no gradient.
 FARTHEST = 16.0

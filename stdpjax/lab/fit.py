@@ -8,28 +8,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optax
 from jaxtyping import Array, Key
 
-from stdpjax import _checks, protocols
-from stdpjax.fitting.fit import Fit, compare, fit
+from stdpjax import _checks, plotting
+from stdpjax.fitting.figure import draw
+from stdpjax.fitting.fit import compare, fit
 from stdpjax.fitting.measurements import Measurements
-from stdpjax.fitting.models import predict
 from stdpjax.fitting.reading import load
-from stdpjax.lab import folder, plotting
-from stdpjax.lab.fit_figure import Curve, plot
+from stdpjax.fitting.result import Fit
+from stdpjax.lab import folder
 from stdpjax.lab.fit_settings import FitConfig
 from stdpjax.lab.provenance import provenance
-from stdpjax.protocols import Protocol
 from stdpjax.random import key, named_key
 
 __all__ = ["FitConfig", "fit_into"]
 
 RECORD = "fit.json"
 TABLE = "comparison.csv"
-FIGURES = ("fit.png", "fit.svg")
-_N_CURVE = 120
+FIGURES = ("fit.png", "fit.svg", "fit.pdf")
 
 
 def fit_into(
@@ -85,7 +82,7 @@ def fit_into(
         record = _record(config, seed, data, found, compared, time.perf_counter() - began)
         # Until the new one is complete there is none.
         (out / RECORD).unlink(missing_ok=True)
-        _write(out, found, data, compared, record)
+        _write(out, found, compared, record, [f"fit.{one}" for one in config.format])
     for line in _in_words(found, compared, data):
         say(line)
     say(f"fit, figure and comparison: {out}")
@@ -164,42 +161,18 @@ def _on_bounds(found: Fit) -> dict[str, str]:
     return {name: estimate.bound for name, estimate in found.parameters.items() if estimate.bound}
 
 
-def _write(out: Path, found: Fit, data: Measurements, compared: Sequence[Fit], record: dict[str, Any]) -> None:
+def _write(out: Path, found: Fit, compared: Sequence[Fit], record: dict[str, Any], figures: Sequence[str]) -> None:
     table = io.StringIO()
     writer = csv.DictWriter(table, record["comparison"][0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(record["comparison"])
     folder.write_text(out / TABLE, table.getvalue())
-    curves, xlabel = _curves(found, data)
     with plotting.style():
-        folder.save_figure(plot(found, data, curves, xlabel, compared), *(out / name for name in FIGURES))
+        folder.save_figure(draw(found, compared), *(out / name for name in figures))
+    # One of an earlier fit would be of other numbers.
+    for name in {*FIGURES} - {*figures}:
+        (out / name).unlink(missing_ok=True)
     folder.write_text(out / RECORD, folder.as_text(record))
-
-
-def _curves(found: Fit, data: Measurements) -> tuple[list[Curve], str]:
-    """What the rule makes of pairs at lags or frequencies between the measured ones, where these are pairs."""
-    numbers = {**found.held, **{name: estimate.value for name, estimate in found.parameters.items()}}
-    lag, frequency = data.lag_ms, data.frequency_hz
-    if lag is None or not isinstance(data.protocols[0], Protocol):
-        return [], ""
-    n_pairs = {protocol.pre_ms.size for protocol in data.protocols if isinstance(protocol, Protocol)}
-    if len(n_pairs) > 1:
-        return [], ""
-    n = n_pairs.pop()
-    if frequency is None or np.ptp(frequency) == 0:
-        hz = 1.0 if frequency is None else float(frequency[0])
-        x = np.linspace(lag.min(), lag.max(), _N_CURVE)
-        change = predict(found.model, numbers, [protocols.pairs(one, hz, n) for one in x])
-        # The curve jumps at lag 0.
-        change = np.where(np.abs(x) < np.ptp(x) / _N_CURVE, np.nan, change)
-        return [Curve("data", x, change, np.ones(lag.size, bool), lag)], "lag, post minus pre (ms)"
-    x = np.linspace(frequency.min(), frequency.max(), _N_CURVE // 2)
-    curves = []
-    for one in np.unique(lag)[::-1]:
-        chosen = lag == one
-        change = predict(found.model, numbers, [protocols.pairs(float(one), float(hz), n) for hz in x])
-        curves.append(Curve(f"data, lag {one:+g} ms", x, change, chosen, frequency[chosen]))
-    return curves, "pairs per second (Hz)"
 
 
 # Where an estimate ended, in the table for spreadsheets and on the terminal.
@@ -222,7 +195,7 @@ def _in_words(found: Fit, compared: Sequence[Fit], data: Measurements) -> list[s
         came = "the search for the intervals found it, so " if not found.n_agreeing else ""
         lines.append(f"  {came}there may be a better one: give more starts, --n-starts {4 * found.n_starts}")
     for name, estimate in found.parameters.items():
-        unit = " ms" if estimate.unit == "ms" else " of the weight"
+        unit = {"share of the weight": " of the weight", "": ""}.get(estimate.unit, f" {estimate.unit}")
         line = f"  {name:{width}}  {estimate.value:.4g}{unit}  profile {percent}: {_span(estimate.profile)}"
         line += f"  bootstrap: {_span(estimate.bootstrap)}" if estimate.bootstrap else ""
         lines.append(line + (f"  ({_BOUNDS[estimate.bound][1]})" if estimate.bound else ""))

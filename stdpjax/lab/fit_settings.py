@@ -56,6 +56,9 @@ class FitConfig:
     )
     n_starts: int = setting(20, "random starts")
     n_resamples: int = setting(200, "refits of the bootstrap, 0 for none", at_least=0)
+    format: tuple[str, ...] = setting(
+        ("png", "svg"), "formats of the figure", choices=("png", "svg", "pdf"), distinct=True, placeholder="FORMAT,..."
+    )
     confidence: float = setting(0.95, "coverage of the intervals", above=0, below=1)
 
     def __post_init__(self) -> None:

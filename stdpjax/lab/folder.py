@@ -40,7 +40,6 @@ _SECONDS, _SHARE, _FEW_SECONDS = 30.0, 0.05, 5.0
 # Of file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP)
 # Without the time, so that the same figure is the same bytes.
-_HOW_SAVED = {".svg": {"metadata": {"Date": None}}, ".pdf": {"metadata": {"CreationDate": None}}}
 
 
 def checked_path(out: str | Path, say: Callable[[str], None], **flags: bool) -> Path:
@@ -185,6 +184,14 @@ def as_text(content: Any) -> str:
     return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+# Without the time of day.
+_SAVED: dict[str, dict[str, Any]] = {
+    ".png": {"pil_kwargs": {"compress_level": 3}},
+    ".svg": {"metadata": {"Date": None}},
+    ".pdf": {"metadata": {"CreationDate": None}},
+}
+
+
 def save_figure(figure: Figure, *paths: Path) -> None:
     """Write a figure in the formats of some files; the same figure is the same bytes."""
     # Where its parts go is settled once, with the measures of text that the pixels need too: left to `savefig` it
@@ -195,9 +202,8 @@ def save_figure(figure: Figure, *paths: Path) -> None:
         layout.execute(figure)
         figure.set_layout_engine(None)
     for path in paths:
-        how: dict[str, Any] = _HOW_SAVED.get(path.suffix, {"pil_kwargs": {"compress_level": 3}})
         with aside(path) as partial:
-            figure.savefig(partial, **how)
+            figure.savefig(partial, **_SAVED[path.suffix])
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -324,7 +324,6 @@ def test_unreadable_files_are_refused(file):
     ("arguments", "message"),
     [
         (([], []), "protocols: expected at least one"),
-        (([*PAIRS, protocols.constant_rates(1, 1, 10)], [1, 2, 3]), "got both kinds"),
         ((PAIRS, [1.0]), r"change: expected one for each of 2 protocols, got shape \(1,\)"),
         ((PAIRS, [1.0, np.nan]), "change: expected finite numbers"),
         ((PAIRS, [1.0, 2.0], [0.1, 0.0]), "sem: expected standard errors above 0, got 0"),

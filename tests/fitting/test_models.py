@@ -12,7 +12,7 @@ import quantities as pq
 
 from stdpjax import fitting, protocols, random, rules, spikes
 from stdpjax.fitting import MODELS, find_model, predict
-from stdpjax.fitting.models import lag_design
+from stdpjax.fitting.designs import lag_design
 
 PAIR = {"A_plus": 0.8, "A_minus": 0.3, "tau_plus": 12.0, "tau_minus": 25.0}
 TRIPLET = {

@@ -10,7 +10,6 @@ import pytest
 from stdpjax import cli, fitting, protocols, random
 from stdpjax.lab import fit, folder
 from stdpjax.lab.fit import FitConfig, fit_into
-from stdpjax.lab.fit_figure import plot
 
 QUICK = ("fit", "--rule", "pair", "--data", "bi_poo_2001", "--n-starts", "3", "--n-resamples", "20")
 QUICK_CONFIG = FitConfig(rule="pair", data="bi_poo_2001", n_starts=3, n_resamples=20)
@@ -80,13 +79,26 @@ def test_a_comparison_says_how_far_it_is(tmp_path, monkeypatch, capsys):
 
 
 def test_a_fit_that_fails_half_way_leaves_no_record(tmp_path, monkeypatch):
-    monkeypatch.setattr(fit, "plot", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(fit, "draw", lambda *arguments: 1 / 0)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ZeroDivisionError):
         fit_into(QUICK_CONFIG, out=tmp_path, say=lambda line: None)
     assert not (tmp_path / "fit.json").exists()
     assert not list(tmp_path.glob(".*partial*"))
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_the_figure_comes_in_the_formats_that_are_asked_for_and_no_other_stays(tmp_path):
+    def figures(*formats):
+        config = dataclasses.replace(QUICK_CONFIG, n_starts=1, n_resamples=0, format=formats)
+        fit_into(config, out=tmp_path, say=lambda line: None, force=True)
+        return {path.name: path.read_bytes() for path in tmp_path.glob("fit.*") if path.suffix != ".json"}
+
+    first = figures("pdf")
+    assert {*first} == {"fit.pdf"}
+    assert first["fit.pdf"].startswith(b"%PDF")
+    assert {*figures("png")} == {"fit.png"}
+    assert figures("pdf") == first
 
 
 def test_files_without_content_are_no_fit(tmp_path):
@@ -151,8 +163,7 @@ def test_what_a_fit_does_not_tell_is_said_in_words_in_the_record_and_in_the_tabl
 
 def panels(data, **options):
     found = fitting.compare(random.key(0), ["pair", "window"], data, n_starts=2, **options)
-    curves, xlabel = fit._curves(found[0], data)
-    return plot(found[0], data, curves, xlabel, found).axes
+    return found[0].figure(found).axes
 
 
 def test_the_figure_shows_open_intervals_and_says_why_there_is_no_aicc():
@@ -198,6 +209,7 @@ def test_the_figure_shows_open_intervals_and_says_why_there_is_no_aicc():
         (("--data", "commas.csv"), "data: expected a header, or semicolons between columns"),
         (("--n-starts", "0"), "n_starts: expected a whole number of at least 1"),
         (("--n-resamples", "7"), "n_resamples: expected 0 or at least 20"),
+        (("--format", "bmp"), "format: expected one of 'png', 'svg', 'pdf'"),
         (("--confidence", "2"), "confidence: "),
         (("--seed", "-1"), "seed: "),
         (("--out", "few.csv"), "out: expected a folder, got 'few.csv'"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stdpjax import fitting, protocols
-from stdpjax.fitting.models import trace_design
+from stdpjax.fitting.designs import trace_design
 from stdpjax.fitting.task import in_double
 from stdpjax.rules import SCHEMES
 from stdpjax.studies import run

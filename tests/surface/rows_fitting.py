@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stdpjax import fitting, protocols, random
+from stdpjax import fitting, protocols, random, rules
 from tests.surface.table import Made, Row, rows
 
 LAGS = [10.0, 20.0, 40.0, -10.0, -20.0, -40.0]
@@ -41,6 +41,18 @@ ROWS = rows(
             "check_unit": ("flag", True),
         },
         takes={(name, "none"): None for name in ("sem", "lag_ms", "frequency_hz")},  # they may be left out
+    ),
+    Row(
+        fitting.model_of,
+        {
+            "make_rule": ("callable", rules.pair_rule),
+            "parameters": ("mapping", dict.fromkeys(NUMBERS, (0.1, 100.0))),
+            "name": ("words", "mine"),
+            "held": ("mapping", HELD),
+            "weight": ("positive", 1.0),
+            "bin_ms": ("positive time", 1.0),
+        },
+        takes={("name", "none"): None},  # that of the function
     ),
     Row(fitting.find_model, {"name": ("choice", "pair")}),
     Row(

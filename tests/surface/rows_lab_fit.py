@@ -17,6 +17,7 @@ ROWS = rows(
             "free": ("names", ()),
             "n_starts": ("count", 1),
             "n_resamples": ("count", 0),
+            "format": ("names", ("png",)),
             "confidence": ("positive", 0.95),
         },
         takes={("data", "text"): None},  # a file that may yet come

@@ -13,7 +13,7 @@ from scipy import special
 
 from stdpjax import protocols
 from stdpjax.fitting import find_model, predict, random_starts, search, sjostrom_2001
-from stdpjax.fitting.models import EventDesign, trace_design
+from stdpjax.fitting.designs import EventDesign, trace_design
 from stdpjax.fitting.searches import Minima
 from stdpjax.fitting.task import in_double
 from stdpjax.lab import Estimate, Progress, Study, at_least, at_most

@@ -9,12 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from stdpjax.fitting.fit import Fit
+from stdpjax import protocols
 from stdpjax.fitting.measurements import Measurements
-from stdpjax.fitting.models import find_model
-from stdpjax.lab.plotting import COLORS, CYCLE, curve, frame, new_figure, points
+from stdpjax.fitting.models import predict
+from stdpjax.fitting.result import Fit
+from stdpjax.plotting import COLORS, CYCLE, curve, frame, new_figure, points
+from stdpjax.protocols import Protocol
 from stdpjax.stats import Estimate
 
+_N_CURVE = 120
 # At the value in the figure.
 _BOUNDS = {"low": " (lower bound)", "high": " (upper bound)", "both": " (not determined)"}
 
@@ -30,19 +33,76 @@ class Curve(NamedTuple):
     measured_x: NDArray[np.float64]
 
 
-def plot(found: Fit, data: Measurements, curves: Sequence[Curve], xlabel: str, compared: Sequence[Fit]) -> Figure:
-    """Draw a fit: curves over what `xlabel` says, or without any predictions against measurements, and all fits."""
-    n_panels = 3 if len(compared) > 1 else 2
+class Panel(NamedTuple):
+    """Curves over lags or over frequencies."""
+
+    xlabel: str
+    curves: tuple[Curve, ...]
+
+
+def draw(found: Fit, compared: Sequence[Fit] = ()) -> Figure:
+    """Draw a fit: its curves, or without any predictions against measurements, its parameters, and all fits."""
+    shown = panels_of(found)
+    seen = np.zeros(found.n_points, bool)
+    for panel in shown:
+        seen |= np.any([one.is_measured for one in panel.curves], axis=0)
+    # What no curve goes through is still measured.
+    n_left = len(shown) + (not seen.all())
+    n_panels = n_left + 1 + (len(compared) > 1)
     figure = new_figure(4.6 * n_panels, 3.9)
     axes = figure.subplots(1, n_panels, width_ratios=(1.3, *[1] * (n_panels - 1)))
-    if curves:
-        _draw_curves(axes[0], found, data, curves, xlabel)
-    else:
-        _draw_predictions(axes[0], found, data)
-    _draw_parameters(axes[1], found)
-    if n_panels == 3:
-        _draw_comparison(axes[2], found, compared)
+    for ax, panel in zip(axes, shown, strict=False):
+        _draw_curves(ax, found, found.data, panel.curves, panel.xlabel)
+    if not seen.all():
+        _draw_predictions(axes[n_left - 1], found, found.data)
+    _draw_parameters(axes[n_left], found)
+    if len(compared) > 1:
+        _draw_comparison(axes[-1], found, sorted(compared, key=lambda one: one.aicc))
     return figure
+
+
+def panels_of(found: Fit) -> list[Panel]:
+    """Return what the rule makes of pairs at lags and at frequencies between the measured ones."""
+    data, lag = found.data, found.data.lag_ms
+    if lag is None:
+        return []
+    is_pairs = np.array([isinstance(protocol, Protocol) for protocol in data.protocols]) & np.isfinite(lag)
+    n_pairs = {one.pre_ms.size for one, here in zip(data.protocols, is_pairs, strict=True) if here}  # pyright: ignore
+    if len(n_pairs) != 1:
+        return []
+    n, hz = n_pairs.pop(), np.ones(lag.size) if data.frequency_hz is None else data.frequency_hz
+    is_pairs &= np.isfinite(hz)
+    # A lag at one frequency alone is a point of that frequency's curve over lags, if there are more of them.
+    is_alone = is_pairs & np.array([np.unique(hz[is_pairs & (lag == one)]).size == 1 for one in lag])
+    over_lags = is_pairs & np.array([np.unique(lag[is_alone & (hz == one)]).size > 1 for one in hz])
+    found_panels = []
+    if over_lags.any():
+        chosen = [over_lags & (hz == one) for one in np.unique(hz[over_lags])]
+        labels = [f"data, {hz[here][0]:g} Hz" if len(chosen) > 1 or not is_alone.all() else "data" for here in chosen]
+        curves = [
+            _over_lags(found, lag, here, float(hz[here][0]), n, name) for here, name in zip(chosen, labels, strict=True)
+        ]
+        found_panels.append(Panel("lag, post minus pre (ms)", tuple(curves)))
+    over_hz = is_pairs & (~is_alone | ~over_lags)
+    if over_hz.any():
+        chosen = [over_hz & (lag == one) for one in np.unique(lag[over_hz])[::-1]]
+        curves = [_over_frequencies(found, hz, here, float(lag[here][0]), n) for here in chosen]
+        found_panels.append(Panel("pairs per second (Hz)", tuple(curves)))
+    return found_panels
+
+
+def _over_lags(found: Fit, lag: Any, here: Any, hz: float, n_pairs: int, label: str) -> Curve:
+    x = np.linspace(lag[here].min(), lag[here].max(), _N_CURVE)
+    change = predict(found.source, found.numbers, [protocols.pairs(one, hz, n_pairs) for one in x])
+    # The curve jumps at lag 0.
+    change = np.where(np.abs(x) < np.ptp(x) / _N_CURVE, np.nan, change)
+    return Curve(label, x, change, here, lag[here])
+
+
+def _over_frequencies(found: Fit, hz: Any, here: Any, lag: float, n_pairs: int) -> Curve:
+    x = np.linspace(hz[here].min(), hz[here].max(), _N_CURVE // 2)
+    change = predict(found.source, found.numbers, [protocols.pairs(lag, float(one), n_pairs) for one in x])
+    return Curve(f"data, lag {lag:+g} ms", x, change, here, hz[here])
 
 
 def _with_bars(data: Measurements, chosen: Any = slice(None)) -> Estimate | NDArray[np.float64]:
@@ -88,7 +148,7 @@ def _draw_parameters(ax: Axes, found: Fit) -> None:
     shortest, longest = 1e-3, 1e3
     # A decade to either side at least, or the labels of the ticks are many.
     lowest, highest = 0.1, 10.0
-    ranges = {parameter.name: (parameter.low, parameter.high) for parameter in find_model(found.model).parameters}
+    ranges = {parameter.name: (parameter.low, parameter.high) for parameter in found.source.parameters}
     is_open, names = False, []
     for row, (name, estimate) in enumerate(found.parameters.items()):
         for offset, (kind, words, color, width) in zip((0.0, 0.0, 0.22), kinds, strict=False):
