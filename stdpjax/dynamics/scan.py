@@ -26,11 +26,14 @@ class Program(NamedTuple):
     rule: Rule | None
     observers: tuple[Observer, ...]
     drive: DriveFunction | None
+    inputs: Callable[[UInt32[Array, ""]], PyTree] | None
     n_steps: int
     trace_every: int | None
     traces_weights: bool
 
-    __eq__, __hash__ = _alike.by("kernel", "rule", "observers", "drive", "n_steps", "trace_every", "traces_weights")
+    __eq__, __hash__ = _alike.by(
+        "kernel", "rule", "observers", "drive", "inputs", "n_steps", "trace_every", "traces_weights"
+    )
 
 
 class Numbers(NamedTuple):
@@ -38,6 +41,8 @@ class Numbers(NamedTuple):
 
     params: Params
     drive: Float[Array, "*trial time unit"] | None
+    inputs: PyTree
+    """Arrays `[*trial, time, ...]`, or None."""
     hyper: Any
     clamps: Clamps
     learning_rate: Float[Array, ""]
@@ -65,7 +70,7 @@ def _over_trials(one: Callable[..., Any], keys: Key[Array, "*trial"], drive: Arr
     if not keys.ndim:
         return one
     drive_axis = 0 if drive is not None and drive.ndim == 3 else None
-    axes = Numbers(*[None] * len(Numbers._fields))._replace(drive=drive_axis)  # pyright: ignore
+    axes = Numbers(*[None] * len(Numbers._fields))._replace(drive=drive_axis, inputs=0)  # pyright: ignore
     return jax.vmap(one, in_axes=(0, 0, axes))
 
 
@@ -109,7 +114,9 @@ def _sample(
         drive = drive_for(state, program.drive(number), "a function that gives ")
     params = numbers.params if weights is None else numbers.params._replace(weights=weights)
     now = jax.random.fold_in(key, number)
-    return step(program.kernel, now, state, params, drive, numbers.clamps, numbers.hyper, known)[1:]
+    sample, known = step(program.kernel, now, state, params, drive, numbers.clamps, numbers.hyper, known)[1:]
+    inputs = jax.tree.map(lambda record: record[index], numbers.inputs)
+    return sample._replace(inputs=inputs if program.inputs is None else program.inputs(number)), known
 
 
 def _run_trial(

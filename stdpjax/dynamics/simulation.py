@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 from stdpjax import _checks
 from stdpjax._units import Measured
 from stdpjax.clamps import Clamps, hold_state
+from stdpjax.dynamics.inputs import check_inputs
 from stdpjax.dynamics.kernel import Kernel, check_kernel
 from stdpjax.dynamics.scan import Carry, DriveFunction, Numbers, Program, first_carry, run_program
 from stdpjax.energy import Params, check_params
@@ -49,6 +50,7 @@ def simulate(
     state: _checks.ArrayLike | None = None,
     n_steps: int | None = None,
     drive: _checks.ArrayLike | DriveFunction | None = None,
+    inputs: PyTree = None,
     clamps: Clamps = (),
     rule: Rule | None = None,
     learning_rate: float | Array | None = None,
@@ -80,6 +82,9 @@ def simulate(
         n_steps: how many; may be left out where `drive` is an array.
         drive: added to the biases: `[time, unit]`, of time steps from the start of this call; `[trial, time, unit]`;
             a function of the step number (counted from the very start); or None.
+        inputs: what else reaches the network, such as a reward, which rules and observers read as `sample.inputs`: an
+            array or a pytree of arrays `[time, ...]`, with a trial axis of the state `[trial, time, ...]`, from the
+            start of this call; a function of the step number that gives those of a step, for all trials; or None.
         clamps: units held at values, see `stdpjax.clamps`.
         rule: a plasticity rule whose updates, times `learning_rate`, are added to the weights after each step, but for
             those from a unit to itself, which stay 0; every trial then has weights of its own. It is for watching a
@@ -128,6 +133,7 @@ def simulate(
     _check_resumed(state, resume, observe, rule)
     start = _check_start(params, state, resume)
     function, array, n_steps = _check_drive(drive, start, n_steps)
+    inputs_function, records = check_inputs(inputs, start, n_steps)
     if trace_every is not None and n_steps % _checks.count("trace_every", trace_every):
         raise ValueError(f"trace_every: expected a divisor of {n_steps} steps, got {trace_every}")
     if _checks.flag("trace_weights", trace_weights) and (rule is None or trace_every is None):
@@ -139,9 +145,11 @@ def simulate(
     if first_step + n_steps > 2**32:
         raise ValueError(f"n_steps: expected at most 2**32 in all, whose keys differ, got {first_step} + {n_steps}")
 
-    program = Program(kernel, rule, tuple(observe.values()), function, n_steps, trace_every, trace_weights)
+    program = Program(
+        kernel, rule, tuple(observe.values()), function, inputs_function, n_steps, trace_every, trace_weights
+    )
     rest = (jnp.asarray(bin_ms, start.dtype), jnp.asarray(first_step, jnp.uint32))
-    numbers = Numbers(params, array, hyper, clamps, jnp.asarray(rate, start.dtype), bounds, *rest)
+    numbers = Numbers(params, array, records, hyper, clamps, jnp.asarray(rate, start.dtype), bounds, *rest)
     keys = _trial_keys(key, start, first_trial)
     if resume is None:
         carry = first_carry(keys, start, numbers, program)

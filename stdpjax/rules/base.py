@@ -42,6 +42,8 @@ class Sample(NamedTuple):
     """Weights before the step; a simulation shows them to observers."""
     info: Any = None
     """What the kernel of a simulation says of its step, such as its acceptance."""
+    inputs: Any = None
+    """What else reaches the network in this step, such as a reward; see `stdpjax.dynamics.simulate`."""
 
 
 def _refuse(field: "_Absent", *_: Any) -> Any:
