@@ -1,6 +1,6 @@
 """A network with a rule of one's own in it: a reward as an input, weights over time, through public names alone."""
 
-# pyright: reportOptionalSubscript=false
+# pyright: reportOptionalSubscript=false, reportArgumentType=false
 
 import jax.numpy as jnp
 import numpy as np

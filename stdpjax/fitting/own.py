@@ -127,7 +127,7 @@ def model_of(
         function = make_rule
         while isinstance(function, partial):
             function = function.func
-        name = getattr(function, "__name__", type(function).__name__)
+        name = str(getattr(function, "__name__", type(function).__name__))
     _checks.instance("held", held, Mapping, "values by the names of parameters")
     values = {
         each: checked_number(f"held {each!r}", known[_checks.choice("held", each, known)], value)
