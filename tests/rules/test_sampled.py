@@ -1,5 +1,8 @@
 """Means and variances over sampled trains: against exact means, and against the same trains one by one."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,3 +96,20 @@ def test_many_trains_give_the_bits_of_few():
     some = rules.train_updates(TRIPLETS, pre[1, 400:], post[1, 400:])
     np.testing.assert_array_equal(np.asarray(updates)[1, 400:], some)
     assert np.any(np.asarray(some) != 0)
+
+
+PEAK = """
+import re, pathlib, numpy as np, stdpjax
+p = np.full(40, 0.1, np.float32)
+stdpjax.rules.sampled_updates(stdpjax.random.key(0), stdpjax.rules.pair_rule(1.0, 0.5, 10.0, 20.0), p, p, {n_trials})
+print(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_million_trials_take_the_memory_of_a_thousand():
+    peaks = [
+        int(subprocess.run([sys.executable, "-c", PEAK.format(n_trials=n)], capture_output=True, check=True).stdout)
+        for n in (10**3, 10**6)
+    ]
+    assert peaks[1] - peaks[0] < 50 * 1024
