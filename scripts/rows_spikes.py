@@ -76,9 +76,12 @@ def updates(n_repeats: int) -> Iterator[Row]:
     thresholds = [np.round(rate.astype(np.float64) * 2**32).astype(np.uint64) for rate in (pre, post)]
     pairs = stdpjax.rules.pair_rule(1.0, 0.5, 10.0, 20.0)
     triplets = stdpjax.rules.triplet_rule(1.0, 0.6, 0.5, 0.4, 10.0, 20.0, 30.0, 40.0)
-    numbers = {"pairs": np.array([1.0, 0.0, 0.5, 0.0], np.float32), "triplets": np.float32([1.0, 0.6, 0.5, 0.4])}
+    numbers = {
+        "pairs": np.array([1.0, 0.0, 0.5, 0.0], np.float32),
+        "triplets": np.array([1.0, 0.6, 0.5, 0.4], np.float32),
+    }
     times = {"pairs": [10.0, 20.0], "triplets": [10.0, 20.0, 30.0, 40.0]}
-    fades = {name: tuple(np.exp(-1 / np.float32(each))) for name, each in times.items()}
+    fades = {name: tuple(np.exp(-1 / np.array(each, np.float32))) for name, each in times.items()}
     for name, rule in (("pairs", pairs), ("triplets", triplets)):
         opponent = (*thresholds, TRIALS, numbers[name], fades[name])
         ways = {
@@ -90,12 +93,12 @@ def updates(n_repeats: int) -> Iterator[Row]:
     given = np.random.default_rng(0).random((2, 50_000, STEPS)) < 0.1
     trains = [jnp.asarray(train) for train in given]
     total = jax.jit(lambda *trains: stdpjax.rules.train_updates(pairs, *trains).sum(-1))
-    opponent = (*given, np.float32([1.0, 0.5]), fades["pairs"])
+    amplitudes, (pre_trains, post_trains) = np.array([1.0, 0.5], np.float32), given
     ways = {
         "ours": lambda: stdpjax.rules.train_updates(pairs, *trains),
-        "numba": lambda: opponents.numba_train_updates(*opponent),
+        "numba": lambda: opponents.numba_train_updates(pre_trains, post_trains, amplitudes, fades["pairs"]),
         "our sum": lambda: total(*trains),
-        "numba's sum": lambda: opponents.numba_train_changes(*opponent),
+        "numba's sum": lambda: opponents.numba_train_changes(pre_trains, post_trains, amplitudes, fades["pairs"]),
     }
     seconds = interleaved(ways, n_repeats)
     yield ratio_row("`train_updates` of 50,000 trains / Numba loop, all cores", seconds, "ours", "numba", 1.5)

@@ -27,6 +27,9 @@ from stdpjax.rules.trial_moments import ACTIVITY, WORDS_PER_PART, Moments, merge
 from stdpjax.spikes.counting import compiler_options
 from stdpjax.spikes.packed import TRIALS_PER_WORD
 
+# What a program is compiled for: the rule or its functions, the kind of key, words that are summed at once.
+_Options = tuple[Any, Any, int]
+
 # Words of trials that are summed at once.
 _WORDS_AT_ONCE = 32
 # Trials of all sequences that take a step at once: their traces stay in the first cache, and a step is worth its call.
@@ -175,7 +178,7 @@ def _merged_on_host(parts: Iterator[Moments], n_trials: int) -> Moments:
     return mean, squares
 
 
-def _in_a_trace(sequences: Any, shared: Any, options: Any, n_words: int) -> Moments:
+def _in_a_trace(sequences: Any, shared: Any, options: _Options, n_words: int) -> Moments:
     sizes = _sizes(options, sequences[1].shape[0])
 
     def add(moments: Moments, first: UInt32[Array, ""]) -> tuple[Moments, None]:
@@ -185,10 +188,10 @@ def _in_a_trace(sequences: Any, shared: Any, options: Any, n_words: int) -> Mome
         return merged(moments, count, part, n_here), None
 
     nothing = jnp.zeros((sequences[1].shape[0], sequences[1].shape[1] + 1), shared[2].dtype)
-    return jax.lax.scan(add, (nothing, nothing), _firsts(n_words))[0]
+    return jax.lax.scan(add, (nothing, nothing), jnp.asarray(_firsts(n_words)))[0]
 
 
-def _parts(sequences: Any, shared: Any, options: Any, n_words: int, is_left_to_caller: bool) -> Iterator[Moments]:
+def _parts(sequences: Any, shared: Any, options: _Options, n_words: int, is_left_to_caller: bool) -> Iterator[Moments]:
     """Yield the moments of each part in order, a few parts or the sequences of one at a time."""
     n_sequences, firsts = sequences[1].shape[0], _firsts(n_words)
     n_devices = 1 if is_left_to_caller else parallel.n_devices()
@@ -209,7 +212,9 @@ def _parts(sequences: Any, shared: Any, options: Any, n_words: int, is_left_to_c
         yield from _in_threads(sequences, shared, options, firsts, n_workers)
 
 
-def _in_threads(sequences: Any, shared: Any, options: Any, firsts: np.ndarray, n_workers: int) -> Iterator[Moments]:
+def _in_threads(
+    sequences: Any, shared: Any, options: _Options, firsts: np.ndarray, n_workers: int
+) -> Iterator[Moments]:
     """Yield the moments of parts on one device, from a thread for each core."""
     n_sequences = sequences[1].shape[0]
     n_blocks = min(n_workers, n_sequences)
@@ -242,32 +247,32 @@ def _in_threads(sequences: Any, shared: Any, options: Any, firsts: np.ndarray, n
 
 
 @lru_cache(maxsize=256)
-def _program(options: Any, sizes: Any) -> Any:
+def _program(options: _Options, sizes: Any) -> Any:
     program = partial(part_moments, *options, sizes)
     return jax.jit(lambda *arguments: program(*arguments), compiler_options=dict(compiler_options()))
 
 
 # Compiled beforehand, as a thread knows nothing of the settings (of precision, say) of the one that started it.
 @lru_cache(maxsize=256)
-def _compiled(options: Any, sizes: Any, structure: Any, kinds: Any) -> Any:
+def _compiled(options: _Options, sizes: Any, structure: Any, kinds: Any) -> Any:
     return _program(options, sizes).lower(*jax.tree.unflatten(structure, kinds)).compile()
 
 
 @lru_cache(maxsize=256)
-def _by_sequence(options: Any, sizes: Any) -> Callable[..., Any]:
+def _by_sequence(options: _Options, sizes: Any) -> Callable[..., Any]:
     return lambda key_words, pre, post, fields, shared, first: part_moments(
         *options, sizes, (key_words, pre, post, fields), shared, first
     )
 
 
 @lru_cache(maxsize=256)
-def _by_part(options: Any, sizes: Any) -> Callable[..., Any]:
+def _by_part(options: _Options, sizes: Any) -> Callable[..., Any]:
     return lambda firsts, sequences, shared: jax.lax.map(
         lambda first: part_moments(*options, sizes, sequences, shared, first), firsts
     )
 
 
-def _sizes(options: Any, n_sequences: int) -> int:
+def _sizes(options: _Options, n_sequences: int) -> int:
     """Return how many sequences take a step at once."""
     lanes = _LANES.get(jax.default_backend(), _LANES_ELSEWHERE)
     return min(n_sequences, max(1, lanes // (options[-1] * TRIALS_PER_WORD)))

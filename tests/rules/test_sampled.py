@@ -54,7 +54,7 @@ def test_moments_are_those_of_the_same_trains_one_by_one(rule, weight):
 def test_means_are_the_exact_ones_of_the_rule_and_not_of_one_a_little_stronger():
     updates = rules.sampled_updates(KEY, TRIPLETS, PRE, POST, 20_000)
     stronger = rules.sum_rules(TRIPLETS, rules.pair_rule(0.1, 0.0, 3.0, 3.0))
-    drawn = [spikes.packed.round_to_grid(probability) for probability in (PRE, POST)]
+    drawn = [spikes.round_to_grid(probability) for probability in (PRE, POST)]
     exact, other = (np.asarray(rules.expected_updates(rule, *drawn)) for rule in (TRIPLETS, stronger))
     # All but the first bin, which nothing comes before.
     error = np.asarray(updates.standard_error)[:, 1:]

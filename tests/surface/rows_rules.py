@@ -178,7 +178,7 @@ ROWS = rows(
             "pre_probability": ("probability", P),
             "post_probability": ("probability", Q),
             "n_trials": ("count", 40),
-            "activity": ("object", rules.Sample(P, Q, P)),
+            "activity": ("object", rules.Sample(*jnp.stack([P, Q, P]))),
             "weight": ("number", 0.0),
             "bin_ms": _BIN,
         },
