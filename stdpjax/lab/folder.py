@@ -39,7 +39,6 @@ LOCK = ".lock"
 _SECONDS, _SHARE, _FEW_SECONDS = 30.0, 0.05, 5.0
 # Of file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP)
-# Without the time, so that the same figure is the same bytes.
 
 
 def checked_path(out: str | Path, say: Callable[[str], None], **flags: bool) -> Path:
@@ -184,7 +183,7 @@ def as_text(content: Any) -> str:
     return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-# Without the time of day.
+# Without the time, so that the same figure is the same bytes.
 _SAVED: dict[str, dict[str, Any]] = {
     ".png": {"pil_kwargs": {"compress_level": 3}},
     ".svg": {"metadata": {"Date": None}},
