@@ -132,7 +132,7 @@ def test_notebook_runs_and_carries_no_outputs(path):
 
 def test_help_says_what_is_written_below_fields():
     for cls, field in ((stdpjax.lab.Claim, "control_is"), (stdpjax.rules.Sample, "post_state")):
-        text = pydoc.render_doc(cls, renderer=pydoc.plaintext)
+        text = pydoc.plain(pydoc.render_doc(cls))
         assert re.search(rf"Attributes:.*\n.*    {field}: [A-Z]", text, re.DOTALL)
 
 
