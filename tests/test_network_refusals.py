@@ -253,7 +253,7 @@ REFUSED = [
     # observers
     (
         lambda: run(observe={"accepted": mean_of(lambda sample: sample.info.is_accepted)}),
-        "function: expected one that does without .*info, which the samples lack",
+        "function: expected one that does without .*info, inputs, which the samples lack",
     ),
     (lambda: mean_of(lambda sample: sample.post_state, burn_in=-1), "burn_in: expected a whole number of at least 0"),
     (

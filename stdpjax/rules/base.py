@@ -193,7 +193,8 @@ def reading(sample: Sample, name: str) -> Iterator[None]:
     except (AttributeError, TypeError) as error:
         fields = {field: value for field, value in sample._asdict().items() if field not in ("bin_ms", "weights")}
         missing = [field for field, value in fields.items() if value is None or isinstance(value, _Absent)]
-        if not missing:
+        is_own = isinstance(error, AttributeError) and isinstance(error.obj, Sample)  # a field that no sample has
+        if is_own or not missing:
             raise
         raise ValueError(
             f"{name}: expected one that does without {', '.join(missing)}, which the samples lack, got one that fails: "

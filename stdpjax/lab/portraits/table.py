@@ -26,8 +26,9 @@ def table(data: xr.Dataset) -> list[dict[str, Any]]:
         >>> from stdpjax.lab import portraits
         >>> small = dict(n_pairs=1, n_trials=2, n_ramp_trials=2, n_sequences=4, n_trains=2, n_resamples=2)
         >>> data = lab.portrait("hebb", **small)
-        >>> [row["value"] for row in portraits.table(data) if row["at"] == "post_hz 20"]  # 20 Hz times 20 Hz, in 1 ms
-        [0.4, ...]
+        >>> rows = [row for row in portraits.table(data) if row["quantity"] == "drift" and row["at"] == "post_hz 20"]
+        >>> [round(row["value"], 3) for row in rows]  # 20 Hz times 20 Hz, for a second in bins of 1 ms
+        [0.4]
     """
     check_portrait(data)
     rows = []
