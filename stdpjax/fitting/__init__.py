@@ -10,15 +10,5 @@ from stdpjax.fitting.result import Estimate, Fit
 from stdpjax.fitting.searches import Minima, random_starts, search
 
 __all__ = ["MODELS", "PRESETS", "Estimate", "Fit", "Interval", "Measurements", "Minima", "Model", "Parameter"]
-__all__ += [
-    "bi_poo_2001",
-    "compare",
-    "find_model",
-    "fit",
-    "load",
-    "measurements",
-    "model_of",
-    "predict",
-    "random_starts",
-]
-__all__ += ["read_measurements", "search", "sjostrom_2001"]
+__all__ += ["bi_poo_2001", "compare", "find_model", "fit", "load", "measurements", "model_of", "predict"]
+__all__ += ["random_starts", "read_measurements", "search", "sjostrom_2001"]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from stdpjax import _checks, rules
-from stdpjax.fitting.models import WINDOW_MS, find_model
+from stdpjax.fitting.models import find_model
 from stdpjax.lab.fit import RECORD
 from stdpjax.lab.folder import checksum
 from stdpjax.lab.from_file import names_a_file, read_object
@@ -102,23 +102,11 @@ def _made(make: Any, text: str) -> Rule:
 def _of_fit(folder: Path) -> Chosen:
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        model = find_model(record["rule"]).name
+        model = find_model(record["rule"])
         numbers = {**record["held"], **{name: part["value"] for name, part in record["parameters"].items()}}
-        rule = _fitted(model, numbers)
+        rule = model.at(numbers)
     except FileNotFoundError:
         raise ValueError(f"rule: expected the folder of a fit, got {str(folder)!r}, without {RECORD}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"rule: expected a readable {RECORD}, got {str(folder / RECORD)!r} with {error!r}") from error
-    return Chosen(folder.resolve().name, rule, {"fit": str(folder), "rule": model, "parameters": numbers})
-
-
-def _fitted(model: str, numbers: Mapping[str, Any]) -> Rule:
-    """Return the rule of a model's name and numbers."""
-    if model == "window":
-        return rules.nearest_neighbour_rule(rules.lag_kernel("bi_poo", int(WINDOW_MS), **numbers))
-    if model.startswith("triplet"):
-        return rules.triplet_rule(**numbers, scheme="nearest" if "nearest" in model else "all_to_all")
-    if model == "suppression":
-        return rules.suppression_rule(**numbers)
-    scheme: Any = model.removeprefix("pair").removeprefix("_") or "all_to_all"
-    return rules.pair_rule(**numbers, scheme=scheme)
+    return Chosen(folder.resolve().name, rule, {"fit": str(folder), "rule": model.name, "parameters": numbers})

@@ -13,6 +13,7 @@ from stdpjax.lab.portraits.records import Record
 from stdpjax.lab.portraits.settings import PortraitConfig
 from stdpjax.rules import Rule, Sample, TraceRule, expected_updates, trace_rule
 from stdpjax.rules.base import absent, change_by, check_use
+from stdpjax.rules.evaluate import apart
 
 # Bins of all trials that go through a rule at once: more would leave the caches of a CPU.
 _BINS_AT_ONCE = 2**22
@@ -101,7 +102,7 @@ def _sampled(
     """Return the change of each trial, `[setting, trial]`."""
     n_settings, _, n_bins = record.pre_spikes.shape
     at_once = max(1, min(n_settings, _BINS_AT_ONCE // (n_trials * n_bins)))
-    functions, parameters = (rule, ()) if rule.traces is None else _apart(rule.traces)
+    functions, parameters = (rule, ()) if rule.traces is None else apart(rule.traces)
     numbers = (jnp.asarray(part, float) for part in (record.counted, config.weight, config.bin_ms))
     counted, weight, bin_ms = numbers
     found = []
@@ -112,10 +113,6 @@ def _sampled(
         changes = _by_trial(functions, parameters, block, counted, weight, bin_ms, n_trials)
         found.append(np.asarray(changes, np.float64)[start - first :])
     return np.concatenate(found)
-
-
-def _apart(traces: TraceRule) -> tuple[TraceRule, Any]:
-    return traces._replace(parameters=None), traces.parameters
 
 
 def _fields(record: Record, names: tuple[str, ...], rows: slice) -> list[tuple[str, NDArray[Any]]]:
